@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The one check command: style, types, layers and tests. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+# Two test processes share two cores: one thread each is faster than four that wait.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+ruff format --check .
+ruff check .
+mypy
+lint-imports
+python -m pytest -n 2 "$@"

@@ -1,0 +1,80 @@
+"""Starting MMEngine's Runner on a generated config, and what the machine offers it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train_teacher.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+MAX_WORKERS = 4
+# Starting a loader process costs seconds on CPU; a small set is read faster without.
+IMAGES_WORTH_WORKERS = 500
+
+
+def resolve_device(device: str, precision: str) -> str:
+    """Return `cpu` or `cuda`.
+
+    Raises:
+        UsageError: a GPU was asked for, by name or by number format, and there is none.
+    """
+    if device == "cpu":
+        # MMEngine takes a GPU whenever PyTorch sees one; hiding it, before PyTorch is imported, is
+        # the only switch there is.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise UsageError(
+            "--device cuda: PyTorch sees no GPU. Use --device cpu, or mend the driver."
+        )
+    chosen = "cuda" if has_gpu and device != "cpu" else "cpu"
+    if chosen == "cpu" and precision in ("bf16", "fp16"):
+        raise UsageError(f"--precision {precision} needs a GPU and there is none: use fp32.")
+    return chosen
+
+
+def choose_workers(num_images: int) -> int:
+    """Return the number of data loading processes for this machine and data set."""
+    if num_images < IMAGES_WORTH_WORKERS:
+        return 0
+    return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+
+
+def load_config(path: Path) -> Config:
+    """Read a written config the way MMDetection's tools do, importing what it names."""
+    from mmengine.config import Config
+
+    return Config.fromfile(path)
+
+
+def build_runner(config: Path) -> Runner:
+    """Build the model, load its base checkpoint and freeze it.
+
+    Args:
+        config: `mmdet_config.py` of a run folder.
+
+    Returns:
+        A runner whose `train()` trains to the end.
+
+    Raises:
+        UserError: the model and its checkpoint do not fit, or there is nothing to freeze.
+    """
+    # mmengine imports pkg_resources, transformers and torch warn about it and about themselves;
+    # none of it is the user's to mend, and the log keeps the versions.
+    warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    cfg = load_config(config)
+
+    from mmengine.registry import RUNNERS
+
+    runner: Runner = RUNNERS.build(cfg)
+    return runner

@@ -1,0 +1,114 @@
+"""The run folder: who may use it, and what lies where (design, section 3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_teacher.domain.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Canonical copies and inspection."""
+        return self.root / "data"
+
+    @property
+    def config(self) -> Path:
+        """What MMEngine's Runner runs."""
+        return self.root / "mmdet_config.py"
+
+    @property
+    def settings(self) -> Path:
+        """Every resolved setting."""
+        return self.root / "settings.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """last.pth and best.pth."""
+        return self.root / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object per logged moment."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """MMEngine's full log."""
+        return self.root / "train.log"
+
+    @property
+    def plots(self) -> Path:
+        """Curves as PNG."""
+        return self.root / "plots"
+
+    @property
+    def report(self) -> Path:
+        """The page that explains the run."""
+        return self.root / "report.html"
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+
+
+def check_free(output: Path) -> RunFolder:
+    """Refuse a run folder that is used or cannot be written, touching nothing.
+
+    Raises:
+        UserError: the folder holds something, is a file, or cannot be created.
+    """
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; give a folder that does not exist yet.")
+    if output.is_dir() and any(output.iterdir()):
+        raise UserError(
+            f"--output {output}: already holds a run or other files, and nothing is overwritten. "
+            f"Give another folder, such as {_free_name(output)}."
+        )
+    parent = output if output.is_dir() else output.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(
+            f"--output {output}: cannot be written, {parent} does not allow it. Choose a folder "
+            "of your own or change its permissions."
+        )
+    return RunFolder(output)
+
+
+def create(folder: RunFolder) -> None:
+    """Create the folder.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    try:
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        folder.data.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {folder.root}: cannot be created: {error.strerror}.") from error
+
+
+def _free_name(output: Path) -> Path:
+    number = 2
+    while (candidate := output.with_name(f"{output.name}-{number}")).exists():
+        number += 1
+    return candidate
+
+
+def discard(folder: RunFolder) -> None:
+    """Remove a run folder in which nothing has been trained yet."""
+    shutil.rmtree(folder.root, ignore_errors=True)

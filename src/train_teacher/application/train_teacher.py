@@ -1,0 +1,239 @@
+"""The main job: plan a run from a COCO JSON, then train it and leave a run folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher import __version__
+from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
+from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.tokenizer import resolve_language_model
+from train_teacher.adapters.weights import expected_weights, resolve_weights
+from train_teacher.application.data_manager import DataManager, PlannedSplits
+from train_teacher.application.run_results import RunResult, write_run_results
+from train_teacher.domain.config_overrides import (
+    GeneratedConfig,
+    frozen_parts,
+    generate_mmdet_config,
+)
+from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
+from train_teacher.domain.errors import UserError
+from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything a run will be, before a file is written."""
+
+    settings: TeacherSettings
+    """Resolved: no `auto` and no chosen-by-us value is left open."""
+    folder: run_folder.RunFolder
+    manager: DataManager
+    dataset_info: DatasetInfo
+    """Facts about the canonical copies that will be trained on."""
+    generated: GeneratedConfig
+    config_text: str
+    differences: Sequence[tuple[str, object, object]]
+    """(dotted key, official recipe, this run)."""
+    frozen: tuple[str, ...]
+
+
+def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSettings:
+    """Merge preset, settings file and command line, in this order of strength.
+
+    Args:
+        cli_values: settings given on the command line, without those that were not.
+        config: a settings file, or None.
+
+    Returns:
+        The complete settings.
+
+    Raises:
+        UsageError: with all problems of all layers.
+    """
+    file_layer = preset_file.read_settings(config) if config else SettingsLayer("settings", {})
+    model = cli_values.get("model") or file_layer.values.get("model") or "swin-t"
+    layers = [preset_file.read_preset(str(model)), file_layer]
+    return merge_settings([*layers, SettingsLayer("command line", cli_values)])
+
+
+def plan_training(
+    settings: TeacherSettings, *, dry_run: bool = False, progress: Progress | None = None
+) -> TrainingPlan:
+    """Look at the data and the machine and decide everything; nothing is written.
+
+    Args:
+        settings: complete settings.
+        dry_run: resolve neither weights nor language model beyond their names.
+        progress: called with bytes done and in all while weights are downloaded.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UserError: the run folder is used, or data, weights or language model cannot be trained on.
+    """
+    folder = run_folder.check_free(Path(settings.output).resolve())
+    manager = _data_manager(settings)
+    info = manager.inspect()
+    _refuse_errors(info)
+    planned = manager.plan_splits()
+    info = msgspec.structs.replace(info, splits=_canonical_splits(planned, folder))
+    settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
+    generated = generate_mmdet_config(info, settings)
+    config = mmengine_config.build_config(generated)
+    return TrainingPlan(
+        settings=_with_schedule(settings, generated),
+        folder=folder,
+        manager=manager,
+        dataset_info=info,
+        generated=generated,
+        config_text=mmengine_config.render_config(config, _header(settings)),
+        differences=mmengine_config.differences_from(config, generated),
+        frozen=frozen_parts(settings),
+    )
+
+
+def train_teacher(plan: TrainingPlan) -> RunResult:
+    """Write the run folder, train, and write what came of it.
+
+    Args:
+        plan: from `plan_training`, not as a dry run.
+
+    Returns:
+        Scores before and after, and where things lie.
+
+    Raises:
+        UserError: the model could not be built; the run folder is removed again.
+        KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
+    """
+    mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
+    run_folder.create(plan.folder)
+    try:
+        plan.manager.write_splits(plan.folder.data)
+        write_atomically(plan.folder.config, plan.config_text)
+        write_atomically(plan.folder.settings, _settings_text(plan))
+        runner = mmengine_runner.build_runner(plan.folder.config)
+    except UserError:
+        run_folder.discard(plan.folder)
+        raise
+    runner.train()
+    return write_run_results(plan.folder, plan.dataset_info, plan.settings)
+
+
+def _data_manager(settings: TeacherSettings) -> DataManager:
+    return DataManager(
+        Path(settings.data),
+        images=Path(settings.images) if settings.images else None,
+        val=Path(settings.val) if settings.val else None,
+        test=Path(settings.test) if settings.test else None,
+        split=settings.split,
+        seed=settings.seed,
+        class_prompts=settings.class_prompts,
+        language_model=settings.language_model,
+    )
+
+
+def _refuse_errors(info: DatasetInfo) -> None:
+    errors = [finding for finding in info.findings if finding.severity == "error"]
+    if errors:
+        shown = "\n".join(_finding_line(finding) for finding in errors)
+        raise UserError(
+            f"{info.path}: {len(errors)} kinds of errors would make training wrong:\n{shown}\n"
+            f"See them all: inspect-data {shlex.quote(info.path)}"
+        )
+
+
+def _finding_line(finding: Finding) -> str:
+    place = f" ({finding.examples[0].path})" if finding.examples else ""
+    return f"  {finding.code}: {finding.message}{place}\n      {finding.consequence} {finding.fix}"
+
+
+def _canonical_splits(
+    planned: PlannedSplits, folder: run_folder.RunFolder
+) -> tuple[SplitInfo, ...]:
+    return tuple(
+        SplitInfo(
+            name=name,
+            path=str(folder.data / f"{name}.json"),
+            image_dir=str(planned.image_dirs[name]),
+            num_images=planned.num_images[name],
+            num_annotations=planned.num_annotations[name],
+            num_boxes=planned.num_boxes[name],
+            boxes_per_class=planned.boxes_per_class[name],
+            num_empty_images=planned.num_empty_images[name],
+        )
+        for name in planned.num_images
+    )
+
+
+def _resolve(
+    settings: TeacherSettings,
+    folder: run_folder.RunFolder,
+    info: DatasetInfo,
+    *,
+    dry_run: bool,
+    progress: Progress | None,
+) -> TeacherSettings:
+    train_images = info.splits[0].num_images
+    workers = settings.workers
+    if dry_run:
+        weights = expected_weights(settings.weights, settings.checkpoint)
+        language_model = _language_model_or_name(settings.language_model)
+    else:
+        weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
+        language_model = str(resolve_language_model(settings.language_model))
+    return msgspec.structs.replace(
+        settings,
+        data=str(Path(settings.data).resolve()),
+        val=str(Path(settings.val).resolve()) if settings.val else None,
+        test=str(Path(settings.test).resolve()) if settings.test else None,
+        images=str(Path(settings.images).resolve()) if settings.images else None,
+        output=str(folder.root),
+        weights=str(weights) if weights else "none",
+        language_model=language_model,
+        precision="fp32" if settings.precision == "auto" else settings.precision,
+        workers=mmengine_runner.choose_workers(train_images) if workers is None else workers,
+    )
+
+
+def _language_model_or_name(value: str) -> str:
+    """Return the folder when it is at hand; a dry run must not need it."""
+    try:
+        return str(resolve_language_model(value))
+    except UserError:
+        return value
+
+
+def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> TeacherSettings:
+    schedule = generated.schedule
+    return msgspec.structs.replace(settings, epochs=schedule.epochs, steps=None, lr=schedule.lr)
+
+
+def _header(settings: TeacherSettings) -> str:
+    return (
+        f"Generated by train-teacher {__version__} from {settings.data}\n"
+        f"Base: {settings.base_config} of MMDetection 3.3.0\n"
+        "MMDetection's own tools/train.py runs this file too."
+    )
+
+
+def _settings_text(plan: TrainingPlan) -> str:
+    values = {
+        name: value
+        for name, value in msgspec.to_builtins(plan.settings).items()
+        if name != "output" and value is not None
+    }
+    header = (
+        f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
+        f"  train-teacher --config {plan.folder.settings} --output ANOTHER_FOLDER"
+    )
+    return preset_file.render_settings(values, header)

@@ -1,0 +1,51 @@
+"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from train_teacher import __version__
+from train_teacher.cli.errors import run_app
+from train_teacher.cli.inspect import inspect_command
+from train_teacher.cli.train import train_command
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"train-teacher {__version__}")
+        raise typer.Exit
+
+
+def _umbrella(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it."""
+
+
+def _single(command: object) -> typer.Typer:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)  # type: ignore[type-var]
+    return app
+
+
+def inspect_data() -> None:
+    """Run `inspect-data`."""
+    run_app(_single(inspect_command), "inspect-data")
+
+
+def train_teacher() -> None:
+    """Run `train-teacher`."""
+    run_app(_single(train_command), "train-teacher")
+
+
+def teacher() -> None:
+    """Run `teacher`."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+    app.callback()(_umbrella)
+    app.command("inspect")(inspect_command)
+    app.command("train")(train_command)
+    run_app(app, "teacher")

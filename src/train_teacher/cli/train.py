@@ -1,0 +1,111 @@
+"""`train-teacher`: options in, one use case, a summary out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from train_teacher.domain.errors import UsageError
+from train_teacher.domain.settings import field_help
+
+
+def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
+    return typer.Option(*flags, help=field_help(name), metavar=metavar, show_default=False)
+
+
+def train_command(
+    data: Annotated[str | None, _option("data", "--data", metavar="DATA.json|FOLDER")] = None,
+    output: Annotated[str | None, _option("output", "--output", metavar="DIR")] = None,
+    val: Annotated[str | None, _option("val", "--val", metavar="FILE")] = None,
+    test: Annotated[str | None, _option("test", "--test", metavar="FILE")] = None,
+    images: Annotated[str | None, _option("images", "--images", metavar="DIR")] = None,
+    split: Annotated[str | None, _option("split", "--split", metavar="0.7/0.15/0.15")] = None,
+    seed: Annotated[int | None, _option("seed", "--seed")] = None,
+    model: Annotated[str | None, _option("model", "--model", metavar="PRESET")] = None,
+    weights: Annotated[
+        str | None, _option("weights", "--weights", metavar="auto|none|PATH|URL")
+    ] = None,
+    language_model: Annotated[
+        str | None, _option("language_model", "--language-model", metavar="NAME|DIR")
+    ] = None,
+    tune: Annotated[str | None, _option("tune", "--tune", metavar="frozen|full")] = None,
+    freeze: Annotated[list[str] | None, _option("freeze", "--freeze", metavar="PART")] = None,
+    epochs: Annotated[int | None, _option("epochs", "--epochs")] = None,
+    steps: Annotated[int | None, _option("steps", "--steps")] = None,
+    batch_size: Annotated[int | None, _option("batch_size", "--batch-size")] = None,
+    lr: Annotated[float | None, _option("lr", "--lr")] = None,
+    precision: Annotated[
+        str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
+    ] = None,
+    device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
+    class_prompt: Annotated[
+        list[str] | None, _option("class_prompts", "--class-prompt", metavar="NAME=PHRASE")
+    ] = None,
+    set_: Annotated[list[str] | None, _option("set", "--set", metavar="KEY=VALUE")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file with any of these settings.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the config, write and train nothing.")
+    ] = False,
+) -> int:
+    """Fine-tune a Grounding DINO teacher on a COCO data set.
+
+    Every option can also be written in a YAML file (--config); the command line wins.
+    """
+    given = {
+        name: value
+        for name, value in locals().items()
+        if name not in ("class_prompt", "set_", "config", "dry_run") and value is not None
+    }
+    if class_prompt:
+        given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
+    if set_:
+        pairs = parse_assignments(set_, "--set")
+        given["set"] = {key: _yaml_value(value) for key, value in pairs.items()}
+    return _train(given, config, dry_run)
+
+
+def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
+    from train_teacher.application import train_teacher as use_case
+    from train_teacher.cli import training_text
+
+    settings = use_case.read_layers(given, config)
+    plan = use_case.plan_training(
+        settings, dry_run=dry_run, progress=training_text.download_progress()
+    )
+    print(training_text.render_plan(plan, detailed=dry_run), file=sys.stderr)  # noqa: T201
+    if dry_run:
+        sys.stdout.write(plan.config_text)
+        return 0
+    try:
+        result = use_case.train_teacher(plan)
+    except KeyboardInterrupt:
+        print(training_text.render_interruption(plan), file=sys.stderr)  # noqa: T201
+        return 130
+    print(training_text.render_result(result))  # noqa: T201
+    return 0
+
+
+def parse_assignments(pairs: list[str], option: str) -> dict[str, str]:
+    """Split NAME=VALUE arguments; the value may hold further equals signs.
+
+    Raises:
+        UsageError: one has no name or no `=`.
+    """
+    parsed = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{option} {pair}: write it as NAME=VALUE.")
+        parsed[name.strip()] = value
+    return parsed
+
+
+def _yaml_value(text: str) -> Any:
+    from train_teacher.adapters.preset_file import parse_value
+
+    return parse_value(text)

@@ -1,0 +1,127 @@
+"""What `train-teacher` prints: the plan, the outcome, an interruption."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+
+from train_teacher.application.run_results import RunResult
+from train_teacher.application.train_teacher import TrainingPlan
+from train_teacher.domain.run_summary import Validation
+
+SHOWN_FINDINGS = 8
+MEBIBYTE = 2**20
+
+
+def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
+    """Return what will be trained and how, before anything is written.
+
+    Args:
+        plan: the plan.
+        detailed: also list every value that is set, with its reason, and the differences from
+            the official recipe.
+    """
+    info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
+    lines = [
+        f"data      {info.path}",
+        *(
+            f"  {s.name:<6}  {s.num_images} images, {s.num_boxes} boxes, "
+            f"{s.num_empty_images} images without boxes"
+            for s in info.splits
+        ),
+        f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
+        f"prompt    {info.prompt.tokens} of {info.prompt.limit} tokens"
+        f"{'' if info.prompt.exact else ' (estimate: no vocabulary at hand)'}",
+        f"model     {settings.model}, weights {settings.weights}",
+        f"frozen    {', '.join(plan.frozen) or 'nothing'}",
+        f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
+        f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
+        f"output    {plan.folder.root}",
+    ]
+    lines += _findings(plan)
+    if detailed:
+        lines += ["", "values set, and why:", *_values(plan)]
+        lines += ["", "different from the official recipe (recipe -> this run):", *_diff(plan)]
+    return "\n".join(lines) + "\n"
+
+
+def _findings(plan: TrainingPlan) -> list[str]:
+    findings = [f for f in plan.dataset_info.findings if f.severity == "warning"]
+    shown = [f"warning   {f.code} {_shorten(f.message)}" for f in findings[:SHOWN_FINDINGS]]
+    if findings:
+        command = f"inspect-data {shlex.quote(plan.dataset_info.path)}"
+        shown.append(f"          {len(findings)} kinds of warnings, explained by: {command}")
+    return shown
+
+
+def _values(plan: TrainingPlan) -> list[str]:
+    return [
+        f"  {o.key} = {_shorten(repr(o.value))}\n      {o.reason}" for o in plan.generated.overrides
+    ]
+
+
+def _diff(plan: TrainingPlan) -> list[str]:
+    return [f"  {key}: {_side(theirs)} -> {_side(ours)}" for key, theirs, ours in plan.differences]
+
+
+def _side(value: object) -> str:
+    return "(absent)" if value is ... else _shorten(repr(value), 60)
+
+
+def _shorten(text: str, length: int = 100) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 3] + "..."
+
+
+def render_result(result: RunResult) -> str:
+    """Return the outcome: before, best, and where everything lies."""
+    summary, folder = result.summary, result.folder
+    lines = []
+    if summary.before:
+        lines.append(f"before: {_scores(summary.before)} (base weights)")
+    if summary.last:
+        lines.append(f"after:  {_scores(summary.last)} (epoch {summary.last.epoch})")
+    if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
+        lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
+    if summary.before and summary.best and summary.best.epoch == 0:
+        lines.append("No epoch was better than the base weights: best.pth holds those.")
+    lines += [f"best weights: {folder.checkpoints / 'best.pth'}", f"report: {folder.report}"]
+    return "\n".join(lines)
+
+
+def _scores(validation: Validation) -> str:
+    return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
+
+
+def render_interruption(plan: TrainingPlan) -> str:
+    """Return what is kept after Ctrl-C."""
+    kept = [path.name for path in sorted(plan.folder.checkpoints.glob("*.pth"))]
+    if not kept:
+        return (
+            f"\ninterrupted before the first epoch ended: {plan.folder.root} holds no checkpoint; "
+            "remove it or give another --output to start again."
+        )
+    return (
+        f"\ninterrupted. Kept in {plan.folder.checkpoints}: {', '.join(kept)} "
+        "(last.pth is the state after the last finished epoch)."
+    )
+
+
+def download_progress() -> Callable[[int, int], None]:
+    """Return a callback that shows the progress of a download on stderr."""
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // total if total else 0
+        if percent == shown:
+            return
+        shown = percent
+        live = sys.stderr.isatty()
+        if live or percent % 10 == 0:
+            text = f"weights: {done // MEBIBYTE} of {total // MEBIBYTE} MiB ({percent} %)"
+            end = "\n" if not live or done >= total else "\r"
+            print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201 - progress
+
+    return show

@@ -1,0 +1,112 @@
+"""How a check tells what it found: one finding per kind, with at most three places to look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.domain.coco import CocoDataset, RecordId
+from train_teacher.domain.dataset_info import Example
+
+SHOWN = 3
+REPAIRED = "Nothing to do: train-teacher repairs it in its own copies (exp1/data)"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return `1 box` or `2 boxes`.
+
+    Args:
+        count: how many.
+        noun: singular.
+        nouns: plural; by default an s is added.
+    """
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def share(count: int, total: int) -> str:
+    """Return ` of 200 (12 %)` for a message."""
+    percent = 100 * count / max(total, 1)
+    return f"{count:,} of {total:,} ({percent:.2g} %)" if percent < 10 else (  # noqa: PLR2004 - two digits
+        f"{count:,} of {total:,} ({percent:.0f} %)"
+    )
+
+
+def listed(values: Iterable[object], limit: int = 5) -> str:
+    """Return the first values joined by commas, quoted when they are text."""
+    shown = [f'"{v}"' if isinstance(v, str) else str(v) for v in values]
+    return ", ".join(shown[:limit]) + (f", ... ({len(shown)} in all)" if len(shown) > limit else "")
+
+
+def annotation_examples(
+    dataset: CocoDataset,
+    positions: npt.NDArray[np.int64],
+    key: str = "",
+    values: Sequence[str] | None = None,
+) -> tuple[Example, ...]:
+    """Return where to look for the first few annotations.
+
+    Args:
+        dataset: the data set.
+        positions: rows of the annotation columns.
+        key: the member concerned, such as `bbox`.
+        values: texts to show, one per position; read from the columns when it is None.
+    """
+    return tuple(
+        _annotation_example(dataset, int(p), key, values[i] if values else None)
+        for i, p in enumerate(positions[:SHOWN])
+    )
+
+
+def _annotation_example(
+    dataset: CocoDataset, position: int, key: str, value: str | None
+) -> Example:
+    columns = dataset.annotations
+    row = int(columns.image_row[position])
+    path = f"annotations[{columns.index[position]}]"
+    return Example(
+        path=f"{path}.{key}" if key else path,
+        file=dataset.images[row].file_name if row >= 0 else None,
+        annotation_id=columns.ids[position],
+        value=_column_value(dataset, position, key) if value is None else value,
+    )
+
+
+def _column_value(dataset: CocoDataset, position: int, key: str) -> str | None:
+    columns = dataset.annotations
+    ids: dict[str, Sequence[RecordId | None]] = {
+        "id": columns.ids,
+        "image_id": columns.image_ids,
+        "category_id": columns.category_ids,
+    }
+    if key in ids:
+        value = ids[key][position]
+        return f'"{value}"' if isinstance(value, str) else str(value)
+    if key == "bbox" and columns.has_bbox[position]:
+        return "[" + ", ".join(f"{v:g}" for v in columns.bbox[position]) + "]"
+    if key == "area" and not np.isnan(columns.area[position]):
+        return f"{columns.area[position]:g}"
+    return None
+
+
+def image_examples(
+    dataset: CocoDataset, rows: Iterable[int], key: str = "", value: str | None = None
+) -> tuple[Example, ...]:
+    """Return where to look for the first few images.
+
+    Args:
+        dataset: the data set.
+        rows: rows of `CocoDataset.images`.
+        key: the member concerned.
+        value: text to show with each.
+    """
+    shown = [dataset.images[int(row)] for row in list(rows)[:SHOWN]]
+    return tuple(
+        Example(
+            path=f"images[{image.index}]{'.' + key if key else ''}",
+            file=image.file_name,
+            value=value,
+        )
+        for image in shown
+    )

@@ -1,0 +1,167 @@
+"""COCO records as they were read: images and categories as records, annotations as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+RecordId = int | str
+Section = Literal["images", "annotations", "categories"]
+
+MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
+
+
+class ImageRecord(msgspec.Struct, frozen=True):
+    """One entry of `images`."""
+
+    index: int
+    """Position in the JSON list."""
+    id: RecordId
+    file_name: str
+    width: int | None
+    """Pixels; None when absent, null or not positive."""
+    height: int | None
+
+
+class CategoryRecord(msgspec.Struct, frozen=True):
+    """One entry of `categories`."""
+
+    index: int
+    id: RecordId
+    name: str
+    supercategory: str | None
+
+
+class RecordProblem(msgspec.Struct, frozen=True):
+    """A record that could not be read as written."""
+
+    section: Section
+    index: int
+    path: str
+    """JSON path of the value, such as `annotations[59].bbox[0]`."""
+    message: str
+    """What the value should be."""
+    value: str
+    repairable: bool
+    """True when the value was understood anyway (a number as text) and the record is kept."""
+
+
+@dataclass(frozen=True)
+class AnnotationColumns:
+    """The annotations that could be read, N rows, in JSON order."""
+
+    index: npt.NDArray[np.int64]
+    """(N,) position in the JSON list."""
+    ids: Sequence[RecordId | None]
+    image_ids: Sequence[RecordId | None]
+    category_ids: Sequence[RecordId | None]
+    image_row: npt.NDArray[np.int64]
+    """(N,) row of `CocoDataset.images`, -1 when no image has that id."""
+    category_row: npt.NDArray[np.int64]
+    """(N,) row of `CocoDataset.categories`, -1 when no category has that id."""
+    bbox: npt.NDArray[np.float64]
+    """(N, 4) xywh, pixels; a row of NaN where `has_bbox` is False."""
+    has_bbox: npt.NDArray[np.bool_]
+    area: npt.NDArray[np.float64]
+    """(N,) square pixels, NaN where absent."""
+    iscrowd: npt.NDArray[np.int8]
+    """(N,) 0 or 1, -1 where absent."""
+    ignore: npt.NDArray[np.bool_]
+    mask_kind: npt.NDArray[np.int8]
+    """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class CocoDataset:
+    """One COCO JSON, read tolerantly: what could be read, and what could not."""
+
+    path: Path
+    images: tuple[ImageRecord, ...]
+    categories: tuple[CategoryRecord, ...]
+    annotations: AnnotationColumns
+    raw_annotations: Sequence[msgspec.Raw | dict[str, Any]]
+    """Every entry of `annotations` as it stands in the file, by JSON index."""
+    info: dict[str, Any] = field(default_factory=dict)
+    licenses: tuple[Any, ...] = ()
+    problems: tuple[RecordProblem, ...] = ()
+    encoding_note: str | None = None
+    """What had to be repaired to read the bytes (BOM, NaN, UTF-16), None when nothing."""
+
+
+def image_sizes(
+    dataset: CocoDataset, read_from_files: Mapping[int, tuple[int, int]] | None = None
+) -> npt.NDArray[np.float64]:
+    """Return (M, 2) width and height in pixels, NaN where unknown.
+
+    Args:
+        dataset: the data set.
+        read_from_files: sizes found in image headers, by image row, for images without one.
+    """
+    sizes = np.array(
+        [(i.width or np.nan, i.height or np.nan) for i in dataset.images], np.float64
+    ).reshape(-1, 2)
+    for row, size in (read_from_files or {}).items():
+        if np.isnan(sizes[row]).any():
+            sizes[row] = size
+    return sizes
+
+
+def polygon_bounds(segmentation: Any) -> tuple[float, float, float, float] | None:
+    """Return the xywh box around polygons, or None when there are none.
+
+    Args:
+        segmentation: a decoded `segmentation`: lists of x, y, x, y, ..., or one such list flat.
+    """
+    if not isinstance(segmentation, list):
+        return None
+    polygons = segmentation if any(isinstance(p, list) for p in segmentation) else [segmentation]
+    try:
+        points = [np.asarray(p, np.float64)[: len(p) // 2 * 2].reshape(-1, 2) for p in polygons]
+    except (TypeError, ValueError):
+        return None
+    xy = np.concatenate(points) if points else np.empty((0, 2))
+    if not len(xy) or not np.isfinite(xy).all():
+        return None
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    width, height = high - low
+    return float(low[0]), float(low[1]), float(width), float(height)
+
+
+def boxes_with_derived(
+    dataset: CocoDataset,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the boxes, taken from the polygons where `bbox` is missing.
+
+    Returns:
+        (N, 4) xywh in pixels, a row of NaN where there is neither; (N,) True where it was derived.
+    """
+    columns = dataset.annotations
+    boxes = columns.bbox.copy()
+    derived = np.zeros(len(columns), np.bool_)
+    for position in np.flatnonzero(~columns.has_bbox & (columns.mask_kind == MASK_POLYGON)):
+        bounds = polygon_bounds(raw_annotation(dataset, int(position)).get("segmentation"))
+        if bounds is not None:
+            boxes[position] = bounds
+            derived[position] = True
+    return boxes, derived
+
+
+def raw_annotation(dataset: CocoDataset, position: int) -> dict[str, Any]:
+    """Return one annotation decoded as it stands in the file.
+
+    Args:
+        dataset: the data set.
+        position: row of the columns, not the JSON index.
+    """
+    raw = dataset.raw_annotations[int(dataset.annotations.index[position])]
+    return raw if isinstance(raw, dict) else msgspec.json.decode(raw, type=dict[str, Any])

@@ -1,0 +1,327 @@
+"""The config generator: facts and settings in, overrides of the base config out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
+from train_teacher.domain.errors import UsageError
+from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
+from train_teacher.domain.schedule import Schedule, build_schedule
+from train_teacher.domain.settings import TeacherSettings
+
+# nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
+# number of rows would silently leave that table random.
+PRETRAINED_NUM_CLASSES = 256
+METRIC = "coco/bbox_mAP"
+FROZEN_PARTS = ("backbone", "language_model")
+# Constructor arguments that the base config leaves at their default.
+ADDED_BY_PRESETS = frozenset(
+    {
+        "model.num_feature_levels",
+        "model.decoder.layer_cfg.cross_attn_cfg.num_levels",
+    }
+)
+AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+
+
+@dataclass(frozen=True)
+class Override:
+    """One value of the generated config that differs from the base."""
+
+    key: str
+    """Dotted."""
+    value: Any
+    reason: str
+    """Short; shown beside the value in the dry run."""
+    adds: bool = False
+    """True for a key that the base does not have and that we add knowingly."""
+    by_user: bool = False
+
+
+@dataclass(frozen=True)
+class GeneratedConfig:
+    """What turns a base config into this run's config."""
+
+    base_config: str
+    overrides: tuple[Override, ...]
+    schedule: Schedule
+
+
+def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
+    """Return everything that makes the base config this data set's config.
+
+    Args:
+        dataset_info: facts; its `splits` are the canonical copies that will be trained on.
+        settings: complete settings in which `weights` is a file or `none`, `language_model` a
+            folder, `precision` a number format and `workers` a number.
+
+    Returns:
+        Overrides in the order in which they are applied.
+
+    Raises:
+        UsageError: the data and the settings cannot be trained together.
+    """
+    train = _split(dataset_info, "train")
+    if train is None:
+        raise ValueError("the data set has no training split")
+    schedule = build_schedule(
+        train.num_images, settings.batch_size, settings.epochs, settings.steps, settings.lr
+    )
+    overrides = (
+        *_model(dataset_info, settings),
+        *_data(dataset_info, settings, train),
+        *_optimization(settings, schedule),
+        *_running(settings),
+        *(Override(k, v, "set by you", by_user=True) for k, v in settings.set.items()),
+    )
+    return GeneratedConfig(settings.base_config, overrides, schedule)
+
+
+def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
+    """Return the names of the model's parts that never change, in a fixed order."""
+    named: set[str] = set(settings.freeze)
+    if settings.tune == "frozen":
+        named |= set(FROZEN_PARTS)
+    return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
+
+
+def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
+    return next((split for split in info.splits if split.name == name), None)
+
+
+def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
+    weights = None if settings.weights == "none" else settings.weights
+    for key, value in settings.architecture.items():
+        yield Override(key, value, "architecture of the preset", adds=key in ADDED_BY_PRESETS)
+    yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
+    yield Override(
+        "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
+    )
+    yield Override(
+        "model.base_checkpoint",
+        weights,
+        "loaded before freezing, every tensor accounted for",
+        adds=True,
+    )
+    yield Override("load_from", None, "the model loads its own base checkpoint")
+    yield Override(
+        "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
+    )
+    yield Override("model.language_model.name", settings.language_model, "local folder")
+    yield _language_model_weights(weights, frozen_parts(settings))
+    yield Override("model.backbone.init_cfg", None, "no second download: the base has it")
+    yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
+    yield Override("model.encoder.num_cp", 0, "no fairscale needed")
+    yield Override(
+        "model.bbox_head.num_classes",
+        max(PRETRAINED_NUM_CLASSES, info.num_classes),
+        "keeps the pretrained denoising labels"
+        if info.num_classes <= PRETRAINED_NUM_CLASSES
+        else "one denoising label per class",
+    )
+    yield Override("model.test_cfg.max_per_img", settings.max_per_img, "boxes kept per image")
+
+
+def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Override:
+    key = "model.language_model.own_weights"
+    if weights:
+        return Override(key, "never", "BERT's weights come with the base checkpoint", adds=True)
+    if "language_model" in frozen:
+        return Override(key, "required", "no base checkpoint: BERT's own weights", adds=True)
+    return Override(key, "if_present", "no base checkpoint, and BERT is trained", adds=True)
+
+
+def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Iterator[Override]:
+    evaluated = {"val": _split(info, "val"), "test": _split(info, "test") or _split(info, "val")}
+    batch_size = min(settings.batch_size, train.num_images)
+    yield Override(
+        "train_dataloader",
+        {
+            "batch_size": batch_size,
+            **_worker_keys(settings.workers or 0),
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+            "batch_sampler": {"type": "AspectRatioBatchSampler"},
+            "dataset": {
+                **_dataset(train, info),
+                "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
+                "pipeline": train_pipeline(settings.train_scales, settings.random_crop),
+            },
+        },
+        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives",
+    )
+    for name, split in evaluated.items():
+        if split is None:
+            raise UsageError("there is no validation data: give --val, or a --split with a share")
+        yield Override(
+            f"{name}_dataloader",
+            {
+                "batch_size": 1,
+                **_worker_keys(min(settings.workers or 0, 2)),
+                "drop_last": False,
+                "sampler": {"type": "DefaultSampler", "shuffle": False},
+                "dataset": {
+                    **_dataset(split, info),
+                    "test_mode": True,
+                    "pipeline": validation_pipeline(settings.val_scale),
+                },
+            },
+            f"{split.num_images} images of the {split.name} split",
+        )
+        yield Override(
+            f"{name}_evaluator",
+            {
+                "type": "CocoMetric",
+                "ann_file": split.path,
+                "metric": "bbox",
+                "format_only": False,
+                "classwise": True,
+            },
+            "COCO average precision, also by class",
+        )
+
+
+def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
+    return {
+        "type": "CocoDataset",
+        "ann_file": split.path,
+        "data_prefix": {"img": f"{PurePath(split.image_dir or '').as_posix()}/"},
+        # A tuple: the detector puts it into a set (grounding_dino.py:447).
+        "metainfo": {"classes": tuple(info.class_names)},
+        "return_classes": True,
+    }
+
+
+def _worker_keys(workers: int) -> dict[str, Any]:
+    # PyTorch refuses persistent workers when there are none.
+    return {"num_workers": workers, "persistent_workers": workers > 0}
+
+
+def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Override]:
+    optimizer = {"type": "AdamW", "lr": schedule.lr, "weight_decay": settings.weight_decay}
+    wrapper: dict[str, Any] = {
+        "type": "OptimWrapper",
+        "optimizer": optimizer,
+        "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
+        "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
+    }
+    if settings.precision in AMP_DTYPES:
+        wrapper["type"] = "AmpOptimWrapper"
+        wrapper["dtype"] = AMP_DTYPES[settings.precision]
+        if settings.precision == "bf16":
+            wrapper["loss_scale"] = {"enabled": False}
+    yield Override(
+        "optim_wrapper",
+        wrapper,
+        "set by you" if settings.lr else "1e-4 at batch 32, square-root rule",
+        by_user=settings.lr is not None,
+    )
+    schedulers: list[dict[str, Any]] = []
+    if schedule.warmup_steps:
+        schedulers.append(
+            {
+                "type": "LinearLR",
+                "start_factor": 0.1,
+                "by_epoch": False,
+                "begin": 0,
+                "end": schedule.warmup_steps,
+            }
+        )
+    schedulers.append(
+        {
+            "type": "MultiStepLR",
+            "begin": 0,
+            "end": schedule.epochs,
+            "by_epoch": True,
+            "milestones": list(schedule.decay_epochs),
+            "gamma": 0.1,
+        }
+    )
+    yield Override(
+        "param_scheduler",
+        schedulers,
+        f"warm-up {schedule.warmup_steps} of {schedule.steps} steps, a tenth of the rate after "
+        f"epoch {schedule.decay_epochs[0] if schedule.decay_epochs else schedule.epochs}",
+    )
+    yield Override(
+        "train_cfg",
+        {
+            "type": "EpochBasedTrainLoop",
+            "max_epochs": schedule.epochs,
+            "val_interval": schedule.val_interval,
+        },
+        f"{schedule.epochs} epochs of {schedule.steps_per_epoch} steps",
+        by_user=settings.epochs is not None or settings.steps is not None,
+    )
+    yield Override(
+        "auto_scale_lr",
+        {"enable": False, "base_batch_size": settings.batch_size},
+        "the rate already fits the batch",
+    )
+
+
+def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
+    keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
+    frozen = frozen_parts(settings)
+    # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
+    # matching key win, and a frozen language model has no parameter in the optimizer.
+    for part in FROZEN_PARTS:
+        if part not in frozen:
+            keys[part] = {"lr_mult": settings.backbone_lr_factor}
+    return keys
+
+
+def _running(settings: TeacherSettings) -> Iterator[Override]:
+    yield Override(
+        "custom_imports",
+        {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
+        "brings our classes to any MMDetection tool",
+        adds=True,
+    )
+    yield Override("runner_type", "TeacherRunner", "run folder layout, atomic files", adds=True)
+    yield Override("work_dir", settings.output, "the run folder", adds=True)
+    yield Override("randomness", {"seed": settings.seed}, "--seed", adds=True)
+    yield Override(
+        "default_hooks.checkpoint",
+        {
+            "type": "TeacherCheckpointHook",
+            "interval": 1,
+            "by_epoch": True,
+            "save_best": METRIC,
+            "rule": "greater",
+        },
+        "last.pth and best.pth, trainable tensors only",
+    )
+    yield Override(
+        "default_hooks.logger", {"type": "LoggerHook", "interval": 10}, "numbers every 10 steps"
+    )
+    yield Override(
+        "custom_hooks",
+        [
+            {"type": "FreezeProofHook"},
+            {"type": "ProgressHook"},
+            {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
+        ],
+        "freeze table and proof, progress, validation of the base",
+        adds=True,
+    )
+    yield Override(
+        "vis_backends", [{"type": "MetricsFileBackend"}], "metrics.jsonl instead of vis_data/"
+    )
+    yield Override(
+        "visualizer",
+        {
+            "type": "DetLocalVisualizer",
+            "vis_backends": [{"type": "MetricsFileBackend"}],
+            "name": "visualizer",
+        },
+        "metrics.jsonl",
+    )
+
+
+def reasons_by_key(overrides: tuple[Override, ...]) -> Mapping[str, str]:
+    """Return the reason of every overridden key, the last one winning."""
+    return {override.key: override.reason for override in overrides}

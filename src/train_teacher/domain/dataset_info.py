@@ -1,0 +1,114 @@
+"""What is known of a data set: the frozen value from which everything else is generated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["error", "warning", "info"]
+
+
+class Example(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record in which a finding shows: where to look."""
+
+    path: str
+    """JSON path, such as `annotations[59].bbox[0]`; empty when the finding is about a file."""
+    file: str | None = None
+    """`file_name` of the image concerned."""
+    annotation_id: int | str | None = None
+    value: str | None = None
+    """The offending value, shortened."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One kind of problem, however many records have it."""
+
+    code: str
+    """Stable code of knowledge/coco-inspection.md, such as `R3`."""
+    severity: Severity
+    count: int
+    message: str
+    """What is wrong and where, in one sentence."""
+    consequence: str
+    """What it would do to training."""
+    fix: str
+    """The edit or the command that mends it."""
+    examples: tuple[Example, ...] = ()
+    """At most three."""
+    split: str | None = None
+    """Split whose file has the problem; None when it concerns all of them."""
+
+
+class SplitInfo(msgspec.Struct, frozen=True):
+    """One annotation file or one part of a split."""
+
+    name: str
+    """`train`, `val` or `test`."""
+    path: str
+    """The JSON it came from."""
+    image_dir: str | None
+    """Absolute folder that `file_name` is relative to; None when no images were found."""
+    num_images: int
+    num_annotations: int
+    num_boxes: int
+    """Boxes that mmdet's loader keeps (crowds excluded)."""
+    boxes_per_class: tuple[int, ...]
+    """Kept boxes, in the order of `DatasetInfo.class_names`."""
+    num_empty_images: int
+
+
+class PromptInfo(msgspec.Struct, frozen=True):
+    """The caption that the language model reads."""
+
+    text: str
+    tokens: int
+    limit: int
+    exact: bool
+    """False when no tokenizer was at hand and `tokens` is an estimate."""
+
+
+class TrainedInfo(msgspec.Struct, frozen=True):
+    """What mmdet's loader makes of the files."""
+
+    images: int
+    boxes: int
+    dropped: dict[str, int]
+    """Annotations that never become a training box, by reason."""
+
+
+class SizeInfo(msgspec.Struct, frozen=True):
+    """Sizes that choose image scales, query counts and workers; pixels as the JSON states them."""
+
+    width_median: int
+    width_max: int
+    height_median: int
+    height_max: int
+    short_side_min: int
+    boxes_per_image_median: float
+    boxes_per_image_max: int
+    box_side_median: float
+    """Median of sqrt(area) over kept boxes, pixels."""
+
+
+class DatasetInfo(msgspec.Struct, frozen=True):
+    """Facts about a COCO data set; the object of `inspect-data --format json`."""
+
+    path: str
+    exporter: str | None
+    data_root: str
+    """Folder of the (first) JSON."""
+    image_dir: str | None
+    num_images: int
+    num_annotations: int
+    num_classes: int
+    class_names: tuple[str, ...]
+    """Canonical names, order of the training JSON, dummy root classes removed."""
+    has_boxes: bool
+    has_masks: bool
+    splits: tuple[SplitInfo, ...]
+    """As given on the command line: one entry, or train/val/test when they are separate files."""
+    prompt: PromptInfo
+    findings: tuple[Finding, ...]
+    trained: TrainedInfo
+    sizes: SizeInfo

@@ -1,0 +1,18 @@
+"""Errors that reach a user as one message, never as a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """The user's input or environment prevents the work; the message holds place, value and cure.
+
+    The command line prints the message and exits with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """The command or a settings file was written wrongly; nothing was tried."""
+
+    exit_code = 2

@@ -1,0 +1,73 @@
+"""Training and validation pipelines in MMDetection's terms, as the official recipe has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+# grounding_dino_swin-t_finetune_8xb4_20e_cat.py: the scales before and the size of its crop.
+CROP_SCALES = ((400, 4200), (500, 4200), (600, 4200))
+CROP_SIZE = (384, 600)
+META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
+TEXT_KEYS = ("text", "custom_entities")
+
+
+def train_pipeline(scales: Sequence[Sequence[int]], random_crop: bool) -> list[dict[str, Any]]:
+    """Return load, flip, resize (after a crop for half of the images when wanted), pack.
+
+    Args:
+        scales: [short, long] sides in pixels to draw from.
+        random_crop: whether half of the images are enlarged and cropped first.
+
+    Returns:
+        Transform configs in order.
+    """
+    resize = {
+        "type": "RandomChoiceResize",
+        "scales": [tuple(scale) for scale in scales],
+        "keep_ratio": True,
+    }
+    cropped = [
+        {"type": "RandomChoiceResize", "scales": list(CROP_SCALES), "keep_ratio": True},
+        {
+            "type": "RandomCrop",
+            "crop_type": "absolute_range",
+            "crop_size": CROP_SIZE,
+            "allow_negative_crop": True,
+        },
+        dict(resize),
+    ]
+    sizing = (
+        {"type": "RandomChoice", "transforms": [[dict(resize)], cropped]}
+        if random_crop
+        else dict(resize)
+    )
+    return [
+        {"type": "LoadImageFromFile", "backend_args": None},
+        {"type": "LoadAnnotations", "with_bbox": True},
+        {"type": "RandomFlip", "prob": 0.5},
+        sizing,
+        {"type": "PackDetInputs", "meta_keys": (*META_KEYS, "flip", "flip_direction", *TEXT_KEYS)},
+    ]
+
+
+def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
+    """Return load, resize, pack: pillow's resize, as the published numbers were made with.
+
+    Args:
+        scale: [short, long] sides in pixels.
+
+    Returns:
+        Transform configs in order.
+    """
+    return [
+        {"type": "LoadImageFromFile", "backend_args": None, "imdecode_backend": "pillow"},
+        {
+            "type": "FixScaleResize",
+            "scale": tuple(scale),
+            "keep_ratio": True,
+            "backend": "pillow",
+        },
+        {"type": "LoadAnnotations", "with_bbox": True},
+        {"type": "PackDetInputs", "meta_keys": (*META_KEYS, *TEXT_KEYS)},
+    ]

@@ -1,0 +1,93 @@
+"""Length and learning rate of a run, from the number of images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+# The official fine-tuning recipes: 1e-4 at a batch of 32 (8 GPUs x 4 images).
+REFERENCE_LR = 1e-4
+REFERENCE_BATCH = 32
+LR_RANGE = (2e-5, 2e-4)
+WARMUP_SHARE = 0.05
+MAX_WARMUP_STEPS = 100
+# The cat recipe drops the rate at epoch 15 of 20.
+DECAY_AT = 0.75
+LARGE_SET_EPOCHS = 12
+# Images below which a number of steps, not of epochs, is what training needs.
+LARGE_SET = 2_000
+STEPS_BY_IMAGES = ((200, 400), (LARGE_SET, 1_500))
+MAX_VALIDATIONS = 20
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When training ends, warms up, decays and validates."""
+
+    epochs: int
+    steps_per_epoch: int
+    warmup_steps: int
+    decay_epochs: tuple[int, ...]
+    val_interval: int
+    lr: float
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+
+def build_schedule(
+    num_images: int,
+    batch_size: int,
+    epochs: int | None = None,
+    steps: int | None = None,
+    lr: float | None = None,
+) -> Schedule:
+    """Choose the length, warm-up, decay and learning rate of a run.
+
+    Args:
+        num_images: training images.
+        batch_size: images per optimizer step.
+        epochs: wanted passes over the images, None to choose.
+        steps: wanted optimizer steps, rounded up to whole epochs, None to choose.
+        lr: wanted peak learning rate, None for the square-root rule.
+
+    Returns:
+        The schedule; warm-up and decay always lie inside the run.
+    """
+    steps_per_epoch = max(1, math.ceil(num_images / batch_size))
+    if epochs is None:
+        wanted = steps if steps is not None else _steps_for(num_images, steps_per_epoch)
+        epochs = max(1, math.ceil(wanted / steps_per_epoch))
+    total = epochs * steps_per_epoch
+    decay = math.floor(epochs * DECAY_AT)
+    return Schedule(
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        warmup_steps=min(MAX_WARMUP_STEPS, math.floor(total * WARMUP_SHARE)),
+        decay_epochs=(decay,) if 0 < decay < epochs else (),
+        val_interval=max(1, round(epochs / MAX_VALIDATIONS)),
+        lr=lr if lr is not None else square_root_lr(batch_size),
+    )
+
+
+def square_root_lr(batch_size: int) -> float:
+    """Scale the official rate by the square root of the batch (AdamW: Malladi et al. 2022).
+
+    Args:
+        batch_size: images per optimizer step.
+
+    Returns:
+        Peak learning rate, three significant digits.
+    """
+    low, high = LR_RANGE
+    scaled = REFERENCE_LR * math.sqrt(batch_size / REFERENCE_BATCH)
+    return float(f"{min(high, max(low, scaled)):.3g}")
+
+
+def _steps_for(num_images: int, steps_per_epoch: int) -> int:
+    for limit, steps in STEPS_BY_IMAGES:
+        if num_images < limit:
+            return steps
+    return LARGE_SET_EPOCHS * steps_per_epoch

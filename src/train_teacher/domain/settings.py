@@ -1,0 +1,232 @@
+"""Every setting of a run, once: it feeds the command line, the YAML files and their checks."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from train_teacher.domain.errors import UsageError
+
+Tune = Literal["frozen", "full"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
+FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
+PositiveInt = Annotated[int, Meta(ge=1)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
+ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
+
+
+class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of; a field's description is its help text and its documentation."""
+
+    data: Annotated[
+        str,
+        Meta(description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow)."),
+    ]
+    output: Annotated[str, Meta(description="Run folder to create; a used one is refused.")]
+    val: Annotated[
+        str | None, Meta(description="COCO JSON to validate on; without it a part of --data.")
+    ] = None
+    test: Annotated[str | None, Meta(description="COCO JSON kept for the final test.")] = None
+    images: Annotated[
+        str | None, Meta(description="Folder of the pictures; found by itself when left out.")
+    ] = None
+    split: Annotated[
+        str, Meta(description="Shares of train/val/test when --data is split by us.")
+    ] = "0.7/0.15/0.15"
+    seed: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
+    ] = 0
+    class_prompts: Annotated[
+        dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
+    ] = {}
+
+    model: Annotated[
+        str, Meta(description="Preset: swin-t, demo, or the path of your own YAML.")
+    ] = "swin-t"
+    base_config: Annotated[
+        str, Meta(description="MMDetection config that the preset starts from.")
+    ] = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+    architecture: Annotated[
+        dict[str, Any], Meta(description="Dotted keys that change the base config's model.")
+    ] = {}
+    checkpoint: Annotated[
+        str | None,
+        Meta(description="What --weights auto means: an address, or a file beside the preset."),
+    ] = None
+    weights: Annotated[
+        str, Meta(description="Base weights: auto, none, a file or an http(s) address.")
+    ] = "auto"
+    language_model: Annotated[
+        str, Meta(description="BERT: a folder with config.json and vocab.txt, or a cached name.")
+    ] = "bert-base-uncased"
+
+    tune: Annotated[
+        Tune,
+        Meta(
+            description="frozen: backbone and language model are frozen; "
+            "full: only what --freeze names."
+        ),
+    ] = "frozen"
+    freeze: Annotated[
+        list[FreezablePart],
+        Meta(description="Further parts to freeze: backbone, language_model, ..."),
+    ] = []
+
+    epochs: Annotated[
+        PositiveInt | None,
+        Meta(description="Passes over the training images; chosen from their number."),
+    ] = None
+    steps: Annotated[
+        PositiveInt | None,
+        Meta(description="Optimizer steps instead of --epochs, rounded to epochs."),
+    ] = None
+    batch_size: Annotated[int, Meta(ge=1, description="Images per optimizer step.")] = 4
+    lr: Annotated[
+        PositiveFloat | None,
+        Meta(description="Peak learning rate; square-root rule of the batch size."),
+    ] = None
+    backbone_lr_factor: Annotated[
+        float, Meta(ge=0, description="Backbone learning rate as a share of --lr (--tune full).")
+    ] = 0.1
+    weight_decay: Annotated[float, Meta(ge=0, description="AdamW weight decay.")] = 1e-4
+    clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
+    train_scales: Annotated[
+        list[ImageScale], Meta(description="Image sizes to draw from in training, [short, long].")
+    ] = msgspec.field(default_factory=lambda: [[size, 1333] for size in range(480, 801, 32)])
+    random_crop: Annotated[
+        bool, Meta(description="Half of the training images are cropped first, as the recipe does.")
+    ] = True
+    val_scale: Annotated[
+        ImageScale, Meta(description="Image size for validation, [short, long].")
+    ] = msgspec.field(default_factory=lambda: [800, 1333])
+    max_per_img: Annotated[int, Meta(ge=1, description="Boxes kept per image at validation.")] = 300
+    workers: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Data loading processes; chosen from cores and images."),
+    ] = None
+    evaluate_before: Annotated[
+        bool, Meta(description="Validate the base weights before training: was it worth it?")
+    ] = True
+    precision: Annotated[
+        Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")
+    ] = "auto"
+    device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    set: Annotated[
+        dict[str, Any], Meta(description="Dotted keys of the generated config, set last.")
+    ] = {}
+
+
+FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)
+REQUIRED = ("data", "output")
+# A preset describes a model; where the data lies and where the run goes is the user's.
+RUN_ONLY = frozenset({"data", "output", "val", "test", "images", "model"})
+
+
+@dataclass(frozen=True)
+class SettingsLayer:
+    """Settings from one place, such as a YAML file or the command line."""
+
+    source: str
+    """Where they were written, for messages."""
+    values: Mapping[str, Any]
+    lines: Mapping[str, int] | None = None
+    """Line number by key, for a file."""
+
+
+def field_help(name: str) -> str:
+    """Return the one-sentence description of a setting."""
+    for extra in get_args(FIELD_TYPES[name])[1:]:
+        if isinstance(extra, Meta) and extra.description:
+            return extra.description
+    raise KeyError(name)
+
+
+def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
+    """Check and merge settings, the last layer winning.
+
+    Mappings (`architecture`, `class_prompts`, `set`) are merged key by key; everything else is
+    replaced.
+
+    Args:
+        layers: from the weakest (preset) to the strongest (command line).
+
+    Returns:
+        The complete settings.
+
+    Raises:
+        UsageError: with every unknown key, wrong type and contradiction of all layers together.
+    """
+    merged: dict[str, Any] = {}
+    origin: dict[str, SettingsLayer] = {}
+    problems: list[str] = []
+    for layer in layers:
+        for key, value in layer.values.items():
+            problem = _problem_of(layer, key, value)
+            if problem:
+                problems.append(problem)
+            elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+                merged[key] = {**merged[key], **value}
+            else:
+                merged[key] = value
+            origin[key] = layer
+        _one_length_rule(merged, layer)
+    missing = [name for name in REQUIRED if name not in merged]
+    problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
+    if not missing:
+        problems += _contradictions(merged)
+    if problems:
+        raise UsageError("\n".join(problems))
+    return msgspec.convert(merged, TeacherSettings)
+
+
+def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:
+    """Let a stronger layer's `epochs` replace a weaker one's `steps`, and the reverse."""
+    for winner, loser in (("epochs", "steps"), ("steps", "epochs")):
+        if layer.values.get(winner) is not None and layer.values.get(loser) is None:
+            merged.pop(loser, None)
+
+
+def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
+    place = layer.source
+    if layer.lines and key in layer.lines:
+        place = f"{place}, line {layer.lines[key]}"
+    if key not in FIELD_TYPES:
+        near = difflib.get_close_matches(str(key), FIELD_TYPES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(FIELD_TYPES)}."
+        return f"{place}: {key!r} is not a setting.{hint}"
+    try:
+        msgspec.convert(value, FIELD_TYPES[key])
+    except msgspec.ValidationError as error:
+        return f"{place}: {key}: {_readable(error, value)}"
+    return None
+
+
+def _readable(error: msgspec.ValidationError, value: object) -> str:
+    text = str(error)
+    path = ""
+    if " - at `$" in text:
+        text, _, tail = text.partition(" - at `$")
+        path = tail.rstrip("`")
+    text = re.sub(r"^Expected", "expected", text).replace("`", "")
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 - one line of a terminal
+    return f"{text}{' at ' + path if path else ''} (value: {shown})"
+
+
+def _contradictions(merged: Mapping[str, Any]) -> list[str]:
+    problems = []
+    if merged.get("epochs") is not None and merged.get("steps") is not None:
+        problems.append("epochs and steps were both given: keep one of them.")
+    if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":
+        problems.append(
+            f"precision {merged['precision']} needs a GPU, but device is cpu: "
+            "drop --precision or use --device cuda."
+        )
+    return problems

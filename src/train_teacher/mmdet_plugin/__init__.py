@@ -1,0 +1,27 @@
+"""What lives inside the training process; the generated config names it in `custom_imports`.
+
+Importing it makes mmcv-lite enough and registers our detector, language model, runner and hooks.
+"""
+
+from train_teacher.mmdet_plugin import mmcv_ops
+
+mmcv_ops.install()
+
+from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops at import
+    checkpointing,
+    detector,
+    hooks,
+    language_model,
+    metrics_file,
+    runner,
+)
+
+__all__ = [
+    "checkpointing",
+    "detector",
+    "hooks",
+    "language_model",
+    "metrics_file",
+    "mmcv_ops",
+    "runner",
+]

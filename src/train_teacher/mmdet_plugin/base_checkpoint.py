@@ -1,0 +1,110 @@
+"""Loading the base checkpoint with an account of every tensor."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor, nn
+
+from train_teacher.domain.errors import UserError
+
+# The denoising label table has one row per class; with more classes than it was trained with
+# it cannot be kept, and mmdet only uses it for label noise in training (dino.py:41).
+RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
+SHOWN_PARTS = 6
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the tensors of a base checkpoint."""
+
+    loaded: int
+    reinitialised: tuple[str, ...]
+    """Tensors whose size depends on the number of classes and that start anew."""
+    unused: int
+    """Tensors of the file that this model has no place for."""
+
+
+def read_state_dict(path: Path) -> Mapping[str, Tensor]:
+    """Read the weights of an MMEngine or plain PyTorch checkpoint, without running its pickle.
+
+    Args:
+        path: checkpoint file.
+
+    Returns:
+        Tensors by parameter name.
+
+    Raises:
+        UserError: missing, damaged, not a checkpoint, or a pickle that wants to run code.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such checkpoint. Give --weights FILE.") from None
+    except UnpicklingError as error:
+        raise UserError(
+            f"{path}: not a checkpoint of plain tensors, so it is not loaded (it could run code): "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: damaged or not a PyTorch checkpoint ({str(error).splitlines()[0]}). "
+            "Download it again or give another --weights."
+        ) from error
+    weights: Mapping[str, Tensor] | None = (
+        content.get("state_dict", content) if isinstance(content, Mapping) else None
+    )
+    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UserError(f"{path}: holds no weights (no `state_dict` of tensors).")
+    return weights
+
+
+def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
+    """Fill a model with the tensors of a base checkpoint.
+
+    Args:
+        model: detector whose parameter names are MMDetection's.
+        path: checkpoint file.
+
+    Returns:
+        The account.
+
+    Raises:
+        UserError: a parameter of the model is absent from the file or has another shape.
+    """
+    weights = read_state_dict(path)
+    own = model.state_dict()
+    parameters = {name for name, _ in model.named_parameters()}
+    misfits = {n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape}
+    missing = (parameters - weights.keys()) | (misfits & parameters)
+    wrong = missing - RESIZABLE
+    if wrong:
+        raise UserError(_misfit_message(path, own, weights, wrong))
+    fitting = {name: weights[name] for name in own.keys() & weights.keys() - misfits}
+    model.load_state_dict(fitting, strict=False)
+    return LoadReport(
+        loaded=len(fitting),
+        reinitialised=tuple(sorted(missing)),
+        unused=len(weights.keys() - own.keys()),
+    )
+
+
+def _misfit_message(
+    path: Path, own: Mapping[str, Tensor], weights: Mapping[str, Tensor], wrong: set[str]
+) -> str:
+    parts = Counter(name.split(".")[0] for name in wrong)
+    shown = ", ".join(f"{part} ({count})" for part, count in parts.most_common(SHOWN_PARTS))
+    first = min(wrong)
+    there = tuple(weights[first].shape) if first in weights else "absent"
+    return (
+        f"{path}: does not fit the model: {len(wrong)} of its {len(own)} tensors are missing or "
+        f"have another shape, in {shown}. For example {first}: model {tuple(own[first].shape)}, "
+        f"file {there}. Training would start from random values there. Use the --model that this "
+        "checkpoint was made for, or --weights auto."
+    )

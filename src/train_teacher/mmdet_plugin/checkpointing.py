@@ -1,0 +1,95 @@
+"""Checkpoints of a run: last.pth and best.pth, trainable tensors only, written atomically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+FOLDER = "checkpoints"
+LAST = "last.pth"
+BEST = "best.pth"
+
+
+def trust_mmengine_types() -> None:
+    """Let torch.load's safe mode read what MMEngine 0.10.7 puts into its own checkpoints.
+
+    Since torch 2.6 `weights_only` is the default and refuses MMEngine's message hub (a
+    HistoryBuffer of numpy arrays), so MMEngine cannot resume; these types hold numbers and run no
+    code, and the check stays on for everything else (mmengine#1655).
+    """
+    # The attribute moved in numpy 2; both names occur in pickles.
+    core: Any = getattr(np, "_core", None) or np.core
+    reconstruct = core.multiarray._reconstruct
+    dtypes = {type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "u1", "?")}
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            np.ndarray,
+            np.dtype,
+            core.multiarray.scalar,
+            # Pickles of numpy 1 name the old module.
+            (reconstruct, "numpy.core.multiarray._reconstruct"),
+            (reconstruct, "numpy._core.multiarray._reconstruct"),
+            (core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+            *dtypes,
+        ]
+    )
+
+
+@HOOKS.register_module()
+class TeacherCheckpointHook(CheckpointHook):
+    """Writes `checkpoints/last.pth` (resumable) and `checkpoints/best.pth`.
+
+    Both hold the trainable tensors and the buffers beside them; the frozen rest is in the base
+    checkpoint, which the model loads when it is built.
+    """
+
+    # After every hook that needs the full state dict, such as EMAHook (NORMAL).
+    priority = "LOWEST"
+
+    def before_train(self, runner: Runner) -> None:
+        """Choose the folder."""
+        super().before_train(runner)
+        self.out_dir = str(Path(runner.work_dir) / FOLDER)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Drop what the base checkpoint holds already."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {n: t for n, t in weights.items() if n in trainable}
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        self.last_ckpt = str(Path(self.out_dir) / LAST)
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        runner.save_checkpoint(self.out_dir, LAST, meta=meta, by_epoch=self.by_epoch)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        key = self.key_indicators[0]
+        # No detection at all leaves the metric out; that is a score of zero, not of "unknown".
+        score = float(metrics.get(key, 0.0))
+        hub = runner.message_hub
+        best = hub.get_info("best_score") if "best_score" in hub.runtime_info else None
+        if best is not None and score <= best:
+            return
+        hub.update_info("best_score", score)
+        hub.update_info("best_ckpt", str(Path(self.out_dir) / BEST))
+        runner.save_checkpoint(
+            self.out_dir,
+            BEST,
+            save_optimizer=False,
+            save_param_scheduler=False,
+            meta={"epoch": runner.epoch, "iter": runner.iter, key: score},
+            by_epoch=False,
+        )
+        if is_main_process():
+            runner.logger.info(f"best {key} so far: {score:.4f}, in {BEST}")

@@ -1,0 +1,117 @@
+"""Grounding DINO that is really frozen where it should be, and that keeps the weights it loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.models.detectors import GroundingDINO
+from mmdet.registry import MODELS
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
+
+
+@MODELS.register_module()
+class TeacherGroundingDINO(GroundingDINO):
+    """MMDetection's Grounding DINO with a base checkpoint and frozen parts.
+
+    Everything is done in the constructor, before MMEngine wraps the model for distributed
+    training and before the optimizer is built: the order that makes a freeze true
+    (mmengine runner.py: build_model, wrap_model, build_optim_wrapper, init_weights).
+
+    Args:
+        frozen_modules: names of sub-modules that never change, such as `backbone`.
+        base_checkpoint: file to start from; None starts from random weights.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        frozen_modules: Sequence[str] = (),
+        base_checkpoint: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Build the detector, load its base checkpoint and freeze.
+
+        Raises:
+            UserError: the checkpoint does not fit, or a part to freeze does not exist.
+        """
+        super().__init__(*args, **kwargs)
+        self.has_base = base_checkpoint is not None
+        if base_checkpoint is not None:
+            report = load_base_checkpoint(self, Path(base_checkpoint))
+            MMLogger.get_current_instance().info(f"base checkpoint {base_checkpoint}: {report}")
+        self.frozen_modules = tuple(frozen_modules)
+        for name in self.frozen_modules:
+            self._part(name).requires_grad_(False).eval()
+
+    def _part(self, name: str) -> nn.Module:
+        try:
+            part: nn.Module = self.get_submodule(name)
+        except AttributeError:
+            parts = ", ".join(sorted(child for child, _ in self.named_children()))
+            raise UserError(
+                f"--freeze {name}: the model has no such part. Parts: {parts}."
+            ) from None
+        return part
+
+    def init_weights(self) -> None:
+        """Draw random weights, unless a base checkpoint was loaded: it must not be overwritten.
+
+        DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
+        calls it after loading.
+        """
+        if self.has_base:
+            return
+        # The language model has its own pretrained weights even without a base checkpoint.
+        super().init_weights()
+
+    def train(self, mode: bool = True) -> TeacherGroundingDINO:
+        """Set training mode, except for the frozen parts, which stay in evaluation mode.
+
+        Dropout and drop path would otherwise change what a frozen part computes. SwinTransformer's
+        own `train` returns None, so nothing is chained.
+        """
+        super().train(mode)
+        for name in getattr(self, "frozen_modules", ()):
+            self._part(name).eval()
+        return self
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the neck's features; a frozen backbone records nothing for backward.
+
+        Args:
+            batch_inputs: (N, 3, H, W), normalised.
+
+        Returns:
+            One (N, 256, H_l, W_l) tensor per level.
+        """
+        frozen = "backbone" in self.frozen_modules
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            features = self.backbone(batch_inputs)
+        return tuple(self.neck(features)) if self.with_neck else tuple(features)
+
+    def forward_decoder(self, query: Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the decoder; a batch without any box still touches the denoising labels.
+
+        mmdet compares the batch size with the number of queries there (dino.py:277), so on such a
+        batch `label_embedding` would get no gradient and distributed training would wait for ever.
+
+        Args:
+            query: (N, queries, 256).
+            *args: as MMDetection passes them.
+            **kwargs: as MMDetection passes them.
+
+        Returns:
+            `hidden_states` and `references` of every decoder layer.
+        """
+        outputs: dict[str, Any] = super().forward_decoder(query, *args, **kwargs)
+        if self.training and query.shape[1] == self.num_queries:
+            touch = self.dn_query_generator.label_embedding.weight[0, 0] * 0.0
+            outputs["hidden_states"] = outputs["hidden_states"] + touch
+        return outputs

@@ -1,0 +1,61 @@
+"""`metrics.jsonl`: every logged number of a run, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.registry import VISBACKENDS
+from mmengine.visualization import BaseVisBackend
+
+FILE_NAME = "metrics.jsonl"
+
+
+@VISBACKENDS.register_module()
+class MetricsFileBackend(BaseVisBackend):
+    """Appends training and validation numbers to `metrics.jsonl` in the run folder."""
+
+    @property
+    def experiment(self) -> Path:
+        """Return the file that is written."""
+        # The visualizer hands every backend RUN/vis_data; this file belongs beside the others.
+        return Path(self._save_dir).parent / FILE_NAME
+
+    def _init_env(self) -> None:
+        self.experiment.parent.mkdir(parents=True, exist_ok=True)
+
+    def add_config(self, config: Any, **kwargs: Any) -> None:
+        """Do nothing: `mmdet_config.py` is in the run folder."""
+
+    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
+        """Append one number."""
+        self.add_scalars({name: value}, step)
+
+    def add_scalars(
+        self,
+        scalar_dict: Mapping[str, Any],
+        step: int = 0,
+        file_path: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append the numbers of one moment.
+
+        Args:
+            scalar_dict: names and values; the losses of a step, or the metrics of a validation.
+            step: the optimizer step in training, the epoch in validation.
+            file_path: unused, MMEngine's own file.
+            **kwargs: unused.
+        """
+        kind = "val" if any(name.startswith("coco/") for name in scalar_dict) else "train"
+        record: dict[str, Any] = {"kind": kind, "step": step}
+        for name, value in scalar_dict.items():
+            if isinstance(value, numbers.Number):
+                number = float(value)  # type: ignore[arg-type]
+                record[name] = number if math.isfinite(number) else None
+        record["step"] = step
+        with self.experiment.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")

@@ -1,0 +1,89 @@
+"""A readable progress display: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+PLAIN_INTERVAL_SECONDS = 10.0
+LIVE_INTERVAL_SECONDS = 0.2
+
+
+class ProgressDisplay:
+    """Progress of one run on stderr.
+
+    Args:
+        total_steps: steps of the whole run.
+        total_epochs: epochs of the whole run.
+    """
+
+    def __init__(self, total_steps: int, total_epochs: int) -> None:
+        """Start with nothing shown."""
+        self._total_steps = total_steps
+        self._total_epochs = total_epochs
+        self._live = sys.stderr.isatty()
+        self._shown_at = 0.0
+        self._width = 0
+
+    def due(self, step: int) -> bool:
+        """Return whether showing this step is worth reading its loss back from the device."""
+        interval = LIVE_INTERVAL_SECONDS if self._live else PLAIN_INTERVAL_SECONDS
+        late = time.monotonic() - self._shown_at >= interval
+        return late or step == self._total_steps
+
+    def step(
+        self, *, epoch: int, step: int, loss: float, lr: float, remaining: float, memory: str
+    ) -> None:
+        """Show one training step.
+
+        Args:
+            epoch: current epoch, from 1.
+            step: steps done, from 1.
+            loss: total loss.
+            lr: learning rate.
+            remaining: seconds of training to go.
+            memory: peak GPU memory as text, empty on CPU.
+        """
+        self._shown_at = time.monotonic()
+        parts = [
+            f"epoch {epoch}/{self._total_epochs}",
+            f"step {step}/{self._total_steps}",
+            f"loss {loss:.3f}",
+            f"lr {lr:.2g}",
+            f"{_clock(remaining)} to go",
+        ]
+        text = "  ".join([*parts, memory]).rstrip()
+        if self._live:
+            share = step / self._total_steps
+            bar = ("#" * round(20 * share)).ljust(20, ".")
+            self._overwrite(f"[{bar}] {text}")
+        else:
+            self._write(text + "\n")
+
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        if self._live:
+            self._overwrite("")
+            self._write("\r")
+        self._write(text + "\n")
+
+    def close(self) -> None:
+        """End the live line."""
+        if self._live and self._width:
+            self._write("\n")
+            self._width = 0
+
+    def _overwrite(self, text: str) -> None:
+        self._write("\r" + text.ljust(self._width))
+        self._width = len(text)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,50 @@
+"""MMEngine's Runner with the run folder of this project and atomic checkpoints."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+
+LOG_FILE = "train.log"
+
+trust_mmengine_types()
+
+
+@RUNNERS.register_module()
+class TeacherRunner(Runner):
+    """Writes `train.log` and `metrics.jsonl` into the run folder instead of a folder per start."""
+
+    _log_dir: str
+
+    def build_logger(self, log_level: int | str = "INFO", **kwargs: Any) -> MMLogger:
+        """Log everything to `train.log`; the terminal gets warnings, ProgressHook does the rest."""
+        stamped = Path(self._log_dir)
+        if stamped != Path(self.work_dir) and stamped.is_dir() and not any(stamped.iterdir()):
+            stamped.rmdir()
+        self._log_dir = self.work_dir
+        kwargs.setdefault("log_file", str(Path(self.work_dir) / LOG_FILE))
+        logger: MMLogger = super().build_logger(log_level=log_level, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.ERROR)
+        return logger
+
+    def dump_config(self) -> None:
+        """Do nothing: the run folder holds the config that this run was started from."""
+        if not (Path(self.work_dir) / "mmdet_config.py").exists():
+            super().dump_config()
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Write a checkpoint under a temporary name and rename it when it is complete."""
+        partial = f".{filename}.partial"
+        super().save_checkpoint(out_dir, partial, *args, **kwargs)
+        if is_main_process():
+            (Path(out_dir) / partial).replace(Path(out_dir) / filename)
