@@ -174,7 +174,8 @@ def _broken(path: Path, data: bytes, error: Exception) -> UserError:
     at = _BYTE.search(message)
     if isinstance(error, json.JSONDecodeError):
         position = len(error.doc[: error.pos].encode("utf-8", "replace"))
-        truncated = position >= len(data.rstrip())
+        truncated = position >= len(data.rstrip()) or error.msg.startswith("Unterminated")
+        message = error.msg
     else:
         position = int(at.group(1)) if at else len(data)
     line = data.count(b"\n", 0, position) + 1

@@ -222,7 +222,7 @@ def _rows(
     row_of: dict[RecordId | None, int] = {id_: row for row, id_ in enumerate(known)}
     rows = np.fromiter((row_of.get(id_, -1) for id_ in wanted), np.int64, len(wanted))
     by_text = {str(id_): row for row, id_ in enumerate(known)}
-    for position in np.flatnonzero(rows < 0):
+    for position in np.flatnonzero(rows < 0).tolist():
         id_ = wanted[position]
         row = -1 if id_ is None else by_text.get(str(id_).strip(), -1)
         if row >= 0:

@@ -50,9 +50,9 @@ class _AnnotationBytes(AnnotationEntry, gc=False):
     segmentation: msgspec.Raw = msgspec.Raw(b"null")
 
 
-Entry = TypeVar("Entry", ImageEntry, CategoryEntry, AnnotationEntry)
+Entry = TypeVar("Entry", bound=msgspec.Struct)
 
-_BYTES_TYPE: dict[type, type] = {AnnotationEntry: _AnnotationBytes}
+_BYTES_TYPE: dict[type, Any] = {AnnotationEntry: _AnnotationBytes}
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _EXPECTED = re.compile(r"Expected `([^`]*)`(?: of length (\d+))?")
@@ -76,7 +76,8 @@ class RecordReader(Generic[Entry]):
         self._section = section
         self._problems = problems
         self._entry_type = entry_type
-        self._decode = msgspec.json.Decoder(_BYTES_TYPE.get(entry_type, entry_type)).decode
+        bytes_type: type[Entry] = _BYTES_TYPE.get(entry_type, entry_type)
+        self._decode = msgspec.json.Decoder(bytes_type).decode
 
     def read(self, index: int, record: Any) -> Entry | None:
         """Return the record decoded, or None when nothing useful is left of it.
@@ -87,7 +88,7 @@ class RecordReader(Generic[Entry]):
         """
         try:
             if isinstance(record, msgspec.Raw):
-                return self._decode(record)  # type: ignore[no-any-return]  # chosen at run time
+                return self._decode(record)
             return msgspec.convert(record, self._entry_type)
         except msgspec.ValidationError as error:
             return self._repair(index, record, error)

@@ -9,6 +9,26 @@ _YOLO_LINE = re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$")
 _YAML_NAMES = re.compile(rb"^(names|nc|train|path)\s*:", re.MULTILINE)
 _DETECTION = "This is a list of detections (COCO results), not a data set: "
 _PEEK = 4096
+_WEB_PAGE = (
+    "This is a web page (HTML), not a data set: the download was probably refused. "
+    "Nothing can be trained from it; sign in and download the JSON again."
+)
+_XML = (
+    "This is XML (CVAT or Pascal VOC), not COCO JSON. Nothing can be trained from it; "
+    'in CVAT choose "Export dataset: COCO 1.0", or convert the VOC folder to COCO.'
+)
+_YOLO = (
+    "This is a YOLO label file, not COCO JSON. Nothing can be trained from it; "
+    "export the project again as COCO, or convert the whole YOLO folder to COCO."
+)
+_YAML = (
+    "This is a YAML file (a YOLO data set description?), not COCO JSON. "
+    "Nothing can be trained from it; export the project again as COCO."
+)
+_TABLE = (
+    "This is a table (CSV), not COCO JSON. Nothing can be trained from it; "
+    "export the project again as COCO."
+)
 
 
 def name_text_format(data: bytes, suffix: str) -> str | None:
@@ -20,33 +40,14 @@ def name_text_format(data: bytes, suffix: str) -> str | None:
     """
     head = data[:_PEEK].lstrip()
     if head.startswith(b"<"):
-        if b"<html" in head.lower() or b"<!doctype html" in head.lower():
-            return (
-                "This is a web page (HTML), not a data set: the download was probably refused. "
-                "Nothing can be trained from it; sign in and download the JSON again."
-            )
-        return (
-            "This is XML (CVAT or Pascal VOC), not COCO JSON. Nothing can be trained from it; "
-            'in CVAT choose "Export dataset: COCO 1.0", or convert the VOC folder to COCO.'
-        )
-    if head.startswith((b"{", b"[")):
+        return _WEB_PAGE if b"<html" in head.lower() or b"<!doctype" in head.lower() else _XML
+    if not head or head.startswith((b"{", b"[")):
         return None
-    if head and _YOLO_LINE.match(head.splitlines()[0]):
-        return (
-            "This is a YOLO label file, not COCO JSON. Nothing can be trained from it; "
-            "export the project again as COCO, or convert the whole YOLO folder to COCO."
-        )
+    if _YOLO_LINE.match(head.splitlines()[0]):
+        return _YOLO
     if suffix.lower() in {".yaml", ".yml"} or _YAML_NAMES.search(head):
-        return (
-            "This is a YAML file (a YOLO data set description?), not COCO JSON. "
-            "Nothing can be trained from it; export the project again as COCO."
-        )
-    if suffix.lower() in {".csv", ".tsv"}:
-        return (
-            "This is a table (CSV), not COCO JSON. Nothing can be trained from it; "
-            "export the project again as COCO."
-        )
-    return None
+        return _YAML
+    return _TABLE if suffix.lower() in {".csv", ".tsv"} else None
 
 
 def name_json_format(top: object) -> str | None:

@@ -133,7 +133,9 @@ def _present(image_dir: Path, names: Iterable[str]) -> list[bool]:
         folder, _, base = name.rpartition("/")
         if folder not in listings:
             listings[folder] = _listing(image_dir / folder)
-        present.append(base in listings[folder] or (name.startswith("/") and _is_file(Path(), name)))
+        present.append(
+            base in listings[folder] or (name.startswith("/") and _is_file(Path(), name))
+        )
     return present
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,13 @@ def load_config(path: Path) -> Config:
     from mmengine.config import Config
 
     return Config.fromfile(path)
+
+
+@contextmanager
+def stdout_to_log(log: Path) -> Iterator[None]:
+    """Send what upstream prints (pycocotools' tables, for one) to the log: stdout is for results."""
+    with log.open("a", encoding="utf-8") as file, redirect_stdout(file):
+        yield
 
 
 def build_runner(config: Path) -> Runner:

@@ -126,9 +126,19 @@ def _one_line(error: yaml.YAMLError) -> str:
 
 def render_settings(values: dict[str, Any], header: str) -> str:
     """Return settings as YAML that `read_settings` reads back to the same values."""
-    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    body = _dump(values, readable=True)
+    if parse_value(body) != values:
+        # A few control characters only survive escaped, at the price of other alphabets.
+        body = _dump(values, readable=False)
     comment = "".join(f"# {line}\n" for line in header.splitlines())
     return comment + body
+
+
+def _dump(values: dict[str, Any], *, readable: bool) -> str:
+    text: str = yaml.safe_dump(
+        values, sort_keys=False, allow_unicode=readable, default_flow_style=None
+    )
+    return text
 
 
 def parse_value(text: str) -> Any:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from train_teacher.domain.errors import UsageError, UserError
 
@@ -18,25 +18,31 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-CHUNK_BYTES = 2**20
+HASH_CHUNK_BYTES = 2**20
+# When a connection breaks, the chunk under way is lost: small, so that a bad line gets on.
+DOWNLOAD_CHUNK_BYTES = 2**16
 TIMEOUT_SECONDS = 30
+# A line that breaks now and then should not cost the user a command each time.
+MAX_TRIES = 5
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
 # OpenMMLab publishes NAME-xxxxxxxx.pth, where x are the first digits of the file's SHA-256.
 PUBLISHED_HASH = re.compile(r"-([0-9a-f]{8})\.pth$")
+ZIP_MAGIC = b"PK\x03\x04"
+# Checkpoints of PyTorch before 1.6 are bare pickles; the reader knows them too.
+PICKLE_MAGIC = b"\x80"
 
 
 def cache_folder() -> Path:
     """Return the folder that holds downloaded checkpoints."""
     own = os.environ.get("TRAIN_TEACHER_CACHE")
     if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "train-teacher" / "checkpoints"
+        return Path(own).expanduser().resolve()
+    return _user_cache() / "train-teacher" / "checkpoints"
 
 
 def expected_weights(value: str, checkpoint: str | None) -> Path | None:
-    """Return where the weights are or will be, without looking or downloading.
+    """Return where the weights are or will be, without downloading or checking them.
 
     Args:
         value: `auto`, `none`, a file or an address.
@@ -50,16 +56,8 @@ def expected_weights(value: str, checkpoint: str | None) -> Path | None:
     """
     if value == "none":
         return None
-    source = checkpoint if value == "auto" else value
-    if source is None:
-        raise UsageError("--weights auto: this preset names no checkpoint. Give --weights PATH|none.")
-    if "://" not in source:
-        return Path(source).resolve()
-    parts = urlsplit(source)
-    name = Path(parts.path).name
-    if parts.scheme not in ("http", "https") or not name:
-        raise UsageError(f"--weights {source}: give a file, or the http(s) address of one.")
-    return cache_folder() / name
+    source = _source(value, checkpoint)
+    return _cached(source) if _is_address(source) else Path(source).expanduser().resolve()
 
 
 def resolve_weights(
@@ -82,10 +80,15 @@ def resolve_weights(
     path = expected_weights(value, checkpoint)
     if path is None:
         return None
-    source = checkpoint if value == "auto" and checkpoint else value
-    if "://" in source and not path.is_file():
+    source = _source(value, checkpoint)
+    if not _is_address(source):
+        _check_file(path)
+    elif path.exists():
+        # Perhaps put there by hand, after a download elsewhere.
+        _check_file(path)
+        _check_hash(path, source)
+    else:
         _download(source, path, progress)
-    _check_file(path)
     return path
 
 
@@ -93,26 +96,94 @@ def sha256_of(path: Path) -> str:
     """Return the hex SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+        while chunk := file.read(HASH_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _source(value: str, checkpoint: str | None) -> str:
+    source = checkpoint if value == "auto" else value
+    if not source:
+        what = "this preset names no checkpoint" if value == "auto" else "the value is empty"
+        raise UsageError(f"--weights {value}: {what}. Give --weights PATH|URL|none.")
+    return source
+
+
+def _is_address(source: str) -> bool:
+    return "://" in source
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base) if base else Path.home() / ".cache"
+
+
+def _cached(url: str) -> Path:
+    """Return the place of an address's file: in PyTorch's own cache if it is there, else ours."""
+    parts = _split(url)
+    name = Path(unquote(parts.path)).name
+    if parts.scheme not in ("http", "https") or not parts.netloc or name in ("", "..", "."):
+        raise UsageError(f"--weights {url}: give a file, or the http(s) address of one.")
+    if not PUBLISHED_HASH.search(name):
+        # Two addresses may well end in `best.pth`; without a hash the name identifies nothing.
+        return cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:12] / name
+    torch_home = os.environ.get("TORCH_HOME")
+    hub = (Path(torch_home) if torch_home else _user_cache() / "torch") / "hub" / "checkpoints"
+    ours = cache_folder() / name
+    return hub / name if (hub / name).is_file() and not ours.exists() else ours
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"--weights {url}: is not an address ({error}).") from error
+
+
+def _shown(url: str) -> str:
+    """Return the address without a user name and password: messages end up in logs."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         raise UserError(f"--weights {path}: {what}. Give a .pth checkpoint, or auto or none.")
-    with path.open("rb") as file:
-        head = file.read(64).lstrip()
-    if not head:
-        raise UserError(f"--weights {path}: the file is empty; download it again.")
-    if head[:1] == b"<":
+    try:
+        problem = _problem_with(path)
+    except OSError as error:
+        raise UserError(f"--weights {path}: cannot be read: {error.strerror}.") from error
+    if problem:
         raise UserError(
-            f"--weights {path}: is a web page, not a checkpoint; the download went wrong. "
-            "Remove it and download it again."
+            f"--weights {path}: {problem}, so training cannot start from it. "
+            "Remove it and download it again, or give another file."
         )
-    if head[:2] == b"PK" and not zipfile.is_zipfile(path):
-        raise UserError(f"--weights {path}: is cut off; remove it and download it again.")
+
+
+def _problem_with(path: Path) -> str | None:
+    """Return what shows without PyTorch that a file is no checkpoint, or None."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        return "the file is empty"
+    if head.lstrip()[:1] == b"<":
+        return "is a web page, not a checkpoint: the download went wrong"
+    if head.startswith(ZIP_MAGIC):
+        return None if zipfile.is_zipfile(path) else "is cut off"
+    return None if head.startswith(PICKLE_MAGIC) else "is not a PyTorch checkpoint"
+
+
+def _check_hash(path: Path, url: str) -> None:
+    wanted = PUBLISHED_HASH.search(urlsplit(url).path)
+    if not wanted:
+        return
+    found = sha256_of(path)[:8]
+    if found != wanted.group(1):
+        raise UserError(
+            f"{path}: is damaged or another file (its SHA-256 begins {found}, that of "
+            f"{_shown(url)} should begin {wanted.group(1)}). Remove it and run the command again."
+        )
 
 
 def _download(url: str, target: Path, progress: Progress | None) -> None:
@@ -122,48 +193,105 @@ def _download(url: str, target: Path, progress: Progress | None) -> None:
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _stream(url, part, progress)
-    except (requests.RequestException, OSError) as error:
-        raise UserError(
-            f"the base weights could not be downloaded ({type(error).__name__}).\n"
-            f"  address: {url}\n"
-            f"  Download it on a machine with network and put it at {target},\n"
-            "  or give --weights PATH, or train from random weights with --weights none."
-        ) from error
-    wanted = PUBLISHED_HASH.search(url)
-    if wanted and not sha256_of(part).startswith(wanted.group(1)):
-        found = sha256_of(part)[:8]
+        _stream_with_retries(url, part, progress)
+    except requests.RequestException as error:
+        raise _download_error(url, target, _cause(error)) from error
+    except OSError as error:
+        raise _download_error(url, target, f"{target.parent}: {error.strerror}") from error
+    try:
+        _check_arrived(part, url)
+    except UserError:
+        # Going on from a damaged part would never end well.
         part.unlink()
-        raise UserError(
-            f"{url}: arrived damaged (SHA-256 begins {found}, should begin {wanted.group(1)}); "
-            "the file was removed. Run the command again."
-        )
+        raise
     part.replace(target)
+
+
+def _check_arrived(part: Path, url: str) -> None:
+    problem = _problem_with(part)
+    if problem:
+        raise UserError(
+            f"{_shown(url)}: what arrived cannot be trained on: {problem}. It was removed; "
+            "check the address, or give --weights PATH|none."
+        )
+    wanted = PUBLISHED_HASH.search(urlsplit(url).path)
+    found = sha256_of(part)[:8]
+    if wanted and found != wanted.group(1):
+        raise UserError(
+            f"{_shown(url)}: arrived damaged (SHA-256 begins {found}, should begin "
+            f"{wanted.group(1)}); it was removed. Run the command again."
+        )
+
+
+def _cause(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    return f"no connection or it broke: {type(error).__name__}"
+
+
+def _download_error(url: str, target: Path, cause: str) -> UserError:
+    return UserError(
+        f"the base weights could not be downloaded ({cause}).\n"
+        f"  address: {_shown(url)}\n"
+        f"  Download it on a machine with network and put it at {target},\n"
+        "  or give --weights PATH, or train from random weights with --weights none."
+    )
+
+
+def _stream_with_retries(url: str, part: Path, progress: Progress | None) -> None:
+    """Go on after a break for as long as every try brings something."""
+    import requests
+
+    for remaining in reversed(range(MAX_TRIES)):
+        before = _size(part)
+        try:
+            _stream(url, part, progress)
+            return
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ):
+            if not remaining or _size(part) <= before:
+                raise
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _stream(url: str, part: Path, progress: Progress | None) -> None:
     import requests
 
-    done = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={done}-"} if done else {}
+    done = _size(part)
+    # A compressed answer could not be resumed by its byte count.
+    headers = {"Accept-Encoding": "identity"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
         if done and response.status_code == RANGE_NOT_SATISFIABLE:
-            return  # the whole file is there already
+            _finish_or_restart(response, part, done, lambda: _stream(url, part, progress))
+            return
         response.raise_for_status()
         if response.status_code != PARTIAL_CONTENT:
-            done = 0
-        total = done + int(response.headers.get("Content-Length", 0))
+            done = 0  # the server sends everything again
+        length = int(response.headers.get("Content-Length", 0))
+        total = done + length if length else 0
         with part.open("ab" if done else "wb") as file:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(DOWNLOAD_CHUNK_BYTES):
                 file.write(chunk)
                 done += len(chunk)
                 if progress:
                     progress(done, total)
-    if total and done < total:
-        raise _incomplete(done, total)
+    if done < total:
+        raise requests.ConnectionError(f"the connection ended after {done} of {total} bytes")
 
 
-def _incomplete(done: int, total: int) -> requests.ConnectionError:
-    import requests
-
-    return requests.ConnectionError(f"the connection ended after {done} of {total} bytes")
+def _finish_or_restart(
+    response: requests.Response, part: Path, done: int, restart: Callable[[], None]
+) -> None:
+    """Decide what "there is nothing behind byte DONE" means: complete, or not the same file."""
+    size = response.headers.get("Content-Range", "").rpartition("/")[2]
+    if size != str(done):
+        part.unlink()
+        restart()

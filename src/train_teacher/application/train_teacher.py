@@ -15,14 +15,14 @@ from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
-from train_teacher.application.data_manager import DataManager, PlannedSplits
+from train_teacher.application.data_manager import DataManager
 from train_teacher.application.run_results import RunResult, write_run_results
 from train_teacher.domain.config_overrides import (
     GeneratedConfig,
     frozen_parts,
     generate_mmdet_config,
 )
-from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
+from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 
@@ -85,8 +85,7 @@ def plan_training(
     manager = _data_manager(settings)
     info = manager.inspect()
     _refuse_errors(info)
-    planned = manager.plan_splits()
-    info = msgspec.structs.replace(info, splits=_canonical_splits(planned, folder))
+    info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
     generated = generate_mmdet_config(info, settings)
     config = mmengine_config.build_config(generated)
@@ -121,11 +120,13 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         plan.manager.write_splits(plan.folder.data)
         write_atomically(plan.folder.config, plan.config_text)
         write_atomically(plan.folder.settings, _settings_text(plan))
-        runner = mmengine_runner.build_runner(plan.folder.config)
+        with mmengine_runner.stdout_to_log(plan.folder.log):
+            runner = mmengine_runner.build_runner(plan.folder.config)
     except UserError:
         run_folder.discard(plan.folder)
         raise
-    runner.train()
+    with mmengine_runner.stdout_to_log(plan.folder.log):
+        runner.train()
     return write_run_results(plan.folder, plan.dataset_info, plan.settings)
 
 
@@ -155,24 +156,6 @@ def _refuse_errors(info: DatasetInfo) -> None:
 def _finding_line(finding: Finding) -> str:
     place = f" ({finding.examples[0].path})" if finding.examples else ""
     return f"  {finding.code}: {finding.message}{place}\n      {finding.consequence} {finding.fix}"
-
-
-def _canonical_splits(
-    planned: PlannedSplits, folder: run_folder.RunFolder
-) -> tuple[SplitInfo, ...]:
-    return tuple(
-        SplitInfo(
-            name=name,
-            path=str(folder.data / f"{name}.json"),
-            image_dir=str(planned.image_dirs[name]),
-            num_images=planned.num_images[name],
-            num_annotations=planned.num_annotations[name],
-            num_boxes=planned.num_boxes[name],
-            boxes_per_class=planned.boxes_per_class[name],
-            num_empty_images=planned.num_empty_images[name],
-        )
-        for name in planned.num_images
-    )
 
 
 def _resolve(

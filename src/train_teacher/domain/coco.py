@@ -127,7 +127,7 @@ def polygon_bounds(segmentation: Any) -> tuple[float, float, float, float] | Non
     polygons = segmentation if any(isinstance(p, list) for p in segmentation) else [segmentation]
     try:
         points = [np.asarray(p, np.float64)[: len(p) // 2 * 2].reshape(-1, 2) for p in polygons]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     xy = np.concatenate(points) if points else np.empty((0, 2))
     if not len(xy) or not np.isfinite(xy).all():

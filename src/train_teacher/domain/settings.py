@@ -112,7 +112,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Data loading processes; chosen from cores and images."),
     ] = None
     evaluate_before: Annotated[
-        bool, Meta(description="Validate the base weights before training: was it worth it?")
+        bool, Meta(description="Validate the base weights first, to see what training gained.")
     ] = True
     precision: Annotated[
         Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")

@@ -11,6 +11,7 @@ from train_teacher.domain.coco import CocoDataset, RecordId
 from train_teacher.domain.dataset_info import Example
 
 SHOWN = 3
+ROUND_FROM_PERCENT = 10
 REPAIRED = "Nothing to do: train-teacher repairs it in its own copies (exp1/data)"
 
 
@@ -26,11 +27,10 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 
 
 def share(count: int, total: int) -> str:
-    """Return ` of 200 (12 %)` for a message."""
+    """Return `24 of 200 (12 %)` for a message."""
     percent = 100 * count / max(total, 1)
-    return f"{count:,} of {total:,} ({percent:.2g} %)" if percent < 10 else (  # noqa: PLR2004 - two digits
-        f"{count:,} of {total:,} ({percent:.0f} %)"
-    )
+    digits = 1 if percent < ROUND_FROM_PERCENT else 0
+    return f"{count:,} of {total:,} ({percent:.{digits}f} %)"
 
 
 def listed(values: Iterable[object], limit: int = 5) -> str:

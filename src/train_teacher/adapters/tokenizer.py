@@ -1,0 +1,94 @@
+"""The language model's folder and its vocabulary: token counts without torch or network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from train_teacher.domain.errors import UserError
+from train_teacher.domain.prompts import build_prompt, estimate_tokens
+
+VOCABULARIES = ("vocab.txt", "tokenizer.json")
+
+
+def resolve_language_model(value: str | Path) -> Path:
+    """Return the folder of a language model.
+
+    Args:
+        value: a folder with config.json and a vocabulary, or the name of a model in the local
+            Hugging Face cache, such as `bert-base-uncased`.
+
+    Raises:
+        UserError: the folder is incomplete, or the name is not in the cache.
+    """
+    folder = Path(value)
+    if folder.is_dir():
+        missing = _missing_files(folder)
+        if missing:
+            raise UserError(
+                f"--language-model {value}: the folder lacks {missing}. It needs config.json and "
+                "vocab.txt of a BERT, as published with bert-base-uncased."
+            )
+        return folder.resolve()
+    cached = _cached_snapshot(str(value))
+    if cached is None:
+        raise UserError(
+            f"--language-model {value}: no such folder, and not in the local cache "
+            f"({_cache_root()}). The caption cannot be read without it. On a machine with network "
+            f"run `huggingface-cli download google-bert/{Path(value).name} config.json vocab.txt "
+            "--local-dir bert`, copy the folder here and give --language-model bert."
+        )
+    return cached
+
+
+def count_tokens(names: Sequence[str], language_model: str | Path | None) -> tuple[int, bool]:
+    """Count the tokens of the caption for some class names.
+
+    Args:
+        names: canonical class names.
+        language_model: folder or cached name; None for bert-base-uncased.
+
+    Returns:
+        The number, and whether it is exact; without a vocabulary it is an estimate.
+    """
+    try:
+        folder = resolve_language_model(language_model or "bert-base-uncased")
+    except UserError:
+        return estimate_tokens(names), False
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
+
+    vocabulary = folder / "vocab.txt"
+    tokenizer = (
+        BertWordPieceTokenizer(str(vocabulary), lowercase=True)
+        if vocabulary.is_file()
+        else Tokenizer.from_file(str(folder / "tokenizer.json"))
+    )
+    return len(tokenizer.encode(build_prompt(names)).ids), True
+
+
+def _missing_files(folder: Path) -> str:
+    missing = [] if (folder / "config.json").is_file() else ["config.json"]
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        missing.append("vocab.txt")
+    return " and ".join(missing)
+
+
+def _cache_root() -> Path:
+    """Return the folder where huggingface_hub keeps models (its documented variables)."""
+    if explicit := os.environ.get("HF_HUB_CACHE"):
+        return Path(explicit)
+    home = os.environ.get("HF_HOME")
+    return (Path(home) if home else Path.home() / ".cache" / "huggingface") / "hub"
+
+
+def _cached_snapshot(name: str) -> Path | None:
+    owners = (name,) if "/" in name else (name, f"google-bert/{name}")
+    for owner in owners:
+        model = _cache_root() / f"models--{owner.replace('/', '--')}"
+        reference = model / "refs" / "main"
+        if reference.is_file():
+            snapshot = model / "snapshots" / reference.read_text().strip()
+            if snapshot.is_dir() and not _missing_files(snapshot):
+                return snapshot
+    return None

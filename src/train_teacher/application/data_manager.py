@@ -1,0 +1,222 @@
+"""DataManager: the door to the data. It looks, splits and writes the canonical copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.coco_file import read_coco
+from train_teacher.adapters.data_layout import discover_splits
+from train_teacher.adapters.image_files import ImageFiles, check_image_files, find_image_dir
+from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.domain.canonical import (
+    boxes_of,
+    canonical_split,
+    category_targets,
+    trainable_rows,
+)
+from train_teacher.domain.checks.categories import dummy_categories, real_categories
+from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
+from train_teacher.domain.errors import UserError
+from train_teacher.domain.prompts import apply_class_prompts
+from train_teacher.domain.splits import parse_split, split_images
+
+SHOWN_FILES = 3
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One annotation file with its pictures."""
+
+    dataset: CocoDataset
+    files: ImageFiles
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one source that make a split."""
+
+    source: _Source
+    image_rows: npt.NDArray[np.int64]
+
+
+class DataManager:
+    """A COCO data set: its facts, its splits and their canonical copies.
+
+    Args:
+        data: COCO JSON, or a folder with train/valid/test.
+        images: folder of the pictures; inferred when None.
+        val: JSON to validate on; otherwise a share of `data`.
+        test: JSON to test on; otherwise a share of `data`.
+        split: shares of train, val and test.
+        seed: of the split.
+        class_prompts: phrase by class name, in place of the name.
+        language_model: folder or cached name, to count tokens.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        images: Path | None = None,
+        *,
+        val: Path | None = None,
+        test: Path | None = None,
+        split: str = "0.7/0.15/0.15",
+        seed: int = 0,
+        class_prompts: Mapping[str, str] | None = None,
+        language_model: str | Path | None = None,
+    ) -> None:
+        """Note what was asked; nothing is read yet."""
+        self._request = InspectRequest(
+            data=data,
+            val=val,
+            test=test,
+            images=images,
+            language_model=language_model,
+            class_prompts=dict(class_prompts or {}),
+        )
+        self._ratio = parse_split(split)
+        self._seed = seed
+
+    def inspect(self) -> DatasetInfo:
+        """Return the facts and findings; read once.
+
+        Raises:
+            UserError: a file cannot be read at all.
+        """
+        return self._info
+
+    @cached_property
+    def _info(self) -> DatasetInfo:
+        return inspect_data(self._request)
+
+    def plan_splits(self, folder: Path) -> tuple[SplitInfo, ...]:
+        """Return what `write_splits(folder)` would write, without writing.
+
+        Args:
+            folder: where the canonical copies will lie.
+
+        Returns:
+            One entry per split, train first, with the path of its copy.
+
+        Raises:
+            UserError: pictures are missing, or a split has nothing to train or validate on.
+        """
+        planned = tuple(self._describe(name, part, folder) for name, part in self._parts.items())
+        for info in planned:
+            if info.name in ("train", "val") and info.num_boxes == 0:
+                raise UserError(
+                    f"{self._request.data}: the {info.name} split has no usable box in "
+                    f"{info.num_images} images: "
+                    + (
+                        "there is nothing to learn from. Run inspect-data to see why."
+                        if info.name == "train"
+                        else "validation would score -1. Give --val, or a larger share in --split."
+                    )
+                )
+        if "val" not in self._parts:
+            raise UserError(f"{self._request.data}: no validation split; give --val or --split.")
+        return planned
+
+    def write_splits(self, folder: Path) -> dict[str, Path]:
+        """Write train.json, val.json, test.json and inspection.json.
+
+        Args:
+            folder: an existing folder.
+
+        Returns:
+            The file of each split.
+
+        Raises:
+            UserError: see `plan_splits`; or the folder cannot be written.
+        """
+        files = {}
+        for info in self.plan_splits(folder):
+            part = self._parts[info.name]
+            content = canonical_split(
+                part.source.dataset,
+                part.image_rows,
+                self._class_names,
+                self._targets(part.source.dataset),
+                part.source.files.sizes,
+            )
+            files[info.name] = Path(info.path)
+            write_atomically(files[info.name], msgspec.json.encode(content))
+        report = msgspec.json.format(msgspec.json.encode(self.inspect()), indent=2)
+        write_atomically(folder / "inspection.json", report)
+        return files
+
+    @cached_property
+    def _sources(self) -> dict[str, _Source]:
+        request = self._request
+        found = discover_splits(request.data, request.val, request.test)
+        return {name: self._source(path) for name, path in found.items()}
+
+    def _source(self, path: Path) -> _Source:
+        dataset = read_coco(path)
+        files = check_image_files(dataset, find_image_dir(dataset, self._request.images))
+        if len(files.missing):
+            names = [dataset.images[row].file_name for row in files.missing[:SHOWN_FILES].tolist()]
+            raise UserError(
+                f"{path}: I1 {len(files.missing)} of {len(dataset.images)} images were not found "
+                f"in {files.image_dir or 'any folder near it'} ({', '.join(names)}): training "
+                "would crash at the first of them. Give their folder with --images DIR."
+            )
+        return _Source(dataset, files)
+
+    @cached_property
+    def _parts(self) -> dict[str, _Part]:
+        shares = self._ratio.shares()
+        given = self._sources
+        to_split = {n: s for n, s in shares.items() if n == "train" or n not in given}
+        # With a folder or --val the user has split already; only a missing val is made up for.
+        if len(given) > 1 and "val" in given:
+            to_split = {"train": 1.0}
+        train = given["train"]
+        rows = split_images(train.dataset, to_split, self._seed)
+        parts = {name: _Part(train, part_rows) for name, part_rows in rows.items()}
+        for name, source in given.items():
+            if name != "train":
+                parts[name] = _Part(source, np.arange(len(source.dataset.images)))
+        return {n: parts[n] for n in ("train", "val", "test") if n in parts and len(parts[n].image_rows)}
+
+    @cached_property
+    def _original_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in real_categories(self._sources["train"].dataset))
+
+    @cached_property
+    def _class_names(self) -> tuple[str, ...]:
+        return apply_class_prompts(self._original_names, self._request.class_prompts)
+
+    def _targets(self, dataset: CocoDataset) -> npt.NDArray[np.int64]:
+        dummies = frozenset(c.name for c in dummy_categories(dataset))
+        return category_targets(dataset, self._original_names, dummies)
+
+    def _describe(self, name: str, part: _Part, folder: Path) -> SplitInfo:
+        dataset = part.source.dataset
+        columns = dataset.annotations
+        targets = self._targets(dataset)
+        in_split = np.zeros(len(dataset.images), dtype=bool)
+        in_split[part.image_rows] = True
+        kept = trainable_rows(dataset, targets, boxes_of(dataset)) & in_split[columns.image_row]
+        learned = kept & (columns.iscrowd != 1) & ~columns.ignore
+        labels = targets[columns.category_row[learned]]
+        images = np.unique(columns.image_row[kept])
+        return SplitInfo(
+            name=name,
+            path=str(folder / f"{name}.json"),
+            image_dir=str(part.source.files.image_dir),
+            num_images=len(part.image_rows),
+            num_annotations=int(kept.sum()),
+            num_boxes=int(learned.sum()),
+            boxes_per_class=tuple(np.bincount(labels, minlength=len(self._class_names)).tolist()),
+            num_empty_images=len(part.image_rows) - len(images),
+        )

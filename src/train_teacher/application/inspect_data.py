@@ -1,0 +1,234 @@
+"""The use case `inspect-data`: read the files, look for the pictures, tell what will be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.adapters.coco_file import read_coco
+from train_teacher.adapters.data_layout import discover_splits
+from train_teacher.adapters.image_files import ImageFiles, check_image_files, find_image_dir
+from train_teacher.adapters.tokenizer import count_tokens
+from train_teacher.domain.checks.attribute_checks import check_attributes
+from train_teacher.domain.checks.box_checks import check_boxes
+from train_teacher.domain.checks.categories import (
+    check_categories,
+    detect_exporter,
+    real_categories,
+)
+from train_teacher.domain.checks.file_checks import check_file
+from train_teacher.domain.checks.image_checks import check_images
+from train_teacher.domain.checks.loader import LoadedRows, trained_rows
+from train_teacher.domain.checks.name_checks import (
+    check_names,
+    check_names_between,
+    check_token_budget,
+)
+from train_teacher.domain.checks.reference_checks import check_references
+from train_teacher.domain.checks.set_checks import (
+    check_every_class_present,
+    check_something_to_train,
+)
+from train_teacher.domain.coco import MASK_NONE, CocoDataset, image_sizes
+from train_teacher.domain.dataset_info import (
+    DatasetInfo,
+    Finding,
+    PromptInfo,
+    SizeInfo,
+    SplitInfo,
+    TrainedInfo,
+)
+from train_teacher.domain.prompts import (
+    TOKEN_LIMIT,
+    apply_class_prompts,
+    build_prompt,
+)
+
+TRAIN = "train"
+ONLY_IN_TRAIN = frozenset({"R7", "N12"})
+"""Findings about the category list, which is the training file's; elsewhere N13 speaks."""
+_WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """What to look at; the paths as the user gave them."""
+
+    data: Path
+    val: Path | None = None
+    test: Path | None = None
+    images: Path | None = None
+    check_images: bool = True
+    language_model: Path | str | None = None
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadedSplit:
+    """One annotation file, read, with what is known of its pictures."""
+
+    name: str
+    dataset: CocoDataset
+    files: ImageFiles
+
+    @property
+    def sizes(self) -> npt.NDArray[np.float64]:
+        """(M, 2) width and height in pixels, from the JSON or else the file, NaN if unknown."""
+        return image_sizes(self.dataset, self.files.sizes)
+
+
+def inspect_data(request: InspectRequest) -> DatasetInfo:
+    """Read everything the request names and return the facts.
+
+    Raises:
+        UserError: a file cannot be used at all (F1, F3, F4), or a path does not exist.
+    """
+    return describe(load_splits(request), request)
+
+
+def load_splits(request: InspectRequest) -> tuple[LoadedSplit, ...]:
+    """Read the annotation files and look for their pictures, `train` first."""
+    loaded = []
+    for name, path in discover_splits(request.data, request.val, request.test).items():
+        dataset = read_coco(path)
+        image_dir = find_image_dir(dataset, request.images)
+        files = check_image_files(dataset, image_dir, check=request.check_images)
+        loaded.append(LoadedSplit(name, dataset, files))
+    return tuple(loaded)
+
+
+def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetInfo:
+    """Return the facts about files that were read.
+
+    Args:
+        splits: `train` first.
+        request: where they came from.
+    """
+    train = splits[0]
+    classes = real_categories(train.dataset)
+    names = apply_class_prompts([c.name for c in classes], request.class_prompts)
+    prompt = _prompt(names, request)
+    loaded = [_replay(split, [c.name for c in classes]) for split in splits]
+    findings = [f for split in splits for f in _findings_of(split, train, len(splits) > 1)]
+    infos = tuple(
+        _split_info(split, rows, [c.name for c in classes])
+        for split, rows in zip(splits, loaded, strict=True)
+    )
+    findings += [f for info in infos[1:] for f in check_every_class_present(info, infos[0], names)]
+    findings += check_names(classes, names)
+    findings += check_token_budget(prompt)
+    findings += check_something_to_train(train.dataset, len(names), int(loaded[0].kept.sum()))
+    findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
+    return DatasetInfo(
+        path=str(request.data),
+        exporter=detect_exporter(train.dataset),
+        data_root=str(train.dataset.path.absolute().parent),
+        image_dir=_text(train.files.image_dir),
+        num_images=sum(len(s.dataset.images) for s in splits),
+        num_annotations=sum(len(s.dataset.raw_annotations) for s in splits),
+        num_classes=len(names),
+        class_names=names,
+        has_boxes=any(bool(s.dataset.annotations.has_bbox.any()) for s in splits),
+        has_masks=any(bool((s.dataset.annotations.mask_kind != MASK_NONE).any()) for s in splits),
+        splits=infos,
+        prompt=prompt,
+        findings=tuple(findings),
+        trained=TrainedInfo(
+            images=int(loaded[0].images_kept.sum()),
+            boxes=int(loaded[0].kept.sum()),
+            dropped=loaded[0].dropped,
+        ),
+        sizes=_size_info(train, loaded[0]),
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _prompt(names: tuple[str, ...], request: InspectRequest) -> PromptInfo:
+    tokens, exact = count_tokens(names, request.language_model)
+    return PromptInfo(text=build_prompt(names), tokens=tokens, limit=TOKEN_LIMIT, exact=exact)
+
+
+def _class_of_category(dataset: CocoDataset, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return (K,) the class of each category row, -1 when it is none; matched by name."""
+    number = {name: i for i, name in reversed(list(enumerate(names)))}
+    return np.array([number.get(c.name, -1) for c in dataset.categories], np.int64)
+
+
+def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:
+    classes = _class_of_category(split.dataset, names)
+    return trained_rows(
+        split.dataset, np.flatnonzero(classes >= 0), split.sizes, training=split.name == TRAIN
+    )
+
+
+def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[Finding]:
+    dataset, files = split.dataset, split.files
+    findings = [
+        *check_file(dataset, files.sizes if files.checked else None),
+        *check_references(dataset),
+        *check_categories(dataset),
+        *check_boxes(dataset, split.sizes),
+        *check_attributes(dataset),
+        *check_images(dataset, files.image_dir, files.missing),
+    ]
+    if split is not train:
+        findings = [f for f in findings if f.code not in ONLY_IN_TRAIN]
+        findings += check_names_between(train.dataset, dataset, split.name)
+    if not several:
+        return findings
+    return [msgspec.structs.replace(f, split=split.name) for f in findings]
+
+
+def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> SplitInfo:
+    dataset = split.dataset
+    columns = dataset.annotations
+    classes = _class_of_category(dataset, names)
+    kept = classes[columns.category_row[rows.kept]] if len(classes) else np.empty(0, np.int64)
+    with_boxes = int(np.count_nonzero(np.bincount(columns.image_row[rows.kept])))
+    return SplitInfo(
+        name=split.name,
+        path=str(dataset.path),
+        image_dir=_text(split.files.image_dir),
+        num_images=len(dataset.images),
+        num_annotations=len(dataset.raw_annotations),
+        num_boxes=int(rows.kept.sum()),
+        boxes_per_class=tuple(np.bincount(kept, minlength=len(names)).tolist()),
+        num_empty_images=len(dataset.images) - with_boxes,
+    )
+
+
+def _size_info(train: LoadedSplit, rows: LoadedRows) -> SizeInfo:
+    sizes = train.sizes
+    sizes = sizes[np.isfinite(sizes).all(axis=1)]
+    if not len(sizes):
+        sizes = np.zeros((1, 2))
+    counts = np.bincount(
+        train.dataset.annotations.image_row[rows.kept], minlength=len(train.dataset.images)
+    )
+    boxes = rows.boxes[rows.kept]
+    return SizeInfo(
+        width_median=int(_median(sizes[:, 0])),
+        width_max=int(sizes[:, 0].max()),
+        height_median=int(_median(sizes[:, 1])),
+        height_max=int(sizes[:, 1].max()),
+        short_side_min=int(sizes.min()),
+        boxes_per_image_median=_median(counts),
+        boxes_per_image_max=int(counts.max(initial=0)),
+        box_side_median=round(_median(np.sqrt(boxes[:, 2] * boxes[:, 3])), 1),
+    )
+
+
+def _median(values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> float:
+    """Return the median, 0 of nothing; np.median would import numpy.ma, a tenth of the start."""
+    if not len(values):
+        return 0.0
+    ordered = np.sort(values)
+    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2

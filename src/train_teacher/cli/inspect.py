@@ -1,0 +1,95 @@
+"""`inspect-data`: options in, one use case, a report out."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ReportFormat(str, Enum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class FailOn(str, Enum):
+    """The mildest finding that makes the exit code 1."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NEVER = "never"
+
+
+_FAILING = {
+    FailOn.ERROR: frozenset({"error"}),
+    FailOn.WARNING: frozenset({"error", "warning"}),
+    FailOn.NEVER: frozenset[str](),
+}
+
+
+def inspect_command(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="COCO JSON, or a folder with train|valid|test in it.",
+            show_default=False,
+        ),
+    ],
+    val: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of the validation set.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of the test set.")] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the pictures (found by itself if usual)."),
+    ] = None,
+    format_: Annotated[
+        ReportFormat, typer.Option("--format", help="How to write the report.")
+    ] = ReportFormat.TEXT,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Exit with 1 from this level of findings on.")
+    ] = FailOn.ERROR,
+    no_images: Annotated[
+        bool, typer.Option("--no-images", help="Do not look for the picture files.")
+    ] = False,
+    language_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|DIR", help="Language model whose vocabulary counts the tokens."),
+    ] = None,
+    class_prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PHRASE", help="Words that stand for a class; repeatable."),
+    ] = None,
+) -> int:
+    """Say what is in a COCO data set, what is wrong with it, and what would be trained.
+
+    Exit code 0: fine; 1: findings at the chosen level, or the file cannot be used; 2: wrong usage.
+    """
+    # Imported here so that --help does not wait for numpy.
+    from train_teacher.application.inspect_data import InspectRequest, inspect_data
+    from train_teacher.cli.inspection_text import render_json, render_text
+    from train_teacher.cli.train import parse_assignments
+
+    info = inspect_data(
+        InspectRequest(
+            data=data,
+            val=val,
+            test=test,
+            images=images,
+            check_images=not no_images,
+            language_model=language_model,
+            class_prompts=parse_assignments(class_prompt or [], "--class-prompt"),
+        )
+    )
+    if format_ is ReportFormat.JSON:
+        text = render_json(info)
+    else:
+        text = render_text(info, color=sys.stdout.isatty())
+    sys.stdout.write(text)
+    return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))

@@ -1,0 +1,164 @@
+"""B9 to B13: the area and the crowd flag of annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.domain.checks.reporting import (
+    REPAIRED,
+    annotation_examples,
+    listed,
+    plural,
+    share,
+)
+from train_teacher.domain.coco import MASK_NONE, CocoDataset, boxes_with_derived
+from train_teacher.domain.dataset_info import Example, Finding
+
+AREA_TOLERANCE = 1.5
+CROWD_SHARE = 0.02
+
+
+def check_attributes(dataset: CocoDataset) -> list[Finding]:
+    """Return B9 (no area), B10 (area 0), B11 (odd area), B12 (no iscrowd), B13 (crowds)."""
+    if not len(dataset.annotations):
+        return []
+    return [*_areas(dataset), *_missing_crowd_flag(dataset), *_crowds(dataset), *_ignored(dataset)]
+
+
+def _areas(dataset: CocoDataset) -> list[Finding]:
+    columns = dataset.annotations
+    boxes, _ = boxes_with_derived(dataset)
+    with np.errstate(invalid="ignore", over="ignore"):
+        whole = boxes[:, 2] * boxes[:, 3]
+        good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
+        absent = np.isnan(columns.area)
+        zero = good & (columns.area <= 0)
+        above = columns.area > whole * AREA_TOLERANCE
+        below = (columns.mask_kind == MASK_NONE) & (columns.area * AREA_TOLERANCE < whole)
+    odd = good & ~zero & ~absent & (above | below)
+    return [
+        *_area_finding(
+            dataset,
+            "B9",
+            absent,
+            "without area",
+            "MMDetection and COCO evaluation would stop with KeyError: 'area'.",
+        ),
+        *_area_finding(
+            dataset,
+            "B10",
+            zero,
+            "with a good box but an area of 0 or less",
+            "MMDetection would drop these boxes without a word.",
+        ),
+        *_odd_areas(dataset, odd),
+    ]
+
+
+def _area_finding(
+    dataset: CocoDataset, code: str, hit: npt.NDArray[np.bool_], what: str, consequence: str
+) -> list[Finding]:
+    rows = np.flatnonzero(hit)
+    if not len(rows):
+        return []
+    return [
+        Finding(
+            code=code,
+            severity="warning",
+            count=len(rows),
+            message=f"{plural(len(rows), 'annotation')} {what}",
+            consequence=consequence,
+            fix=f"{REPAIRED}, where area is width x height.",
+            examples=annotation_examples(dataset, rows, "area"),
+        )
+    ]
+
+
+def _odd_areas(dataset: CocoDataset, odd: npt.NDArray[np.bool_]) -> list[Finding]:
+    rows = np.flatnonzero(odd)
+    if not len(rows):
+        return []
+    return [
+        Finding(
+            code="B11",
+            severity="info",
+            count=len(rows),
+            message=f"{plural(len(rows), 'annotation')} whose area is far from width x height",
+            consequence="Only the figures for small, medium and large objects are affected.",
+            fix="Export again if these figures matter.",
+            examples=annotation_examples(dataset, rows, "area"),
+        )
+    ]
+
+
+def _missing_crowd_flag(dataset: CocoDataset) -> list[Finding]:
+    rows = np.flatnonzero(dataset.annotations.iscrowd < 0)
+    if not len(rows):
+        return []
+    return [
+        Finding(
+            code="B12",
+            severity="warning",
+            count=len(rows),
+            message=f"{plural(len(rows), 'annotation')} without iscrowd",
+            consequence="COCO evaluation would stop with KeyError: 'iscrowd'.",
+            fix=f"{REPAIRED}, where iscrowd is 0.",
+            examples=annotation_examples(dataset, rows),
+        )
+    ]
+
+
+def _crowds(dataset: CocoDataset) -> list[Finding]:
+    columns = dataset.annotations
+    crowd = columns.iscrowd == 1
+    if not crowd.any():
+        return []
+    only = _classes_with_only_crowds(dataset, crowd)
+    if not only and crowd.mean() <= CROWD_SHARE:
+        return []
+    classes = f"; every annotation of {listed(only)} is one" if only else ""
+    return [
+        Finding(
+            code="B13",
+            severity="error" if only else "warning",
+            count=int(crowd.sum()),
+            message=f"{share(int(crowd.sum()), len(columns))} annotations have iscrowd=1{classes}",
+            consequence="MMDetection ignores them: they give no training signal"
+            + (", so these classes are never learned." if only else "."),
+            fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labelled.",
+            examples=annotation_examples(
+                dataset, np.flatnonzero(crowd), "iscrowd", ["1"] * int(crowd.sum())
+            ),
+        )
+    ]
+
+
+def _classes_with_only_crowds(dataset: CocoDataset, crowd: npt.NDArray[np.bool_]) -> Sequence[str]:
+    rows = dataset.annotations.category_row
+    number = len(dataset.categories)
+    every = np.bincount(rows[rows >= 0], minlength=number)
+    crowds = np.bincount(rows[(rows >= 0) & crowd], minlength=number)
+    return [dataset.categories[i].name for i in np.flatnonzero((every > 0) & (every == crowds))]
+
+
+def _ignored(dataset: CocoDataset) -> list[Finding]:
+    rows = np.flatnonzero(dataset.annotations.ignore)
+    if not len(rows):
+        return []
+    examples: tuple[Example, ...] = annotation_examples(
+        dataset, rows, "ignore", ["true"] * len(rows)
+    )
+    return [
+        Finding(
+            code="F6",
+            severity="warning",
+            count=len(rows),
+            message=f"{plural(len(rows), 'annotation')} with ignore=true",
+            consequence="MMDetection skips them: they are not trained.",
+            fix="Remove the flag where the object should be learned.",
+            examples=examples,
+        )
+    ]

@@ -1,0 +1,106 @@
+"""Small COCO data sets with real pictures, for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+WIDTH, HEIGHT = 64, 48
+Record = Mapping[str, Any]
+
+
+def image(id_: Any, file_name: str | None = None, **changes: Any) -> dict[str, Any]:
+    """Return a valid image record, with members replaced by `changes`."""
+    name = f"{id_}.jpg" if file_name is None else file_name
+    return {"id": id_, "file_name": name, "width": WIDTH, "height": HEIGHT, **changes}
+
+
+def annotation(id_: Any, image_id: Any = 1, category_id: Any = 1, **changes: Any) -> dict[str, Any]:
+    """Return a valid annotation, with members replaced by `changes`; ... removes a member."""
+    record = {
+        "id": id_,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": [4, 5, 20, 10],
+        "area": 200,
+        "iscrowd": 0,
+        **changes,
+    }
+    return {key: value for key, value in record.items() if value is not ...}
+
+
+def category(id_: Any, name: Any, **changes: Any) -> dict[str, Any]:
+    """Return a category record."""
+    return {"id": id_, "name": name, **changes}
+
+
+def coco(
+    images: Sequence[Record] | None = None,
+    annotations: Sequence[Record] | None = None,
+    categories: Sequence[Record] | None = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """Return a COCO object: by default 4 images with 2 boxes each, of `cat` and `red car`."""
+    images = [image(i) for i in range(1, 5)] if images is None else images
+    if annotations is None:
+        annotations = [
+            annotation(2 * n + k + 1, record["id"], k + 1, bbox=[4 + 9 * k, 5 + n % 5, 20, 10 + k])
+            | {"area": 20 * (10 + k)}
+            for n, record in enumerate(images)
+            for k in range(2)
+        ]
+    if categories is None:
+        categories = [category(1, "cat"), category(2, "red car")]
+    return {
+        "images": list(images),
+        "annotations": list(annotations),
+        "categories": list(categories),
+        **others,
+    }
+
+
+def make_coco(
+    folder: Path,
+    *,
+    images: Sequence[Record] | None = None,
+    annotations: Sequence[Record] | None = None,
+    categories: Sequence[Record] | None = None,
+    name: str = "data.json",
+    image_folder: str = "",
+    write_images: bool = True,
+    **others: Any,
+) -> Path:
+    """Write a COCO JSON and tiny JPEGs beside it; return the JSON's path.
+
+    Args:
+        folder: made when missing.
+        images: image records.
+        annotations: annotation records.
+        categories: category records.
+        name: file name of the JSON.
+        image_folder: sub-folder for the pictures.
+        write_images: False writes the JSON only.
+        others: further top-level members, such as `info`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = coco(images, annotations, categories, **others)
+    path = folder / name
+    path.write_text(json.dumps(content), encoding="utf-8")
+    if write_images:
+        for record in content["images"]:
+            write_picture(
+                folder / image_folder / str(record["file_name"]),
+                record.get("width") or WIDTH,
+                record.get("height") or HEIGHT,
+            )
+    return path
+
+
+def write_picture(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+    """Write a grey JPEG of that many pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (int(width), int(height)), (90, 120, 60)).save(path, quality=60)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coco_factory import image, make_coco, write_picture
+from train_teacher.adapters.coco_file import read_coco
+from train_teacher.adapters.image_files import check_image_files, find_image_dir
+from train_teacher.domain.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("json_name", "image_folder"),
+    [
+        ("data.json", "."),
+        ("data.json", "images"),
+        ("annotations/data.json", "../images"),
+        ("annotations/instances_train2017.json", "../train2017"),
+        ("annotations/instances_part.json", "../images/part"),
+        ("labels.json", "labels"),
+        ("annotations/train.json", ".."),
+    ],
+)
+def test_the_usual_places_of_pictures_are_found(
+    tmp_path: Path, json_name: str, image_folder: str
+) -> None:
+    file = tmp_path / "set" / json_name
+    make_coco(file.parent, name=file.name, image_folder=image_folder)
+
+    found = find_image_dir(read_coco(file))
+
+    assert found == (file.parent / image_folder).resolve()
+
+
+def test_the_folder_with_most_pictures_wins(tmp_path: Path) -> None:
+    file = make_coco(tmp_path, image_folder="images")
+    write_picture(tmp_path / "1.jpg")
+
+    assert find_image_dir(read_coco(file)) == tmp_path / "images"
+
+
+def test_no_pictures_anywhere_gives_none_and_all_are_missing(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path, write_images=False))
+
+    files = check_image_files(dataset, find_image_dir(dataset))
+
+    assert files.image_dir is None
+    assert files.missing.tolist() == [0, 1, 2, 3]
+
+
+def test_a_given_folder_is_used_and_no_other(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path))
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert find_image_dir(dataset, other) is None
+
+    write_picture(other / "images" / "1.jpg")
+    assert find_image_dir(dataset, other) == other / "images"
+
+
+def test_a_given_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path))
+
+    with pytest.raises(UserError, match=r"--images .*nowhere: there is no such folder"):
+        find_image_dir(dataset, tmp_path / "nowhere")
+
+
+def test_windows_separators_and_subfolders_are_understood(tmp_path: Path) -> None:
+    file = make_coco(
+        tmp_path, images=[image(1, "a\\1.jpg"), image(2, "b/2.jpg")], write_images=False
+    )
+    write_picture(tmp_path / "a" / "1.jpg")
+    dataset = read_coco(file)
+
+    files = check_image_files(dataset, find_image_dir(dataset))
+
+    assert files.image_dir == tmp_path
+    assert files.missing.tolist() == [1]
+
+
+def test_sizes_that_the_json_lacks_are_read_from_the_files(tmp_path: Path) -> None:
+    images = [image(1), image(2, width=None), image(3, width=0, height=0)]
+    file = make_coco(tmp_path, images=images)
+    write_picture(tmp_path / "2.jpg", 31, 17)
+    (tmp_path / "3.jpg").write_bytes(b"not a picture")
+
+    files = check_image_files(read_coco(file), tmp_path)
+
+    assert files.sizes == {1: (31, 17)}
+
+
+def test_unchecked_files_are_not_called_missing(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path, write_images=False))
+
+    files = check_image_files(dataset, None, check=False)
+
+    assert not files.checked
+    assert len(files.missing) == 0
