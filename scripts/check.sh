@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
+command -v ruff >/dev/null || {
+    echo "check: no development tools here; run scripts/setup.sh first" >&2
+    exit 1
+}
 # Two test processes share two cores: one thread each is faster than four that wait.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 

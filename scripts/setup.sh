@@ -8,7 +8,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 extras="[dev]"
-[ "${1:-}" = "--no-dev" ] && extras=""
+case "${1:-}" in
+    "") ;;
+    --no-dev) extras="" ;;
+    *)
+        echo "usage: [PYTHON=python3.12] scripts/setup.sh [--no-dev]" >&2
+        exit 2
+        ;;
+esac
 python=${PYTHON:-python3}
 torch_version=2.13.0
 
@@ -17,8 +24,9 @@ fail() {
     exit 1
 }
 
+[ ! -x .venv/bin/python ] || python=.venv/bin/python
 "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' ||
-    fail "$python is $("$python" -V 2>&1); Python 3.10 to 3.13 is needed: PYTHON=python3.12 $0"
+    fail "$python is $("$python" -V 2>&1); Python 3.10 to 3.13 is needed. Remove .venv if there is one, and run PYTHON=python3.12 $0"
 
 stamp=.venv/.train-teacher-setup
 wanted="$(cat pyproject.toml scripts/constraints.txt scripts/setup.sh | cksum) $extras $PWD"
@@ -32,14 +40,16 @@ step() {
     shift
     "$@" >.venv/setup.log 2>&1 || {
         tail -n 20 .venv/setup.log >&2
-        fail "this step failed; the whole log is .venv/setup.log. Is a package registry reachable?"
+        fail "the step above failed; the whole log is .venv/setup.log. Check that pip reaches a package registry and that the disk has 4 GB left, then run $0 again: it goes on from there"
     }
 }
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv || fail "$python cannot make a virtual environment"
+# A venv without pip is what Debian leaves behind when the package python3-venv is missing.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv .venv ||
+    fail "$python cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)"
 pip=(.venv/bin/python -m pip install --disable-pip-version-check -c scripts/constraints.txt)
 # mmengine 0.10.7 imports pkg_resources, which setuptools 81 has removed.
-step "setuptools" "${pip[@]}" setuptools wheel
+step "setuptools" "${pip[@]}" setuptools
 if .venv/bin/python -c 'import torch, sys
 version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
 sys.exit(not (2, 1) <= version < (2, 14))' 2>/dev/null; then

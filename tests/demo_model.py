@@ -61,9 +61,10 @@ def make_settings(model: str = "demo", **values: Any) -> TeacherSettings:
 
 def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> Any:
     """Build the detector of a run on CPU."""
-    import train_teacher.mmdet_plugin  # noqa: F401 - registers it
     from mmdet.registry import MODELS
     from mmdet.utils import register_all_modules
+
+    import train_teacher.mmdet_plugin  # noqa: F401 - registers it
 
     register_all_modules(init_default_scope=True)
     config = mmengine_config.build_config(generate_mmdet_config(info or make_info(), settings))

@@ -59,7 +59,7 @@ def load_config(path: Path) -> Config:
 
 @contextmanager
 def stdout_to_log(log: Path) -> Iterator[None]:
-    """Send what upstream prints (pycocotools' tables, for one) to the log: stdout is for results."""
+    """Send what upstream prints, such as pycocotools' tables, to the log: stdout is for results."""
     with log.open("a", encoding="utf-8") as file, redirect_stdout(file):
         yield
 

@@ -186,7 +186,9 @@ class DataManager:
         for name, source in given.items():
             if name != "train":
                 parts[name] = _Part(source, np.arange(len(source.dataset.images)))
-        return {n: parts[n] for n in ("train", "val", "test") if n in parts and len(parts[n].image_rows)}
+        return {
+            n: parts[n] for n in ("train", "val", "test") if n in parts and len(parts[n].image_rows)
+        }
 
     @cached_property
     def _original_names(self) -> tuple[str, ...]:

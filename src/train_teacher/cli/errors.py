@@ -9,8 +9,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from train_teacher import __version__
 from train_teacher.domain.errors import UserError
@@ -31,10 +31,13 @@ def run_app(app: typer.Typer, prog_name: str) -> None:
 def _invoke(app: typer.Typer, prog_name: str) -> int:
     try:
         result = typer.main.get_command(app).main(prog_name=prog_name, standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
         return error.exit_code
     return result if isinstance(result, int) else EXIT_OK
 
@@ -46,7 +49,7 @@ def guarded(work: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_INTERRUPTED
     except BrokenPipeError:

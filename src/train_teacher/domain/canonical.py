@@ -133,7 +133,7 @@ def _images(
         if width is None or height is None:
             raise UserError(
                 f"{dataset.path}: F8 images[{image.index}] ({image.file_name}) has no width or "
-                "height and its file gives none: its boxes cannot be placed. Add both, or remove it."
+                "height and its file gives none: its boxes have no place. Add both, or remove it."
             )
         yield {
             "id": number,

@@ -140,7 +140,9 @@ def _assign(
     done: set[str] = set()
     # Empty images last: they fill what the categories leave.
     for label in sorted(totals, key=lambda x: (x == EMPTY, len(holders[x]), holders[x])):
-        todo = sorted((key for key in holders[label] if key not in done), key=lambda k: -len(groups[k]))
+        todo = sorted(
+            (key for key in holders[label] if key not in done), key=lambda k: -len(groups[k])
+        )
         for key in todo:
             # Rounded: equal needs must not be told apart by the last bit of a float.
             target = max(wanted, key=lambda name: (round(need[name][label], 9), room[name]))

@@ -26,7 +26,7 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["- a\n- b", "just text", "a: [1", "a: !!python/object:os.x {}"])
 def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="settings.yaml"):
+    with pytest.raises(UsageError, match=r"settings\.yaml"):
         preset_file.read_settings(write(tmp_path, text))
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 
+from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.hooks import freeze_table, frozen_hashes
 

@@ -10,7 +10,9 @@ def test_ops_can_be_imported_and_deformable_attention_runs_on_cpu() -> None:
     import torch
     from mmcv.ops import MultiScaleDeformableAttention
 
-    attention = MultiScaleDeformableAttention(embed_dims=32, num_heads=4, num_levels=1)
+    attention = MultiScaleDeformableAttention(
+        embed_dims=32, num_heads=4, num_levels=1, batch_first=True
+    )
     shapes = torch.tensor([[4, 4]])
     query = torch.rand(1, 16, 32)
     output = attention(
