@@ -24,9 +24,11 @@ fail() {
     exit 1
 }
 
-[ ! -x .venv/bin/python ] || python=.venv/bin/python
-"$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' ||
-    fail "$python is $("$python" -V 2>&1); Python 3.10 to 3.13 is needed. Remove .venv if there is one, and run PYTHON=python3.12 $0"
+used=$python
+[ ! -x .venv/bin/python ] || used=.venv/bin/python
+"$used" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' ||
+    fail "$used is $("$used" -V 2>&1); Python 3.10 to 3.13 is needed.
+Remove .venv if there is one, then: PYTHON=python3.12 $0"
 
 stamp=.venv/.train-teacher-setup
 wanted="$(cat pyproject.toml scripts/constraints.txt scripts/setup.sh | cksum) $extras $PWD"
@@ -36,11 +38,13 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
 fi
 
 step() {
-    printf 'setup: %s\n' "$1"
+    local name=$1
     shift
+    printf 'setup: %s\n' "$name"
     "$@" >.venv/setup.log 2>&1 || {
         tail -n 20 .venv/setup.log >&2
-        fail "the step above failed; the whole log is .venv/setup.log. Check that pip reaches a package registry and that the disk has 4 GB left, then run $0 again: it goes on from there"
+        fail "the step \"$name\" failed; the whole log is .venv/setup.log.
+Check that pip reaches a package registry and that 4 GB of disk are free, then run $0 again."
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +60,23 @@ def make_settings(model: str = "demo", **values: Any) -> TeacherSettings:
     return merge_settings([preset, run])
 
 
+def build_config(settings: TeacherSettings, info: DatasetInfo | None = None) -> Any:
+    """Return the complete config of a run."""
+    return mmengine_config.build_config(generate_mmdet_config(info or make_info(), settings))
+
+
 def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> Any:
     """Build the detector of a run on CPU."""
+    importlib.import_module("train_teacher.mmdet_plugin")
     from mmdet.registry import MODELS
     from mmdet.utils import register_all_modules
 
-    import train_teacher.mmdet_plugin  # noqa: F401 - registers it
-
     register_all_modules(init_default_scope=True)
-    config = mmengine_config.build_config(generate_mmdet_config(info or make_info(), settings))
-    return MODELS.build(config.model)
+    return MODELS.build(build_config(settings, info).model)
 
 
-def demo_batch(model: Any, boxes: int = 2) -> tuple[Any, Any]:
-    """Return inputs and data samples of two pictures with some boxes each."""
+def demo_batch(model: Any, boxes: int = 2, size: int = 160) -> tuple[Any, Any]:
+    """Return inputs and data samples of two square pictures with some boxes each."""
     import torch
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
@@ -81,9 +85,9 @@ def demo_batch(model: Any, boxes: int = 2) -> tuple[Any, Any]:
     for _ in range(2):
         sample = DetDataSample(
             metainfo={
-                "img_shape": (160, 160),
-                "ori_shape": (160, 160),
-                "batch_input_shape": (160, 160),
+                "img_shape": (size, size),
+                "ori_shape": (size, size),
+                "batch_input_shape": (size, size),
                 "scale_factor": (1.0, 1.0),
                 "img_id": 1,
                 "text": ("red circle", "blue square"),
@@ -96,7 +100,7 @@ def demo_batch(model: Any, boxes: int = 2) -> tuple[Any, Any]:
             labels=torch.arange(boxes) % 2,
         )
         samples.append(sample)
-    return torch.rand(2, 3, 160, 160), samples
+    return torch.rand(2, 3, size, size), samples
 
 
 DEMO_BASE: Path = preset_file.configs_folder() / "demo" / "demo_base.pth"

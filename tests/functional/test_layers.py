@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+import train_teacher
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "torchvision", "mmcv", "mmengine", "mmdet", "transformers", "matplotlib"}
+LIST_MODULES = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+
+
+def modules_after_importing(module: str) -> set[str]:
+    """Top-level packages that one import brings into a fresh Python."""
+    result = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES.format(module=module)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in json.loads(result.stdout)}
+
+
+def test_the_import_contract_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status = lint_imports(config_filename="pyproject.toml", no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_the_commands_start_without_the_training_stack() -> None:
+    loaded = modules_after_importing("train_teacher.cli.main")
+    assert "train_teacher" in loaded
+    assert not loaded & HEAVY
+
+
+def test_the_probe_for_heavy_modules_sees_one() -> None:
+    assert "mmengine" in modules_after_importing("mmengine.config")
+
+
+def test_the_domain_needs_numpy_and_msgspec_only() -> None:
+    root = Path(train_teacher.__file__).parent
+    names = [
+        ".".join(("train_teacher", *path.relative_to(root).with_suffix("").parts))
+        for path in sorted((root / "domain").rglob("*.py"))
+        if path.name != "__init__.py"
+    ]
+    assert names
+    allowed = {"train_teacher", "numpy", "msgspec", *sys.stdlib_module_names}
+    bare = modules_after_importing("numpy, msgspec")
+    assert modules_after_importing(", ".join(names)) - bare <= allowed

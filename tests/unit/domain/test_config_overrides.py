@@ -1,0 +1,83 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from demo_model import make_info, make_settings
+from train_teacher.domain.config_overrides import frozen_parts, generate_mmdet_config
+from train_teacher.domain.errors import UsageError
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+def overrides(model: str = "demo", **values: Any) -> dict[str, Any]:
+    generated = generate_mmdet_config(make_info(), make_settings(model, **values))
+    return {override.key: override.value for override in generated.overrides}
+
+
+@pytest.mark.parametrize("model", ["demo", "swin-t"])
+def test_the_overrides_of_a_preset_are_the_reviewed_ones(model: str) -> None:
+    settings = make_settings(model, weights="/w/base.pth", language_model="/bert")
+    generated = generate_mmdet_config(make_info(), settings)
+    lines = [
+        f"{o.key} = {msgspec.json.encode(o.value).decode()}  # {o.reason}"
+        for o in generated.overrides
+    ]
+    assert "\n".join(lines) + "\n" == (GOLDEN / f"overrides_{model}.txt").read_text()
+
+
+def test_freezing_by_tune_and_by_name() -> None:
+    assert frozen_parts(make_settings()) == ("backbone", "language_model")
+    assert frozen_parts(make_settings(tune="full")) == ()
+    assert frozen_parts(make_settings(tune="full", freeze=["neck"])) == ("neck",)
+
+
+def test_every_override_has_a_reason() -> None:
+    generated = generate_mmdet_config(make_info(), make_settings())
+    assert all(override.reason for override in generated.overrides)
+
+
+def test_no_workers_means_no_persistent_workers() -> None:
+    assert overrides(workers=0)["train_dataloader"]["persistent_workers"] is False
+    assert overrides(workers=2)["train_dataloader"]["persistent_workers"] is True
+
+
+def test_the_pretrained_label_table_is_kept_up_to_its_size() -> None:
+    assert overrides()["model.bbox_head.num_classes"] == 256
+    many = tuple(f"class {number}" for number in range(300))
+    generated = generate_mmdet_config(make_info(many), make_settings())
+    values = {override.key: override.value for override in generated.overrides}
+    assert values["model.bbox_head.num_classes"] == 300
+
+
+def test_trained_parts_learn_at_a_share_of_the_rate() -> None:
+    keys = overrides(tune="full")["optim_wrapper"]["paramwise_cfg"]["custom_keys"]
+    assert keys["backbone"] == keys["language_model"] == {"lr_mult": 0.1}
+    frozen = overrides()["optim_wrapper"]["paramwise_cfg"]["custom_keys"]
+    assert "backbone" not in frozen
+
+
+def test_bf16_needs_no_loss_scaling() -> None:
+    wrapper = overrides(precision="bf16")["optim_wrapper"]
+    assert wrapper["type"] == "AmpOptimWrapper"
+    assert wrapper["dtype"] == "bfloat16"
+    assert wrapper["loss_scale"] == {"enabled": False}
+
+
+def test_the_best_checkpoint_follows_the_overall_map() -> None:
+    hook = overrides()["default_hooks.checkpoint"]
+    assert (hook["save_best"], hook["rule"]) == ("coco/bbox_mAP", "greater")
+
+
+def test_a_value_of_the_user_comes_last() -> None:
+    settings = make_settings(set={"model.num_queries": 33})
+    last = generate_mmdet_config(make_info(), settings).overrides[-1]
+    assert (last.key, last.value, last.by_user) == ("model.num_queries", 33, True)
+
+
+def test_data_without_validation_is_refused() -> None:
+    info = make_info()
+    train_only = msgspec.structs.replace(info, splits=info.splits[:1])
+    with pytest.raises(UsageError, match="no validation data"):
+        generate_mmdet_config(train_only, make_settings())
