@@ -17,6 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_demo_data import write_dataset
+from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
 
 TARGET = Path(__file__).resolve().parent.parent / "configs" / "demo" / "demo_base.pth"
 COLOURS = ("red", "green", "blue", "yellow")
@@ -46,6 +47,7 @@ def train(work: Path) -> Path:
 
 def store_half(checkpoint: Path, target: Path) -> None:
     """Write the weights alone, 16 bits a number."""
+    trust_mmengine_types()
     weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     half = {name: tensor.half() for name, tensor in weights.items()}
     meta = {"description": "demo base of train-teacher: 12 coloured shapes", "seed": TRAIN_SEED}
