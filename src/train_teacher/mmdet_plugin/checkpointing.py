@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,20 @@ LAST = "last.pth"
 BEST = "best.pth"
 
 
+STATISTICS = frozenset({"min", "max", "mean", "current"})
+
+
+def _statistics_method(owner: object, name: str) -> Any:
+    """Stand in for `getattr` in a checkpoint: HistoryBuffer's statistics, and nothing else.
+
+    Raises:
+        UnpicklingError: the checkpoint asks for any other attribute.
+    """
+    if owner is HistoryBuffer and name in STATISTICS:
+        return getattr(owner, name)
+    raise UnpicklingError(f"the checkpoint asks for attribute {name!r} of {owner!r}")
+
+
 def trust_mmengine_types() -> None:
     """Let torch.load's safe mode read what MMEngine 0.10.7 puts into its own checkpoints.
 
@@ -26,6 +41,8 @@ def trust_mmengine_types() -> None:
     HistoryBuffer of numpy arrays), so MMEngine cannot resume; these types hold numbers and run no
     code, and the check stays on for everything else (mmengine#1655).
     """
+    if not hasattr(torch.serialization, "add_safe_globals"):
+        return  # before torch 2.4 there is no list, and before 2.6 no need
     # The attribute moved in numpy 2; both names occur in pickles.
     core: Any = getattr(np, "_core", None) or np.core
     reconstruct = core.multiarray._reconstruct
@@ -40,6 +57,8 @@ def trust_mmengine_types() -> None:
             (reconstruct, "numpy.core.multiarray._reconstruct"),
             (reconstruct, "numpy._core.multiarray._reconstruct"),
             (core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+            # HistoryBuffer pickles its statistics as getattr(HistoryBuffer, "mean").
+            (_statistics_method, "builtins.getattr"),
             *dtypes,
         ]
     )

@@ -1,0 +1,31 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+
+
+@pytest.fixture(autouse=True)
+def trusted() -> None:
+    trust_mmengine_types()
+
+
+def test_mmengines_message_hub_loads_with_the_check_on(tmp_path: Path) -> None:
+    path = tmp_path / "last.pth"
+    torch.save({"message_hub": {"loss": HistoryBuffer([1.0, 2.0], [1, 1])}}, path)
+    buffer = torch.load(path, weights_only=True)["message_hub"]["loss"]
+    assert buffer.mean() == 1.5
+
+
+def test_no_other_attribute_can_be_reached(tmp_path: Path) -> None:
+    class Sneaky:
+        def __reduce__(self) -> tuple[object, tuple[object, str]]:
+            return getattr, (HistoryBuffer, "__init__")
+
+    path = tmp_path / "sneaky.pth"
+    torch.save({"x": Sneaky()}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(path, weights_only=True)
