@@ -17,37 +17,13 @@ if TYPE_CHECKING:
 # What Runner.from_cfg and tools/train.py read. Anything else in a base config is a helper
 # variable (`data_root`, `coco_od_dataset`, ...) that would name the base's own data sets.
 RUNNER_KEYS = frozenset(
-    [
-        "model",
-        "work_dir",
-        "train_dataloader",
-        "val_dataloader",
-        "test_dataloader",
-        "train_cfg",
-        "val_cfg",
-        "test_cfg",
-        "auto_scale_lr",
-        "optim_wrapper",
-        "param_scheduler",
-        "val_evaluator",
-        "test_evaluator",
-        "default_hooks",
-        "custom_hooks",
-        "data_preprocessor",
-        "load_from",
-        "resume",
-        "launcher",
-        "env_cfg",
-        "log_processor",
-        "log_level",
-        "visualizer",
-        "vis_backends",
-        "default_scope",
-        "randomness",
-        "experiment_name",
-        "custom_imports",
-        "runner_type",
-    ]
+    """
+    model work_dir train_dataloader val_dataloader test_dataloader train_cfg val_cfg
+    test_cfg auto_scale_lr optim_wrapper param_scheduler val_evaluator test_evaluator
+    default_hooks custom_hooks data_preprocessor load_from resume launcher env_cfg
+    log_processor log_level visualizer vis_backends default_scope randomness
+    experiment_name custom_imports runner_type
+    """.split()
 )
 
 

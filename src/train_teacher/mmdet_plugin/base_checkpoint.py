@@ -50,11 +50,11 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     except UnpicklingError as error:
         raise UserError(
             f"{path}: not a checkpoint of plain tensors, so it is not loaded (it could run code): "
-            f"{str(error).splitlines()[0]}"
+            f"{_first_line(error)}"
         ) from error
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{path}: damaged or not a PyTorch checkpoint ({str(error).splitlines()[0]}). "
+            f"{path}: damaged or not a PyTorch checkpoint ({_first_line(error)}). "
             "Download it again or give another --weights."
         ) from error
     weights: Mapping[str, Tensor] | None = (
@@ -93,6 +93,11 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
         reinitialised=tuple(sorted(missing)),
         unused=len(weights.keys() - own.keys()),
     )
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says in one line; an empty file raises EOFError without a word."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _misfit_message(
