@@ -154,6 +154,22 @@ def assigned_values(config_text: str) -> dict[str, str]:
     }
 
 
+def test_a_plan_says_once_what_several_splits_share(tmp_path: Path) -> None:
+    for seed, split in enumerate(("train", "valid", "test")):
+        make_pictures(tmp_path / split, images=4, seed=seed, classes=CLASSES)
+        made = tmp_path / split / "annotations.json"
+        content = json.loads(made.read_text())
+        content["annotations"][0]["id"] = 0
+        made.rename(made.with_name("_annotations.coco.json")).write_text(json.dumps(content))
+    plan = run("--data", tmp_path, "--output", tmp_path / "exp", *QUICK, "--weights", "none",
+               "--tune", "full", "--freeze", "backbone", "--dry-run")  # fmt: skip
+    assert plan.returncode == 0, plan.stderr
+    warnings = [line for line in plan.stderr.splitlines() if line.startswith("warning")]
+    assert sum("R3" in line for line in warnings) == 1
+    assert any("R3" in line and "(train, val, test)" in line for line in warnings)
+    assert any("backbone frozen at random values" in line for line in warnings)
+
+
 def test_a_used_output_is_refused(finished: dict[str, Any], data: Path) -> None:
     before = (finished["output"] / "metrics.jsonl").read_bytes()
     result = run("--data", data, "--output", finished["output"], *QUICK)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
+from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
 
 SHOWN_FINDINGS = 8
@@ -39,20 +40,40 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"output    {plan.folder.root}",
     ]
-    lines += _findings(plan)
+    lines += [*_random_parts(plan), *_findings(plan)]
     if detailed:
         lines += ["", "values set, and why:", *_values(plan)]
         lines += ["", "different from the official recipe (recipe -> this run):", *_diff(plan)]
     return "\n".join(lines) + "\n"
 
 
+def _random_parts(plan: TrainingPlan) -> list[str]:
+    parts = random_frozen_parts(plan.settings)
+    if not parts:
+        return []
+    return [
+        f"warning   --weights none leaves {' and '.join(parts)} frozen at random values: the run "
+        "shows that everything works,",
+        "          it makes no useful teacher. Give --weights, or train every part: --tune full",
+    ]
+
+
 def _findings(plan: TrainingPlan) -> list[str]:
     findings = [f for f in plan.dataset_info.findings if f.severity == "warning"]
-    shown = [f"warning   {f.code} {_shorten(f.message)}" for f in findings[:SHOWN_FINDINGS]]
-    if findings:
-        command = f"inspect-data {shlex.quote(plan.dataset_info.path)}"
-        shown.append(f"          {len(findings)} kinds of warnings, explained by: {command}")
-    return shown
+    if not findings:
+        return []
+    splits: dict[str, list[str]] = {}
+    for finding in findings:
+        where = splits.setdefault(f"warning   {finding.code} {_shorten(finding.message)}", [])
+        if finding.split:
+            where.append(finding.split)
+    shown = [f"{text} ({', '.join(where)})" if where else text for text, where in splits.items()]
+    hidden = len(shown) - SHOWN_FINDINGS
+    return [
+        *shown[:SHOWN_FINDINGS],
+        *([f"          and {hidden} more"] if hidden > 0 else []),
+        f"          explained by: inspect-data {shlex.quote(plan.dataset_info.path)}",
+    ]
 
 
 def _values(plan: TrainingPlan) -> list[str]:

@@ -89,6 +89,16 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
 
 
+def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
+    """Return the frozen parts that no checkpoint fills: they would keep random values.
+
+    The language model is not among them: without base weights its folder must have its own.
+    """
+    if settings.weights != "none":
+        return ()
+    return tuple(part for part in frozen_parts(settings) if part != "language_model")
+
+
 def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
     return next((split for split in info.splits if split.name == name), None)
 

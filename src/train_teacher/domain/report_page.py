@@ -21,7 +21,7 @@ h1 { margin-bottom: 0 } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d8d8d
 table { border-collapse: collapse; min-width: 50% } td, th { padding: .25rem .9rem .25rem 0;
         text-align: left; border-bottom: 1px solid #ececf0; vertical-align: top }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-td { overflow-wrap: anywhere }
+td { overflow-wrap: break-word }
 img { max-width: 100%; height: auto } pre { overflow-x: auto; background: #f5f5f7; padding: .8rem }
 figure { margin: 1rem 0 } .quiet { color: #6b6b70 }
 @media print { body { margin: 0; max-width: none } figure, tr { break-inside: avoid } }

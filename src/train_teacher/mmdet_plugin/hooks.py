@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -56,19 +56,15 @@ def frozen_hashes(model: nn.Module) -> dict[str, str]:
 
 def freeze_table(model: nn.Module) -> str:
     """Return the table part, parameters, trainable or frozen, one line per part."""
+    parts: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parts.setdefault(name.split(".")[0], []).append(parameter)
     rows = []
-    for name, part in model.named_children():
-        counts = [(p.numel(), p.requires_grad) for p in part.parameters()]
-        total = sum(count for count, _ in counts)
-        trainable = sum(count for count, needed in counts if needed)
-        if total:
-            state = {0: "frozen", total: "trainable"}.get(trainable, f"{trainable:,} trainable")
-            rows.append((name, f"{total:,}", state))
-    own = [(p.numel(), p.requires_grad) for p in model.parameters(recurse=False)]
-    if own:
-        rows.append(
-            ("(own)", f"{sum(c for c, _ in own):,}", "trainable" if own[0][1] else "frozen")
-        )
+    for name, parameters in parts.items():
+        total = sum(p.numel() for p in parameters)
+        trainable = sum(p.numel() for p in parameters if p.requires_grad)
+        state = {0: "frozen", total: "trainable"}.get(trainable, f"{trainable:,} trainable")
+        rows.append((name, f"{total:,}", state))
     everything = sum(p.numel() for p in model.parameters())
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rows.append(("total", f"{everything:,}", f"{learning:,} trainable"))
@@ -176,6 +172,16 @@ class ProgressHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Say that validation begins: it can take long."""
         self._val_started = time.monotonic()
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Show how far the validation is."""
+        self._display.validation(batch_idx + 1, len(runner.val_dataloader))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Print the validation result as a line that stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -53,12 +54,18 @@ class ProgressDisplay:
             f"{_clock(remaining)} to go",
         ]
         text = "  ".join([*parts, memory]).rstrip()
-        if self._live:
-            share = step / self._total_steps
-            bar = ("#" * round(20 * share)).ljust(20, ".")
-            self._overwrite(f"[{bar}] {text}")
-        else:
-            self._write(text + "\n")
+        self._show(step / self._total_steps, text)
+
+    def validation(self, done: int, total: int) -> None:
+        """Show how far a validation is, when something is due.
+
+        Args:
+            done: batches validated.
+            total: batches of the validation set.
+        """
+        if self.due(0):
+            self._shown_at = time.monotonic()
+            self._show(done / total, f"validating  {done}/{total}")
 
     def line(self, text: str) -> None:
         """Show a line that stays."""
@@ -73,7 +80,16 @@ class ProgressDisplay:
             self._write("\n")
             self._width = 0
 
+    def _show(self, share: float, text: str) -> None:
+        if self._live:
+            bar = ("#" * round(20 * share)).ljust(20, ".")
+            self._overwrite(f"[{bar}] {text}")
+        else:
+            self._write(text + "\n")
+
     def _overwrite(self, text: str) -> None:
+        # A line that wraps cannot be overwritten.
+        text = text[: shutil.get_terminal_size().columns - 1]
         self._write("\r" + text.ljust(self._width))
         self._width = len(text)
 

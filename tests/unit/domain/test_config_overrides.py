@@ -5,7 +5,11 @@ import msgspec
 import pytest
 
 from demo_model import make_info, make_settings
-from train_teacher.domain.config_overrides import frozen_parts, generate_mmdet_config
+from train_teacher.domain.config_overrides import (
+    frozen_parts,
+    generate_mmdet_config,
+    random_frozen_parts,
+)
 from train_teacher.domain.errors import UsageError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -31,6 +35,12 @@ def test_freezing_by_tune_and_by_name() -> None:
     assert frozen_parts(make_settings()) == ("backbone", "language_model")
     assert frozen_parts(make_settings(tune="full")) == ()
     assert frozen_parts(make_settings(tune="full", freeze=["neck"])) == ("neck",)
+
+
+def test_frozen_parts_without_weights_are_named() -> None:
+    assert random_frozen_parts(make_settings(weights="none")) == ("backbone",)
+    assert random_frozen_parts(make_settings(weights="none", tune="full")) == ()
+    assert random_frozen_parts(make_settings(weights="/w/base.pth")) == ()
 
 
 def test_every_override_has_a_reason() -> None:
