@@ -38,6 +38,10 @@ class Finding(msgspec.Struct, frozen=True):
     """At most three."""
     split: str | None = None
     """Split whose file has the problem; None when it concerns all of them."""
+    section: Literal["images", "annotations", "categories"] | None = None
+    """The list that `ids` are from."""
+    ids: tuple[int | str | None, ...] = ()
+    """The id of every record concerned; the JSON report has them all."""
 
 
 class SplitInfo(msgspec.Struct, frozen=True):

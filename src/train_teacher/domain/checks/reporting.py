@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.domain.coco import CocoDataset, RecordId
-from train_teacher.domain.dataset_info import Example
+from train_teacher.domain.dataset_info import Example, Finding, Severity
 
 SHOWN = 3
 ROUND_FROM_PERCENT = 10
@@ -110,3 +110,98 @@ def image_examples(
         )
         for image in shown
     )
+
+
+def annotation_finding(
+    dataset: CocoDataset,
+    rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_],
+    *,
+    code: str,
+    severity: Severity,
+    message: str,
+    consequence: str,
+    fix: str,
+    key: str = "",
+    values: Sequence[str] | None = None,
+) -> list[Finding]:
+    """Return one finding about annotations, or nothing when there are none.
+
+    Args:
+        dataset: the data set.
+        rows: rows of the annotation columns, or (N,) flags.
+        code: stable code.
+        severity: how bad it is.
+        message: what is wrong.
+        consequence: what it would do to training.
+        fix: what mends it.
+        key: the member concerned, such as `bbox`.
+        values: texts to show, one for each of the first rows; else read from the columns.
+    """
+    positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+    if not len(positions):
+        return []
+    ids = dataset.annotations.ids
+    return [
+        Finding(
+            code=code,
+            severity=severity,
+            count=len(positions),
+            message=message,
+            consequence=consequence,
+            fix=fix,
+            examples=annotation_examples(dataset, positions, key, values),
+            section="annotations",
+            ids=tuple(ids[p] for p in positions.tolist()),
+        )
+    ]
+
+
+def image_finding(
+    dataset: CocoDataset,
+    rows: Iterable[int],
+    *,
+    code: str,
+    severity: Severity,
+    message: str,
+    consequence: str,
+    fix: str,
+    key: str = "file_name",
+    values: Sequence[str] | None = None,
+) -> list[Finding]:
+    """Return one finding about images, or nothing when there are none.
+
+    Args:
+        dataset: the data set.
+        rows: rows of `CocoDataset.images`.
+        code: stable code.
+        severity: how bad it is.
+        message: what is wrong.
+        consequence: what it would do to training.
+        fix: what mends it.
+        key: the member concerned.
+        values: texts to show, one for each of the first rows.
+    """
+    images = [dataset.images[int(row)] for row in rows]
+    if not images:
+        return []
+    examples = tuple(
+        Example(
+            path=f"images[{image.index}]{'.' + key if key else ''}",
+            file=image.file_name,
+            value=values[i] if values else None,
+        )
+        for i, image in enumerate(images[:SHOWN])
+    )
+    return [
+        Finding(
+            code=code,
+            severity=severity,
+            count=len(images),
+            message=message,
+            consequence=consequence,
+            fix=fix,
+            examples=examples,
+            section="images",
+            ids=tuple(image.id for image in images),
+        )
+    ]
