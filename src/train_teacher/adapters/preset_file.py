@@ -30,12 +30,17 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _StrictDumper(yaml.SafeDumper):
+    """Quotes the text that `_StrictLoader` would take for a number."""
+
+
 # YAML 1.1 as PyYAML implements it wants a dot in a float: `1e-4` would be text.
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+for _yaml in (_StrictLoader, _StrictDumper):
+    _yaml.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+        list("-+0123456789"),
+    )
 
 
 def configs_folder() -> Path:
@@ -135,8 +140,12 @@ def render_settings(values: dict[str, Any], header: str) -> str:
 
 
 def _dump(values: dict[str, Any], *, readable: bool) -> str:
-    text: str = yaml.safe_dump(
-        values, sort_keys=False, allow_unicode=readable, default_flow_style=None
+    text: str = yaml.dump(
+        values,
+        Dumper=_StrictDumper,
+        sort_keys=False,
+        allow_unicode=readable,
+        default_flow_style=None,
     )
     return text
 

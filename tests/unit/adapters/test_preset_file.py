@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from train_teacher.adapters import preset_file
@@ -66,6 +66,7 @@ def test_files_beside_a_preset_are_found_from_anywhere(
     assert Path(values["language_model"]).is_dir()
 
 
+@example({"class": "0E0"})
 @given(
     st.dictionaries(
         st.text(min_size=1),
