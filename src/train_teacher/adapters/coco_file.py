@@ -1,17 +1,15 @@
 """Reads a COCO JSON tolerantly: every bad record is found in one run, every good one is kept.
 
-The top level is split into undecoded records, then each record goes through a typed decoder on
-its own: one mistake costs one record, and no Python object outlives its row in the columns. That
-is also why it is several times faster than loading the whole object tree.
+The top level is split into undecoded records, blocks of them are decoded with fixed types, and no
+Python object outlives its row in the columns. That is also why it is several times faster than
+loading the whole object tree.
 """
 
 from __future__ import annotations
 
 import gc
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +17,41 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.adapters.annotation_columns import (
+    AnnotationBlock,
+    join_blocks,
+    read_record_block,
+    read_text_block,
+)
 from train_teacher.adapters.coco_bytes import TopLevel, read_top_level
 from train_teacher.adapters.coco_records import (
-    NOT_A_NUMBER,
     AnnotationEntry,
     CategoryEntry,
     ImageEntry,
     RecordReader,
-    mask_kind,
 )
 from train_teacher.adapters.foreign_formats import name_annotation_format
+from train_teacher.adapters.large_file import (
+    LargeFile,
+    MappedRecords,
+    open_large_file,
+    read_blocks,
+)
 from train_teacher.domain.coco import (
     AnnotationColumns,
     CategoryRecord,
     CocoDataset,
+    IdColumn,
     ImageRecord,
     RecordId,
     RecordProblem,
+    plain_id,
 )
 from train_teacher.domain.errors import UserError
 
 MAX_PIXELS = 2**31
+MAX_ID = 2**63
+BLOCK_RECORDS = 2048
 _COCO_URL = "http://images.cocodataset.org/"
 
 
@@ -55,18 +67,44 @@ def read_coco(path: Path | str) -> CocoDataset:
     """
     path = Path(path)
     with _without_garbage_collection():
+        large = open_large_file(path)
+        if large is not None:
+            try:
+                return _read_large(path, large)
+            except msgspec.DecodeError:
+                pass  # laid out in an unusual way
         top = read_top_level(path)
-        _refuse_files_without_boxes(path, top)
-        problems: list[RecordProblem] = []
-        images = tuple(_images(top.images, problems))
-        categories = tuple(_categories(top.categories, problems))
-        annotations = _annotations(top.annotations, images, categories, problems)
+        return _dataset(path, top, top.annotations, join_blocks(list(_blocks(top.annotations))))
+
+
+def _read_large(path: Path, large: LargeFile) -> CocoDataset:
+    blocks = list(read_blocks(large))
+    records = MappedRecords(large, [block.records for block in blocks])
+    return _dataset(path, large.top, records, join_blocks(blocks))
+
+
+def _blocks(records: Sequence[Any]) -> Iterator[AnnotationBlock]:
+    for start in range(0, len(records), BLOCK_RECORDS):
+        part = records[start : start + BLOCK_RECORDS]
+        if all(isinstance(record, msgspec.Raw) for record in part):
+            yield read_text_block(b"[" + b",".join(part) + b"]")
+        else:
+            yield read_record_block(part)
+
+
+def _dataset(
+    path: Path, top: TopLevel, records: Sequence[Any], block: AnnotationBlock
+) -> CocoDataset:
+    _refuse_files_without_boxes(path, records)
+    problems: list[RecordProblem] = []
+    images = tuple(_images(top.images, problems))
+    categories = tuple(_categories(top.categories, problems))
     return CocoDataset(
         path=path,
         images=images,
         categories=categories,
-        annotations=annotations,
-        raw_annotations=top.annotations,
+        annotations=_annotation_columns(block, images, categories, problems),
+        raw_annotations=records,
         info=top.info,
         licenses=top.licenses,
         problems=tuple(problems),
@@ -86,10 +124,10 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _refuse_files_without_boxes(path: Path, top: TopLevel) -> None:
-    if not top.annotations:
+def _refuse_files_without_boxes(path: Path, records: Sequence[Any]) -> None:
+    if not records:
         return
-    first: Any = top.annotations[0]
+    first: Any = records[0]
     if isinstance(first, msgspec.Raw):
         try:
             first = msgspec.json.decode(first)
@@ -139,96 +177,71 @@ def _categories(records: Sequence[Any], problems: list[RecordProblem]) -> Iterat
             )
 
 
-@dataclass
-class _Columns:
-    """The columns while they grow; array.array holds 8 bytes a value, a list 32 and more."""
-
-    index: array[int] = field(default_factory=lambda: array("q"))
-    ids: list[RecordId | None] = field(default_factory=list)
-    image_ids: list[RecordId | None] = field(default_factory=list)
-    category_ids: list[RecordId | None] = field(default_factory=list)
-    bbox: array[float] = field(default_factory=lambda: array("d"))
-    has_bbox: bytearray = field(default_factory=bytearray)
-    area: array[float] = field(default_factory=lambda: array("d"))
-    iscrowd: array[int] = field(default_factory=lambda: array("b"))
-    ignore: bytearray = field(default_factory=bytearray)
-    mask_kind: bytearray = field(default_factory=bytearray)
-
-
-_NO_BOX = (float("nan"),) * 4
-
-
-def _annotations(
-    records: Sequence[Any],
+def _annotation_columns(
+    block: AnnotationBlock,
     images: tuple[ImageRecord, ...],
     categories: tuple[CategoryRecord, ...],
     problems: list[RecordProblem],
 ) -> AnnotationColumns:
-    columns = _Columns()
+    problems.extend(block.problems)
     reader = RecordReader(AnnotationEntry, "annotations", problems)
-    read = reader.read
-    for index, record in enumerate(records):
-        entry = read(index, record)
-        if entry is None:
-            continue
-        columns.index.append(index)
-        columns.ids.append(entry.id)
-        columns.image_ids.append(entry.image_id)
-        columns.category_ids.append(entry.category_id)
-        columns.bbox.extend(_NO_BOX if entry.bbox is None else entry.bbox)
-        columns.has_bbox.append(entry.bbox is not None)
-        columns.area.append(NOT_A_NUMBER if entry.area is None else entry.area)
-        columns.iscrowd.append(-1 if entry.iscrowd is None else bool(entry.iscrowd))
-        columns.ignore.append(bool(entry.ignore))
-        columns.mask_kind.append(mask_kind(entry.segmentation))
-    return _as_arrays(columns, images, categories, reader)
-
-
-def _as_arrays(
-    columns: _Columns,
-    images: tuple[ImageRecord, ...],
-    categories: tuple[CategoryRecord, ...],
-    reader: RecordReader[AnnotationEntry],
-) -> AnnotationColumns:
-    image_row = _rows(columns, "image_id", columns.image_ids, [i.id for i in images], reader)
-    category_row = _rows(
-        columns, "category_id", columns.category_ids, [c.id for c in categories], reader
-    )
     return AnnotationColumns(
-        index=np.array(columns.index, np.int64),
-        ids=columns.ids,
-        image_ids=columns.image_ids,
-        category_ids=columns.category_ids,
-        image_row=image_row,
-        category_row=category_row,
-        bbox=np.array(columns.bbox, np.float64).reshape(-1, 4),
-        has_bbox=np.array(columns.has_bbox, np.bool_),
-        area=np.array(columns.area, np.float64),
-        iscrowd=np.array(columns.iscrowd, np.int8),
-        ignore=np.array(columns.ignore, np.bool_),
-        mask_kind=np.array(columns.mask_kind, np.int8),
+        index=block.index,
+        ids=block.ids,
+        image_ids=block.image_ids,
+        category_ids=block.category_ids,
+        image_row=_rows(block, "image_id", block.image_ids, [i.id for i in images], reader),
+        category_row=_rows(
+            block, "category_id", block.category_ids, [c.id for c in categories], reader
+        ),
+        bbox=block.bbox,
+        has_bbox=block.has_bbox,
+        area=block.area,
+        iscrowd=block.iscrowd,
+        ignore=block.ignore,
+        masks=block.masks,
     )
 
 
 def _rows(
-    columns: _Columns,
+    block: AnnotationBlock,
     key: str,
-    wanted: Sequence[RecordId | None],
+    wanted: IdColumn,
     known: Sequence[RecordId],
     reader: RecordReader[AnnotationEntry],
 ) -> npt.NDArray[np.int64]:
     """Return the row of each id, -1 where it is unknown; "7" is taken for 7 and reported."""
-    # The last of two equal ids wins, as it does in pycocotools.
-    row_of: dict[RecordId | None, int] = {id_: row for row, id_ in enumerate(known)}
-    rows = np.fromiter((row_of.get(id_, -1) for id_ in wanted), np.int64, len(wanted))
-    by_text = {str(id_): row for row, id_ in enumerate(known)}
-    for position in np.flatnonzero(rows < 0).tolist():
-        id_ = wanted[position]
+    rows = _rows_of_numbers(wanted, known)
+    if rows is None:
+        # The last of two equal ids wins, as it does in pycocotools.
+        row_of: dict[RecordId | None, int] = {id_: row for row, id_ in enumerate(known)}
+        rows = np.fromiter((row_of.get(id_, -1) for id_ in wanted), np.int64, len(wanted))
+    unknown = np.flatnonzero(rows < 0).tolist()
+    by_text = {str(id_): row for row, id_ in enumerate(known)} if unknown else {}
+    for position in unknown:
+        id_ = plain_id(wanted[position])
         row = -1 if id_ is None else by_text.get(str(id_).strip(), -1)
         if row >= 0:
             rows[position] = row
             kind = "text" if isinstance(known[row], str) else "a number"
             reader.report(
-                columns.index[position], key, f"should be {kind}, as in the list", repr(id_), True
+                int(block.index[position]),
+                key,
+                f"should be {kind}, as in the list",
+                repr(id_),
+                True,
             )
     return rows
+
+
+def _rows_of_numbers(wanted: IdColumn, known: Sequence[RecordId]) -> npt.NDArray[np.int64] | None:
+    """Return the rows by bisection when all ids are numbers: ten times faster than a dictionary."""
+    if not isinstance(wanted, np.ndarray) or not known:
+        return None
+    if not all(type(id_) is int and abs(id_) < MAX_ID for id_ in known):
+        return None
+    ids = np.array(known, np.int64)
+    order = np.argsort(ids, kind="stable")
+    place = np.searchsorted(ids[order], wanted, side="right") - 1
+    rows = order[np.maximum(place, 0)]
+    return np.where((place >= 0) & (ids[rows] == wanted), rows, -1)

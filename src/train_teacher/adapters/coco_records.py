@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, MASK_RLE, RecordProblem, Section
+from train_teacher.domain.coco import RecordProblem, Section
 
 NOT_A_NUMBER = float("nan")
 SHOWN_VALUE = 60
@@ -180,20 +180,3 @@ def _value_at(plain: Any, path: str) -> str:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
         return repr(value)[: 2 * SHOWN_VALUE]
-
-
-def mask_kind(segmentation: Any) -> int:
-    """Return MASK_NONE, MASK_POLYGON or MASK_RLE by a glance at the value.
-
-    Args:
-        segmentation: `msgspec.Raw`, or the decoded value.
-    """
-    if isinstance(segmentation, msgspec.Raw):
-        head = bytes(memoryview(segmentation)[:16]).translate(None, b" \t\r\n")
-        if head[:1] == b"{":
-            return MASK_RLE
-        empty = head[:1] != b"[" or head[1:2] == b"]" or head[:3] == b"[[]"
-        return MASK_NONE if empty else MASK_POLYGON
-    if isinstance(segmentation, dict) and segmentation:
-        return MASK_RLE
-    return MASK_POLYGON if isinstance(segmentation, list) and any(segmentation) else MASK_NONE

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset
+from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset, used_categories
 from train_teacher.domain.errors import UserError
 
 Sizes = Mapping[int, tuple[int, int]]
@@ -33,7 +33,7 @@ def category_targets(
         UserError: the file has a category that the training file lacks.
     """
     position = {name: index for index, name in enumerate(names)}
-    used = set(dataset.annotations.category_row.tolist())
+    used = used_categories(dataset)
     unknown = [
         category.name
         for row, category in enumerate(dataset.categories)

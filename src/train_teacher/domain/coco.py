@@ -15,6 +15,12 @@ RecordId = int | str
 Section = Literal["images", "annotations", "categories"]
 
 MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
+MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT = 1, 2, 4, 8, 16
+"""Bits of `MaskColumns.flags`: unusable parts; one list of numbers instead of a list of lists;
+one level of lists too many; a polygon that is just a box; a polygon without area."""
+
+IdColumn = npt.NDArray[np.int64] | Sequence[RecordId | None]
+"""Ids of N records: an array where all are whole numbers, else a list."""
 
 
 class ImageRecord(msgspec.Struct, frozen=True):
@@ -53,14 +59,34 @@ class RecordProblem(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class MaskColumns:
+    """What the masks of N annotations measure; the polygons themselves stay in the file."""
+
+    kind: npt.NDArray[np.int8]
+    """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
+    flags: npt.NDArray[np.uint8]
+    """(N,) bits: MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT."""
+    bounds: npt.NDArray[np.float32]
+    """(N, 4) xywh around the polygons, pixels, NaN without polygons."""
+    area: npt.NDArray[np.float32]
+    """(N,) square pixels of the polygons, NaN without."""
+    polygons: npt.NDArray[np.int32]
+    """(N,) usable polygons."""
+    points: npt.NDArray[np.int32]
+    """(N,) points of them."""
+    rle_size: npt.NDArray[np.int64]
+    """(N, 2) height and width of run lengths, 0 without."""
+
+
+@dataclass(frozen=True)
 class AnnotationColumns:
     """The annotations that could be read, N rows, in JSON order."""
 
     index: npt.NDArray[np.int64]
     """(N,) position in the JSON list."""
-    ids: Sequence[RecordId | None]
-    image_ids: Sequence[RecordId | None]
-    category_ids: Sequence[RecordId | None]
+    ids: IdColumn
+    image_ids: IdColumn
+    category_ids: IdColumn
     image_row: npt.NDArray[np.int64]
     """(N,) row of `CocoDataset.images`, -1 when no image has that id."""
     category_row: npt.NDArray[np.int64]
@@ -73,8 +99,12 @@ class AnnotationColumns:
     iscrowd: npt.NDArray[np.int8]
     """(N,) 0 or 1, -1 where absent."""
     ignore: npt.NDArray[np.bool_]
-    mask_kind: npt.NDArray[np.int8]
-    """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
+    masks: MaskColumns
+
+    @property
+    def mask_kind(self) -> npt.NDArray[np.int8]:
+        """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
+        return self.masks.kind
 
     def __len__(self) -> int:
         """Return N."""
@@ -96,6 +126,18 @@ class CocoDataset:
     problems: tuple[RecordProblem, ...] = ()
     encoding_note: str | None = None
     """What had to be repaired to read the bytes (BOM, NaN, UTF-16), None when nothing."""
+
+
+def used_categories(dataset: CocoDataset) -> set[int]:
+    """Return the rows of the categories that an annotation has."""
+    rows = dataset.annotations.category_row
+    counts = np.bincount(rows[rows >= 0], minlength=len(dataset.categories))
+    return set(np.flatnonzero(counts).tolist())
+
+
+def plain_id(id_: RecordId | np.integer[Any] | None) -> RecordId | None:
+    """Return an id of an `IdColumn` as the JSON has it."""
+    return int(id_) if isinstance(id_, np.integer) else id_
 
 
 def image_sizes(

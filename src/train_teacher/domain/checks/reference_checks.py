@@ -6,22 +6,32 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from train_teacher.domain.checks.categories import real_categories
 from train_teacher.domain.checks.reporting import (
     REPAIRED,
     SHOWN,
-    annotation_examples,
+    annotation_finding,
+    image_finding,
     listed,
     plural,
     share,
 )
-from train_teacher.domain.coco import CategoryRecord, CocoDataset, ImageRecord, RecordId
+from train_teacher.domain.coco import (
+    CategoryRecord,
+    CocoDataset,
+    IdColumn,
+    ImageRecord,
+    RecordId,
+    plain_id,
+    used_categories,
+)
 from train_teacher.domain.dataset_info import Example, Finding
 
 
 def check_references(dataset: CocoDataset) -> list[Finding]:
-    """Return R1 to R7: repeated ids, id 0, references to nothing, classes without boxes."""
+    """Return R1 to R10: repeated ids, id 0, references to nothing, repeated file names."""
     return [
         *_repeated_image_ids(dataset),
         *_repeated_annotation_ids(dataset),
@@ -30,15 +40,23 @@ def check_references(dataset: CocoDataset) -> list[Finding]:
         *_unknown_images(dataset),
         *_unknown_categories(dataset),
         *_unused_categories(dataset),
+        *_repeated_files(dataset),
+        *_clashing_names(dataset),
     ]
 
 
-def _repeated(ids: Sequence[RecordId | None]) -> dict[RecordId | None, list[int]]:
-    if len(set(ids)) == len(ids):
-        return {}
+def _repeated(ids: IdColumn) -> dict[RecordId | None, list[int]]:
+    """Return the rows of each id that occurs more than once."""
+    if isinstance(ids, np.ndarray):
+        # Sorting beats a set or np.unique by far on a million ids.
+        ordered = np.sort(ids)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        candidates = np.flatnonzero(np.isin(ids, twice)).tolist() if len(twice) else []
+    else:
+        candidates = list(range(len(ids))) if len(set(ids)) < len(ids) else []
     rows: dict[RecordId | None, list[int]] = defaultdict(list)
-    for row, id_ in enumerate(ids):
-        rows[id_].append(row)
+    for row in candidates:
+        rows[plain_id(ids[row])].append(row)
     return {id_: r for id_, r in rows.items() if len(r) > 1}
 
 
@@ -74,57 +92,53 @@ def _record_examples(records: Sequence[ImageRecord | CategoryRecord]) -> tuple[E
 
 
 def _repeated_annotation_ids(dataset: CocoDataset) -> list[Finding]:
+    repeated = _repeated(dataset.annotations.ids)
+    missing = np.array(repeated.pop(None, []) or _rows_where(dataset, None), np.int64)
+    positions = np.array([p for rows in repeated.values() for p in rows], np.int64)
+    return [
+        *annotation_finding(
+            dataset,
+            positions,
+            code="R2",
+            severity="warning",
+            message=f"{plural(len(repeated), 'annotation id')} used more than once: "
+            f"{listed(repeated, 3)}",
+            consequence='MMDetection would stop with "Annotation ids are not unique".',
+            fix=f"{REPAIRED}, which are numbered from 1.",
+            key="id",
+        ),
+        *annotation_finding(
+            dataset,
+            missing,
+            code="R2",
+            severity="warning",
+            message=f"{plural(len(missing), 'annotation')} without an id",
+            consequence="MMDetection would stop with KeyError: 'id'.",
+            fix=f"{REPAIRED}, which are numbered from 1.",
+            key="id",
+        ),
+    ]
+
+
+def _rows_where(dataset: CocoDataset, wanted: RecordId | None) -> list[int]:
     ids = dataset.annotations.ids
-    missing = sum(id_ is None for id_ in ids)
-    repeated = _repeated(ids)
-    repeated.pop(None, None)
-    findings = []
-    if repeated:
-        positions = np.array([p for rows in repeated.values() for p in rows], np.int64)
-        findings.append(
-            Finding(
-                code="R2",
-                severity="warning",
-                count=len(repeated),
-                message=f"{plural(len(repeated), 'annotation id')} used more than once: "
-                f"{listed(repeated, 3)}",
-                consequence='MMDetection would stop with "Annotation ids are not unique".',
-                fix=f"{REPAIRED}, which are numbered from 1.",
-                examples=annotation_examples(dataset, positions, "id"),
-            )
-        )
-    if missing:
-        positions = np.array([p for p, id_ in enumerate(ids) if id_ is None], np.int64)
-        findings.append(
-            Finding(
-                code="R2",
-                severity="warning",
-                count=missing,
-                message=f"{plural(missing, 'annotation')} without an id",
-                consequence="MMDetection would stop with KeyError: 'id'.",
-                fix=f"{REPAIRED}, which are numbered from 1.",
-                examples=annotation_examples(dataset, positions, "id"),
-            )
-        )
-    return findings
+    if isinstance(ids, np.ndarray):
+        return [] if wanted is None else np.flatnonzero(ids == wanted).tolist()
+    return [row for row, id_ in enumerate(ids) if id_ == wanted]
 
 
 def _annotation_id_zero(dataset: CocoDataset) -> list[Finding]:
-    positions = np.array([p for p, id_ in enumerate(dataset.annotations.ids) if id_ == 0], np.int64)
-    if not len(positions):
-        return []
-    return [
-        Finding(
-            code="R3",
-            severity="warning",
-            count=len(positions),
-            message="annotation id 0 can never be matched by COCO evaluation",
-            consequence="Evaluated as it is, that box counts as missed and its detection as false: "
-            "AP would be too low, the more so the smaller the set.",
-            fix=f"{REPAIRED}, which are numbered from 1.",
-            examples=annotation_examples(dataset, positions, "id"),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        np.array(_rows_where(dataset, 0), np.int64),
+        code="R3",
+        severity="warning",
+        message="annotation id 0 can never be matched by COCO evaluation",
+        consequence="Evaluated as it is, that box counts as missed and its detection as false: "
+        "AP would be too low, the more so the smaller the set.",
+        fix=f"{REPAIRED}, which are numbered from 1.",
+        key="id",
+    )
 
 
 def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
@@ -150,44 +164,42 @@ def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
 def _unknown_images(dataset: CocoDataset) -> list[Finding]:
     columns = dataset.annotations
     positions = np.flatnonzero(columns.image_row < 0)
-    if not len(positions):
-        return []
-    ids = list(dict.fromkeys(columns.image_ids[int(p)] for p in positions))
-    return [
-        Finding(
-            code="R5",
-            severity="warning",
-            count=len(positions),
-            message=f"{plural(len(positions), 'annotation points', 'annotations point')} to "
-            f"{plural(len(ids), 'image')} not listed: id {listed(ids)}",
-            consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
-            fix="Add these images to the list, or remove the annotations.",
-            examples=annotation_examples(dataset, positions, "image_id"),
-        )
-    ]
+    ids = _ids_at(columns.image_ids, positions)
+    points = plural(len(positions), "annotation points", "annotations point")
+    return annotation_finding(
+        dataset,
+        positions,
+        code="R5",
+        severity="warning",
+        message=f"{points} to {plural(len(ids), 'image')} not listed: id {listed(ids)}",
+        consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
+        fix="Add these images to the list, or remove the annotations.",
+        key="image_id",
+    )
+
+
+def _ids_at(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[RecordId | None]:
+    return list(dict.fromkeys(plain_id(ids[p]) for p in positions.tolist()))
 
 
 def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
     columns = dataset.annotations
     positions = np.flatnonzero(columns.category_row < 0)
-    if not len(positions):
-        return []
-    ids = list(dict.fromkeys(columns.category_ids[int(p)] for p in positions))
+    ids = _ids_at(columns.category_ids, positions)
     defined = [category.id for category in dataset.categories]
     uses = plural(len(positions), "annotation uses", "annotations use")
-    return [
-        Finding(
-            code="R6",
-            severity="error",
-            count=len(positions),
-            message=f"{uses} category id {listed(ids)}, which is not defined",
-            consequence=f"{share(len(positions), len(columns))} annotations are not trained, "
-            "and their objects are learned as background.",
-            fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
-            f"{_off_by_one(ids, defined)}.",
-            examples=annotation_examples(dataset, positions, "category_id"),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        positions,
+        code="R6",
+        severity="error",
+        message=f"{uses} category id {listed(ids)}, which is not defined",
+        consequence=f"{share(len(positions), len(columns))} annotations are not trained, "
+        "and their objects are learned as background.",
+        fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
+        f"{_off_by_one(ids, defined)}.",
+        key="category_id",
+    )
 
 
 def _off_by_one(unknown: Sequence[RecordId | None], defined: Sequence[RecordId]) -> str:
@@ -198,7 +210,7 @@ def _off_by_one(unknown: Sequence[RecordId | None], defined: Sequence[RecordId])
 
 
 def _unused_categories(dataset: CocoDataset) -> list[Finding]:
-    used = set(dataset.annotations.category_row.tolist())
+    used = used_categories(dataset)
     kept = {category.index for category in real_categories(dataset)}
     unused = [
         category
@@ -219,3 +231,47 @@ def _unused_categories(dataset: CocoDataset) -> list[Finding]:
             examples=_record_examples(unused),
         )
     ]
+
+
+def _repeated_files(dataset: CocoDataset) -> list[Finding]:
+    names: dict[str, list[int]] = defaultdict(list)
+    for row, image in enumerate(dataset.images):
+        names[image.file_name].append(row)
+    if len(names) == len(dataset.images):
+        return []
+    rows = [row for same in names.values() if len(same) > 1 for row in same]
+    repeated = [name for name, same in names.items() if len(same) > 1]
+    return image_finding(
+        dataset,
+        rows,
+        code="R9",
+        severity="warning",
+        message=f"{plural(len(repeated), 'file')} listed more than once: {listed(repeated, 3)}",
+        consequence="Each entry is trained on its own, with the boxes of the others as background; "
+        "a split could put one in train and one in val.",
+        fix="Merge them: inspect-data DATA.json --fix OUT.json.",
+    )
+
+
+def _clashing_names(dataset: CocoDataset) -> list[Finding]:
+    folded: dict[str, list[int]] = defaultdict(list)
+    for row, image in enumerate(dataset.images):
+        folded[image.file_name.casefold()].append(row)
+    if len(folded) == len(dataset.images):
+        return []
+    rows = [
+        row
+        for same in folded.values()
+        if len({dataset.images[row].file_name for row in same}) > 1
+        for row in same
+    ]
+    return image_finding(
+        dataset,
+        rows,
+        code="R10",
+        severity="info",
+        message=f"{plural(len(rows), 'file name differs', 'file names differ')} from another only "
+        "in upper and lower case",
+        consequence="On Windows and macOS they are one file: boxes would lie on the wrong picture.",
+        fix="Rename the files if the data set is used there.",
+    )

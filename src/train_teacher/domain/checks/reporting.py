@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.coco import CocoDataset, RecordId
+from train_teacher.domain.coco import CocoDataset, IdColumn, plain_id
 from train_teacher.domain.dataset_info import Example, Finding, Severity
 
 SHOWN = 3
@@ -68,20 +68,20 @@ def _annotation_example(
     return Example(
         path=f"{path}.{key}" if key else path,
         file=dataset.images[row].file_name if row >= 0 else None,
-        annotation_id=columns.ids[position],
+        annotation_id=plain_id(columns.ids[position]),
         value=_column_value(dataset, position, key) if value is None else value,
     )
 
 
 def _column_value(dataset: CocoDataset, position: int, key: str) -> str | None:
     columns = dataset.annotations
-    ids: dict[str, Sequence[RecordId | None]] = {
+    ids: dict[str, IdColumn] = {
         "id": columns.ids,
         "image_id": columns.image_ids,
         "category_id": columns.category_ids,
     }
     if key in ids:
-        value = ids[key][position]
+        value = plain_id(ids[key][position])
         return f'"{value}"' if isinstance(value, str) else str(value)
     if key == "bbox" and columns.has_bbox[position]:
         return "[" + ", ".join(f"{v:g}" for v in columns.bbox[position]) + "]"
@@ -151,7 +151,7 @@ def annotation_finding(
             fix=fix,
             examples=annotation_examples(dataset, positions, key, values),
             section="annotations",
-            ids=tuple(ids[p] for p in positions.tolist()),
+            ids=tuple(plain_id(ids[p]) for p in positions.tolist()),
         )
     ]
 

@@ -1,0 +1,204 @@
+"""Annotation records to columns, a block of records at a time.
+
+A block is decoded in one call with all types fixed, which is the common case and costs about
+3 microseconds a record; a block with a mistake is read again record by record, so that every
+other record is kept and every mistake is told with its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.adapters.coco_records import NOT_A_NUMBER, AnnotationEntry, RecordReader
+from train_teacher.adapters.mask_measures import (
+    Polygons,
+    RunLengths,
+    measure_masks,
+    read_untyped,
+)
+from train_teacher.domain.coco import IdColumn, MaskColumns, RecordId, RecordProblem
+
+_NO_BOX = (NOT_A_NUMBER,) * 4
+_MEMBERS = attrgetter("id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore")
+
+
+class _TypedAnnotation(AnnotationEntry, gc=False):
+    """An annotation without a mistake; tuples cost a fifth less than lists."""
+
+    segmentation: Polygons | RunLengths | None = None
+
+
+_decode_block = msgspec.json.Decoder(list[_TypedAnnotation]).decode
+
+
+@dataclass(frozen=True)
+class AnnotationBlock:
+    """The columns of one block of records; ids are not looked up yet."""
+
+    records: int
+    """Entries of the block, readable or not."""
+    index: npt.NDArray[np.int64]
+    ids: IdColumn
+    image_ids: IdColumn
+    category_ids: IdColumn
+    bbox: npt.NDArray[np.float64]
+    has_bbox: npt.NDArray[np.bool_]
+    area: npt.NDArray[np.float64]
+    iscrowd: npt.NDArray[np.int8]
+    ignore: npt.NDArray[np.bool_]
+    masks: MaskColumns
+    problems: tuple[RecordProblem, ...] = ()
+
+
+def read_text_block(text: bytes) -> AnnotationBlock:
+    """Return the columns of a JSON list of annotations.
+
+    Args:
+        text: the list, brackets included.
+
+    Raises:
+        msgspec.DecodeError: it is not a list in JSON; a mistake in a record is no error.
+    """
+    try:
+        entries: Sequence[AnnotationEntry] = _decode_block(text)
+    except (msgspec.ValidationError, RecursionError):
+        return read_record_block(msgspec.json.decode(text, type=list[msgspec.Raw]))
+    masks = measure_masks([entry.segmentation for entry in entries])
+    return _block(len(entries), np.arange(len(entries)), entries, masks, ())
+
+
+def read_record_block(records: Sequence[Any]) -> AnnotationBlock:
+    """Return the columns of records, each read on its own.
+
+    Args:
+        records: `msgspec.Raw`, or Python objects from the standard library's parser.
+    """
+    problems: list[RecordProblem] = []
+    reader = RecordReader(AnnotationEntry, "annotations", problems)
+    index, entries, masks = [], [], []
+    for number, record in enumerate(records):
+        entry = reader.read(number, record)
+        if entry is None:
+            continue
+        index.append(number)
+        entries.append(entry)
+        masks.append(read_untyped(_segmentation(entry.segmentation)))
+    measured = measure_masks([mask for mask, _ in masks], [flags for _, flags in masks])
+    return _block(len(records), np.array(index, np.int64), entries, measured, tuple(problems))
+
+
+def _segmentation(value: Any) -> Any:
+    if not isinstance(value, msgspec.Raw):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "unreadable"
+
+
+def _block(
+    records: int,
+    index: npt.NDArray[np.int64],
+    entries: Sequence[AnnotationEntry],
+    masks: MaskColumns,
+    problems: tuple[RecordProblem, ...],
+) -> AnnotationBlock:
+    # One pass in C over all members is four times faster than a comprehension for each.
+    values = list(zip(*map(_MEMBERS, entries), strict=True)) or [()] * 7
+    ids, image_ids, category_ids, boxes, areas, crowds, ignores = values
+    has_bbox = np.ones(len(entries), np.bool_)
+    if None in boxes:
+        has_bbox = np.array([box is not None for box in boxes], np.bool_)
+        boxes = tuple(_NO_BOX if box is None else box for box in boxes)
+    if None in areas:
+        areas = tuple(NOT_A_NUMBER if area is None else area for area in areas)
+    if not set(crowds) <= {0, 1}:
+        crowds = tuple(-1 if crowd is None else bool(crowd) for crowd in crowds)
+    return AnnotationBlock(
+        records=records,
+        index=index,
+        ids=_ids(ids),
+        image_ids=_ids(image_ids),
+        category_ids=_ids(category_ids),
+        bbox=np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4),
+        has_bbox=has_bbox,
+        area=np.array(areas, np.float64),
+        iscrowd=np.array(crowds, np.int8),
+        ignore=np.array(list(map(bool, ignores)), np.bool_),
+        masks=masks,
+        problems=problems,
+    )
+
+
+def _ids(values: tuple[RecordId | None, ...]) -> IdColumn:
+    column = np.array(values) if values else np.empty(0, np.int64)
+    return column if column.dtype == np.int64 else values
+
+
+def join_blocks(blocks: Sequence[AnnotationBlock]) -> AnnotationBlock:
+    """Return several blocks as one, the positions counted from the first record of the first."""
+    starts = np.cumsum([0, *(block.records for block in blocks)]).tolist()
+    shifted = [b.index + start for b, start in zip(blocks, starts, strict=False)]
+    problems = tuple(
+        _shifted(problem, start)
+        for block, start in zip(blocks, starts, strict=False)
+        for problem in block.problems
+    )
+    return AnnotationBlock(
+        records=starts[-1],
+        index=_joined(shifted, np.int64),
+        ids=_joined_ids([b.ids for b in blocks]),
+        image_ids=_joined_ids([b.image_ids for b in blocks]),
+        category_ids=_joined_ids([b.category_ids for b in blocks]),
+        bbox=_joined([b.bbox for b in blocks], np.float64).reshape(-1, 4),
+        has_bbox=_joined([b.has_bbox for b in blocks], np.bool_),
+        area=_joined([b.area for b in blocks], np.float64),
+        iscrowd=_joined([b.iscrowd for b in blocks], np.int8),
+        ignore=_joined([b.ignore for b in blocks], np.bool_),
+        masks=_joined_masks([b.masks for b in blocks]),
+        problems=problems,
+    )
+
+
+def _shifted(problem: RecordProblem, start: int) -> RecordProblem:
+    before = f"[{problem.index}]"
+    return msgspec.structs.replace(
+        problem,
+        index=problem.index + start,
+        path=problem.path.replace(before, f"[{problem.index + start}]", 1),
+    )
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0, kind)
+
+
+def _joined_ids(columns: Sequence[IdColumn]) -> IdColumn:
+    arrays = [column for column in columns if isinstance(column, np.ndarray)]
+    if len(arrays) == len(columns):
+        return _joined(arrays, np.int64)
+    return [
+        id_
+        for column in columns
+        for id_ in (column.tolist() if isinstance(column, np.ndarray) else column)
+    ]
+
+
+def _joined_masks(masks: Sequence[MaskColumns]) -> MaskColumns:
+    return MaskColumns(
+        kind=_joined([m.kind for m in masks], np.int8),
+        flags=_joined([m.flags for m in masks], np.uint8),
+        bounds=_joined([m.bounds for m in masks], np.float32).reshape(-1, 4),
+        area=_joined([m.area for m in masks], np.float32),
+        polygons=_joined([m.polygons for m in masks], np.int32),
+        points=_joined([m.points for m in masks], np.int32),
+        rle_size=_joined([m.rle_size for m in masks], np.int64).reshape(-1, 2),
+    )
