@@ -8,24 +8,8 @@ from html import escape
 from typing import Any
 
 from train_teacher.domain.dataset_info import DatasetInfo
+from train_teacher.domain.page_style import page
 from train_teacher.domain.run_summary import RunSummary
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c1c1e; background: #fff }
-h1 { margin-bottom: 0 } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d8d8dc }
-.scores { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0 }
-.scores div { flex: 1 1 9rem; padding: .7rem 1rem; border: 1px solid #d8d8dc; border-radius: 8px }
-.scores b { display: block; font-size: 1.7rem; line-height: 1.2 }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; min-width: 50% } td, th { padding: .25rem .9rem .25rem 0;
-        text-align: left; border-bottom: 1px solid #ececf0; vertical-align: top }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-td { overflow-wrap: break-word }
-img { max-width: 100%; height: auto } pre { overflow-x: auto; background: #f5f5f7; padding: .8rem }
-figure { margin: 1rem 0 } .quiet { color: #6b6b70 }
-@media print { body { margin: 0; max-width: none } figure, tr { break-inside: avoid } }
-"""
 
 
 def render_report(
@@ -66,12 +50,7 @@ def render_report(
         "<h2>Settings</h2>",
         _table(("setting", "value"), ((key, str(value)) for key, value in settings.items())),
     ]
-    body = "\n".join(sections)
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(name)}</title>\n<style>{STYLE}</style>\n{body}\n</html>\n"
-    )
+    return page(name, "\n".join(sections))
 
 
 def _scores(summary: RunSummary) -> str:
