@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,21 +39,31 @@ def category(id_: Any, name: Any, **changes: Any) -> dict[str, Any]:
     return {"id": id_, "name": name, **changes}
 
 
+def clean_annotations(image_ids: Sequence[Any] = range(1, 13), first_id: int = 1) -> list[Record]:
+    """Return two boxes an image, one of each class, in which nothing is wrong."""
+    return [
+        annotation(
+            first_id + 2 * n + k,
+            image_id,
+            k + 1,
+            bbox=[4 + 9 * k, 5 + n % 5, 20, 10 + k + n % 3],
+            area=20 * (10 + k + n % 3),
+        )
+        for n, image_id in enumerate(image_ids)
+        for k in range(2)
+    ]
+
+
 def coco(
     images: Sequence[Record] | None = None,
     annotations: Sequence[Record] | None = None,
     categories: Sequence[Record] | None = None,
     **others: Any,
 ) -> dict[str, Any]:
-    """Return a COCO object: by default 4 images with 2 boxes each, of `cat` and `red car`."""
-    images = [image(i) for i in range(1, 5)] if images is None else images
+    """Return a COCO object: by default 12 images with 2 boxes each, of `cat` and `red car`."""
+    images = [image(i) for i in range(1, 13)] if images is None else images
     if annotations is None:
-        annotations = [
-            annotation(2 * n + k + 1, record["id"], k + 1, bbox=[4 + 9 * k, 5 + n % 5, 20, 10 + k])
-            | {"area": 20 * (10 + k)}
-            for n, record in enumerate(images)
-            for k in range(2)
-        ]
+        annotations = clean_annotations([record["id"] for record in images])
     if categories is None:
         categories = [category(1, "cat"), category(2, "red car")]
     return {
@@ -101,6 +112,7 @@ def make_coco(
 
 
 def write_picture(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
-    """Write a grey JPEG of that many pixels."""
+    """Write a JPEG of that many pixels, of one colour that depends on the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (int(width), int(height)), (90, 120, 60)).save(path, quality=60)
+    shade = zlib.crc32(path.name.encode()) % 200
+    Image.new("RGB", (int(width), int(height)), (90, shade, 60)).save(path, quality=60)

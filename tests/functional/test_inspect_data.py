@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coco_factory import annotation, category, make_coco
+from coco_factory import annotation, category, clean_annotations, make_coco
 from train_teacher.application.inspect_data import InspectRequest, inspect_data
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -36,7 +36,7 @@ def test_the_report_goes_to_stdout_and_says_what_will_be_trained(tmp_path: Path)
     assert done.stderr == ""
     assert "\033" not in done.stdout
     assert done.stdout.splitlines()[-2:] == [
-        "  4 images with 8 boxes of 2 classes, before a part is set aside for val and test",
+        "  12 images with 24 boxes of 2 classes, before a part is set aside for val and test",
         "  no annotation is left out",
     ]
     assert max(map(len, done.stdout.splitlines())) <= 100 or str(tmp_path) in done.stdout
@@ -71,7 +71,7 @@ def test_the_json_report_is_the_contract_object(tmp_path: Path) -> None:
 def test_the_exit_code_follows_the_chosen_level(
     tmp_path: Path, changes: dict[str, int], level: str, expected: int
 ) -> None:
-    records = [annotation(5), annotation(6, category_id=2), {**annotation(7), **changes}]
+    records = [*clean_annotations(), {**annotation(99, bbox=[30, 20, 9, 9], area=81), **changes}]
 
     assert run(make_coco(tmp_path, annotations=records), "--fail-on", level).returncode == expected
 
@@ -137,7 +137,11 @@ def test_raccoon_is_one_class_with_all_213_boxes() -> None:
     assert (info.trained.images, info.trained.boxes, info.trained.dropped) == (196, 213, {})
     assert info.exporter == "Roboflow"
     assert Path(info.image_dir or "").name == "images"
-    assert [(f.code, f.severity) for f in info.findings] == [("R3", "warning"), ("N12", "info")]
+    assert [(f.code, f.severity) for f in info.findings] == [
+        ("R3", "warning"),
+        ("N12", "info"),
+        ("B15", "info"),
+    ]
 
 
 @needs_real_data

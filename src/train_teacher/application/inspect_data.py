@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -24,15 +25,20 @@ from train_teacher.domain.checks.categories import (
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
+from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
     check_names,
     check_names_between,
     check_token_budget,
 )
+from train_teacher.domain.checks.placement_checks import check_placement
 from train_teacher.domain.checks.reference_checks import check_references
 from train_teacher.domain.checks.set_checks import (
     check_every_class_present,
+    check_no_validation,
+    check_object_size,
     check_something_to_train,
+    check_training_set,
 )
 from train_teacher.domain.coco import MASK_NONE, CocoDataset, image_sizes
 from train_teacher.domain.dataset_info import (
@@ -52,6 +58,8 @@ from train_teacher.domain.prompts import (
 TRAIN = "train"
 ONLY_IN_TRAIN = frozenset({"R7", "N12"})
 """Findings about the category list, which is the training file's; elsewhere N13 speaks."""
+MANY_ANNOTATIONS = 100_000
+Check = Callable[[], list[Finding]]
 _WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -76,7 +84,7 @@ class LoadedSplit:
     dataset: CocoDataset
     files: ImageFiles
 
-    @property
+    @cached_property
     def sizes(self) -> npt.NDArray[np.float64]:
         """(M, 2) width and height in pixels, from the JSON or else the file, NaN if unknown."""
         return image_sizes(self.dataset, self.files.sizes)
@@ -122,7 +130,8 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
     findings += [f for info in infos[1:] for f in check_every_class_present(info, infos[0], names)]
     findings += check_names(classes, names)
     findings += check_token_budget(prompt)
-    findings += check_something_to_train(train.dataset, len(names), int(loaded[0].kept.sum()))
+    findings += _findings_of_training(train, loaded[0], [c.name for c in classes])
+    findings += check_no_validation([split.name for split in splits])
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
         path=str(request.data),
@@ -171,20 +180,49 @@ def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:
 
 def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[Finding]:
     dataset, files = split.dataset, split.files
-    findings = [
-        *check_file(dataset, files.sizes if files.checked else None),
-        *check_references(dataset),
-        *check_categories(dataset),
-        *check_boxes(dataset, split.sizes),
-        *check_attributes(dataset),
-        *check_images(dataset, files.image_dir, files.missing),
-    ]
+    findings = _run(
+        [
+            lambda: check_placement(dataset, split.sizes),
+            lambda: check_boxes(dataset, split.sizes),
+            lambda: check_masks(dataset, split.sizes),
+            lambda: check_references(dataset),
+            lambda: check_attributes(dataset),
+            lambda: check_file(dataset, files.sizes if files.checked else None),
+            lambda: check_categories(dataset),
+            lambda: check_images(dataset, files.image_dir, files.missing),
+        ],
+        parallel=len(dataset.annotations) > MANY_ANNOTATIONS,
+    )
     if split is not train:
         findings = [f for f in findings if f.code not in ONLY_IN_TRAIN]
         findings += check_names_between(train.dataset, dataset, split.name)
     if not several:
         return findings
     return [msgspec.structs.replace(f, split=split.name) for f in findings]
+
+
+def _run(checks: Sequence[Check], *, parallel: bool) -> list[Finding]:
+    """Return what all checks find; numpy lets go of the interpreter, so threads help."""
+    if not parallel:
+        return [finding for check in checks for finding in check()]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return [finding for found in pool.map(lambda check: check(), checks) for finding in found]
+
+
+def _findings_of_training(
+    train: LoadedSplit, rows: LoadedRows, names: Sequence[str]
+) -> list[Finding]:
+    columns = train.dataset.annotations
+    classes = _class_of_category(train.dataset, names)
+    image_rows = columns.image_row[rows.kept]
+    labels = classes[columns.category_row[rows.kept]] if len(classes) else image_rows
+    return [
+        *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
+        *check_training_set(train.dataset, names, labels, image_rows),
+        *check_object_size(train.sizes, rows.boxes[rows.kept], image_rows),
+    ]
 
 
 def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> SplitInfo:

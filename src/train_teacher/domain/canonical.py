@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.domain.checks.rowwise import every
 from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset, used_categories
 from train_teacher.domain.errors import UserError
 
@@ -87,9 +88,9 @@ def trainable_rows(
     known = (columns.image_row >= 0) & (columns.category_row >= 0)
     if len(targets):
         known &= targets[np.maximum(columns.category_row, 0)] >= 0
-    finite = np.isfinite(boxes).all(axis=1)
+    finite = every(np.isfinite(boxes))
     extent = np.zeros(len(columns), dtype=bool)
-    extent[finite] = (boxes[finite, 2:] > 0).all(axis=1)
+    extent[finite] = every(boxes[finite, 2:] > 0)
     return known & extent
 
 

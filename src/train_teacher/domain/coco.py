@@ -149,13 +149,27 @@ def image_sizes(
         dataset: the data set.
         read_from_files: sizes found in image headers, by image row, for images without one.
     """
-    sizes = np.array(
-        [(i.width or np.nan, i.height or np.nan) for i in dataset.images], np.float64
-    ).reshape(-1, 2)
+    images = dataset.images
+    widths = np.array([image.width or np.nan for image in images], np.float64)
+    heights = np.array([image.height or np.nan for image in images], np.float64)
+    sizes = np.column_stack([widths, heights])
     for row, size in (read_from_files or {}).items():
         if np.isnan(sizes[row]).any():
             sizes[row] = size
     return sizes
+
+
+def sizes_of_annotations(
+    dataset: CocoDataset, sizes: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return (N, 2) width and height of the image of each annotation, NaN where it is unknown.
+
+    Args:
+        dataset: the data set.
+        sizes: (M, 2) pixels by image row.
+    """
+    padded = np.vstack([sizes, np.full((1, 2), np.nan)])
+    return np.asarray(padded[dataset.annotations.image_row], np.float64)
 
 
 def polygon_bounds(segmentation: Any) -> tuple[float, float, float, float] | None:

@@ -21,14 +21,16 @@ def test_a_clean_set_is_described_without_findings(tmp_path: Path) -> None:
     info = inspect_data(InspectRequest(data=file))
 
     assert codes(info) == []
-    assert (info.num_images, info.num_annotations, info.num_classes) == (4, 8, 2)
+    assert (info.num_images, info.num_annotations, info.num_classes) == (12, 24, 2)
     assert info.class_names == ("cat", "red car")
     assert info.prompt.text == "cat. red car. "
-    assert (info.trained.images, info.trained.boxes, info.trained.dropped) == (4, 8, {})
+    assert (info.trained.images, info.trained.boxes, info.trained.dropped) == (12, 24, {})
     assert info.image_dir == str(tmp_path / "images")
     assert info.data_root == str(tmp_path)
     assert (info.has_boxes, info.has_masks) == (True, False)
-    assert [(s.name, s.num_boxes, s.boxes_per_class) for s in info.splits] == [("train", 8, (4, 4))]
+    assert [(s.name, s.num_boxes, s.boxes_per_class) for s in info.splits] == [
+        ("train", 24, (12, 12))
+    ]
     assert (info.sizes.width_median, info.sizes.height_max) == (64, 48)
     assert (info.sizes.boxes_per_image_median, info.sizes.boxes_per_image_max) == (2.0, 2)
 
@@ -39,12 +41,15 @@ def test_given_files_are_counted_by_class_name_whatever_their_ids(tmp_path: Path
     val = make_coco(
         tmp_path / "b",
         categories=other_order,
-        annotations=[annotation(1, category_id=9), annotation(2, category_id=9)],
+        annotations=[
+            annotation(1, category_id=9),
+            annotation(2, category_id=9, bbox=[30, 9, 9, 9], area=81),
+        ],
     )
 
     info = inspect_data(InspectRequest(data=train, val=val))
 
-    assert [s.boxes_per_class for s in info.splits] == [(4, 4), (0, 2)]
+    assert [s.boxes_per_class for s in info.splits] == [(12, 12), (0, 2)]
     assert {(f.code, f.severity, f.split) for f in info.findings} == {
         ("N13", "warning", "val"),
         ("D5", "warning", "val"),
@@ -71,8 +76,8 @@ def test_the_roboflow_folder_is_read_with_all_its_splits(tmp_path: Path) -> None
         str(tmp_path / folder) for folder in ("train", "valid", "test")
     ]
     assert info.exporter == "Roboflow"
-    assert info.num_images == 12
-    assert info.trained.images == 4
+    assert info.num_images == 36
+    assert info.trained.images == 12
 
 
 def test_class_prompts_replace_names_and_cure_n1(tmp_path: Path) -> None:

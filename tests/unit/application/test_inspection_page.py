@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from coco_factory import annotation, category, image, make_coco
+from coco_factory import annotation, category, clean_annotations, image, make_coco
 from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
 from train_teacher.application.inspection_page import MOST_PICTURES, write_inspection_page
 from train_teacher.domain.errors import UserError
@@ -47,7 +47,7 @@ def test_the_box_concerned_is_drawn_in_red_where_it_is(tmp_path: Path) -> None:
     boxes = [
         annotation(1, 1, bbox=[32, 12, 0, 24], area=1),
         annotation(2, 1, bbox=[4, 4, 10, 10], area=100),
-        *(annotation(n, 2, bbox=[4, 4, 10, 10], area=100) for n in range(3, 60)),
+        *clean_annotations(range(2, 13), first_id=3),
     ]
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes))
 
@@ -64,7 +64,7 @@ def test_the_box_concerned_is_drawn_in_red_where_it_is(tmp_path: Path) -> None:
 def test_a_box_beside_the_picture_widens_the_view(tmp_path: Path) -> None:
     boxes = [
         annotation(1, 1, bbox=[80, 10, 16, 20], area=320),
-        *(annotation(n, 2) for n in range(2, 60)),
+        *clean_annotations(range(2, 13), first_id=3),
     ]
     (picture,) = pictures_of(page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes)))
 

@@ -369,9 +369,12 @@ def test_area_and_flags_have_their_codes(
 
 
 def test_a_small_area_is_fine_beside_a_mask(dataset_of: Any) -> None:
-    masked = annotation(1, area=20, segmentation=[[4, 5, 24, 5, 24, 15]])
+    polygon = [[4, 5, 24, 5, 24, 15]]
+    masked = annotation(1, area=100, segmentation=polygon)
+    other = annotation(2, area=20, segmentation=polygon)
 
     assert check_attributes(dataset_of(annotations=[masked])) == []
+    assert only(check_attributes(dataset_of(annotations=[masked, other])), "B11").ids == (2,)
 
 
 def test_a_class_with_only_crowds_is_a_b13_error(dataset_of: Any) -> None:
@@ -391,7 +394,7 @@ def test_missing_pictures_are_i1(dataset_of: Any) -> None:
     none = only(check_images(dataset, None, np.arange(4)), "I1")
 
     assert (some.severity, some.count, some.examples[0].file) == ("error", 1, "3.jpg")
-    assert "none of the 4 images" in none.message
+    assert "none of the 12 images" in none.message
     assert check_images(dataset, Path("pictures"), np.array([], np.int64)) == []
 
 
@@ -400,7 +403,7 @@ def test_missing_pictures_are_i1(dataset_of: Any) -> None:
     [
         ({"images": [], "annotations": []}, 0, "list of images is empty"),
         ({"annotations": []}, 0, "list of annotations is empty"),
-        ({}, 0, "none of the 8 annotations"),
+        ({}, 0, "none of the 24 annotations"),
     ],
 )
 def test_nothing_to_train_is_d6(

@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from train_teacher.domain.checks.reporting import (
     REPAIRED,
-    annotation_examples,
+    SHOWN,
+    annotation_finding,
     listed,
     plural,
     share,
 )
-from train_teacher.domain.coco import MASK_NONE, CocoDataset, boxes_with_derived
-from train_teacher.domain.dataset_info import Example, Finding
+from train_teacher.domain.checks.rowwise import every
+from train_teacher.domain.coco import MASK_RLE, CocoDataset, boxes_with_derived
+from train_teacher.domain.dataset_info import Finding
 
 AREA_TOLERANCE = 1.5
 CROWD_SHARE = 0.02
@@ -33,11 +35,17 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
     boxes, _ = boxes_with_derived(dataset)
     with np.errstate(invalid="ignore", over="ignore"):
         whole = boxes[:, 2] * boxes[:, 3]
-        good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
+        good = every(np.isfinite(boxes)) & every(boxes[:, 2:] >= 1)
         absent = np.isnan(columns.area)
         zero = good & (columns.area <= 0)
-        above = columns.area > whole * AREA_TOLERANCE
-        below = (columns.mask_kind == MASK_NONE) & (columns.area * AREA_TOLERANCE < whole)
+        outline = columns.masks.area.astype(np.float64)
+        outline = np.where(np.isfinite(outline) & (outline > 0), outline, whole)
+        # Roboflow and others write width x height beside a polygon: no mistake either.
+        above = columns.area > np.maximum(outline, whole) * AREA_TOLERANCE
+        # Run lengths are not undone here: their area may be any part of the box.
+        below = (columns.mask_kind != MASK_RLE) & (
+            columns.area * AREA_TOLERANCE < np.minimum(outline, whole)
+        )
     odd = good & ~zero & ~absent & (above | below)
     return [
         *_area_finding(
@@ -61,54 +69,43 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
 def _area_finding(
     dataset: CocoDataset, code: str, hit: npt.NDArray[np.bool_], what: str, consequence: str
 ) -> list[Finding]:
-    rows = np.flatnonzero(hit)
-    if not len(rows):
-        return []
-    return [
-        Finding(
-            code=code,
-            severity="warning",
-            count=len(rows),
-            message=f"{plural(len(rows), 'annotation')} {what}",
-            consequence=consequence,
-            fix=f"{REPAIRED}, where area is width x height.",
-            examples=annotation_examples(dataset, rows, "area"),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        hit,
+        code=code,
+        severity="warning",
+        message=f"{plural(int(hit.sum()), 'annotation')} {what}",
+        consequence=consequence,
+        fix=f"{REPAIRED}, where area is width x height.",
+        key="area",
+    )
 
 
 def _odd_areas(dataset: CocoDataset, odd: npt.NDArray[np.bool_]) -> list[Finding]:
-    rows = np.flatnonzero(odd)
-    if not len(rows):
-        return []
-    return [
-        Finding(
-            code="B11",
-            severity="info",
-            count=len(rows),
-            message=f"{plural(len(rows), 'annotation')} whose area is far from width x height",
-            consequence="Only the figures for small, medium and large objects are affected.",
-            fix="Export again if these figures matter.",
-            examples=annotation_examples(dataset, rows, "area"),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        odd,
+        code="B11",
+        severity="info",
+        message=f"{plural(int(odd.sum()), 'annotation')} whose area is far from that of its mask, "
+        "or of its box",
+        consequence="Only the figures for small, medium and large objects are affected.",
+        fix="Export again if these figures matter.",
+        key="area",
+    )
 
 
 def _missing_crowd_flag(dataset: CocoDataset) -> list[Finding]:
-    rows = np.flatnonzero(dataset.annotations.iscrowd < 0)
-    if not len(rows):
-        return []
-    return [
-        Finding(
-            code="B12",
-            severity="warning",
-            count=len(rows),
-            message=f"{plural(len(rows), 'annotation')} without iscrowd",
-            consequence="COCO evaluation would stop with KeyError: 'iscrowd'.",
-            fix=f"{REPAIRED}, where iscrowd is 0.",
-            examples=annotation_examples(dataset, rows),
-        )
-    ]
+    absent = dataset.annotations.iscrowd < 0
+    return annotation_finding(
+        dataset,
+        absent,
+        code="B12",
+        severity="warning",
+        message=f"{plural(int(absent.sum()), 'annotation')} without iscrowd",
+        consequence="COCO evaluation would stop with KeyError: 'iscrowd'.",
+        fix=f"{REPAIRED}, where iscrowd is 0.",
+    )
 
 
 def _crowds(dataset: CocoDataset) -> list[Finding]:
@@ -120,20 +117,18 @@ def _crowds(dataset: CocoDataset) -> list[Finding]:
     if not only and crowd.mean() <= CROWD_SHARE:
         return []
     classes = f"; every annotation of {listed(only)} is one" if only else ""
-    return [
-        Finding(
-            code="B13",
-            severity="error" if only else "warning",
-            count=int(crowd.sum()),
-            message=f"{share(int(crowd.sum()), len(columns))} annotations have iscrowd=1{classes}",
-            consequence="MMDetection ignores them: they give no training signal"
-            + (", so these classes are never learned." if only else "."),
-            fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labelled.",
-            examples=annotation_examples(
-                dataset, np.flatnonzero(crowd), "iscrowd", ["1"] * int(crowd.sum())
-            ),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        crowd,
+        code="B13",
+        severity="error" if only else "warning",
+        message=f"{share(int(crowd.sum()), len(columns))} annotations have iscrowd=1{classes}",
+        consequence="MMDetection ignores them: they give no training signal"
+        + (", so these classes are never learned." if only else "."),
+        fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labelled.",
+        key="iscrowd",
+        values=["1"] * SHOWN,
+    )
 
 
 def _classes_with_only_crowds(dataset: CocoDataset, crowd: npt.NDArray[np.bool_]) -> Sequence[str]:
@@ -145,20 +140,15 @@ def _classes_with_only_crowds(dataset: CocoDataset, crowd: npt.NDArray[np.bool_]
 
 
 def _ignored(dataset: CocoDataset) -> list[Finding]:
-    rows = np.flatnonzero(dataset.annotations.ignore)
-    if not len(rows):
-        return []
-    examples: tuple[Example, ...] = annotation_examples(
-        dataset, rows, "ignore", ["true"] * len(rows)
+    ignored = dataset.annotations.ignore
+    return annotation_finding(
+        dataset,
+        ignored,
+        code="F6",
+        severity="warning",
+        message=f"{plural(int(ignored.sum()), 'annotation')} with ignore=true",
+        consequence="MMDetection skips them: they are not trained.",
+        fix="Remove the flag where the object should be learned.",
+        key="ignore",
+        values=["true"] * SHOWN,
     )
-    return [
-        Finding(
-            code="F6",
-            severity="warning",
-            count=len(rows),
-            message=f"{plural(len(rows), 'annotation')} with ignore=true",
-            consequence="MMDetection skips them: they are not trained.",
-            fix="Remove the flag where the object should be learned.",
-            examples=examples,
-        )
-    ]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.checks.reporting import REPAIRED, annotation_examples, plural, share
+from train_teacher.domain.checks.reporting import (
+    REPAIRED,
+    annotation_examples,
+    annotation_finding,
+    plural,
+    share,
+)
+from train_teacher.domain.checks.rowwise import every, some
 from train_teacher.domain.coco import (
     CocoDataset,
     boxes_with_derived,
     image_sizes,
+    sizes_of_annotations,
 )
-from train_teacher.domain.dataset_info import Finding, Severity
+from train_teacher.domain.dataset_info import Finding
 
 Rows = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
@@ -22,8 +31,10 @@ OVERHANG = 2.0
 """Pixels a box may stick out without a word: rounding and tools that count edges."""
 HUGE = 1e6
 CONVENTION_SHARE = 0.95
-XYXY_OUTSIDE_SHARE = 0.2
+OUTSIDE_SHARE = 0.2
 MIN_BOXES_FOR_CONVENTION = 3
+MIN_BOXES_FOR_CORNER = 50
+CORNER_REACH = 0.55
 
 
 def check_boxes(
@@ -40,124 +51,167 @@ def check_boxes(
         return []
     sizes = image_sizes(dataset) if sizes is None else sizes
     boxes, derived = boxes_with_derived(dataset)
-    usable: Flags = np.asarray((np.abs(boxes) < HUGE).all(axis=1))  # False for NaN too
+    usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
-    convention = _normalised(dataset, boxes, usable) or _corners(dataset, boxes, usable, sizes)
+    convention = _normalised(dataset, boxes, usable) or _other_convention(
+        dataset, boxes, usable, sizes
+    )
     if convention:
         # Every further remark on these boxes would only repeat the wrong convention.
         return [*findings, *convention]
+    findings += _in_a_corner(dataset, boxes, usable, sizes)
     findings += _without_size(dataset, boxes, usable)
     return [*findings, *_outside(dataset, boxes, usable, sizes)]
 
 
 def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
-    missing = ~dataset.annotations.has_bbox
-    findings = []
-    if derived.any():
-        findings.append(
-            Finding(
-                code="B8",
-                severity="warning",
-                count=int(derived.sum()),
-                message=f"{plural(int(derived.sum()), 'annotation')} with polygons but no bbox",
-                consequence="MMDetection would stop with KeyError: 'bbox'.",
-                fix=f"{REPAIRED}, where the box is the polygon's bounds.",
-                examples=annotation_examples(dataset, np.flatnonzero(derived)),
-            )
-        )
-    lost = np.flatnonzero(missing & ~derived)
-    if len(lost):
-        total = len(dataset.annotations)
-        findings.append(
-            Finding(
-                code="B8",
-                severity="error",
-                count=len(lost),
-                message=f"{plural(len(lost), 'annotation')} with neither a bbox nor a polygon",
-                consequence=f"{share(len(lost), total)} annotations are not trained, "
-                "and their objects are learned as background.",
-                fix="Add the boxes (for RLE masks: pycocotools.mask.toBbox), or export again.",
-                examples=annotation_examples(dataset, lost),
-            )
-        )
-    return findings
+    lost = ~dataset.annotations.has_bbox & ~derived
+    total = len(dataset.annotations)
+    return [
+        *annotation_finding(
+            dataset,
+            derived,
+            code="B8",
+            severity="warning",
+            message=f"{plural(int(derived.sum()), 'annotation')} with polygons but no bbox",
+            consequence="MMDetection would stop with KeyError: 'bbox'.",
+            fix=f"{REPAIRED}, where the box is the polygon's bounds.",
+        ),
+        *annotation_finding(
+            dataset,
+            lost,
+            code="B8",
+            severity="error",
+            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a polygon",
+            consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
+            "and their objects are learned as background.",
+            fix="Add the boxes (for RLE masks: pycocotools.mask.toBbox), or export again.",
+        ),
+    ]
 
 
 def _not_finite(dataset: CocoDataset, usable: Flags) -> list[Finding]:
-    bad = np.flatnonzero(dataset.annotations.has_bbox & ~usable)
-    if not len(bad):
-        return []
-    return [
-        Finding(
-            code="B7",
-            severity="error",
-            count=len(bad),
-            message=f"{plural(len(bad), 'box', 'boxes')} with NaN, infinite or huge numbers",
-            consequence="One such box turns the loss into NaN and ruins the whole run.",
-            fix="Correct or remove these annotations.",
-            examples=annotation_examples(dataset, bad, "bbox"),
-        )
-    ]
+    bad = dataset.annotations.has_bbox & ~usable
+    return annotation_finding(
+        dataset,
+        bad,
+        code="B7",
+        severity="error",
+        message=f"{plural(int(bad.sum()), 'box', 'boxes')} with NaN, infinite or huge numbers",
+        consequence="One such box turns the loss into NaN and ruins the whole run.",
+        fix="Correct or remove these annotations.",
+        key="bbox",
+    )
 
 
 def _normalised(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Finding]:
     total = int(usable.sum())
-    small = usable & (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1)
+    small = usable & every(boxes >= 0) & every(boxes <= 1)
     count = int(small.sum())
     if count < MIN_BOXES_FOR_CONVENTION or count < CONVENTION_SHARE * total:
         return []
-    return [
-        Finding(
-            code="B3",
-            severity="error",
-            count=count,
-            message=f"boxes look normalised: {share(count, total)} lie between 0 and 1, "
-            "but COCO wants pixels",
-            consequence="Every one is smaller than a pixel, so MMDetection drops them all.",
-            fix="Multiply x and width by the image width, y and height by its height, "
-            "or export in pixels.",
-            examples=annotation_examples(dataset, np.flatnonzero(small), "bbox"),
-        )
-    ]
+    return annotation_finding(
+        dataset,
+        small,
+        code="B3",
+        severity="error",
+        message=f"boxes look normalised: {share(count, total)} lie between 0 and 1, "
+        "but COCO wants pixels",
+        consequence="Every one is smaller than a pixel, so MMDetection drops them all.",
+        fix="inspect-data DATA.json --fix OUT.json multiplies by the image size; "
+        "or export in pixels.",
+        key="bbox",
+    )
 
 
-def _corners(
+def _other_convention(
     dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
 ) -> list[Finding]:
-    """Boxes written as x1, y1, x2, y2: many overhang as xywh, and none does as corners."""
-    here = _sizes_of(dataset, sizes)
-    judged = usable & np.isfinite(here).all(axis=1)
+    """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
+    here = sizes_of_annotations(dataset, sizes)
+    judged = usable & every(np.isfinite(here))
     total = int(judged.sum())
     if total < MIN_BOXES_FOR_CONVENTION:
         return []
     b, s = boxes[judged], here[judged]
-    outside = (b[:, :2] + b[:, 2:] > s + OVERHANG).any(axis=1)
-    ordered = (b[:, 2:] > b[:, :2]).all(axis=1)
-    inside_as_corners = ordered & (b[:, 2:] <= s + OVERHANG).all(axis=1)
-    if (
-        outside.mean() <= XYXY_OUTSIDE_SHARE
-        or inside_as_corners.mean() < CONVENTION_SHARE
-        or outside.sum() < MIN_BOXES_FOR_CONVENTION
-    ):
+    outside = some(b[:, :2] + b[:, 2:] > s + OVERHANG)
+    if outside.mean() <= OUTSIDE_SHARE or outside.sum() < MIN_BOXES_FOR_CONVENTION:
         return []
-    wrong = int((~inside_as_corners).sum())
-    return [
-        Finding(
-            code="B4",
-            severity="error",
-            count=total,
-            message="boxes look like x1,y1,x2,y2 instead of x,y,width,height: read as COCO, "
-            f"{share(int(outside.sum()), total)} leave their image, read as corners {wrong} do",
-            consequence="The model would learn boxes far larger than the objects.",
-            fix="Write [x1, y1, x2 - x1, y2 - y1], or correct the export.",
-            examples=annotation_examples(dataset, np.flatnonzero(judged)[outside], "bbox"),
-        )
-    ]
+    rows = np.flatnonzero(judged)[outside]
+    left = share(len(rows), total)
+    ordered = every(b[:, 2:] > b[:, :2])
+    as_corners = ordered & every(b[:, 2:] <= s + OVERHANG)
+    if as_corners.mean() >= CONVENTION_SHARE:
+        return _corners(dataset, judged, rows, left, int((~as_corners).sum()))
+    half = b[:, 2:] / 2
+    as_centre = every(b[:, :2] - half >= -OVERHANG)
+    as_centre &= every(b[:, :2] + half <= s + OVERHANG)
+    if as_centre.mean() >= CONVENTION_SHARE:
+        return _centres(dataset, judged, left, int((~as_centre).sum()))
+    return []
+
+
+def _corners(
+    dataset: CocoDataset, judged: Flags, rows: npt.NDArray[np.int64], left: str, wrong: int
+) -> list[Finding]:
+    found = annotation_finding(
+        dataset,
+        judged,
+        code="B4",
+        severity="error",
+        message="boxes look like x1,y1,x2,y2 instead of x,y,width,height: read as COCO, "
+        f"{left} leave their image, read as corners {wrong} do",
+        consequence="The model would learn boxes far larger than the objects.",
+        fix="inspect-data DATA.json --fix OUT.json writes [x1, y1, x2 - x1, y2 - y1]; "
+        "or correct the export.",
+        key="bbox",
+    )
+    examples = annotation_examples(dataset, rows, "bbox")
+    return [msgspec.structs.replace(finding, examples=examples) for finding in found]
+
+
+def _centres(dataset: CocoDataset, judged: Flags, left: str, wrong: int) -> list[Finding]:
+    return annotation_finding(
+        dataset,
+        judged,
+        code="B5",
+        severity="warning",
+        message="boxes look like centre x,y,width,height instead of corner x,y,width,height: read "
+        f"as COCO, {left} leave their image, read as centres {wrong} do",
+        consequence="Every box would be learned half its size too far to the right and down.",
+        fix="Write [x - width / 2, y - height / 2, width, height], or correct the export.",
+        key="bbox",
+    )
+
+
+def _in_a_corner(
+    dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
+) -> list[Finding]:
+    """Boxes drawn on smaller copies of the pictures fill only the upper left of each."""
+    here = sizes_of_annotations(dataset, sizes)
+    judged = usable & every(np.isfinite(here))
+    if judged.sum() < MIN_BOXES_FOR_CORNER:
+        return []
+    reach = ((boxes[judged, :2] + boxes[judged, 2:]) / here[judged]).max(axis=0)
+    if not (reach <= CORNER_REACH).all():
+        return []
+    return annotation_finding(
+        dataset,
+        judged,
+        code="B5",
+        severity="warning",
+        message=f"all boxes lie in the left {reach[0]:.0%} and upper {reach[1]:.0%} of their "
+        "images, as if drawn on smaller copies",
+        consequence="If so, no box fits its object.",
+        fix="Look at a few with --html FILE; if they are off, export with the sizes of the "
+        "pictures you train on.",
+        key="bbox",
+    )
 
 
 def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Finding]:
-    flat = usable & (boxes[:, 2:] <= 0).any(axis=1)
-    thin = usable & ~flat & (boxes[:, 2:] < 1).any(axis=1)
+    flat = usable & some(boxes[:, 2:] <= 0)
+    thin = usable & ~flat & some(boxes[:, 2:] < 1)
     kinds = (
         ("B1", flat, "with zero or negative width or height"),
         ("B2", thin, "narrower or lower than one pixel"),
@@ -165,21 +219,17 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
     total = len(dataset.annotations)
     findings = []
     for code, hit, what in kinds:
-        rows = np.flatnonzero(hit)
-        if not len(rows):
-            continue
-        severity: Severity = "error" if len(rows) > TOLERATED_SHARE * total else "warning"
-        findings.append(
-            Finding(
-                code=code,
-                severity=severity,
-                count=len(rows),
-                message=f"{plural(len(rows), 'box', 'boxes')} {what}",
-                consequence=f"{share(len(rows), total)} annotations are not trained: "
-                "MMDetection drops them.",
-                fix="Draw these boxes again, or remove the annotations.",
-                examples=annotation_examples(dataset, rows, "bbox"),
-            )
+        count = int(hit.sum())
+        findings += annotation_finding(
+            dataset,
+            hit,
+            code=code,
+            severity="error" if count > TOLERATED_SHARE * total else "warning",
+            message=f"{plural(count, 'box', 'boxes')} {what}",
+            consequence=f"{share(count, total)} annotations are not trained: "
+            "MMDetection drops them.",
+            fix="Draw these boxes again, or remove the annotations.",
+            key="bbox",
         )
     return findings
 
@@ -187,31 +237,25 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
 def _outside(
     dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
 ) -> list[Finding]:
-    here = _sizes_of(dataset, sizes)
-    judged = usable & np.isfinite(here).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    here = sizes_of_annotations(dataset, sizes)
+    judged = usable & every(np.isfinite(here)) & every(boxes[:, 2:] > 0)
     far = boxes[:, :2] + boxes[:, 2:]
-    fully = judged & ((far <= 0) | (boxes[:, :2] >= here)).any(axis=1)
-    partly = judged & ~fully & ((far > here + OVERHANG) | (boxes[:, :2] < -OVERHANG)).any(axis=1)
+    fully = judged & some((far <= 0) | (boxes[:, :2] >= here))
+    partly = judged & ~fully & some((far > here + OVERHANG) | (boxes[:, :2] < -OVERHANG))
     kinds = (
         (fully, "outside the image", "MMDetection drops them: they are not trained."),
         (partly, "partly outside the image", "The part outside is cut off during training."),
     )
-    return [
-        Finding(
+    findings = []
+    for hit, what, consequence in kinds:
+        findings += annotation_finding(
+            dataset,
+            hit,
             code="B6",
             severity="warning",
-            count=int(hit.sum()),
             message=f"{plural(int(hit.sum()), 'box', 'boxes')} {what}",
             consequence=consequence,
             fix="Check that width and height in the JSON are those of the labelled picture.",
-            examples=annotation_examples(dataset, np.flatnonzero(hit), "bbox"),
+            key="bbox",
         )
-        for hit, what, consequence in kinds
-        if hit.any()
-    ]
-
-
-def _sizes_of(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the (N, 2) image size of each annotation, NaN where the image is unknown."""
-    padded = np.vstack([sizes, np.full((1, 2), np.nan)])
-    return np.asarray(padded[dataset.annotations.image_row], np.float64)
+    return findings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.domain.checks.rowwise import every, some
 from train_teacher.domain.coco import CocoDataset, boxes_with_derived, image_sizes
 
 MIN_IMAGE_SIDE = 32
@@ -66,13 +67,13 @@ def trained_rows(
     known = columns.image_row >= 0
     rows = np.where(known, columns.image_row, 0)
     here = sizes[rows] if len(sizes) else np.full((len(columns), 2), np.nan)
-    readable = np.isfinite(boxes).all(axis=1) & (np.isfinite(here).all(axis=1) | ~known)
+    readable = every(np.isfinite(boxes)) & (every(np.isfinite(here)) | ~known)
     reasons = {
         "unreadable": ~readable,
         "unknown_image": ~known,
         "ignore": columns.ignore,
         "outside_image": _overlap(boxes, here) == 0,
-        "no_area_or_size": (boxes[:, 2:] < 1).any(axis=1),
+        "no_area_or_size": some(boxes[:, 2:] < 1),
         "unknown_category": ~np.isin(columns.category_row, np.asarray(class_rows, np.int64)),
         "crowd": columns.iscrowd == 1,
         "small_image": known & ~(images_kept[rows] if len(images_kept) else known),
@@ -96,4 +97,5 @@ def _overlap(
     """Return (N,) square pixels that xywh boxes share with their (N, 2) images."""
     corner, far = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     inside = np.minimum(far, sizes) - np.maximum(corner, 0)
-    return np.asarray(np.prod(np.maximum(inside, 0), axis=1), np.float64)
+    inside = np.maximum(inside, 0)
+    return np.asarray(inside[:, 0] * inside[:, 1], np.float64)

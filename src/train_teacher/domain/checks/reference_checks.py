@@ -234,11 +234,11 @@ def _unused_categories(dataset: CocoDataset) -> list[Finding]:
 
 
 def _repeated_files(dataset: CocoDataset) -> list[Finding]:
+    if len({image.file_name for image in dataset.images}) == len(dataset.images):
+        return []
     names: dict[str, list[int]] = defaultdict(list)
     for row, image in enumerate(dataset.images):
         names[image.file_name].append(row)
-    if len(names) == len(dataset.images):
-        return []
     rows = [row for same in names.values() if len(same) > 1 for row in same]
     repeated = [name for name, same in names.items() if len(same) > 1]
     return image_finding(
@@ -254,11 +254,11 @@ def _repeated_files(dataset: CocoDataset) -> list[Finding]:
 
 
 def _clashing_names(dataset: CocoDataset) -> list[Finding]:
+    if len({image.file_name.casefold() for image in dataset.images}) == len(dataset.images):
+        return []
     folded: dict[str, list[int]] = defaultdict(list)
     for row, image in enumerate(dataset.images):
         folded[image.file_name.casefold()].append(row)
-    if len(folded) == len(dataset.images):
-        return []
     rows = [
         row
         for same in folded.values()

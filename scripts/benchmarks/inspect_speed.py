@@ -1,0 +1,102 @@
+"""Time inspect-data on large annotation files beside other tools, in one run.
+
+python scripts/benchmarks/inspect_speed.py --peers PEERS_VENV --sizes 10 40 420
+
+Every command is a fresh process on a file that was just written (warm cache). Wall time is the
+best of --repeat runs, memory the highest sum over the process and its children (proportional set
+size, so that pages shared between them count once).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from make_large_coco import write
+
+FULL_IMAGES, FULL_ANNOTATIONS, FULL_MEGABYTES = 118_287, 860_001, 420
+POLL_SECONDS = 0.02
+
+
+def measure(command: Sequence[str]) -> tuple[float, float, int]:
+    """Return wall seconds, peak megabytes of the process tree, and the exit code."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, sum(_megabytes(pid) for pid in _tree(process.pid)))
+        time.sleep(POLL_SECONDS)
+    return time.perf_counter() - started, peak, process.returncode
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(p for child in children for p in _tree(int(child)))]
+
+
+def _megabytes(pid: int) -> float:
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1000
+    except OSError:
+        pass
+    return 0.0
+
+
+def commands(file: Path, peers: Path | None) -> dict[str, list[str]]:
+    """Return what is run, by name."""
+    own = str(Path(sys.executable).parent / "inspect-data")
+    load = "import sys, json; json.load(open(sys.argv[1]))"
+    coco = "import sys; from pycocotools.coco import COCO; COCO(sys.argv[1])"
+    found = {
+        "inspect-data": [own, str(file), "--no-images"],
+        "json.load": [sys.executable, "-c", load, str(file)],
+        "pycocotools COCO()": [sys.executable, "-c", coco, str(file)],
+    }
+    if peers is None:
+        return found
+    for name, program, arguments in (
+        ("hotcoco: coco healthcheck", "coco", ["healthcheck", str(file)]),
+        ("panlabel validate", "panlabel", ["validate", "--format", "coco", str(file)]),
+        ("datumaro validate", "datum", ["validate", "-t", "detection", f"{file}:coco"]),
+    ):
+        if (peers / "bin" / program).exists():
+            found[name] = [str(peers / "bin" / program), *arguments]
+    return found
+
+
+def main() -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--peers", type=Path, help="virtual environment with the other tools")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 40, FULL_MEGABYTES])
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {sys.version[:6]}")
+    print("\n| file | tool | wall s | peak MB | exit code |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for size in arguments.sizes:
+            share = size / FULL_MEGABYTES
+            file = Path(folder) / f"{size}.json"
+            write(file, int(FULL_IMAGES * share), int(FULL_ANNOTATIONS * share))
+            for name, command in commands(file, arguments.peers).items():
+                runs = [measure(command) for _ in range(arguments.repeat)]
+                wall, peak = min(r[0] for r in runs), max(r[1] for r in runs)
+                megabytes = file.stat().st_size / 1e6
+                print(f"| {megabytes:.0f} MB | {name} | {wall:.2f} | {peak:.0f} | {runs[0][2]} |")
+            file.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Row-wise `and` and `or` over few columns.
+
+numpy's `all(axis=1)` walks rows of two or four values one by one: ten times slower on a million.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+Flags = npt.NDArray[np.bool_]
+
+
+def every(flags: Flags) -> Flags:
+    """Return (N,) whether all of the (N, K) flags of a row are True."""
+    return reduce(np.logical_and, flags.T)
+
+
+def some(flags: Flags) -> Flags:
+    """Return (N,) whether any of the (N, K) flags of a row is True."""
+    return reduce(np.logical_or, flags.T)
