@@ -112,7 +112,7 @@ def make_coco(
 
 
 def write_picture(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
-    """Write a JPEG of that many pixels, of one colour that depends on the name."""
+    """Write a JPEG of that many pixels, of one colour that depends on folder and name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shade = zlib.crc32(path.name.encode()) % 200
-    Image.new("RGB", (int(width), int(height)), (90, shade, 60)).save(path, quality=60)
+    red, green, blue, _ = zlib.crc32(f"{path.parent.name}/{path.name}".encode()).to_bytes(4, "big")
+    Image.new("RGB", (int(width), int(height)), (red, green, blue)).save(path, quality=95)

@@ -158,7 +158,8 @@ def join_blocks(blocks: Sequence[AnnotationBlock]) -> AnnotationBlock:
         ids=_joined_ids([b.ids for b in blocks]),
         image_ids=_joined_ids([b.image_ids for b in blocks]),
         category_ids=_joined_ids([b.category_ids for b in blocks]),
-        bbox=_joined([b.bbox for b in blocks], np.float64).reshape(-1, 4),
+        # Column by column in memory: checks look at one side of all boxes at a time.
+        bbox=np.asfortranarray(_joined([b.bbox for b in blocks], np.float64).reshape(-1, 4)),
         has_bbox=_joined([b.has_bbox for b in blocks], np.bool_),
         area=_joined([b.area for b in blocks], np.float64),
         iscrowd=_joined([b.iscrowd for b in blocks], np.int8),

@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.adapters.atomic_file import write_atomically
-from train_teacher.adapters.coco_file import read_coco
-from train_teacher.adapters.data_layout import discover_splits
-from train_teacher.adapters.image_files import ImageFiles, check_image_files, find_image_dir
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.application.inspect_data import (
+    InspectRequest,
+    LoadedSplit,
+    describe,
+    load_splits,
+)
 from train_teacher.domain.canonical import (
     boxes_of,
     canonical_split,
@@ -33,18 +35,10 @@ SHOWN_FILES = 3
 
 
 @dataclass(frozen=True)
-class _Source:
-    """One annotation file with its pictures."""
-
-    dataset: CocoDataset
-    files: ImageFiles
-
-
-@dataclass(frozen=True)
 class _Part:
     """The rows of one source that make a split."""
 
-    source: _Source
+    source: LoadedSplit
     image_rows: npt.NDArray[np.int64]
 
 
@@ -96,7 +90,11 @@ class DataManager:
 
     @cached_property
     def _info(self) -> DatasetInfo:
-        return inspect_data(self._request)
+        return describe(self._loaded, self._request)
+
+    @cached_property
+    def _loaded(self) -> tuple[LoadedSplit, ...]:
+        return load_splits(self._request)
 
     def plan_splits(self, folder: Path) -> tuple[SplitInfo, ...]:
         """Return what `write_splits(folder)` would write, without writing.
@@ -146,7 +144,7 @@ class DataManager:
                 part.image_rows,
                 self._class_names,
                 self._targets(part.source.dataset),
-                part.source.files.sizes,
+                part.source.files,
             )
             files[info.name] = Path(info.path)
             write_atomically(files[info.name], msgspec.json.encode(content))
@@ -155,22 +153,10 @@ class DataManager:
         return files
 
     @cached_property
-    def _sources(self) -> dict[str, _Source]:
-        request = self._request
-        found = discover_splits(request.data, request.val, request.test)
-        return {name: self._source(path) for name, path in found.items()}
-
-    def _source(self, path: Path) -> _Source:
-        dataset = read_coco(path)
-        files = check_image_files(dataset, find_image_dir(dataset, self._request.images))
-        if len(files.missing):
-            names = [dataset.images[row].file_name for row in files.missing[:SHOWN_FILES].tolist()]
-            raise UserError(
-                f"{path}: I1 {len(files.missing)} of {len(dataset.images)} images were not found "
-                f"in {files.image_dir or 'any folder near it'} ({', '.join(names)}): training "
-                "would crash at the first of them. Give their folder with --images DIR."
-            )
-        return _Source(dataset, files)
+    def _sources(self) -> dict[str, LoadedSplit]:
+        for split in self._loaded:
+            _require_pictures(split)
+        return {split.name: split for split in self._loaded}
 
     @cached_property
     def _parts(self) -> dict[str, _Part]:
@@ -221,4 +207,15 @@ class DataManager:
             num_boxes=int(learned.sum()),
             boxes_per_class=tuple(np.bincount(labels, minlength=len(self._class_names)).tolist()),
             num_empty_images=len(part.image_rows) - len(images),
+        )
+
+
+def _require_pictures(split: LoadedSplit) -> None:
+    dataset, files = split.dataset, split.files
+    if len(files.missing):
+        names = [dataset.images[row].file_name for row in files.missing[:SHOWN_FILES].tolist()]
+        raise UserError(
+            f"{dataset.path}: I1 {len(files.missing)} of {len(dataset.images)} images were not "
+            f"found in {files.image_dir or 'any folder near it'} ({', '.join(names)}): training "
+            "would crash at the first of them. Give their folder with --images DIR."
         )

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from train_teacher.adapters.coco_file import read_coco
 from train_teacher.adapters.data_layout import discover_splits
-from train_teacher.adapters.image_files import ImageFiles, check_image_files, find_image_dir
+from train_teacher.adapters.image_contents import compare_contents
+from train_teacher.adapters.image_decoding import decode_pictures
+from train_teacher.adapters.image_files import check_image_files, find_image_dir
 from train_teacher.adapters.tokenizer import count_tokens
 from train_teacher.domain.checks.attribute_checks import check_attributes
 from train_teacher.domain.checks.box_checks import check_boxes
@@ -22,8 +24,10 @@ from train_teacher.domain.checks.categories import (
     detect_exporter,
     real_categories,
 )
+from train_teacher.domain.checks.duplicate_checks import check_duplicates
 from train_teacher.domain.checks.file_checks import check_file
-from train_teacher.domain.checks.image_checks import check_images
+from train_teacher.domain.checks.image_checks import check_images, check_pictures
+from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
@@ -49,6 +53,7 @@ from train_teacher.domain.dataset_info import (
     SplitInfo,
     TrainedInfo,
 )
+from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.prompts import (
     TOKEN_LIMIT,
     apply_class_prompts,
@@ -56,10 +61,11 @@ from train_teacher.domain.prompts import (
 )
 
 TRAIN = "train"
-ONLY_IN_TRAIN = frozenset({"R7", "N12"})
-"""Findings about the category list, which is the training file's; elsewhere N13 speaks."""
+ONLY_IN_TRAIN = frozenset({"R7", "N12", "I7"})
+"""The category list is the training file's, elsewhere N13 speaks; small images are kept in val."""
 MANY_ANNOTATIONS = 100_000
 Check = Callable[[], list[Finding]]
+Progress = Callable[[int, int], None]
 _WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -72,6 +78,8 @@ class InspectRequest:
     test: Path | None = None
     images: Path | None = None
     check_images: bool = True
+    deep: bool = False
+    """Decode every picture, and look for near duplicates."""
     language_model: Path | str | None = None
     class_prompts: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,24 +98,38 @@ class LoadedSplit:
         return image_sizes(self.dataset, self.files.sizes)
 
 
-def inspect_data(request: InspectRequest) -> DatasetInfo:
+def inspect_data(request: InspectRequest, *, progress: Progress | None = None) -> DatasetInfo:
     """Read everything the request names and return the facts.
+
+    Args:
+        request: what to look at.
+        progress: called with pictures decoded and in all (`deep`).
 
     Raises:
         UserError: a file cannot be used at all (F1, F3, F4), or a path does not exist.
     """
-    return describe(load_splits(request), request)
+    return describe(load_splits(request, progress=progress), request)
 
 
-def load_splits(request: InspectRequest) -> tuple[LoadedSplit, ...]:
-    """Read the annotation files and look for their pictures, `train` first."""
-    loaded = []
+def load_splits(
+    request: InspectRequest, *, progress: Progress | None = None
+) -> tuple[LoadedSplit, ...]:
+    """Read the annotation files and look at their pictures, `train` first."""
+    names, datasets, files = [], [], []
     for name, path in discover_splits(request.data, request.val, request.test).items():
         dataset = read_coco(path)
         image_dir = find_image_dir(dataset, request.images)
-        files = check_image_files(dataset, image_dir, check=request.check_images)
-        loaded.append(LoadedSplit(name, dataset, files))
-    return tuple(loaded)
+        names.append(name)
+        datasets.append(dataset)
+        files.append(check_image_files(dataset, image_dir, check=request.check_images))
+    if request.check_images:
+        files = list(compare_contents(list(zip(datasets, files, strict=True))))
+        if request.deep:
+            files = [
+                decode_pictures(dataset, part, progress=progress)
+                for dataset, part in zip(datasets, files, strict=True)
+            ]
+    return tuple(map(LoadedSplit, names, datasets, files))
 
 
 def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetInfo:
@@ -131,6 +153,8 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
     findings += check_names(classes, names)
     findings += check_token_budget(prompt)
     findings += _findings_of_training(train, loaded[0], [c.name for c in classes])
+    shown = [(split.name, split.dataset, split.files) for split in splits]
+    findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
     findings += check_no_validation([split.name for split in splits])
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
@@ -190,6 +214,7 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
             lambda: check_file(dataset, files.sizes if files.checked else None),
             lambda: check_categories(dataset),
             lambda: check_images(dataset, files.image_dir, files.missing),
+            lambda: check_pictures(dataset, files),
         ],
         parallel=len(dataset.annotations) > MANY_ANNOTATIONS,
     )

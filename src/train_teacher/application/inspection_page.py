@@ -122,7 +122,8 @@ def _picture(example: Example, splits: Sequence[_Replayed]) -> Picture | None:
             continue
         name = split.dataset.images[row].file_name
         marked, others = _boxes(replayed, row, position)
-        source = thumbnail(folder / relative_name(name), marked, others)
+        found = folder / relative_name(split.files.name_of(row, name))
+        source = thumbnail(found, marked, others)
         if source is not None:
             return Picture(source, name, example.annotation_id, example.value)
     return None

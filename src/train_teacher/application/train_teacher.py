@@ -27,6 +27,8 @@ from train_teacher.domain.errors import UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 
 Progress = Callable[[int, int], None]
+SCORES_ONLY = frozenset({"D8"})
+"""Errors that make scores wrong, not training: told, and no reason to stop."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
 
 
 def _refuse_errors(info: DatasetInfo) -> None:
-    errors = [finding for finding in info.findings if finding.severity == "error"]
+    errors = [f for f in info.findings if f.severity == "error" and f.code not in SCORES_ONLY]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from train_teacher.domain.errors import UsageError
+
 
 class ReportFormat(str, Enum):
     """How the report is written."""
@@ -55,6 +57,14 @@ def inspect_command(
     fail_on: Annotated[
         FailOn, typer.Option(help="Exit with 1 from this level of findings on.")
     ] = FailOn.ERROR,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the report as one HTML page with plots."),
+    ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Decode every picture; look for near duplicates."),
+    ] = False,
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Do not look for the picture files.")
     ] = False,
@@ -72,24 +82,33 @@ def inspect_command(
     Exit code 0: fine; 1: findings at the chosen level, or the file cannot be used; 2: wrong usage.
     """
     # Imported here so that --help does not wait for numpy.
-    from train_teacher.application.inspect_data import InspectRequest, inspect_data
+    from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
     from train_teacher.cli.inspection_text import render_json, render_text
+    from train_teacher.cli.progress_line import progress_line
     from train_teacher.cli.train import parse_assignments
 
-    info = inspect_data(
-        InspectRequest(
-            data=data,
-            val=val,
-            test=test,
-            images=images,
-            check_images=not no_images,
-            language_model=language_model,
-            class_prompts=parse_assignments(class_prompt or [], "--class-prompt"),
-        )
+    if deep and no_images:
+        raise UsageError("--deep decodes the pictures and --no-images skips them: give one.")
+    request = InspectRequest(
+        data=data,
+        val=val,
+        test=test,
+        images=images,
+        check_images=not no_images,
+        deep=deep,
+        language_model=language_model,
+        class_prompts=parse_assignments(class_prompt or [], "--class-prompt"),
     )
+    splits = load_splits(request, progress=progress_line("pictures decoded") if deep else None)
+    info = describe(splits, request)
     if format_ is ReportFormat.JSON:
         text = render_json(info)
     else:
         text = render_text(info, color=sys.stdout.isatty())
     sys.stdout.write(text)
+    if html is not None:
+        from train_teacher.application.inspection_page import write_inspection_page
+
+        write_inspection_page(html, info, splits)
+        sys.stderr.write(f"report: {html}\n")
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))

@@ -72,10 +72,11 @@ def train_command(
 def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     from train_teacher.application import train_teacher as use_case
     from train_teacher.cli import training_text
+    from train_teacher.cli.progress_line import progress_line
 
     settings = use_case.read_layers(given, config)
     plan = use_case.plan_training(
-        settings, dry_run=dry_run, progress=training_text.download_progress()
+        settings, dry_run=dry_run, progress=progress_line("weights", unit="MiB", per=2**20)
     )
     print(training_text.render_plan(plan, detailed=dry_run), file=sys.stderr)  # noqa: T201
     if dry_run:

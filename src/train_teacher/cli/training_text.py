@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable
 
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
@@ -12,7 +10,6 @@ from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
 
 SHOWN_FINDINGS = 8
-MEBIBYTE = 2**20
 
 
 def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
@@ -59,12 +56,13 @@ def _random_parts(plan: TrainingPlan) -> list[str]:
 
 
 def _findings(plan: TrainingPlan) -> list[str]:
-    findings = [f for f in plan.dataset_info.findings if f.severity == "warning"]
+    findings = [f for f in plan.dataset_info.findings if f.severity != "info"]
     if not findings:
         return []
     splits: dict[str, list[str]] = {}
     for finding in findings:
-        where = splits.setdefault(f"warning   {finding.code} {_shorten(finding.message)}", [])
+        text = f"{finding.severity:<9} {finding.code} {_shorten(finding.message)}"
+        where = splits.setdefault(text, [])
         if finding.split:
             where.append(finding.split)
     shown = [f"{text} ({', '.join(where)})" if where else text for text, where in splits.items()]
@@ -127,22 +125,3 @@ def render_interruption(plan: TrainingPlan) -> str:
         f"\ninterrupted. Kept in {plan.folder.checkpoints}: {', '.join(kept)} "
         "(last.pth is the state after the last finished epoch)."
     )
-
-
-def download_progress() -> Callable[[int, int], None]:
-    """Return a callback that shows the progress of a download on stderr."""
-    shown = -1
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        percent = 100 * done // total if total else 0
-        if percent == shown:
-            return
-        shown = percent
-        live = sys.stderr.isatty()
-        if live or percent % 10 == 0:
-            text = f"weights: {done // MEBIBYTE} of {total // MEBIBYTE} MiB ({percent} %)"
-            end = "\n" if not live or done >= total else "\r"
-            print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201 - progress
-
-    return show

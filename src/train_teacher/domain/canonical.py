@@ -12,8 +12,8 @@ import numpy.typing as npt
 from train_teacher.domain.checks.rowwise import every
 from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset, used_categories
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.image_facts import ImageFiles
 
-Sizes = Mapping[int, tuple[int, int]]
 POINT_NUMBERS = 2
 
 
@@ -99,7 +99,7 @@ def canonical_split(
     image_rows: npt.NDArray[np.int64],
     class_names: Sequence[str],
     targets: npt.NDArray[np.int64],
-    sizes: Sizes,
+    files: ImageFiles,
 ) -> dict[str, Any]:
     """Return one split as a complete COCO object.
 
@@ -108,7 +108,7 @@ def canonical_split(
         image_rows: (M,) rows of `dataset.images`.
         class_names: canonical names, the same for every split.
         targets: (C,) from `category_targets`.
-        sizes: width and height by image row, for images whose JSON has none.
+        files: their real names, and sizes for images whose JSON has none.
 
     Returns:
         `images` with ids 1..M, `annotations` with ids from 1, area and iscrowd, and all categories.
@@ -119,18 +119,18 @@ def canonical_split(
     new_id = {row: number for number, row in enumerate(image_rows.tolist(), 1)}
     return {
         "info": {"description": f"canonical copy of {dataset.path.name}, made by train-teacher"},
-        "images": list(_images(dataset, new_id, sizes)),
+        "images": list(_images(dataset, new_id, files)),
         "annotations": list(_annotations(dataset, new_id, targets)),
         "categories": [{"id": i, "name": name} for i, name in enumerate(class_names, 1)],
     }
 
 
 def _images(
-    dataset: CocoDataset, new_id: Mapping[int, int], sizes: Sizes
+    dataset: CocoDataset, new_id: Mapping[int, int], files: ImageFiles
 ) -> Iterator[dict[str, Any]]:
     for row, number in new_id.items():
         image = dataset.images[row]
-        width, height = sizes.get(row) or (image.width, image.height)
+        width, height = files.sizes.get(row) or (image.width, image.height)
         if width is None or height is None:
             raise UserError(
                 f"{dataset.path}: F8 images[{image.index}] ({image.file_name}) has no width or "
@@ -138,7 +138,7 @@ def _images(
             )
         yield {
             "id": number,
-            "file_name": image.file_name.replace("\\", "/"),
+            "file_name": files.name_of(row, image.file_name).replace("\\", "/"),
             "width": width,
             "height": height,
             "original_id": image.id,

@@ -168,8 +168,11 @@ def sizes_of_annotations(
         dataset: the data set.
         sizes: (M, 2) pixels by image row.
     """
-    padded = np.vstack([sizes, np.full((1, 2), np.nan)])
-    return np.asarray(padded[dataset.annotations.image_row], np.float64)
+    rows = dataset.annotations.image_row
+    here = np.empty((len(rows), 2), np.float64, order="F")
+    for column in range(2):
+        here[:, column] = np.append(sizes[:, column], np.nan)[rows]
+    return here
 
 
 def polygon_bounds(segmentation: Any) -> tuple[float, float, float, float] | None:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from coco_factory import image, make_coco, write_picture
 from train_teacher.adapters.coco_file import read_coco
-from train_teacher.adapters.image_files import check_image_files, find_image_dir
+from train_teacher.adapters.image_files import check_image_files, find_image_dir, picture_paths
 from train_teacher.domain.errors import UserError
 
 
@@ -46,7 +47,7 @@ def test_no_pictures_anywhere_gives_none_and_all_are_missing(tmp_path: Path) -> 
     files = check_image_files(dataset, find_image_dir(dataset))
 
     assert files.image_dir is None
-    assert files.missing.tolist() == [0, 1, 2, 3]
+    assert files.missing.tolist() == list(range(12))
 
 
 def test_a_given_folder_is_used_and_no_other(tmp_path: Path) -> None:
@@ -97,3 +98,38 @@ def test_unchecked_files_are_not_called_missing(tmp_path: Path) -> None:
 
     assert not files.checked
     assert len(files.missing) == 0
+
+
+def test_a_size_from_the_file_is_the_one_that_training_sees(tmp_path: Path) -> None:
+    file = make_coco(tmp_path, images=[image(1, width=None)], write_images=False)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "1.jpg", exif=exif)
+
+    assert check_image_files(read_coco(file), tmp_path).sizes == {0: (30, 40)}
+
+
+def test_names_from_another_machine_find_folder_and_files(tmp_path: Path) -> None:
+    names = [f"C:\\work\\pictures\\{n}.jpg" for n in (1, 2)]
+    file = make_coco(
+        tmp_path, images=[image(n + 1, name) for n, name in enumerate(names)], write_images=False
+    )
+    for n in (1, 2):
+        write_picture(tmp_path / "images" / f"{n}.jpg")
+    dataset = read_coco(file)
+
+    files = check_image_files(dataset, find_image_dir(dataset))
+
+    assert files.image_dir == tmp_path / "images"
+    assert files.missing.tolist() == []
+    assert files.renamed == {0: "1.jpg", 1: "2.jpg"}
+    assert files.name_of(0, names[0]) == "1.jpg"
+    assert picture_paths(dataset, files) == [str(tmp_path / "images" / f"{n}.jpg") for n in (1, 2)]
+
+
+def test_pictures_that_no_record_names_are_listed(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path))
+    write_picture(tmp_path / "more.jpg")
+    write_picture(tmp_path / "elsewhere" / "5.jpg")
+
+    assert check_image_files(dataset, tmp_path).unnamed == ("more.jpg",)

@@ -21,6 +21,8 @@ from train_teacher.domain.dataset_info import Finding
 
 AREA_TOLERANCE = 1.5
 CROWD_SHARE = 0.02
+HUGE = 1e6
+"""Pixels; boxes beyond are B7."""
 
 
 def check_attributes(dataset: CocoDataset) -> list[Finding]:
@@ -35,7 +37,7 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
     boxes, _ = boxes_with_derived(dataset)
     with np.errstate(invalid="ignore", over="ignore"):
         whole = boxes[:, 2] * boxes[:, 3]
-        good = every(np.isfinite(boxes)) & every(boxes[:, 2:] >= 1)
+        good = every(np.abs(boxes) < HUGE) & every(boxes[:, 2:] >= 1)
         absent = np.isnan(columns.area)
         zero = good & (columns.area <= 0)
         outline = columns.masks.area.astype(np.float64)

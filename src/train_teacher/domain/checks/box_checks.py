@@ -31,7 +31,7 @@ OVERHANG = 2.0
 """Pixels a box may stick out without a word: rounding and tools that count edges."""
 HUGE = 1e6
 CONVENTION_SHARE = 0.95
-OUTSIDE_SHARE = 0.2
+OUTSIDE_SHARE = 0.1
 MIN_BOXES_FOR_CONVENTION = 3
 MIN_BOXES_FOR_CORNER = 50
 CORNER_REACH = 0.55
@@ -133,7 +133,7 @@ def _other_convention(
     total = int(judged.sum())
     if total < MIN_BOXES_FOR_CONVENTION:
         return []
-    b, s = boxes[judged], here[judged]
+    b, s = (boxes, here) if total == len(boxes) else (boxes[judged], here[judged])
     outside = some(b[:, :2] + b[:, 2:] > s + OVERHANG)
     if outside.mean() <= OUTSIDE_SHARE or outside.sum() < MIN_BOXES_FOR_CONVENTION:
         return []
@@ -192,7 +192,10 @@ def _in_a_corner(
     judged = usable & every(np.isfinite(here))
     if judged.sum() < MIN_BOXES_FOR_CORNER:
         return []
-    reach = ((boxes[judged, :2] + boxes[judged, 2:]) / here[judged]).max(axis=0)
+    with np.errstate(invalid="ignore"):
+        reach = np.max(
+            (boxes[:, :2] + boxes[:, 2:]) / here, axis=0, where=judged[:, None], initial=0
+        )
     if not (reach <= CORNER_REACH).all():
         return []
     return annotation_finding(

@@ -1,15 +1,161 @@
-"""I: picture files."""
+"""I: what is missing, damaged or unusual about the picture files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.checks.reporting import image_examples, plural, share
+from train_teacher.domain.checks.image_name_checks import check_endings, check_spelling
+from train_teacher.domain.checks.image_size_checks import check_extremes, check_sizes
+from train_teacher.domain.checks.reporting import image_finding, plural, share
 from train_teacher.domain.coco import CocoDataset
-from train_teacher.domain.dataset_info import Finding
+from train_teacher.domain.dataset_info import Finding, Severity
+from train_teacher.domain.image_facts import (
+    ALPHA,
+    CMYK,
+    DEEP,
+    EMPTY_FILE,
+    FLOAT,
+    FORMATS,
+    GIT_LFS,
+    GRAY,
+    NOT_AN_IMAGE,
+    PALETTE,
+    SEVERAL,
+    SOUND,
+    TRANSPARENT,
+    TRUNCATED,
+    UNREADABLE,
+    WEB_PAGE,
+    DecodedFacts,
+    ImageFacts,
+    ImageFiles,
+)
+
+DARK, BRIGHT, CONSTANT, BLURRY = 25.0, 235.0, 3.0, 10.0
+"""Mean grey value below and above, standard deviation below, variance of the Laplacian below."""
+
+
+class _Kind(NamedTuple):
+    severity: Severity
+    what: str
+    """Said after `3 pictures`."""
+    consequence: str
+    fix: str
+
+
+_STOPS = (
+    'MMDetection cannot read them: training would stop with "AssertionError: failed to load image".'
+)
+_DAMAGE = (
+    (EMPTY_FILE, "with 0 bytes", "Copy or download these files again."),
+    (
+        WEB_PAGE,
+        "that are web pages or XML error messages, not pictures",
+        "Download these files again; the server answered with a page instead of the picture.",
+    ),
+    (
+        GIT_LFS,
+        "that are Git LFS pointers, not pictures",
+        "Run git lfs pull in the folder of the pictures.",
+    ),
+    (
+        TRUNCATED,
+        "that end too early (no end-of-image marker)",
+        "Copy or download these files again, or remove them from images.",
+    ),
+    (
+        NOT_AN_IMAGE,
+        "whose content is no picture",
+        "Replace these files, or remove them from images.",
+    ),
+    (
+        UNREADABLE,
+        "that cannot be opened or have a broken header",
+        "Check the permissions of these files, replace them, or remove them from images.",
+    ),
+)
+_SAVE_8_BIT = "Scale the values to 0 to 255 and save them as 8-bit pictures."
+_PIXELS = (
+    (
+        DEEP,
+        _Kind(
+            "warning",
+            "with more than 8 bits a channel",
+            "MMDetection keeps the upper 8 bits: 12-bit data (0 to 4095) becomes 0 to 15 of 255, "
+            "almost black.",
+            _SAVE_8_BIT,
+        ),
+    ),
+    (
+        FLOAT,
+        _Kind(
+            "warning",
+            "with floating-point pixels",
+            "OpenCV does not read them as colour pictures: training would stop at the first.",
+            _SAVE_8_BIT,
+        ),
+    ),
+    (
+        SEVERAL,
+        _Kind(
+            "warning",
+            "with several pages or frames",
+            "MMDetection sees the first one only.",
+            "Save each page as a picture of its own, or check that the labels are of the first.",
+        ),
+    ),
+    (
+        CMYK,
+        _Kind(
+            "info",
+            "in CMYK colours",
+            "MMDetection converts them; the colours can differ from what a viewer shows.",
+            "Nothing to do, or save them as RGB.",
+        ),
+    ),
+    (
+        PALETTE,
+        _Kind(
+            "info",
+            "with a colour palette",
+            "MMDetection converts them to RGB.",
+            "Nothing to do.",
+        ),
+    ),
+    (
+        GRAY,
+        _Kind(
+            "info",
+            "without colour",
+            "MMDetection makes three equal channels of them.",
+            "Nothing to do, if the pictures to be labelled later are alike.",
+        ),
+    ),
+)
+_RARELY_READ = (FORMATS.index("GIF"), FORMATS.index("AVIF"))
+_RARE_FORMAT = _Kind(
+    "warning",
+    "in GIF or AVIF format",
+    "Many releases of OpenCV cannot read them: training would stop at the first.",
+    "Save them as JPEG or PNG, or run inspect-data --deep to see whether OpenCV reads them here.",
+)
+_ALPHA_DROPPED = "MMDetection drops it: what is transparent shows whatever colour is stored there."
+_SEEN_THROUGH = _Kind(
+    "warning",
+    "with an alpha channel, transparent in places",
+    _ALPHA_DROPPED,
+    "Put them on a plain background and save them without alpha.",
+)
+_OPAQUE = _Kind(
+    "info",
+    "with an alpha channel",
+    _ALPHA_DROPPED,
+    "Nothing to do if nothing is transparent; those looked at are opaque.",
+)
 
 
 def check_images(
@@ -22,8 +168,6 @@ def check_images(
         image_dir: where the pictures were looked for; None when no folder had any.
         missing: rows of the images without a file.
     """
-    if not len(missing):
-        return []
     total = len(dataset.images)
     if image_dir is None:
         message = f"none of the {plural(total, 'image')} was found near {dataset.path}"
@@ -31,14 +175,124 @@ def check_images(
     else:
         message = f"{share(len(missing), total)} images are not in {image_dir}"
         fix = "Copy the missing files there, name another folder (--images DIR), or remove them."
-    return [
-        Finding(
-            code="I1",
-            severity="error",
-            count=len(missing),
-            message=message,
-            consequence="Training would stop at the first missing picture.",
-            fix=fix,
-            examples=image_examples(dataset, missing, "file_name"),
-        )
+    return image_finding(
+        dataset,
+        missing,
+        code="I1",
+        severity="error",
+        message=message,
+        consequence="Training would stop at the first missing picture.",
+        fix=fix,
+    )
+
+
+def check_pictures(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
+    """Return I2 to I9 and, after `--deep`, I12: all but missing files and comparisons.
+
+    Args:
+        dataset: the data set.
+        files: what is known of its pictures; without facts only the sizes in the JSON count.
+    """
+    findings = check_extremes(dataset, files)
+    if files.facts is None:
+        return findings
+    findings += [
+        *_damaged(dataset, files.facts),
+        *check_sizes(dataset, files.facts),
+        *_unusual_pixels(dataset, files.facts),
+        *check_endings(dataset, files),
+        *check_spelling(dataset, files),
     ]
+    if files.decoded is not None:
+        findings += _decoded(dataset, files.decoded)
+    return findings
+
+
+def _damaged(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
+    """Return I2 by kind of damage."""
+    if not facts.damage.any():
+        return []
+    findings = []
+    for kind, what, fix in _DAMAGE:
+        rows = np.flatnonzero(facts.exists & (facts.damage == kind))
+        findings += image_finding(
+            dataset,
+            rows,
+            code="I2",
+            severity="error",
+            message=f"{plural(len(rows), 'file')} {what}",
+            consequence=_STOPS,
+            fix=fix,
+            values=[f"{int(facts.bytes[row]):,} bytes" for row in rows],
+        )
+    return findings
+
+
+def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
+    """Return I5 by kind of pixels."""
+    sound = facts.exists & (facts.damage == SOUND)
+    kinds = [(facts.pixels & bit != 0, kind) for bit, kind in _PIXELS]
+    kinds.append((np.isin(facts.format, _RARELY_READ), _RARE_FORMAT))
+    transparent = bool((facts.pixels & TRANSPARENT).any())
+    kinds.append((facts.pixels & ALPHA != 0, _SEEN_THROUGH if transparent else _OPAQUE))
+    findings = []
+    for flags, kind in kinds:
+        rows = np.flatnonzero(flags & sound)
+        findings += image_finding(
+            dataset,
+            rows,
+            code="I5",
+            severity=kind.severity,
+            message=f"{plural(len(rows), 'picture')} {kind.what}",
+            consequence=kind.consequence,
+            fix=kind.fix,
+        )
+    return findings
+
+
+def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
+    """Return I2 and I12 of decoded pictures."""
+    rows = np.flatnonzero(decoded.looked & ~decoded.readable)
+    findings = image_finding(
+        dataset,
+        rows,
+        code="I2",
+        severity="error",
+        message=f"{plural(len(rows), 'file')} that OpenCV cannot decode",
+        consequence=_STOPS,
+        fix="Replace these files, save them again as JPEG or PNG, or remove them from images.",
+    )
+    constant = decoded.contrast < CONSTANT
+    kinds: tuple[tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.float32], str], ...] = (
+        (constant, "of one colour all over", decoded.contrast, "contrast"),
+        (~constant & (decoded.brightness < DARK), "very dark", decoded.brightness, "brightness"),
+        (
+            ~constant & (decoded.brightness > BRIGHT),
+            "very bright",
+            decoded.brightness,
+            "brightness",
+        ),
+        (~constant & (decoded.sharpness < BLURRY), "blurry", decoded.sharpness, "sharpness"),
+    )
+    seen = decoded.looked & decoded.readable
+    for flags, what, measure, name in kinds:
+        rows = np.flatnonzero(flags & seen)
+        values = [f"{name} {value:.1f}" for value in measure[rows].tolist()]
+        findings += _odd_looking(dataset, rows, what, values)
+    return findings
+
+
+def _odd_looking(
+    dataset: CocoDataset, rows: npt.NDArray[np.int64], what: str, values: list[str]
+) -> list[Finding]:
+    verb = "is" if len(rows) == 1 else "are"
+    return image_finding(
+        dataset,
+        rows,
+        code="I12",
+        severity="info",
+        message=f"{plural(len(rows), 'picture')} {verb} {what}",
+        consequence="Objects that cannot be seen teach the model to guess.",
+        fix="Look at them; remove those in which nobody could draw the boxes.",
+        values=values,
+    )

@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.domain.checks.rowwise import every, some
-from train_teacher.domain.coco import CocoDataset, boxes_with_derived, image_sizes
+from train_teacher.domain.coco import (
+    CocoDataset,
+    boxes_with_derived,
+    image_sizes,
+    sizes_of_annotations,
+)
 
 MIN_IMAGE_SIDE = 32
 """`filter_cfg.min_size` of the recipes: smaller images are removed from the training set."""
@@ -66,7 +71,7 @@ def trained_rows(
     images_kept = np.asarray(side >= (MIN_IMAGE_SIDE if training else 1), np.bool_)
     known = columns.image_row >= 0
     rows = np.where(known, columns.image_row, 0)
-    here = sizes[rows] if len(sizes) else np.full((len(columns), 2), np.nan)
+    here = sizes_of_annotations(dataset, sizes)
     readable = every(np.isfinite(boxes)) & (every(np.isfinite(here)) | ~known)
     reasons = {
         "unreadable": ~readable,

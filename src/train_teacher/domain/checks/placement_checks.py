@@ -38,16 +38,16 @@ def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> lis
         sizes: (M, 2) width and height in pixels, NaN where unknown.
     """
     columns = dataset.annotations
-    usable = every(np.isfinite(columns.bbox)) & every(columns.bbox[:, 2:] > 0)
+    usable = every(np.abs(columns.bbox) < HUGE) & every(columns.bbox[:, 2:] >= 1)
     usable &= (columns.image_row >= 0) & (columns.category_row >= 0) & (columns.iscrowd != 1)
     rows = np.flatnonzero(usable)
     if not len(rows):
         return []
-    boxes = columns.bbox[rows]
+    boxes = np.asfortranarray(columns.bbox[rows])
     return [
         *_double(dataset, rows, boxes),
         *_extreme(dataset, rows, boxes, sizes),
-        *_outliers(dataset, rows, boxes),
+        *_outliers(dataset, rows, boxes, sizes),
         *_all_alike(dataset, rows, boxes),
     ]
 
@@ -57,15 +57,17 @@ def _double(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
     images = dataset.annotations.image_row[rows]
     # One number to sort by, image first: three times faster than np.lexsort.
     order = np.argsort(images * float(2 * HUGE) + np.clip(boxes[:, 0], -HUGE, HUGE))
-    images, boxes, rows = images[order], boxes[order], rows[order]
+    images, rows = images[order], rows[order]
+    left, width = boxes[order, 0], boxes[order, 2]
     classes = dataset.annotations.category_row[rows]
     same_class: list[Rows] = []
     other_class: list[Rows] = []
     for step in (1, 2):
         near = np.flatnonzero(images[step:] == images[:-step])
         # Left edges further apart cannot overlap that much: spares most of the arithmetic.
-        near = near[boxes[near + step, 0] - boxes[near, 0] < (1 - NEARLY_THE_SAME) * boxes[near, 2]]
-        near = near[overlap_ratio(boxes[near], boxes[near + step]) > NEARLY_THE_SAME]
+        near = near[left[near + step] - left[near] < (1 - NEARLY_THE_SAME) * width[near]]
+        first, second = boxes[order[near]], boxes[order[near + step]]
+        near = near[overlap_ratio(first, second) > NEARLY_THE_SAME]
         equal = classes[near] == classes[near + step]
         same_class.append(rows[near[equal] + step])
         other_class.append(rows[near[~equal] + step])
@@ -127,8 +129,12 @@ def _extreme(
     ]
 
 
-def _outliers(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
+def _outliers(
+    dataset: CocoDataset, rows: Rows, boxes: Boxes, sizes: npt.NDArray[np.float64]
+) -> list[Finding]:
     side = np.log(boxes[:, 2] * boxes[:, 3]) / 2
+    with np.errstate(invalid="ignore"):
+        whole = every(boxes[:, 2:] >= WHOLE_IMAGE * sizes_of_annotations(dataset, sizes)[rows])
     classes = dataset.annotations.category_row[rows]
     order = np.argsort(classes, kind="stable")
     score = np.zeros(len(rows))
@@ -137,7 +143,7 @@ def _outliers(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
         members = order[start:end]
         if len(members) >= MIN_FOR_OUTLIERS:
             score[members] = _deviations(side[members])
-    far = np.flatnonzero(np.abs(score) > OUTLIER)
+    far = np.flatnonzero((np.abs(score) > OUTLIER) & ~whole)
     worst = rows[far[np.argsort(-np.abs(score[far]), kind="stable")]]
     names = {dataset.categories[c].name for c in dataset.annotations.category_row[worst].tolist()}
     return annotation_finding(
@@ -189,10 +195,9 @@ def _all_alike(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
 def _most_frequent(values: npt.NDArray[np.float64]) -> Rows:
     """Return the rows that hold the most frequent row of numbers."""
     odd = np.uint64(0x9E3779B97F4A7C15)
-    bits = np.ascontiguousarray(values, np.float64).view(np.uint64)
-    key = np.zeros(len(bits), np.uint64)
-    for column in bits.T:
-        key = (key ^ column) * odd
+    key = np.zeros(len(values), np.uint64)
+    for column in values.T:
+        key = (key ^ np.ascontiguousarray(column).view(np.uint64)) * odd
         key ^= key >> np.uint64(29)
     ordered = np.sort(key)
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

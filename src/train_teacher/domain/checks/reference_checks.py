@@ -212,10 +212,11 @@ def _off_by_one(unknown: Sequence[RecordId | None], defined: Sequence[RecordId])
 def _unused_categories(dataset: CocoDataset) -> list[Finding]:
     used = used_categories(dataset)
     kept = {category.index for category in real_categories(dataset)}
+    repeated = _repeated([category.id for category in dataset.categories])
     unused = [
         category
         for row, category in enumerate(dataset.categories)
-        if row not in used and category.index in kept
+        if row not in used and category.index in kept and category.id not in repeated
     ]
     if not unused:
         return []

@@ -1,0 +1,181 @@
+"""Decodes pictures the way mmcv does, in processes, and measures them (`--deep`)."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.adapters.image_cache import FileKey, file_key, recall, remember
+from train_teacher.adapters.image_files import picture_paths
+from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.errors import UserError
+from train_teacher.domain.image_facts import SOUND, THUMBNAIL, DecodedFacts, ImageFiles
+
+Progress = Callable[[int, int], None]
+
+CHUNK = 32
+"""Pictures handed to a process at a time."""
+STORED_AT_ONCE = 2000
+"""Pictures after which the cache is written, so that an interrupted run is not for nothing."""
+SHARPNESS_SIDE = 640
+_LAYOUT = "1"
+_NUMBERS = struct.Struct("<?Qfff")
+_NOTHING = _NUMBERS.pack(False, 0, 0.0, 0.0, 0.0)
+_HASH_BITS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64))
+
+
+def decode_pictures(
+    dataset: CocoDataset,
+    files: ImageFiles,
+    *,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> ImageFiles:
+    """Return the files with `decoded` filled in.
+
+    Args:
+        dataset: the data set.
+        files: from `check_image_files`.
+        progress: called with pictures done and pictures in all.
+        cache: file of the cache; by default that of the user.
+
+    Raises:
+        UserError: a decoding process died.
+    """
+    paths = picture_paths(dataset, files)
+    if files.facts is not None:
+        sound = (files.facts.damage == SOUND).tolist()
+        paths = [path if ok else None for path, ok in zip(paths, sound, strict=True)]
+    measured = _measure_all([path for path in paths if path is not None], progress, cache)
+    return replace(files, decoded=_columns(paths, measured))
+
+
+def measure_picture(path: str) -> bytes:
+    """Return what decoding one file showed, packed; called in worker processes.
+
+    Args:
+        path: the file.
+    """
+    import cv2
+
+    try:
+        content = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except (OSError, cv2.error):
+        picture = None
+    if picture is None:
+        return _NOTHING
+    gray: npt.NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    side = max(gray.shape)
+    if side > SHARPNESS_SIDE:
+        scale = SHARPNESS_SIDE / side
+        height, width = (max(1, round(length * scale)) for length in gray.shape)
+        gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(gray, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
+    bits = (small[:, 1:] > small[:, :-1]).ravel()
+    thumbnail = cv2.resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    numbers = _NUMBERS.pack(
+        True,
+        int(_HASH_BITS[bits].sum(dtype=np.uint64)),
+        float(gray.mean()),
+        float(gray.std()),
+        float(cv2.Laplacian(gray, cv2.CV_32F).var()),
+    )
+    return numbers + bytes(thumbnail.tobytes())
+
+
+def _columns(paths: Sequence[str | None], measured: Mapping[str, bytes]) -> DecodedFacts:
+    count = len(paths)
+    looked = np.array([path in measured for path in paths], np.bool_)
+    thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8)
+    numbers: list[tuple[Any, ...]] = []
+    for row, path in enumerate(paths):
+        value = measured.get(path or "", _NOTHING)
+        numbers.append(_NUMBERS.unpack_from(value))
+        if numbers[-1][0]:
+            pixels = np.frombuffer(value, np.uint8, offset=_NUMBERS.size)
+            thumbnails[row] = pixels.reshape(THUMBNAIL, THUMBNAIL)
+    readable, hashes, brightness, contrast, sharpness = (
+        zip(*numbers, strict=True) if numbers else [()] * 5
+    )
+    return DecodedFacts(
+        looked=looked,
+        readable=np.array(readable, np.bool_),
+        hashes=np.array(hashes, np.uint64),
+        brightness=np.array(brightness, np.float32),
+        contrast=np.array(contrast, np.float32),
+        sharpness=np.array(sharpness, np.float32),
+        thumbnails=thumbnails,
+    )
+
+
+def _measure_all(
+    paths: Sequence[str], progress: Progress | None, cache: Path | None
+) -> dict[str, bytes]:
+    import cv2
+
+    version = f"{_LAYOUT} {cv2.__version__}"
+    keys = {path: key for path in dict.fromkeys(paths) if (key := file_key(path))}
+    known = recall(list(keys.values()), version, cache)
+    measured = {path: known[key[0]] for path, key in keys.items() if key[0] in known}
+    todo = [path for path in dict.fromkeys(paths) if path not in measured]
+    total = len(measured) + len(todo)
+    fresh: dict[FileKey, bytes] = {}
+    if progress and measured:
+        progress(len(measured), total)
+    try:
+        for path, value in _in_processes(todo):
+            measured[path] = value
+            if path in keys:
+                fresh[keys[path]] = value
+            if len(fresh) >= STORED_AT_ONCE:
+                remember(fresh, version, cache)
+                fresh.clear()
+            if progress:
+                progress(len(measured), total)
+    finally:
+        remember(fresh, version, cache)
+    return measured
+
+
+def _in_processes(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    if not paths:
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    workers = min(_usable_cores(), -(-len(paths) // CHUNK))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+    try:
+        yield from zip(paths, pool.map(measure_picture, paths, chunksize=CHUNK), strict=True)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "--deep: a process that decodes pictures died, perhaps for lack of memory. "
+            "Run the command again (what was decoded is remembered) or without --deep."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Keep the decoders' own complaints off the terminal: the report says what is damaged."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

@@ -1,0 +1,295 @@
+"""I11 and D8: the same picture more than once, in one split or in two."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from train_teacher.domain.checks.reporting import image_finding, listed, plural
+from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.dataset_info import Finding, Severity
+from train_teacher.domain.image_facts import ImageFiles
+from train_teacher.domain.near_duplicates import near_pairs
+from train_teacher.domain.splits import ROBOFLOW_COPY, group_key
+
+Split = tuple[str, CocoDataset, ImageFiles]
+Place = tuple[int, int]
+"""Position of the split, row of the image."""
+Keys = Iterator[tuple[int, Hashable]]
+"""Row of an image, and what it shares with the same picture elsewhere."""
+Groups = Sequence[Sequence[Place]]
+
+SMALL_SET = 50
+"""Images in all, up to which one shared frame counts; above, `FRAMES` on each side."""
+FRAMES = 3
+_NUMBERED = re.compile(r"^(?P<video>.*?)(?P<number>\d+)$")
+_CONTAINERS = tuple("mp4 mov avi mkv webm m4v mpg mpeg wmv 3gp".split())
+_WORDS = tuple("frame clip video vid movie sequence seq scene mvi gopr camera cam".split())
+# The container that a tool cut the frames from stays in the name: sharks_mp4-18_jpg.rf.HASH.jpg.
+_CONTAINER = re.compile(rf"[._-]({'|'.join(_CONTAINERS)})[._-]*(frame)?[._-]*$", re.I)
+# Numbers alone are no sign: photo sets are numbered too (000000000139.jpg, IMG_0012.jpg).
+_VIDEO_WORD = re.compile(rf"(^|[^a-z])({'|'.join(_WORDS)})s?[a-z]?(?![a-z])", re.I)
+_LEAST_DIGITS = 3
+_UNTIDY = re.compile(r"^/|//|\.\.|(^|/)\./")
+_FORMAT_MARK = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)$", re.I)
+_TOO_GOOD = "The model is scored on pictures it was trained on: scores would be too high."
+_ONE_SIDE = (
+    "Remove them from one of the files, or give one file and let train-teacher split it "
+    "(it keeps copies together)."
+)
+
+
+def check_duplicates(splits: Sequence[Split]) -> list[Finding]:
+    """Return I11 (within a split) and D8 (between splits), every picture under one kind only.
+
+    Args:
+        splits: name, data set and pictures of each file, `train` first. Contents are compared when
+            `ImageFiles.contents` is filled in, looks when `ImageFiles.decoded` is.
+    """
+    told: set[Place] = set()
+    findings: list[Finding] = []
+    if len(splits) > 1:
+        for keys, what in (
+            (_file_keys, "the same file"),
+            (_source_keys, "another copy of the same source (Roboflow names)"),
+        ):
+            findings += _between(splits, _groups(splits, keys), what, told)
+    contents, looks = _groups(splits, _content_keys), _look_pairs(splits)
+    findings += _between(splits, contents, "the same content under another name", told)
+    findings += _between(splits, looks, "nearly the same pixels", told)
+    findings += _within(splits, contents, "with the same content as another")
+    findings += _within(splits, looks, "that look nearly the same as another")
+    return findings + _shared_videos(splits)
+
+
+def video_frame(file_name: str) -> tuple[str, int] | None:
+    """Return the video that a picture's name says it was cut from, and the number of the frame.
+
+    Args:
+        file_name: as the JSON has it, or a Roboflow copy's.
+    """
+    name = file_name.replace("\\", "/")
+    stem = group_key(name) if ROBOFLOW_COPY.search(name) else os.path.splitext(name)[0]  # noqa: PTH122 (one call per picture: ten times as fast as Path)
+    match = _NUMBERED.match(_FORMAT_MARK.sub("", stem))
+    if match is None:
+        return None
+    video, number = match["video"], match["number"]
+    cut = _CONTAINER.search(video)
+    if cut is None and (len(number) < _LEAST_DIGITS or not _VIDEO_WORD.search(video)):
+        return None
+    return video.rstrip("._-"), int(number)
+
+
+def _groups(splits: Sequence[Split], keys_of: Callable[[Split], Keys]) -> Groups:
+    """Return the places of at least two pictures that share a key."""
+    first: dict[Hashable, Place] = {}
+    groups: dict[Hashable, list[Place]] = {}
+    for number, split in enumerate(splits):
+        for row, key in keys_of(split):
+            place = (number, row)
+            earlier = first.setdefault(key, place)
+            if earlier is not place:
+                groups.setdefault(key, [earlier]).append(place)
+    return list(groups.values())
+
+
+def _file_keys(split: Split) -> Keys:
+    _, dataset, files = split
+    if files.image_dir is None:
+        return
+    gone = set(files.missing.tolist())
+    folder = f"{files.image_dir}/"
+    for row, image in enumerate(dataset.images):
+        if row not in gone:
+            plain = row not in files.renamed and not _UNTIDY.search(image.file_name)
+            yield row, folder + image.file_name if plain else _path(split, row)
+
+
+def _source_keys(split: Split) -> Keys:
+    for row, image in enumerate(split[1].images):
+        source = _source(image.file_name)
+        if source is not None:
+            yield row, source
+
+
+def _content_keys(split: Split) -> Keys:
+    yield from split[2].contents.items()
+
+
+def _look_pairs(splits: Sequence[Split]) -> Groups:
+    """Return pairs that look alike without being copies that are meant or told elsewhere."""
+    parts = [
+        (number, files.decoded, np.flatnonzero(files.decoded.looked & files.decoded.readable))
+        for number, (_, _, files) in enumerate(splits)
+        if files.decoded is not None
+    ]
+    if not parts:
+        return []
+    places = [(number, row) for number, _, rows in parts for row in rows.tolist()]
+    pairs = near_pairs(
+        np.concatenate([decoded.hashes[rows] for _, decoded, rows in parts]),
+        np.concatenate([decoded.thumbnails[rows] for _, decoded, rows in parts]),
+        np.concatenate([decoded.contrast[rows] for _, decoded, rows in parts]),
+    )
+    both = ((places[first], places[second]) for first, second in pairs.tolist())
+    return [pair for pair in both if not _told_otherwise(splits, *pair)]
+
+
+def _told_otherwise(splits: Sequence[Split], one: Place, other: Place) -> bool:
+    (_, dataset, files), (_, others, other_files) = splits[one[0]], splits[other[0]]
+    content = files.contents.get(one[1])
+    if content is not None and content == other_files.contents.get(other[1]):
+        return True
+    # Within a split augmented copies are meant, and a file named twice is no second file.
+    source = _source(dataset.images[one[1]].file_name)
+    same_source = source is not None and source == _source(others.images[other[1]].file_name)
+    same_file = _path(splits[one[0]], one[1]) == _path(splits[other[0]], other[1])
+    return one[0] == other[0] and (same_source or same_file)
+
+
+def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place]) -> list[Finding]:
+    """Return D8 for every split with pictures that an earlier one has too.
+
+    Args:
+        splits: see `check_duplicates`.
+        groups: places of the same picture.
+        what: in which way it is the same.
+        told: places reported so far; added to.
+    """
+    partners: dict[int, dict[int, Place]] = defaultdict(dict)
+    for group in groups:
+        earliest = min(group)
+        for number, row in group:
+            if number > earliest[0] and (number, row) not in told:
+                partners[number].setdefault(row, earliest)
+    findings = []
+    for number, rows in sorted(partners.items()):
+        name, dataset, _ = splits[number]
+        told.update((number, row) for row in rows)
+        ordered = sorted(rows)
+        elsewhere = _names_of(splits, (rows[row][0] for row in ordered))
+        found = image_finding(
+            dataset,
+            ordered,
+            code="D8",
+            severity="error",
+            message=f"{plural(len(rows), 'picture')} of {name} also in {elsewhere}: {what}",
+            consequence=f"{name} is scored on pictures seen in {elsewhere}: scores would be too "
+            "high.",
+            fix="Remove them from one of the files, or give a single file: train-teacher splits it "
+            "and keeps copies together.",
+            values=[_as_named(splits, rows[row]) for row in ordered],
+        )
+        findings += [msgspec.structs.replace(finding, split=name) for finding in found]
+    return findings
+
+
+def _within(splits: Sequence[Split], groups: Groups, what: str) -> list[Finding]:
+    """Return I11 for every split that has the same picture more than once."""
+    partners: dict[int, dict[int, Place]] = defaultdict(dict)
+    for group in groups:
+        for place in group:
+            other = next((p for p in group if p[0] == place[0] and p != place), None)
+            if other is not None:
+                partners[place[0]].setdefault(place[1], other)
+    findings = []
+    for number, rows in sorted(partners.items()):
+        name, dataset, _ = splits[number]
+        ordered = sorted(rows)
+        found = image_finding(
+            dataset,
+            ordered,
+            code="I11",
+            severity="warning",
+            message=f"{plural(len(rows), 'picture')} {what}",
+            consequence="They count more than the others; where their labels differ, the model is "
+            "told two things.",
+            fix="Keep one of each, the one with the better labels.",
+            values=[_as_named(splits, rows[row]) for row in ordered],
+        )
+        findings += [
+            msgspec.structs.replace(finding, split=name) if len(splits) > 1 else finding
+            for finding in found
+        ]
+    return findings
+
+
+def _shared_videos(splits: Sequence[Split]) -> list[Finding]:
+    """Return D8 for frames of one video in two splits; they differ, but not by much."""
+    if len(splits) == 1:
+        return []
+    small = sum(len(dataset.images) for _, dataset, _ in splits) < SMALL_SET
+    least = 1 if small else FRAMES
+    videos: list[dict[str, list[int]]] = []
+    for _, dataset, _ in splits:
+        found = _videos(dataset).items()
+        videos.append({video: rows for video, rows in found if len(rows) >= least})
+    findings = []
+    for number in range(1, len(splits)):
+        earlier = [n for n in range(number) if videos[n].keys() & videos[number].keys()]
+        shared = sorted({v for n in earlier for v in videos[n].keys() & videos[number].keys()})
+        findings += _video_finding(splits, number, earlier, shared, videos[number])
+    return findings
+
+
+def _videos(dataset: CocoDataset) -> dict[str, list[int]]:
+    """Return the rows of the frames of each video."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    text = "\n".join(image.file_name for image in dataset.images).lower()
+    # One look at all names spares the look at each: hardly any set is cut from videos.
+    if any(hint in text for hint in (*_CONTAINERS, *_WORDS)):
+        for row, image in enumerate(dataset.images):
+            frame = video_frame(image.file_name)
+            if frame is not None:
+                rows[frame[0]].append(row)
+    return rows
+
+
+def _video_finding(
+    splits: Sequence[Split],
+    number: int,
+    earlier: Sequence[int],
+    shared: Sequence[str],
+    rows: dict[str, list[int]],
+) -> list[Finding]:
+    name, dataset, _ = splits[number]
+    elsewhere = _names_of(splits, earlier)
+    severity: Severity = "warning"
+    found = image_finding(
+        dataset,
+        [row for video in shared for row in rows[video]],
+        code="D8",
+        severity=severity,
+        message=f"frames of {plural(len(shared), 'video')} in {name} and in {elsewhere}: "
+        f"{listed(shared)}",
+        consequence="Neighbouring frames are nearly the same picture: scores would be too high.",
+        fix="Give every video to one split only.",
+    )
+    return [msgspec.structs.replace(finding, split=name) for finding in found]
+
+
+def _source(file_name: str) -> str | None:
+    """Return what Roboflow's copies of one picture share, None for other names."""
+    if ".rf." not in file_name or not ROBOFLOW_COPY.search(file_name):
+        return None
+    return group_key(file_name).replace("\\", "/").rpartition("/")[2]
+
+
+def _path(split: Split, row: int) -> str:
+    _, dataset, files = split
+    name = files.name_of(row, dataset.images[row].file_name)
+    return os.path.normpath(os.path.join(files.image_dir or "", name))  # noqa: PTH118 (one call per picture: ten times as fast as Path)
+
+
+def _names_of(splits: Sequence[Split], numbers: Iterable[int]) -> str:
+    return " and ".join(splits[number][0] for number in sorted(set(numbers)))
+
+
+def _as_named(splits: Sequence[Split], place: Place) -> str:
+    name, dataset, _ = splits[place[0]]
+    return f"like {dataset.images[place[1]].file_name} of {name}"

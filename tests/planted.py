@@ -1,0 +1,163 @@
+"""A clean COCO data set with pictures, and one way to spoil it for every code of inspect-data."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Content = dict[str, Any]
+Plant = Callable[[Content, Path], None]
+CLASSES = ("traffic light", "dog", "bus", "umbrella")
+WIDTH, HEIGHT, IMAGES = 320, 240, 40
+CELL = 80
+
+
+def clean_content(seed: int = 0) -> Content:
+    """Return 40 images with four boxes each, one of every class, in which nothing is wrong."""
+    chance = random.Random(seed)
+    images, annotations = [], []
+    for number in range(1, IMAGES + 1):
+        name = f"{zlib.crc32(f'{seed}-{number}'.encode()):08x}"
+        images.append({"id": number, "file_name": f"p{name}.jpg", "width": WIDTH, "height": HEIGHT})
+        cells = chance.sample([(x, y) for x in range(4) for y in range(3)], len(CLASSES))
+        for category, (x, y) in enumerate(cells, 1):
+            w, h = chance.randint(30, 70), chance.randint(30, 70)
+            left, top = x * CELL + chance.randint(0, 5), y * CELL + chance.randint(0, 5)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": category,
+                    "bbox": [left, top, w, h],
+                    "area": w * h,
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": i, "name": name} for i, name in enumerate(CLASSES, 1)]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def write_pictures(content: Content, folder: Path) -> None:
+    """Write one JPEG of soft noise for every image."""
+    for image in content["images"]:
+        noise = np.random.default_rng(zlib.crc32(image["file_name"].encode()))
+        small = noise.integers(0, 255, (8, 10, 3), dtype=np.uint8)
+        picture = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        picture.save(folder / image["file_name"], quality=85)
+
+
+def spoil(folder: Path, *plants: Plant, seed: int = 0, name: str = "data.json") -> Path:
+    """Write the clean set with some defects planted, and return its JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = clean_content(seed)
+    write_pictures(content, folder)
+    for plant in plants:
+        plant(content, folder)
+    path = folder / name
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def change(index: int, section: str = "annotations", **members: Any) -> Plant:
+    """Return a plant that sets members of one record; `...` removes the member."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        record = content[section][index]
+        record.update(members)
+        for key in [key for key, value in record.items() if value is ...]:
+            del record[key]
+
+    return plant
+
+
+def add(section: str, **members: Any) -> Plant:
+    """Return a plant that appends a record."""
+    return lambda content, _folder: content[section].append(members)
+
+
+def polygon(index: int, segmentation: Any) -> Plant:
+    """Return a plant that gives one annotation a mask."""
+    return change(index, segmentation=segmentation)
+
+
+def shift_boxes(convert: Callable[[list[float]], list[float]]) -> Plant:
+    """Return a plant that rewrites every box."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation["bbox"] = convert(annotation["bbox"])
+            annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
+
+    return plant
+
+
+def keep_boxes_of(category: int, count: int) -> Plant:
+    """Return a plant that leaves only some boxes of a class."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        own = [a for a in content["annotations"] if a["category_id"] == category]
+        gone = {a["id"] for a in own[count:]}
+        content["annotations"] = [a for a in content["annotations"] if a["id"] not in gone]
+
+    return plant
+
+
+def picture(_content: Content, folder: Path) -> None:
+    """Write one more picture, `other.jpg`."""
+    write_pictures({"images": [{"file_name": "other.jpg"}]}, folder)
+
+
+def twice(content: Content, _folder: Path) -> None:
+    """List one file a second time, with one more box."""
+    first = content["images"][0]
+    content["images"].append({**first, "id": 900})
+    box = {"bbox": [280, 200, 30, 30], "area": 900, "iscrowd": 0}
+    content["annotations"].append({"id": 900, "image_id": 900, "category_id": 1, **box})
+
+
+def one_size(content: Content, _folder: Path) -> None:
+    """Give every box the same size."""
+    for annotation in content["annotations"]:
+        annotation["bbox"][2:] = [40, 40]
+        annotation["area"] = 1600
+
+
+def rectangles(content: Content, _folder: Path) -> None:
+    """Give every annotation its box as a polygon."""
+    for annotation in content["annotations"]:
+        x, y, w, h = annotation["bbox"]
+        annotation["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+
+
+def crowded(content: Content, _folder: Path) -> None:
+    """Put 101 small boxes into one image that had four."""
+    for number in range(101):
+        x, y = 3 * (number % 100), 5 * (number % 40)
+        content["annotations"].append(
+            {
+                "id": 1000 + number,
+                "image_id": 5,
+                "category_id": 1 + number % 4,
+                "bbox": [x, y, 9 + number % 7, 9 + number % 5],
+                "area": (9 + number % 7) * (9 + number % 5),
+                "iscrowd": 0,
+            }
+        )
+
+
+def empty_most(content: Content, _folder: Path) -> None:
+    """Leave boxes in 15 of 40 images."""
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] <= 15]
+
+
+def box_of(index: int) -> list[int]:
+    """Return the box that an annotation has in the clean set."""
+    box: list[int] = clean_content()["annotations"][index]["bbox"]
+    return box

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coco_factory import image, make_coco
+from train_teacher.adapters.coco_file import read_coco
+from train_teacher.domain.checks.duplicate_checks import check_duplicates, video_frame
+from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.image_facts import DecodedFacts, ImageFiles
+
+Split = tuple[str, CocoDataset, ImageFiles]
+NOTHING = np.empty(0, np.int64)
+NOISE = np.random.default_rng(0)
+
+
+def split(
+    folder: Path,
+    name: str,
+    names: Sequence[str],
+    *,
+    pictures: str | None = None,
+    contents: Mapping[int, bytes] | None = None,
+    looks: Sequence[int] | None = None,
+) -> Split:
+    records = [image(n, file_name) for n, file_name in enumerate(names, 1)]
+    file = make_coco(
+        folder, images=records, annotations=[], name=f"{name}.json", write_images=False
+    )
+    files = ImageFiles(Path(pictures or name), NOTHING, {}, checked=True, contents=contents or {})
+    return name, read_coco(file), files if looks is None else replace(files, decoded=looking(looks))
+
+
+def looking(looks: Sequence[int]) -> DecodedFacts:
+    """Pictures with the same number look the same, up to one bit and one grey value."""
+    count = len(looks)
+    hashes = np.random.default_rng(7).integers(0, 2**63, 1000, dtype=np.uint64)
+    pictures = np.random.default_rng(8).integers(20, 230, (1000, 32, 32), dtype=np.uint8)
+    own = np.arange(count)
+    return DecodedFacts(
+        looked=np.ones(count, np.bool_),
+        readable=np.ones(count, np.bool_),
+        hashes=hashes[list(looks)] ^ np.left_shift(np.uint64(1), own.astype(np.uint64)),
+        brightness=np.full(count, 100, np.float32),
+        contrast=np.full(count, 40, np.float32),
+        sharpness=np.full(count, 400, np.float32),
+        thumbnails=pictures[list(looks)] + (own % 3).astype(np.uint8)[:, None, None],
+    )
+
+
+def told(splits: Sequence[Split]) -> list[tuple[str, str, str | None, tuple[object, ...]]]:
+    return [(f.code, f.severity, f.split, f.ids) for f in check_duplicates(splits)]
+
+
+def test_different_pictures_give_no_finding(tmp_path: Path) -> None:
+    names = [f"{n:012d}.jpg" for n in range(60)]
+    train = split(tmp_path, "train", names, looks=range(60), contents={1: b"a", 2: b"b"})
+    val = split(tmp_path, "val", names, looks=range(60, 120), contents={1: b"c"})
+
+    assert told([train]) == []
+    assert told([train, val]) == []
+
+
+def test_the_same_file_in_two_splits_is_an_error_of_the_later(tmp_path: Path) -> None:
+    splits = [
+        split(tmp_path, "train", ["1.jpg", "2.jpg"], pictures="all"),
+        split(tmp_path, "val", ["3.jpg", "sub/../2.jpg"], pictures="all"),
+        split(tmp_path, "test", ["2.jpg"], pictures="all"),
+    ]
+
+    findings = check_duplicates(splits)
+
+    assert told(splits) == [("D8", "error", "val", (2,)), ("D8", "error", "test", (1,))]
+    assert findings[0].message == "1 picture of val also in train: the same file"
+    assert findings[0].examples[0].value == "like 2.jpg of train"
+
+
+def test_the_same_name_in_two_folders_is_another_picture(tmp_path: Path) -> None:
+    assert told([split(tmp_path, "train", ["1.jpg"]), split(tmp_path, "val", ["1.jpg"])]) == []
+
+
+def test_missing_files_are_not_the_same_file(tmp_path: Path) -> None:
+    splits = [split(tmp_path, name, ["1.jpg"], pictures="all") for name in ("train", "val")]
+    splits = [(n, d, replace(f, missing=np.array([0]))) for n, d, f in splits]
+
+    assert told(splits) == []
+
+
+def test_augmented_copies_of_one_source_in_two_splits_are_an_error(tmp_path: Path) -> None:
+    train = split(tmp_path, "train", ["cat_jpg.rf.aa11.jpg", "cat_jpg.rf.bb22.jpg"])
+    val = split(tmp_path, "val", ["dog_jpg.rf.cc33.jpg", "cat_jpg.rf.dd44.jpg"])
+
+    assert told([train]) == []
+    assert told([train, val]) == [("D8", "error", "val", (2,))]
+
+
+def test_equal_contents_are_a_warning_within_and_an_error_between(tmp_path: Path) -> None:
+    contents = {0: b"same", 1: b"same", 2: b"other"}
+    train = split(tmp_path, "train", ["1.jpg", "2.jpg", "3.jpg"], contents=contents)
+    val = split(tmp_path, "val", ["4.jpg", "5.jpg"], contents={1: b"other"})
+
+    assert told([train]) == [("I11", "warning", None, (1, 2))]
+    assert told([train, val]) == [
+        ("D8", "error", "val", (2,)),
+        ("I11", "warning", "train", (1, 2)),
+    ]
+
+
+def test_alike_pictures_are_a_warning_within_and_an_error_between(tmp_path: Path) -> None:
+    train = split(tmp_path, "train", ["1.jpg", "2.jpg", "3.jpg"], looks=[1, 2, 1])
+    val = split(tmp_path, "val", ["4.jpg", "5.jpg"], looks=[3, 2])
+
+    assert told([train, val]) == [
+        ("D8", "error", "val", (2,)),
+        ("I11", "warning", "train", (1, 3)),
+    ]
+
+
+def test_a_picture_is_told_under_one_kind_only(tmp_path: Path) -> None:
+    train = split(tmp_path, "train", ["1.jpg"], pictures="a", looks=[1], contents={0: b"x"})
+    val = split(tmp_path, "val", ["1.jpg"], pictures="a", looks=[1], contents={0: b"x"})
+
+    assert told([train, val]) == [("D8", "error", "val", (1,))]
+
+
+def test_augmented_copies_and_a_file_named_twice_may_look_alike_in_one_split(
+    tmp_path: Path,
+) -> None:
+    copies = split(tmp_path, "train", ["a_jpg.rf.1a.jpg", "a_jpg.rf.2b.jpg"], looks=[1, 1])
+    twice = split(tmp_path, "train", ["1.jpg", "1.jpg"], looks=[1, 1])
+
+    assert told([copies]) == []
+    assert told([twice]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sharks_mp4-18_jpg.rf.1eaee0cf.jpg", ("sharks_mp4", 18)),
+        ("clip_000123.jpg", ("clip", 123)),
+        ("video7/000042.png", ("video7/", 42)),
+        ("cam2_frame_0007.jpg", ("cam2_frame", 7)),
+        ("MVI_20011__img00001.jpg", ("MVI_20011__img", 1)),
+        ("000000000139.jpg", None),
+        ("2007_000027.jpg", None),
+        ("IMG_0123.jpg", None),
+        ("raccoon-100_jpg.rf.aUJgn.jpg", None),
+        ("ILSVRC2012_val_00000001.JPEG", None),
+        ("screenshot_001.png", None),
+        ("frame.jpg", None),
+        ("scenery_001.jpg", None),
+    ],
+)
+def test_only_names_that_speak_of_a_video_are_frames(
+    name: str, expected: tuple[str, int] | None
+) -> None:
+    assert video_frame(name) == expected
+
+
+def test_frames_of_one_video_in_two_splits_are_a_warning(tmp_path: Path) -> None:
+    train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(5)])
+    val = split(tmp_path, "val", ["clip_0099.jpg", "other_0001.jpg"])
+
+    (finding,) = check_duplicates([train, val])
+
+    assert (finding.code, finding.severity, finding.split) == ("D8", "warning", "val")
+    assert finding.message == 'frames of 1 video in val and in train: "clip"'
+    assert finding.ids == (1,)
+
+
+def test_in_a_large_set_a_video_needs_three_frames_on_each_side(tmp_path: Path) -> None:
+    train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(60)])
+    few = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 62)])
+    enough = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 63)])
+
+    assert told([train, few]) == []
+    assert told([train, enough]) == [("D8", "warning", "val", (1, 2, 3))]
