@@ -97,7 +97,8 @@ def _dataset(
 ) -> CocoDataset:
     _refuse_files_without_boxes(path, records)
     problems: list[RecordProblem] = []
-    images = tuple(_images(top.images, problems))
+    from_addresses: list[int] = []
+    images = tuple(_images(top.images, problems, from_addresses))
     categories = tuple(_categories(top.categories, problems))
     return CocoDataset(
         path=path,
@@ -108,6 +109,7 @@ def _dataset(
         info=top.info,
         licenses=top.licenses,
         problems=tuple(problems),
+        names_from_addresses=len(from_addresses),
         encoding_note=top.note,
     )
 
@@ -138,7 +140,9 @@ def _refuse_files_without_boxes(path: Path, records: Sequence[Any]) -> None:
         raise UserError(f"{path}: F3 {foreign}")
 
 
-def _images(records: Sequence[Any], problems: list[RecordProblem]) -> Iterator[ImageRecord]:
+def _images(
+    records: Sequence[Any], problems: list[RecordProblem], from_addresses: list[int]
+) -> Iterator[ImageRecord]:
     reader = RecordReader(ImageEntry, "images", problems)
     for index, record in enumerate(records):
         entry = reader.read(index, record)
@@ -148,6 +152,8 @@ def _images(records: Sequence[Any], problems: list[RecordProblem]) -> Iterator[I
         if not name:
             reader.report(index, "file_name", "missing: the picture cannot be found", "", False)
             continue
+        if not entry.file_name:
+            from_addresses.append(index)
         yield ImageRecord(
             index=index,
             id=entry.id,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from train_teacher.domain.errors import UserError
-from train_teacher.domain.prompts import build_prompt, estimate_tokens
+from train_teacher.domain.prompts import build_prompt, clean_label_name, estimate_tokens
 
 VOCABULARIES = ("vocab.txt", "tokenizer.json")
+FRAME_TOKENS = 3
+"""[CLS], [SEP] and the full stop of a single class."""
 
 
 def resolve_language_model(value: str | Path) -> Path:
@@ -42,20 +45,30 @@ def resolve_language_model(value: str | Path) -> Path:
     return cached
 
 
-def count_tokens(names: Sequence[str], language_model: str | Path | None) -> tuple[int, bool]:
+@dataclass(frozen=True)
+class TokenCount:
+    """WordPieces of the caption of some classes."""
+
+    total: int
+    exact: bool
+    """False for an estimate: no vocabulary was at hand."""
+    by_class: tuple[int, ...]
+    unknown: tuple[bool, ...]
+    """Whether some of a class name is not in the vocabulary at all."""
+
+
+def count_tokens(names: Sequence[str], language_model: str | Path | None) -> TokenCount:
     """Count the tokens of the caption for some class names.
 
     Args:
         names: canonical class names.
         language_model: folder or cached name; None for bert-base-uncased.
-
-    Returns:
-        The number, and whether it is exact; without a vocabulary it is an estimate.
     """
     try:
         folder = resolve_language_model(language_model or "bert-base-uncased")
     except UserError:
-        return estimate_tokens(names), False
+        own = tuple(estimate_tokens([name]) - FRAME_TOKENS for name in names)
+        return TokenCount(estimate_tokens(names), False, own, (False,) * len(names))
     from tokenizers import BertWordPieceTokenizer, Tokenizer
 
     vocabulary = folder / "vocab.txt"
@@ -64,7 +77,13 @@ def count_tokens(names: Sequence[str], language_model: str | Path | None) -> tup
         if vocabulary.is_file()
         else Tokenizer.from_file(str(folder / "tokenizer.json"))
     )
-    return len(tokenizer.encode(build_prompt(names)).ids), True
+    pieces = [tokenizer.encode(clean_label_name(n), add_special_tokens=False) for n in names]
+    return TokenCount(
+        total=len(tokenizer.encode(build_prompt(names)).ids),
+        exact=True,
+        by_class=tuple(len(piece.ids) for piece in pieces),
+        unknown=tuple("[UNK]" in piece.tokens for piece in pieces),
+    )
 
 
 def _missing_files(folder: Path) -> str:

@@ -25,6 +25,7 @@ from train_teacher.domain.checks.categories import (
     real_categories,
 )
 from train_teacher.domain.checks.duplicate_checks import check_duplicates
+from train_teacher.domain.checks.exporter_checks import check_exporter, provenance
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images, check_pictures
 from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
@@ -44,10 +45,18 @@ from train_teacher.domain.checks.set_checks import (
     check_something_to_train,
     check_training_set,
 )
-from train_teacher.domain.coco import MASK_NONE, CocoDataset, image_sizes
+from train_teacher.domain.checks.wording_checks import ClassText, check_wording
+from train_teacher.domain.coco import (
+    MASK_POLYGON,
+    MASK_RECTANGLE,
+    MASK_RLE,
+    CocoDataset,
+    image_sizes,
+)
 from train_teacher.domain.dataset_info import (
     DatasetInfo,
     Finding,
+    MaskInfo,
     PromptInfo,
     SizeInfo,
     SplitInfo,
@@ -142,7 +151,11 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
     train = splits[0]
     classes = real_categories(train.dataset)
     names = apply_class_prompts([c.name for c in classes], request.class_prompts)
-    prompt = _prompt(names, request)
+    tokens = count_tokens(names, request.language_model)
+    prompt = PromptInfo(
+        text=build_prompt(names), tokens=tokens.total, limit=TOKEN_LIMIT, exact=tokens.exact
+    )
+    texts = [request.class_prompts.get(c.name, c.name) for c in classes]
     loaded = [_replay(split, [c.name for c in classes]) for split in splits]
     findings = [f for split in splits for f in _findings_of(split, train, len(splits) > 1)]
     infos = tuple(
@@ -151,11 +164,15 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
     )
     findings += [f for info in infos[1:] for f in check_every_class_present(info, infos[0], names)]
     findings += check_names(classes, names)
+    findings += check_wording(
+        [ClassText(*of) for of in zip(classes, texts, tokens.by_class, tokens.unknown, strict=True)]
+    )
     findings += check_token_budget(prompt)
     findings += _findings_of_training(train, loaded[0], [c.name for c in classes])
     shown = [(split.name, split.dataset, split.files) for split in splits]
     findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
     findings += check_no_validation([split.name for split in splits])
+    masks = _mask_info(splits)
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
         path=str(request.data),
@@ -167,7 +184,7 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
         num_classes=len(names),
         class_names=names,
         has_boxes=any(bool(s.dataset.annotations.has_bbox.any()) for s in splits),
-        has_masks=any(bool((s.dataset.annotations.mask_kind != MASK_NONE).any()) for s in splits),
+        has_masks=masks is not None and masks.polygons + masks.run_lengths > masks.rectangles,
         splits=infos,
         prompt=prompt,
         findings=tuple(findings),
@@ -177,6 +194,8 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
             dropped=loaded[0].dropped,
         ),
         sizes=_size_info(train, loaded[0]),
+        provenance=provenance(train.dataset),
+        masks=masks,
     )
 
 
@@ -184,9 +203,18 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _prompt(names: tuple[str, ...], request: InspectRequest) -> PromptInfo:
-    tokens, exact = count_tokens(names, request.language_model)
-    return PromptInfo(text=build_prompt(names), tokens=tokens, limit=TOKEN_LIMIT, exact=exact)
+def _mask_info(splits: Sequence[LoadedSplit]) -> MaskInfo | None:
+    columns = [split.dataset.annotations.masks for split in splits]
+    polygons = sum(int((m.kind == MASK_POLYGON).sum()) for m in columns)
+    run_lengths = sum(int((m.kind == MASK_RLE).sum()) for m in columns)
+    if not polygons + run_lengths:
+        return None
+    return MaskInfo(
+        polygons=polygons,
+        run_lengths=run_lengths,
+        points_mean=round(sum(int(m.points.sum()) for m in columns) / max(polygons, 1), 1),
+        rectangles=sum(int((m.flags & MASK_RECTANGLE != 0).sum()) for m in columns),
+    )
 
 
 def _class_of_category(dataset: CocoDataset, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -213,6 +241,7 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
             lambda: check_attributes(dataset),
             lambda: check_file(dataset, files.sizes if files.checked else None),
             lambda: check_categories(dataset),
+            lambda: check_exporter(dataset),
             lambda: check_images(dataset, files.image_dir, files.missing),
             lambda: check_pictures(dataset, files),
         ],

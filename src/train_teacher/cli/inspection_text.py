@@ -9,7 +9,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from train_teacher.domain.dataset_info import DatasetInfo, Example, Finding, Severity, SplitInfo
+from train_teacher.domain.dataset_info import (
+    DatasetInfo,
+    Example,
+    Finding,
+    MaskInfo,
+    Severity,
+    SplitInfo,
+)
 from train_teacher.domain.prompts import reads_as
 
 MAX_WIDTH = 100
@@ -83,7 +90,8 @@ def _header(paper: _Paper, info: DatasetInfo) -> None:
     files = [f"{s.name}: {s.path}" for s in info.splits] if len(info.splits) > 1 else [info.path]
     for number, file in enumerate(files):
         paper.wrapped("" if number else "data", file, LABEL_WIDTH)
-    paper.wrapped("exporter", info.exporter or "unknown", LABEL_WIDTH)
+    stated = f" ({info.provenance})" if info.provenance else ""
+    paper.wrapped("exporter", f"{info.exporter or 'unknown'}{stated}", LABEL_WIDTH)
     folders = list(dict.fromkeys(s.image_dir or "not found" for s in info.splits))
     for number, folder in enumerate(folders):
         paper.wrapped("" if number else "images", folder, LABEL_WIDTH)
@@ -99,7 +107,8 @@ def _header(paper: _Paper, info: DatasetInfo) -> None:
     holds = [
         word for word, there in (("boxes", info.has_boxes), ("masks", info.has_masks)) if there
     ]
-    paper.wrapped("labels", " and ".join(holds) or "none", LABEL_WIDTH)
+    masks = f" ({_masks(info.masks)})" if info.masks else ""
+    paper.wrapped("labels", (" and ".join(holds) or "none") + masks, LABEL_WIDTH)
     paper.title("Files" if len(info.splits) > 1 else "File")
     _table(
         paper,
@@ -115,6 +124,15 @@ def _header(paper: _Paper, info: DatasetInfo) -> None:
             for s in info.splits
         ],
     )
+
+
+def _masks(masks: MaskInfo) -> str:
+    kinds = (
+        (masks.polygons - masks.rectangles, f"polygons of {masks.points_mean:g} points"),
+        (masks.rectangles, "polygons that are just boxes"),
+        (masks.run_lengths, "run-length masks"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in kinds if count)
 
 
 def _n(number: int) -> str:

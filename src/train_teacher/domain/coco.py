@@ -124,6 +124,8 @@ class CocoDataset:
     info: dict[str, Any] = field(default_factory=dict)
     licenses: tuple[Any, ...] = ()
     problems: tuple[RecordProblem, ...] = ()
+    names_from_addresses: int = 0
+    """Images without `file_name` whose name was taken from `coco_url`."""
     encoding_note: str | None = None
     """What had to be repaired to read the bytes (BOM, NaN, UTF-16), None when nothing."""
 

@@ -41,7 +41,7 @@ class Finding(msgspec.Struct, frozen=True):
     section: Literal["images", "annotations", "categories"] | None = None
     """The list that `ids` are from."""
     ids: tuple[int | str | None, ...] = ()
-    """The id of every record concerned; the JSON report has them all."""
+    """The id of every record concerned, or its JSON path where it has none that can be read."""
 
 
 class SplitInfo(msgspec.Struct, frozen=True):
@@ -95,11 +95,25 @@ class SizeInfo(msgspec.Struct, frozen=True):
     """Median of sqrt(area) over kept boxes, pixels."""
 
 
+class MaskInfo(msgspec.Struct, frozen=True):
+    """What kind of masks there are."""
+
+    polygons: int
+    """Annotations with polygons."""
+    run_lengths: int
+    """Annotations with run lengths."""
+    points_mean: float
+    """Points of an annotation with polygons."""
+    rectangles: int
+    """Polygons that are just a box."""
+
+
 class DatasetInfo(msgspec.Struct, frozen=True):
     """Facts about a COCO data set; the object of `inspect-data --format json`."""
 
     path: str
     exporter: str | None
+    """The program that wrote the file, by its fingerprints."""
     data_root: str
     """Folder of the (first) JSON."""
     image_dir: str | None
@@ -116,3 +130,7 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     trained: TrainedInfo
     sizes: SizeInfo
+    provenance: str | None = None
+    """Version, date, contributor and licence as the file states them."""
+    masks: MaskInfo | None = None
+    """None without masks."""

@@ -82,7 +82,7 @@ def test_the_roboflow_folder_is_read_with_all_its_splits(tmp_path: Path) -> None
 
 def test_class_prompts_replace_names_and_cure_n1(tmp_path: Path) -> None:
     file = make_coco(tmp_path, categories=[category(1, "(misc)"), category(2, "H1")])
-    assert codes(inspect_data(InspectRequest(data=file))) == ["N1"]
+    assert codes(inspect_data(InspectRequest(data=file))) == ["N1", "N6"]
 
     info = inspect_data(
         InspectRequest(data=file, class_prompts={"(misc)": "odd part", "H1": "hard hat"})

@@ -10,6 +10,8 @@ from train_teacher.domain.coco import CocoDataset, RecordProblem
 from train_teacher.domain.dataset_info import Example, Finding, Severity
 
 TOLERATED_SHARE = 0.05
+OF_OTHER_KIND = "as in the list"
+"""How the reader ends its remark on an id that is text in one list and a number in the other."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -64,13 +66,15 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
         else f"{share(count, total)} {first.section} cannot be read and are left out of training."
     )
     return Finding(
-        code="F5",
+        code="F7" if first.message.endswith(OF_OTHER_KIND) else "F5",
         severity=severity,
         count=count,
         message=f"{first.path}: {value}{first.message}{others}",
         consequence=kept,
         fix=f"{REPAIRED}." if first.repairable else "Correct these records in the JSON.",
         examples=tuple(Example(path=p.path, value=p.value or None) for p in problems[:SHOWN]),
+        section=first.section,
+        ids=tuple(p.path for p in problems),
     )
 
 
