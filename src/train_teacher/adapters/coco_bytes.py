@@ -80,6 +80,20 @@ def read_top_level(path: Path) -> TopLevel:
     )
 
 
+def read_other_members(path: Path) -> dict[str, Any]:
+    """Return what a file holds beside the three lists, such as `info` and `licenses`.
+
+    Args:
+        path: a file that `read_top_level` can read.
+    """
+    data, _ = _as_utf8(path, _read_bytes(path))
+    try:
+        raw = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        return {key: _plain(value) for key, value in raw.items() if key not in SECTIONS}
+    except (msgspec.DecodeError, RecursionError):
+        return {key: value for key, value in json.loads(data).items() if key not in SECTIONS}
+
+
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise _f1(path, "this is a folder, not a file", "Give the COCO JSON inside it.")

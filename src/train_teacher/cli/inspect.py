@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from train_teacher.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from train_teacher.application.inspect_data import InspectRequest
 
 
 class ReportFormat(str, Enum):
@@ -61,6 +64,10 @@ def inspect_command(
         Path | None,
         typer.Option(metavar="FILE", help="Also write the report as one HTML page with plots."),
     ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.json", help="Write a repaired copy and a log of the changes."),
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Decode every picture; look for near duplicates."),
@@ -99,6 +106,8 @@ def inspect_command(
         language_model=language_model,
         class_prompts=parse_assignments(class_prompt or [], "--class-prompt"),
     )
+    if fix is not None:
+        return _fix(request, fix)
     splits = load_splits(request, progress=progress_line("pictures decoded") if deep else None)
     info = describe(splits, request)
     if format_ is ReportFormat.JSON:
@@ -112,3 +121,12 @@ def inspect_command(
         write_inspection_page(html, info, splits)
         sys.stderr.write(f"report: {html}\n")
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))
+
+
+def _fix(request: InspectRequest, output: Path) -> int:
+    from train_teacher.application.fix_data import fix_data
+    from train_teacher.cli.fix_text import render_fix
+
+    report = fix_data(request, output)
+    sys.stdout.write(render_fix(report))
+    return int(any(finding.severity == "error" for finding in report.left))

@@ -36,14 +36,19 @@ def reads_as(name: str) -> str:
     return " ".join(without_accents.split())
 
 
-def canonical_name(name: str) -> str:
-    """Return a name without stray white space, invisible characters and phrase separators."""
+def visible_name(name: str) -> str:
+    """Return a name without stray white space and invisible characters."""
     visible = "".join(
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c
         for c in name
         if unicodedata.category(c) != "Cf"
     )
-    return " ".join(SEPARATORS.sub(" ", visible).split())
+    return " ".join(visible.split())
+
+
+def canonical_name(name: str) -> str:
+    """Return a visible name without phrase separators, as the canonical copies have it."""
+    return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
 
 
 def apply_class_prompts(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:

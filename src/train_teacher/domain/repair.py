@@ -1,0 +1,169 @@
+"""What `inspect-data --fix` changes: only what is decidable, record by record, all of it logged.
+
+Nothing here touches a file: typed columns and the findings in, changed records and a log out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.domain.checks.categories import dummy_categories
+from train_teacher.domain.coco import CocoDataset, RecordId
+from train_teacher.domain.image_facts import ImageFiles
+from train_teacher.domain.prompts import visible_name
+
+Record = dict[str, Any]
+WHAT_IS_DONE = {
+    "F2": "text written as plain UTF-8 JSON",
+    "F5": "values of the wrong type converted; records that cannot be read removed",
+    "F7": "references written like the ids they point to",
+    "F8": "width and height taken from the picture file",
+    "F9": "file_name taken from coco_url",
+    "R1": "the second of two equal image records removed",
+    "R2": "annotations numbered from 1",
+    "R3": "annotations numbered from 1",
+    "R4": "the second of two equal categories removed",
+    "R5": "annotations of images that are not listed removed",
+    "R6": "category_id raised by 1: it counted from one lower than the list",
+    "R9": "images with the same file merged",
+    "N3": "categories with the same name merged",
+    "N8": "stray spaces and invisible characters removed from names",
+    "N12": "the exporter's root or background category removed",
+    "B1": "boxes without width or height removed",
+    "B2": "boxes under one pixel removed",
+    "B3": "normalised boxes multiplied by the image size",
+    "B4": "x1,y1,x2,y2 turned into x,y,width,height",
+    "B6": "boxes cut at the edge of the image; those outside removed",
+    "B7": "boxes with NaN, infinite or huge numbers removed",
+    "B8": "boxes taken from the mask; annotations with neither removed",
+    "B9": "area filled in",
+    "B10": "area of 0 or less filled in",
+    "B12": "iscrowd set to 0 where it was missing",
+    "B14": "exact copies of a box of the same class removed",
+    "M1": "polygons of fewer than 3 points or an odd count of numbers removed",
+    "M2": "polygons written in COCO's depth of lists",
+    "I9": "file_name written as the file is really called",
+}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One kind of change."""
+
+    code: str
+    what: str
+    count: int
+    ids: tuple[RecordId | None, ...]
+    """Of the records changed or removed, as they were in the input."""
+
+
+class ChangeLog:
+    """Collects what was changed, by code."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._ids: dict[str, list[RecordId | None]] = defaultdict(list)
+
+    def note(self, code: str, id_: RecordId | None) -> None:
+        """Note that a record was changed or removed."""
+        self._ids[code].append(id_)
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return all of them, by code."""
+        return tuple(
+            Change(code, WHAT_IS_DONE[code], len(ids), tuple(ids))
+            for code, ids in sorted(self._ids.items())
+        )
+
+
+@dataclass(frozen=True)
+class RepairInput:
+    """A file, what was found in it, and what only its pictures and masks can tell."""
+
+    dataset: CocoDataset
+    files: ImageFiles
+    sizes: npt.NDArray[np.float64]
+    """(M, 2) width and height in pixels, from the JSON or else the file, NaN if unknown."""
+    codes: Collection[str]
+    """Codes of the findings."""
+    mask_box: Callable[[Any], Sequence[float] | None]
+    """Box around run lengths, xywh, None when they are broken."""
+
+
+def repaired_categories(
+    given: RepairInput, records: Sequence[Record], log: ChangeLog
+) -> tuple[list[Record], dict[int, RecordId]]:
+    """Return the categories, and by category row the id that its annotations get.
+
+    Args:
+        given: the input.
+        records: the entries of `categories`, by JSON index.
+        log: grows.
+    """
+    categories = given.dataset.categories
+    dummies = {category.index for category in dummy_categories(given.dataset)}
+    kept: list[Record] = []
+    ids: dict[int, RecordId] = {}
+    by_name: dict[str, RecordId] = {}
+    for row, category in enumerate(categories):
+        if category.index in dummies:
+            log.note("N12", category.id)
+            continue
+        name = visible_name(category.name)
+        if name in by_name:
+            same_id = by_name[name] == category.id
+            log.note("R4" if same_id else "N3", category.id)
+            ids[row] = by_name[name]
+            continue
+        if name != category.name:
+            log.note("N8", category.id)
+        by_name[name] = ids[row] = category.id
+        kept.append({**records[category.index], "name": name})
+    for _ in range(len(records) - len(categories)):
+        log.note("F5", None)
+    return kept, ids
+
+
+def repaired_images(
+    given: RepairInput, records: Sequence[Record], log: ChangeLog
+) -> tuple[list[Record], dict[int, RecordId]]:
+    """Return the images, and by image row the id that its annotations get.
+
+    Args:
+        given: the input.
+        records: the entries of `images`, by JSON index.
+        log: grows.
+    """
+    kept: list[Record] = []
+    ids: dict[int, RecordId] = {}
+    first: dict[tuple[object, ...], RecordId] = {}
+    for row, image in enumerate(given.dataset.images):
+        record = dict(records[image.index])
+        name = given.files.name_of(row, image.file_name)
+        size = (image.width, image.height)
+        known = (name, *size)
+        if known in first:
+            log.note("R1" if first[known] == image.id else "R9", image.id)
+            ids[row] = first[known]
+            continue
+        if not record.get("file_name"):
+            log.note("F9", image.id)
+        elif name != image.file_name:
+            log.note("I9", image.id)
+        record["file_name"] = name
+        if None in size and np.isfinite(given.sizes[row]).all():
+            record["width"], record["height"] = map(int, given.sizes[row])
+            log.note("F8", image.id)
+        elif None not in size:
+            record["width"], record["height"] = size
+        first[known] = ids[row] = image.id
+        kept.append(record)
+    for _ in range(len(records) - len(given.dataset.images)):
+        log.note("F5", None)
+    return kept, ids

@@ -1,0 +1,169 @@
+"""`inspect-data --fix`: what is decidable is repaired, in a copy, and told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+
+from planted import DEFECTS, Plant, add, change, shift_boxes, spoil
+from train_teacher.application.fix_data import FixReport, fix_data
+from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.domain.errors import UsageError, UserError
+
+REPAIRED = [
+    *("F5", "R2", "R3", "R5", "R9"),
+    *("B1", "B2", "B3", "B4", "B6", "B7", "B8", "B9", "B10", "B12", "B14", "M1", "M2"),
+]
+MORE: dict[str, tuple[Plant, ...]] = {
+    "F7": (change(3, image_id="1"),),
+    "F8": (change(3, "images", width=..., height=0),),
+    "N3": (add("categories", id=9, name="dog"), change(0, category_id=9)),
+    "N8": (change(1, "categories", name=" dog\u200b"),),
+    "N12": (
+        add("categories", id=9, name="project"),
+        change(1, "categories", supercategory="project"),
+    ),
+    "B8": (change(3, bbox=..., segmentation={"size": [240, 320], "counts": [5, 600, 76195]}),),
+    "I9": (change(3, "images", file_name="../train\\pnothing.jpg"),),
+}
+
+
+def count_from_zero(content: dict[str, Any], _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation["category_id"] -= 1
+
+
+MORE["R6"] = (count_from_zero,)
+
+
+def codes(path: Path, images: Path) -> set[str]:
+    return {f.code for f in inspect_data(InspectRequest(data=path, images=images)).findings}
+
+
+def fix(path: Path, output: Path) -> FixReport:
+    return fix_data(InspectRequest(data=path, images=path.parent), output)
+
+
+@pytest.mark.parametrize("code", [*REPAIRED, "F7", "F8", "N3", "N8", "R6"])
+def test_a_repaired_defect_is_gone_and_told(tmp_path: Path, code: str) -> None:
+    path = spoil(tmp_path / "in", *MORE.get(code, DEFECTS.get(code, ())))
+    before = path.read_bytes()
+    assert code in codes(path, path.parent)
+    report = fix(path, tmp_path / "out.json")
+
+    assert path.read_bytes() == before
+    assert code in {change.code for change in report.changes}
+    assert all(change.count and change.ids for change in report.changes)
+    assert report.left == ()
+    assert COCO(tmp_path / "out.json").anns
+
+
+def test_what_is_repaired_needs_no_second_repair(tmp_path: Path) -> None:
+    plants = [p for code in ("R3", "B1", "B12", "M2", "B14") for p in DEFECTS[code]]
+    path = spoil(tmp_path / "in", *plants)
+    first = fix(path, tmp_path / "in" / "first.json")
+    second = fix(tmp_path / "in" / "first.json", tmp_path / "in" / "second.json")
+
+    assert first.changes
+    assert second.changes == ()
+    assert (tmp_path / "in" / "first.json").read_text() == (
+        tmp_path / "in" / "second.json"
+    ).read_text()
+
+
+def test_nothing_unknown_is_lost(tmp_path: Path) -> None:
+    plant = change(3, id=0, attributes={"occluded": True}, track=7)
+    path = spoil(tmp_path / "in", plant, change(0, "images", camera="left"))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({"info": {"year": "2024"}, "extra": [1], **content}))
+    fix(path, tmp_path / "out.json")
+    copy = json.loads((tmp_path / "out.json").read_text())
+
+    assert (copy["info"], copy["extra"]) == ({"year": "2024"}, [1])
+    assert copy["images"][0]["camera"] == "left"
+    assert copy["annotations"][3]["attributes"] == {"occluded": True}
+    assert copy["annotations"][3]["track"] == 7
+    assert [a["id"] for a in copy["annotations"]] == list(range(1, 161))
+
+
+def test_what_cannot_be_decided_is_left_and_named(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R6"], *DEFECTS["B9"])
+    report = fix(path, tmp_path / "out.json")
+
+    assert [finding.code for finding in report.left] == ["R6"]
+
+
+@pytest.mark.parametrize("case", ["exists", "itself", "no folder", "folder as data", "log exists"])
+def test_a_wrong_target_is_refused_and_nothing_is_written(tmp_path: Path, case: str) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"])
+    output = tmp_path / "out.json"
+    request = InspectRequest(data=path)
+    if case == "exists":
+        output.write_text("mine")
+    elif case == "log exists":
+        (tmp_path / "out.changes.json").write_text("mine")
+    elif case == "itself":
+        output = path
+    elif case == "no folder":
+        output = tmp_path / "nowhere" / "out.json"
+    else:
+        request = InspectRequest(data=tmp_path / "in")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.json")}
+    with pytest.raises(UsageError if case == "folder as data" else UserError):
+        fix_data(request, output)
+
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*.json")} == before
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 150),
+            st.sampled_from(["bbox", "area", "id", "image_id", "category_id", "segmentation"]),
+            st.sampled_from([None, 0, -1, 7, 3.5, "12", [], [1, 2, 3], [1, 2, "3", 4], {"a": 1}]),
+        ),
+        max_size=6,
+    )
+)
+def test_any_mix_of_mistakes_is_fixed_once_and_readable(
+    tmp_path_factory: pytest.TempPathFactory, mistakes: list[tuple[int, str, Any]]
+) -> None:
+    folder = tmp_path_factory.mktemp("fix")
+    plants = [change(index, **{key: value}) for index, key, value in mistakes]
+    request = InspectRequest(data=spoil(folder, *plants), check_images=False)
+    fix_data(request, folder / "first.json")
+    report = fix_data(
+        InspectRequest(data=folder / "first.json", check_images=False), folder / "second.json"
+    )
+
+    assert report.changes == ()
+    assert COCO(folder / "first.json").dataset["images"]
+
+
+def test_the_command_tells_what_was_done(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *shift_and_zero())
+    program = str(Path(sys.executable).parent / "inspect-data")
+    done = subprocess.run(
+        [program, str(path), "--fix", str(tmp_path / "out.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "x1,y1,x2,y2 turned into x,y,width,height" in done.stdout
+    assert "R3" in done.stdout
+
+
+def shift_and_zero() -> list[Plant]:
+    return [shift_boxes(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]]), change(0, id=0)]
