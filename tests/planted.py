@@ -114,6 +114,11 @@ def picture(_content: Content, folder: Path) -> None:
     write_pictures({"images": [{"file_name": "other.jpg"}]}, folder)
 
 
+def capital_picture(_content: Content, folder: Path) -> None:
+    """Write one more picture, `OTHER.jpg`."""
+    write_pictures({"images": [{"file_name": "OTHER.jpg"}]}, folder)
+
+
 def twice(content: Content, _folder: Path) -> None:
     """List one file a second time, with one more box."""
     first = content["images"][0]
@@ -155,6 +160,72 @@ def crowded(content: Content, _folder: Path) -> None:
 def empty_most(content: Content, _folder: Path) -> None:
     """Leave boxes in 15 of 40 images."""
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] <= 15]
+
+
+def on_first_picture(spoil_file: Callable[[Path], None]) -> Plant:
+    """Return a plant that changes the picture file of the first image."""
+    return lambda content, folder: spoil_file(folder / content["images"][0]["file_name"])
+
+
+def cut(path: Path) -> None:
+    """Cut a picture file two bytes short."""
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def turned(path: Path) -> None:
+    """Give a picture the EXIF orientation of a camera on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(path) as image:
+        image.load()
+        image.save(path, exif=exif)
+
+
+def sixteen_bit(path: Path) -> None:
+    """Replace a picture by one with 16 bits a pixel."""
+    values = np.random.default_rng(1).integers(0, 60000, (HEIGHT, WIDTH)).astype(np.uint16)
+    Image.fromarray(values).save(path, format="PNG")
+
+
+def really_png(path: Path) -> None:
+    """Write a PNG under a JPEG's name."""
+    with Image.open(path) as image:
+        image.load()
+        image.save(path, format="PNG")
+
+
+def small(content: Content, folder: Path) -> None:
+    """Make one picture 30 pixels high, its boxes with it."""
+    image = content["images"][0]
+    image.update(width=64, height=30)
+    with Image.open(folder / image["file_name"]) as picture:
+        picture.resize((64, 30)).save(folder / image["file_name"])
+    own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
+    for number, annotation in enumerate(own):
+        x, y = divmod(number, 2)
+        annotation.update(bbox=[32 * x, 15 * y, 31, 14], area=31 * 14)
+
+
+def same_picture(content: Content, folder: Path) -> None:
+    """Copy the first picture over the second."""
+    first, second = (folder / image["file_name"] for image in content["images"][:2])
+    second.write_bytes(first.read_bytes())
+
+
+def two_labellers(content: Content, folder: Path) -> None:
+    """Move half of the pictures to another folder and keep other classes in each."""
+    (folder / "b").mkdir()
+    for image in content["images"][20:]:
+        (folder / image["file_name"]).rename(folder / "b" / image["file_name"])
+        image["file_name"] = "b/" + image["file_name"]
+    content["annotations"] = [
+        a for a in content["annotations"] if (a["image_id"] > 20) == (a["category_id"] > 2)
+    ]
+
+
+def rename(name: str) -> Plant:
+    """Return a plant that renames the second class."""
+    return change(1, "categories", name=name)
 
 
 def box_of(index: int) -> list[int]:
@@ -211,8 +282,37 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "M5": (polygon(8, {"size": [WIDTH, HEIGHT], "counts": [WIDTH * HEIGHT]}),),
     "M6": (polygon(8, OUTLINE), change(8, iscrowd=1)),
     "M7": (rectangles,),
+    "F9": (change(0, "images", file_name=..., coco_url="http://images.cocodataset.org/other.jpg"), picture),
+    "R10": (
+        change(0, "images", file_name="OTHER.jpg"),
+        change(1, "images", file_name="other.jpg"),
+        picture,
+        capital_picture,
+    ),
+    "N1": (rename("(misc)"),),
+    "N2": (rename("Traffic_Light"),),
+    "N3": (rename("bus"),),
+    "N4": (rename("st. bernard"),),
+    "N5": (rename("dog (small)"),),
+    "N6": (rename("cls_03"),),
+    "N7": (rename("собака"),),
+    "N8": (rename(" dog"),),
+    "N9": (rename("a dog that runs very fast"),),
+    "N11": (rename("light"),),
+    "N12": (add("categories", id=9, name="_background_"),),
+    "I1": (on_first_picture(Path.unlink),),
+    "I2": (on_first_picture(cut),),
+    "I3": (change(0, "images", width=2 * WIDTH, height=2 * HEIGHT),),
+    "I4": (on_first_picture(turned),),
+    "I5": (on_first_picture(sixteen_bit),),
+    "I6": (on_first_picture(really_png),),
+    "I7": (small,),
+    "I9": (change(0, "images", file_name=f".\\{clean_content()['images'][0]['file_name']}"),),
+    "I10": (picture,),
+    "I11": (same_picture,),
     "D2": (empty_most,),
     "D3": (keep_boxes_of(4, 4),),
     "D7": (crowded,),
+    "D11": (two_labellers,),
 }
 """What to plant for each code; each brings nothing else with it, see test_planted_defects."""

@@ -9,7 +9,7 @@ import pytest
 from planted import DEFECTS, spoil
 from train_teacher.application.inspect_data import InspectRequest, inspect_data
 
-COMPANIONS = {"B3": {"D6"}}
+COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}}
 """What a defect brings with it by its nature: with all boxes lost there is nothing to train."""
 
 

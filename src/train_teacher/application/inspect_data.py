@@ -29,6 +29,7 @@ from train_teacher.domain.checks.exporter_checks import check_exporter, provenan
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images, check_pictures
 from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
+from train_teacher.domain.checks.labelling_checks import check_partial_labelling
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
@@ -275,6 +276,7 @@ def _findings_of_training(
     return [
         *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
         *check_training_set(train.dataset, names, labels, image_rows),
+        *check_partial_labelling(train.dataset, names, labels, image_rows),
         *check_object_size(train.sizes, rows.boxes[rows.kept], image_rows),
     ]
 

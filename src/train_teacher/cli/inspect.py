@@ -39,13 +39,13 @@ _FAILING = {
 
 def inspect_command(
     data: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="DATA",
             help="COCO JSON, or a folder with train|valid|test in it.",
             show_default=False,
         ),
-    ],
+    ] = None,
     val: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON of the validation set.")
     ] = None,
@@ -75,6 +75,10 @@ def inspect_command(
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Do not look for the picture files.")
     ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Tell the whole story of a finding, such as R3."),
+    ] = None,
     language_model: Annotated[
         str | None,
         typer.Option(metavar="NAME|DIR", help="Language model whose vocabulary counts the tokens."),
@@ -88,6 +92,10 @@ def inspect_command(
 
     Exit code 0: fine; 1: findings at the chosen level, or the file cannot be used; 2: wrong usage.
     """
+    if explain is not None:
+        return _explain(explain)
+    if data is None:
+        raise UsageError("inspect-data needs DATA: a COCO JSON, or a folder with train|valid|test.")
     # Imported here so that --help does not wait for numpy.
     from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
     from train_teacher.cli.inspection_text import render_json, render_text
@@ -121,6 +129,14 @@ def inspect_command(
         write_inspection_page(html, info, splits)
         sys.stderr.write(f"report: {html}\n")
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))
+
+
+def _explain(code: str) -> int:
+    from train_teacher.cli.explanation_text import render_explanation
+    from train_teacher.domain.explanations.catalogue import explain
+
+    sys.stdout.write(render_explanation(code, explain(code)))
+    return 0
 
 
 def _fix(request: InspectRequest, output: Path) -> int:
