@@ -197,13 +197,12 @@ def really_png(path: Path) -> None:
 def small(content: Content, folder: Path) -> None:
     """Make one picture 30 pixels high, its boxes with it."""
     image = content["images"][0]
-    image.update(width=64, height=30)
+    image.update(width=140, height=30)
     with Image.open(folder / image["file_name"]) as picture:
-        picture.resize((64, 30)).save(folder / image["file_name"])
+        picture.resize((140, 30)).save(folder / image["file_name"])
     own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
     for number, annotation in enumerate(own):
-        x, y = divmod(number, 2)
-        annotation.update(bbox=[32 * x, 15 * y, 31, 14], area=31 * 14)
+        annotation.update(bbox=[35 * number, 1, 34, 28], area=34 * 28)
 
 
 def same_picture(content: Content, folder: Path) -> None:
@@ -221,6 +220,16 @@ def two_labellers(content: Content, folder: Path) -> None:
     content["annotations"] = [
         a for a in content["annotations"] if (a["image_id"] > 20) == (a["category_id"] > 2)
     ]
+
+
+def drop_class(category: int) -> Plant:
+    """Return a plant that removes all boxes of a class."""
+    return keep_boxes_of(category, 0)
+
+
+def swap_classes(content: Content, _folder: Path) -> None:
+    """List the classes in another order."""
+    content["categories"].reverse()
 
 
 def rename(name: str) -> Plant:
@@ -282,7 +291,10 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "M5": (polygon(8, {"size": [WIDTH, HEIGHT], "counts": [WIDTH * HEIGHT]}),),
     "M6": (polygon(8, OUTLINE), change(8, iscrowd=1)),
     "M7": (rectangles,),
-    "F9": (change(0, "images", file_name=..., coco_url="http://images.cocodataset.org/other.jpg"), picture),
+    "F9": (
+        change(0, "images", file_name=..., coco_url="http://images.cocodataset.org/other.jpg"),
+        picture,
+    ),
     "R10": (
         change(0, "images", file_name="OTHER.jpg"),
         change(1, "images", file_name="other.jpg"),
@@ -299,7 +311,7 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "N8": (rename(" dog"),),
     "N9": (rename("a dog that runs very fast"),),
     "N11": (rename("light"),),
-    "N12": (add("categories", id=9, name="_background_"),),
+    "N12": (add("categories", id=8, name="_background_"),),
     "I1": (on_first_picture(Path.unlink),),
     "I2": (on_first_picture(cut),),
     "I3": (change(0, "images", width=2 * WIDTH, height=2 * HEIGHT),),
