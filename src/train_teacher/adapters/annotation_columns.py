@@ -69,7 +69,7 @@ def read_text_block(text: bytes) -> AnnotationBlock:
     """
     try:
         entries: Sequence[AnnotationEntry] = _decode_block(text)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.ValidationError, UnicodeError, RecursionError):
         return read_record_block(msgspec.json.decode(text, type=list[msgspec.Raw]))
     masks = measure_masks([entry.segmentation for entry in entries])
     return _block(len(entries), np.arange(len(entries)), entries, masks, ())
@@ -100,7 +100,7 @@ def _segmentation(value: Any) -> Any:
         return value
     try:
         return msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return "unreadable"
 
 

@@ -13,7 +13,11 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.adapters.foreign_formats import name_json_format, name_text_format
+from train_teacher.adapters.foreign_formats import (
+    name_binary_format,
+    name_json_format,
+    name_text_format,
+)
 from train_teacher.domain.errors import UserError
 
 SECTIONS = ("images", "annotations", "categories")
@@ -29,6 +33,10 @@ _BOMS = (
 _NULLS_OF_UTF16_LE = re.compile(rb"^[{\[]\x00")
 _NULLS_OF_UTF16_BE = re.compile(rb"^\x00[{\[]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_HALF_PAIR = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -60,7 +68,11 @@ def read_top_level(path: Path) -> TopLevel:
         UserError: F1 (missing, unreadable, empty, truncated, not JSON), F3 (another format),
             F4 (a section is missing or not a list).
     """
-    data, note = _as_utf8(path, _read_bytes(path))
+    content = _read_bytes(path)
+    binary = name_binary_format(content)
+    if binary:
+        raise _f3(path, binary)
+    data, note = _as_utf8(path, content)
     if not data.strip():
         raise _f1(path, "the file is empty", "Export or download it again.")
     try:
@@ -91,7 +103,8 @@ def read_other_members(path: Path) -> dict[str, Any]:
         raw = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         return {key: _plain(value) for key, value in raw.items() if key not in SECTIONS}
     except (msgspec.DecodeError, RecursionError):
-        return {key: value for key, value in json.loads(data).items() if key not in SECTIONS}
+        top = json.loads(_HALF_PAIR.sub(rb"\\ufffd", data))
+        return {key: value for key, value in top.items() if key not in SECTIONS}
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -151,7 +164,8 @@ def _read_with_constants(path: Path, data: bytes, note: str | None, error: Excep
     if b"NaN" not in data and b"Infinity" not in data:
         raise _broken(path, data, error)
     try:
-        top = json.loads(data)
+        # Half a surrogate pair is no character: nothing could write the name again.
+        top = json.loads(_HALF_PAIR.sub(rb"\\ufffd", data))
     except (ValueError, RecursionError) as second:
         raise _broken(path, data, second) from None
     if not isinstance(top, dict) or not all(isinstance(top.get(s), list) for s in SECTIONS):

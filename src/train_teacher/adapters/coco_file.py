@@ -66,7 +66,7 @@ def read_coco(path: Path | str) -> CocoDataset:
             `annotations` or `categories` is missing (F4).
     """
     path = Path(path)
-    with _without_garbage_collection():
+    with _without_garbage_collection(), np.errstate(all="ignore"):
         large = open_large_file(path)
         if large is not None:
             try:

@@ -92,7 +92,7 @@ class RecordReader(Generic[Entry]):
             return msgspec.convert(record, self._entry_type)
         except msgspec.ValidationError as error:
             return self._repair(index, record, error)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             self.report(index, "", f"damaged text ({error})", "", False)
             return None
 
@@ -134,7 +134,7 @@ class RecordReader(Generic[Entry]):
                 plain = {**plain, "name": str(name)}
         try:
             return msgspec.convert(plain, self._entry_type, strict=False)
-        except (msgspec.ValidationError, RecursionError):
+        except (msgspec.ValidationError, UnicodeError, RecursionError):
             return None
 
 
@@ -143,7 +143,7 @@ def _plain(record: Any) -> Any:
         return record
     try:
         return msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 

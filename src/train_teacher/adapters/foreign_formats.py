@@ -31,6 +31,28 @@ _TABLE = (
 )
 
 
+_MAGIC = (
+    (
+        b"PK\x03\x04",
+        "This is a ZIP archive (or a PyTorch checkpoint), not a JSON. Nothing can be trained from "
+        "it as it is; unpack it and give the COCO JSON inside.",
+    ),
+    (b"\xff\xd8\xff", "This is a picture (JPEG), not its labels. Give the COCO JSON."),
+    (b"\x89PNG", "This is a picture (PNG), not its labels. Give the COCO JSON."),
+    (b"7z\xbc\xaf", "This is a 7z archive, not a JSON. Unpack it and give the COCO JSON inside."),
+    (b"Rar!", "This is a RAR archive, not a JSON. Unpack it and give the COCO JSON inside."),
+)
+
+
+def name_binary_format(data: bytes) -> str | None:
+    """Return what a binary file is, with the cure; None when unknown.
+
+    Args:
+        data: the file's bytes, or their beginning.
+    """
+    return next((told for magic, told in _MAGIC if data.startswith(magic)), None)
+
+
 def name_text_format(data: bytes, suffix: str) -> str | None:
     """Return what a file that is not JSON is, with the cure; None when unknown.
 
@@ -120,6 +142,11 @@ def name_annotation_format(first: object) -> str | None:
     if "segments_info" in first:
         return (
             "This is a COCO panoptic file (segments in PNG files), not object detection. "
+            "It has no boxes to train on; give the instances_*.json of the same set."
+        )
+    if "keypoints" in first:
+        return (
+            "This is a COCO keypoints file without boxes, not object detection. "
             "It has no boxes to train on; give the instances_*.json of the same set."
         )
     if "caption" in first:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import msgspec
+import numpy as np
 
 from train_teacher.adapters.annotation_columns import AnnotationBlock, join_blocks, read_text_block
 from train_teacher.adapters.coco_bytes import TopLevel
@@ -162,7 +163,8 @@ def _inherit(mapped: mmap.mmap) -> None:
 def _read_span(span: Span) -> AnnotationBlock:
     if _mapped is None:
         raise RuntimeError("no file is mapped in this process")
-    return join_blocks([_read_text(_mapped, part) for part in _cut(_mapped, span, BLOCK_BYTES)])
+    with np.errstate(all="ignore"):
+        return join_blocks([_read_text(_mapped, p) for p in _cut(_mapped, span, BLOCK_BYTES)])
 
 
 def _read_text(mapped: mmap.mmap, span: Span) -> AnnotationBlock:

@@ -149,6 +149,11 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
         splits: `train` first.
         request: where they came from.
     """
+    with np.errstate(all="ignore"):
+        return _describe(splits, request)
+
+
+def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetInfo:
     train = splits[0]
     classes = real_categories(train.dataset)
     names = apply_class_prompts([c.name for c in classes], request.class_prompts)
@@ -263,7 +268,13 @@ def _run(checks: Sequence[Check], *, parallel: bool) -> list[Finding]:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return [finding for found in pool.map(lambda check: check(), checks) for finding in found]
+        return [finding for found in pool.map(_quietly, checks) for finding in found]
+
+
+def _quietly(check: Check) -> list[Finding]:
+    # numpy's error state belongs to a thread; absurd numbers are found, not warned of.
+    with np.errstate(all="ignore"):
+        return check()
 
 
 def _findings_of_training(

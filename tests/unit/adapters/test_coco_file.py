@@ -194,6 +194,9 @@ def test_a_damaged_gzip_is_f1(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>login</html>", "web page"),
         (b"0 0.5 0.5 0.1 0.2\n1 0.1 0.2 0.3 0.4\n", "YOLO"),
         (b"names:\n  0: cat\nnc: 1\n", "YAML"),
+        (coco(annotations=[{"id": 1, "image_id": 1, "keypoints": [1, 2, 2]}]), "keypoints"),
+        (b"PK\x03\x04" + bytes(40), "ZIP archive"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "JPEG"),
     ],
 )
 def test_other_formats_are_called_by_their_name(tmp_path: Path, content: object, name: str) -> None:

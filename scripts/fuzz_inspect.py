@@ -1,0 +1,182 @@
+"""Throw damaged annotation files at inspect-data: findings or one clear error, never a traceback.
+
+python scripts/fuzz_inspect.py --inputs 200000 --seconds 600
+
+Every input is a small valid data set with random damage: values replaced, members removed or
+repeated, records doubled, bytes flipped, cut or inserted. A crash is printed with its seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+BATCH = 500
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1, 7, 2**31, 2**63, 2**64, -(2**70), 1e308, -1e308, 0.5, 1e-9),
+    *("", "a", "1", "-1", "NaN", "\x00", "\ud800", "каска", "(x)", ".", "a" * 300, "../x.jpg"),
+    *(
+        [],
+        [[]],
+        [None],
+        [1, 2],
+        [1, 2, 3, 4],
+        ["1", 2, 3, 4],
+        [[1, 2, 3]],
+        [[[1, 2], [3, 4], [5, 6]]],
+    ),
+    *({}, {"size": [4, 5], "counts": "0"}, {"size": [2**40, 1], "counts": [1]}, {"id": {}}),
+    *(float("nan"), float("inf")),
+)
+INSERTED = (b",", b"}", b"]", b'"', b"NaN", b"[[[[", b"\xff\xfe")
+KEYS = (
+    *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "ignore"),
+    *("file_name", "width", "height", "name", "supercategory", "coco_url", "attributes"),
+    *("images", "annotations", "categories", "info", "licenses", "score", "caption"),
+)
+
+
+def valid(chance: random.Random) -> dict[str, Any]:
+    """Return a small data set without a mistake."""
+    images = [
+        {"id": n, "file_name": f"{n}.jpg", "width": 64, "height": 48}
+        for n in range(1, chance.randint(2, 5))
+    ]
+    annotations = [
+        {
+            "id": n,
+            "image_id": chance.choice(images)["id"],
+            "category_id": chance.randint(1, 2),
+            "bbox": [chance.randint(0, 40), chance.randint(0, 30), 9, 12],
+            "area": 108,
+            "iscrowd": 0,
+            "segmentation": [[1, 2, 10, 2, 10, 14]],
+        }
+        for n in range(1, chance.randint(2, 9))
+    ]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "red car"}]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def damage(value: Any, chance: random.Random) -> None:
+    """Change one thing somewhere below a list or an object."""
+    node: Any = value
+    for _ in range(chance.randint(0, 4)):
+        inner = [v for v in _members(node) if isinstance(v, dict | list) and v]
+        if not inner:
+            break
+        node = chance.choice(inner)
+    if isinstance(node, dict):
+        key = chance.choice([*node, *KEYS[: chance.randint(1, len(KEYS))]])
+        if key in node and chance.random() < 0.3:
+            del node[key]
+        else:
+            node[key] = deepcopy(chance.choice(ODD_VALUES))
+    elif node:
+        place = chance.randrange(len(node))
+        kind = chance.random()
+        if kind < 0.3:
+            node.insert(place, deepcopy(node[place]))
+        elif kind < 0.5:
+            del node[place]
+        else:
+            node[place] = deepcopy(chance.choice(ODD_VALUES))
+
+
+def _members(node: Any) -> list[Any]:
+    return list(node.values()) if isinstance(node, dict) else list(node)
+
+
+def make_input(seed: int) -> bytes:
+    """Return the bytes of one damaged file; the same for the same seed."""
+    chance = random.Random(seed)
+    content = valid(chance)
+    for _ in range(chance.randint(0, 6)):
+        damage(content, chance)
+    written = json.dumps(content, ensure_ascii=chance.random() < 0.5)
+    text = bytearray(written.encode("utf-8", "surrogatepass"))
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        place = chance.randrange(len(text) + 1)
+        kind = chance.random()
+        if kind < 0.4:
+            text[place : place + 1] = bytes([chance.randrange(256)])
+        elif kind < 0.7:
+            text[place:place] = chance.choice(
+                (b",", b"}", b"]", b'"', b"NaN", b"[[[[", b"\xff\xfe")
+            )
+        else:
+            del text[place:]
+    return bytes(text)
+
+
+def run_batch(seeds: range) -> tuple[int, int, list[tuple[int, str]]]:
+    """Return how many gave findings, how many one clear error, and the crashes."""
+    from train_teacher.application.inspect_data import InspectRequest, inspect_data
+    from train_teacher.cli.inspection_text import render_json, render_text
+    from train_teacher.domain.errors import UserError
+
+    findings = errors = 0
+    crashes = []
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # A warning of numpy's would reach the user's terminal: it counts as a crash.
+        warnings.simplefilter("error")
+        path = Path(folder) / "data.json"
+        for seed in seeds:
+            path.write_bytes(make_input(seed))
+            try:
+                info = inspect_data(InspectRequest(data=path, check_images=seed % 4 == 0))
+                render_text(info)
+                render_json(info)
+                findings += 1
+            except UserError as error:
+                errors += bool(str(error))
+            except Exception:  # noqa: BLE001 - a crash is what is looked for
+                crashes.append((seed, traceback.format_exc()))
+    return findings, errors, crashes
+
+
+def main() -> int:
+    """Run until the inputs or the time are used up."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--inputs", type=int, default=200_000)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    first, last = arguments.first_seed, arguments.first_seed + arguments.inputs
+    batches = [range(s, min(s + BATCH, last)) for s in range(first, last, BATCH)]
+    done = findings = errors = 0
+    crashes: dict[str, tuple[int, str]] = {}
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        for begin in range(0, len(batches), 4 * arguments.processes):
+            part = batches[begin : begin + 4 * arguments.processes]
+            for batch, (good, clear, bad) in zip(part, pool.map(run_batch, part), strict=True):
+                done, findings, errors = done + len(batch), findings + good, errors + clear
+                for seed, text in bad:
+                    crashes.setdefault("\n".join(text.splitlines()[-3:]), (seed, text))
+            print(f"{done:,} inputs, {len(crashes)} kinds of crash", file=sys.stderr)
+            if time.monotonic() - started > arguments.seconds:
+                break
+    for seed, text in crashes.values():
+        print(f"seed {seed}:\n{text}")
+    print(
+        f"{done:,} inputs: {findings:,} with findings, {errors:,} with one clear error, "
+        f"{len(crashes)} kinds of crash, {time.monotonic() - started:.0f} s"
+    )
+    return int(bool(crashes))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
