@@ -1,6 +1,6 @@
 """Time inspect-data on large annotation files beside other tools, in one run.
 
-python scripts/benchmarks/inspect_speed.py --peers PEERS_VENV --sizes 10 40 420
+python scripts/benchmarks/inspect_speed.py --peers VENV VENV --sizes 10 40 420
 
 Every command is a fresh process on a file that was just written (warm cache). Wall time is the
 best of --repeat runs, memory the highest sum over the process and its children (proportional set
@@ -54,7 +54,7 @@ def _megabytes(pid: int) -> float:
     return 0.0
 
 
-def commands(file: Path, peers: Path | None) -> dict[str, list[str]]:
+def commands(file: Path, peers: Sequence[Path]) -> dict[str, list[str]]:
     """Return what is run, by name."""
     own = str(Path(sys.executable).parent / "inspect-data")
     load = "import sys, json; json.load(open(sys.argv[1]))"
@@ -64,22 +64,23 @@ def commands(file: Path, peers: Path | None) -> dict[str, list[str]]:
         "json.load": [sys.executable, "-c", load, str(file)],
         "pycocotools COCO()": [sys.executable, "-c", coco, str(file)],
     }
-    if peers is None:
-        return found
     for name, program, arguments in (
         ("hotcoco: coco healthcheck", "coco", ["healthcheck", str(file)]),
         ("panlabel validate", "panlabel", ["validate", "--format", "coco", str(file)]),
-        ("datumaro validate", "datum", ["validate", "-t", "detection", f"{file}:coco"]),
+        ("datumaro validate", "datum", ["validate", "-t", "detection", f"{file.parent}:coco"]),
     ):
-        if (peers / "bin" / program).exists():
-            found[name] = [str(peers / "bin" / program), *arguments]
+        for folder in peers:
+            if (folder / "bin" / program).exists():
+                found[name] = [str(folder / "bin" / program), *arguments]
     return found
 
 
 def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--peers", type=Path, help="virtual environment with the other tools")
+    parser.add_argument(
+        "--peers", type=Path, nargs="*", default=[], help="virtual environments with other tools"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 40, FULL_MEGABYTES])
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
@@ -88,7 +89,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in arguments.sizes:
             share = size / FULL_MEGABYTES
-            file = Path(folder) / f"{size}.json"
+            # datumaro wants the file in a folder of this name.
+            file = Path(folder) / str(size) / "annotations" / "instances_train.json"
+            file.parent.mkdir(parents=True)
             write(file, int(FULL_IMAGES * share), int(FULL_ANNOTATIONS * share))
             for name, command in commands(file, arguments.peers).items():
                 runs = [measure(command) for _ in range(arguments.repeat)]

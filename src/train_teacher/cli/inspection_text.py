@@ -196,6 +196,8 @@ def _findings(paper: _Paper, info: DatasetInfo) -> None:
     paper.title(f"Findings: {', '.join(told)}")
     for finding in _merged(info.findings):
         _finding(paper, finding)
+    paper.lines.append("")
+    paper.wrapped("", f"The story of a code: inspect-data --explain {info.findings[0].code}", 2)
 
 
 def _merged(findings: Sequence[Finding]) -> list[Finding]:

@@ -106,7 +106,7 @@ def test_missing_pictures_are_one_error_with_every_id(folder: Path) -> None:
     ("damage", "words"),
     [
         (EMPTY_FILE, "0 bytes"),
-        (WEB_PAGE, "web pages"),
+        (WEB_PAGE, "web page"),
         (GIT_LFS, "Git LFS"),
         (TRUNCATED, "no end-of-image marker"),
         (NOT_AN_IMAGE, "no picture"),
@@ -250,11 +250,11 @@ def test_extreme_pictures_are_a_warning_only_when_they_are_many(
 @pytest.mark.parametrize(
     ("written", "found", "words"),
     [
-        ("http://host/1.jpg", "1.jpg", "addresses"),
-        ("file:///a/1.jpg", "1.jpg", "addresses"),
+        ("http://host/1.jpg", "1.jpg", "an address"),
+        ("file:///a/1.jpg", "1.jpg", "an address"),
         ("C:\\a\\1.jpg", "1.jpg", "Windows drive"),
         ("a\\1.jpg", "a/1.jpg", "backslashes"),
-        ("/a/1.jpg", "1.jpg", "full paths"),
+        ("/a/1.jpg", "1.jpg", "full path"),
         ("../a/1.jpg", "a/1.jpg", "../"),
         ("a%201.jpg", "a 1.jpg", "%20"),
         ("A.jpg", "a.JPG", "upper and lower case"),

@@ -54,17 +54,17 @@ _DAMAGE = (
     (EMPTY_FILE, "with 0 bytes", "Copy or download these files again."),
     (
         WEB_PAGE,
-        "that are web pages or XML error messages, not pictures",
+        "holding a web page or an XML error message instead of a picture",
         "Download these files again; the server answered with a page instead of the picture.",
     ),
     (
         GIT_LFS,
-        "that are Git LFS pointers, not pictures",
+        "holding a Git LFS pointer instead of a picture",
         "Run git lfs pull in the folder of the pictures.",
     ),
     (
         TRUNCATED,
-        "that end too early (no end-of-image marker)",
+        "cut off before the end (no end-of-image marker)",
         "Copy or download these files again, or remove them from images.",
     ),
     (
@@ -74,7 +74,7 @@ _DAMAGE = (
     ),
     (
         UNREADABLE,
-        "that cannot be opened or have a broken header",
+        "impossible to open or with a broken header",
         "Check the permissions of these files, replace them, or remove them from images.",
     ),
 )

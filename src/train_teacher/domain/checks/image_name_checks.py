@@ -25,14 +25,14 @@ _FORMAT_OF_ENDING = {
 _ODD = re.compile(r"[\\:%]|\.\.|^/")
 _ODD_MARKS = ("\\", ":", "%", "..", "\n/")
 _SPELLINGS = (
-    ("are addresses (file:// or http://)", re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")),
-    ("begin with a Windows drive", re.compile(r"^[A-Za-z]:")),
-    ("hold backslashes", re.compile(r"\\")),
-    ("are full paths of some machine", re.compile(r"^/")),
-    ("lead out of the folder (../)", re.compile(r"(^|/)\.\.(/|$)")),
-    ("hold escapes such as %20", re.compile(r"%[0-9A-Fa-f]{2}")),
+    ("written as an address (file:// or http://)", re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")),
+    ("with a Windows drive", re.compile(r"^[A-Za-z]:")),
+    ("with backslashes", re.compile(r"\\")),
+    ("written as the full path of some machine", re.compile(r"^/")),
+    ("leading out of the folder (../)", re.compile(r"(^|/)\.\.(/|$)")),
+    ("with escapes such as %20", re.compile(r"%[0-9A-Fa-f]{2}")),
 )
-_ONLY_RENAMED = frozenset(("hold escapes such as %20",))
+_ONLY_RENAMED = frozenset(("with escapes such as %20",))
 """Spellings that are wrong only when the file has another name: % may be part of a real one."""
 
 
@@ -94,7 +94,7 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
             rows,
             code="I9",
             severity="warning",
-            message=f"{plural(len(rows), 'file name')} that {kind}",
+            message=f"{plural(len(rows), 'file name')} {kind}",
             consequence="MMDetection would not find these files; train-teacher found them."
             if renamed
             else "The files are found here, but not when the data set is moved or copied.",
@@ -146,8 +146,8 @@ def _spelling(name: str, found: str | None) -> str:
     if found is None:
         return ""
     if _alike(found) == _alike(name):
-        return "differ from the file in upper and lower case or accents"
-    return "name another folder than the file is in"
+        return "differing from the file in upper and lower case or accents"
+    return "naming another folder than the file is in"
 
 
 def _alike(name: str) -> str:
