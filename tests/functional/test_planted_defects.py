@@ -29,6 +29,7 @@ def test_a_planted_defect_is_found_and_nothing_else(tmp_path: Path, code: str) -
     assert code in codes
     assert codes - COMPANIONS.get(code, set()) == {code}, [f.message for f in info.findings]
     assert all(f.count and f.message and f.consequence and f.fix for f in info.findings)
+    assert all(len(f.ids) == f.count for f in info.findings if f.section), "every record is named"
 
 
 def test_all_defects_that_go_together_are_found_in_one_run(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def check_categories(dataset: CocoDataset) -> list[Finding]:
             examples=tuple(
                 Example(path=f"categories[{c.index}].name", value=c.name) for c in dummies[:SHOWN]
             ),
+            section="categories",
+            ids=tuple(c.id for c in dummies),
         )
     ]
 

@@ -50,6 +50,8 @@ def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list
             consequence="MMDetection crashes or gives NaN scores for a class without text.",
             fix=f'Rename it, or give words: --class-prompt "{empty[0].name}=some words".',
             examples=_examples(empty),
+            section="categories",
+            ids=tuple(category.id for category in empty),
         )
     ]
 
@@ -68,6 +70,8 @@ def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) ->
             consequence="The model cannot tell them apart, and each is trained against the other.",
             fix=f'Merge them, or reword one: --class-prompt "{group[-1].name}=other words".',
             examples=_examples(group),
+            section="categories",
+            ids=tuple(category.id for category in group),
         )
         for words, group in groups.items()
         if words and len({c.name for c in group}) > 1
@@ -87,6 +91,8 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
             consequence="MMDetection finds more ids than classes and shifts the labels after them.",
             fix="Merge them into one category and correct category_id in the annotations.",
             examples=_examples(group),
+            section="categories",
+            ids=tuple(category.id for category in group),
         )
         for name, group in groups.items()
         if len(group) > 1

@@ -78,6 +78,8 @@ def _repeated_image_ids(dataset: CocoDataset) -> list[Finding]:
             fix="Give each image its own id and correct image_id in its annotations; "
             "merging exports without renumbering usually causes this.",
             examples=_record_examples([dataset.images[r] for rs in repeated.values() for r in rs]),
+            section="images",
+            ids=tuple(repeated),
         )
     ]
 
@@ -157,6 +159,8 @@ def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
             consequence="Their boxes cannot be told apart: all are trained as the last of them.",
             fix="Give each category its own id and correct category_id in its annotations.",
             examples=_record_examples(categories),
+            section="categories",
+            ids=tuple(repeated),
         )
     ]
 
@@ -230,6 +234,8 @@ def _unused_categories(dataset: CocoDataset) -> list[Finding]:
             consequence="It is read by the model but cannot be learned from this file.",
             fix="Label some, or remove the category.",
             examples=_record_examples(unused),
+            section="categories",
+            ids=tuple(category.id for category in unused),
         )
     ]
 
