@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from train_teacher.domain.errors import UserError
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
     """Write a file under a temporary name in the same folder, then rename it.
 
     Args:
         path: target; replaced when it exists.
-        data: content; text is written as UTF-8.
+        data: content, whole or in parts; text is written as UTF-8.
 
     Raises:
         UserError: the system refuses (no space, no permission, no such folder).
@@ -26,16 +27,18 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
             partial = Path(file.name)
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files for the owner only; give it what a plain open() would have.
         partial.chmod(0o666 & ~_umask())
         partial.replace(path)
     except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}.") from error
+    finally:
+        # Also after an interrupt, or when a part could not be made; gone after the rename.
         if partial is not None:
             partial.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
 def _umask() -> int:

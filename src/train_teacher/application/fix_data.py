@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,17 @@ from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.repair import (
     Change,
     ChangeLog,
+    Record,
     RepairInput,
     repaired_categories,
     repaired_images,
 )
-from train_teacher.domain.repair_annotations import repaired_annotations
+from train_teacher.domain.repair_annotations import (
+    AnyRecord,
+    plain_record,
+    repaired_annotations,
+)
+from train_teacher.domain.repair_plan import exact_copies, kept_usage, plan_repair
 
 
 class FixReport(msgspec.Struct, frozen=True):
@@ -49,8 +56,30 @@ def fix_data(request: InspectRequest, output: Path) -> FixReport:
         UsageError: the data set is a folder, or more than one file.
         UserError: the input cannot be read, or the output exists or cannot be written.
     """
-    log_file = output.with_suffix(".changes.json")
-    _check(request, output, log_file)
+    log_file = _checked(request, output)
+    log = ChangeLog()
+    image_dir = _write_copy(request, output, log)
+    try:
+        again = replace(request, data=output, images=image_dir)
+        left = describe(load_splits(again), again).findings
+        report = FixReport(
+            input=str(request.data),
+            output=str(output),
+            log=str(log_file),
+            images=None if image_dir is None else str(image_dir),
+            changes=log.changes(),
+            left=tuple(finding for finding in left if finding.severity != "info"),
+        )
+        write_atomically(log_file, msgspec.json.format(msgspec.json.encode(report), indent=2))
+    except UserError:
+        # A copy without its log would say nothing of what was changed.
+        output.unlink(missing_ok=True)
+        raise
+    return report
+
+
+def _write_copy(request: InspectRequest, output: Path, log: ChangeLog) -> Path | None:
+    """Write the repaired copy, and return the folder of the pictures."""
     (split,) = load_splits(request)
     info = describe((split,), request)
     given = RepairInput(
@@ -60,30 +89,22 @@ def fix_data(request: InspectRequest, output: Path) -> FixReport:
         codes=frozenset(finding.code for finding in info.findings),
         mask_box=_mask_box,
     )
-    log = ChangeLog()
     if split.dataset.encoding_note:
         log.note("F2", None)
     write_atomically(output, _repaired(request.data, given, log))
-    again = replace(request, data=output, images=split.files.image_dir)
-    left = describe(load_splits(again), again).findings
-    report = FixReport(
-        input=str(request.data),
-        output=str(output),
-        log=str(log_file),
-        images=None if split.files.image_dir is None else str(split.files.image_dir),
-        changes=log.changes(),
-        left=tuple(finding for finding in left if finding.severity != "info"),
-    )
-    write_atomically(log_file, msgspec.json.format(msgspec.json.encode(report), indent=2))
-    return report
+    return split.files.image_dir
 
 
-def _check(request: InspectRequest, output: Path, log_file: Path) -> None:
+def _checked(request: InspectRequest, output: Path) -> Path:
+    """Return where the log goes, once nothing speaks against writing."""
     if request.val or request.test or request.data.is_dir():
         raise UsageError(
             "--fix repairs one JSON at a time: give the file itself as DATA, without --val, "
             "--test, and repeat it for the others."
         )
+    if output.is_dir():
+        raise UserError(f"--fix {output}: this is a folder. Give the name of a new file in it.")
+    log_file = output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
     for path in (output, log_file):
         if path.exists() or path.is_symlink():
             raise UserError(
@@ -96,30 +117,49 @@ def _check(request: InspectRequest, output: Path, log_file: Path) -> None:
             f"--fix {output}: the folder {folder} does not exist or cannot be written. "
             "Nothing was changed; give another place."
         )
+    return log_file
 
 
-def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> bytes:
+def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]:
+    """Yield the text of the copy, one annotation at a time: a large file is never held twice."""
+    plan = plan_repair(given)
+    others = read_other_members(path)
     top = read_top_level(path)
-    categories, category_ids = repaired_categories(given, _decoded(top.categories), log)
-    images, image_ids = repaired_images(given, _decoded(top.images), log)
-    encode = msgspec.json.encode
-    # One annotation at a time: decoded all at once a large file would take six times its size.
-    annotations = b",\n".join(
-        encode(record) for record in repaired_annotations(given, image_ids, category_ids, log)
+    image_records, category_records = _decoded(top.images), _decoded(top.categories)
+    del top
+    categories, category_ids = repaired_categories(
+        given, kept_usage(given, plan), category_records, log
     )
-    others = encode(read_other_members(path))[1:-1]
-    sections = (
-        b'"images":[\n' + b",\n".join(map(encode, images)) + b"]",
-        b'"annotations":[\n' + annotations + b"]",
-        b'"categories":' + encode(categories),
-    )
-    return b"{" + b",\n".join([part for part in (others, *sections) if part]) + b"}\n"
+    images, image_ids = repaired_images(given, image_records, log)
+    copies = exact_copies(given, plan, image_ids, category_ids)
+    plan = replace(plan, removed={**plan.removed, "B14": copies})
+    yield b"{" + b"".join(_encoded({key: value})[1:-1] + b",\n" for key, value in others.items())
+    yield b'"images":['
+    yield from _listed(images)
+    yield b'],\n"annotations":['
+    yield from _listed(repaired_annotations(given, plan, image_ids, category_ids, log))
+    yield b'],\n"categories":['
+    yield from _listed(categories)
+    yield b"]}\n"
 
 
-def _decoded(records: Sequence[Any]) -> list[dict[str, Any]]:
+def _listed(records: Iterable[AnyRecord]) -> Iterator[bytes]:
+    for number, record in enumerate(records):
+        yield (b",\n" if number else b"\n") + _encoded(record)
+
+
+def _encoded(record: AnyRecord) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except (UnicodeEncodeError, OverflowError):
+        # Half a surrogate pair is no character: nothing could write or read it again.
+        text = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.encode(json.loads(text, parse_constant=lambda _: None))
+
+
+def _decoded(records: Sequence[Any]) -> list[Record]:
     """Return records as dictionaries; one that is none is empty and will not be asked for."""
-    plain = [msgspec.json.decode(r) if isinstance(r, msgspec.Raw) else r for r in records]
-    return [record if isinstance(record, dict) else {} for record in plain]
+    return [plain_record(record) for record in records]
 
 
 def _mask_box(segmentation: Any) -> Sequence[float] | None:

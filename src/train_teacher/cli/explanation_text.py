@@ -23,7 +23,13 @@ def render_explanation(code: str, explanation: Explanation) -> str:
         code: as the user wrote it.
         explanation: its story.
     """
-    told = explanation.cure == "Nothing to do." and not explanation.mends
+    told = not explanation.mends and (
+        explanation.cure == "Nothing to do." or "--fix" in explanation.cure
+    )
     parts = [explanation.why, explanation.cure, "" if told else _MENDS[explanation.mends]]
-    body = "\n\n".join(textwrap.fill(part, WIDTH) for part in parts if part)
+    # A command that is broken at its hyphens cannot be copied.
+    paragraphs = [textwrap.fill(p, WIDTH, break_on_hyphens=False) for p in parts if p]
+    if explanation.example:
+        paragraphs.insert(1, textwrap.indent(explanation.example, "  "))
+    body = "\n\n".join(paragraphs)
     return f"{code.strip().upper()}  {explanation.title}\n\n{body}\n"

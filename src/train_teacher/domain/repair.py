@@ -6,7 +6,7 @@ Nothing here touches a file: typed columns and the findings in, changed records 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.domain.checks.categories import dummy_categories
-from train_teacher.domain.coco import CocoDataset, RecordId
+from train_teacher.domain.checks.file_checks import OF_OTHER_KIND
+from train_teacher.domain.coco import CocoDataset, RecordId, Section
 from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.prompts import visible_name
 
@@ -23,15 +24,15 @@ Record = dict[str, Any]
 WHAT_IS_DONE = {
     "F2": "text written as plain UTF-8 JSON",
     "F5": "values of the wrong type converted; records that cannot be read removed",
-    "F7": "references written like the ids they point to",
+    "F7": "references written like the ids they point to; text ids of annotations numbered",
     "F8": "width and height taken from the picture file",
     "F9": "file_name taken from coco_url",
     "R1": "the second of two equal image records removed",
-    "R2": "annotations numbered from 1",
-    "R3": "annotations numbered from 1",
+    "R2": "all annotations numbered from 1, because these ids repeat or are missing",
+    "R3": "all annotations numbered from 1, because this id was 0",
     "R4": "the second of two equal categories removed",
     "R5": "annotations of images that are not listed removed",
-    "R6": "category_id raised by 1: it counted from one lower than the list",
+    "R6": "category_id moved by 1: it was counted from another start than the list",
     "R9": "images with the same file merged",
     "N3": "categories with the same name merged",
     "N8": "stray spaces and invisible characters removed from names",
@@ -96,18 +97,56 @@ class RepairInput:
     """Box around run lengths, xywh, None when they are broken."""
 
 
+def retyped(dataset: CocoDataset, section: Section) -> frozenset[int]:
+    """Return the JSON indices of the records of which a value was converted when read.
+
+    Args:
+        dataset: the file.
+        section: its list.
+    """
+    return frozenset(
+        problem.index
+        for problem in dataset.problems
+        if problem.section == section
+        and problem.repairable
+        and not problem.message.endswith(OF_OTHER_KIND)
+    )
+
+
+def note_unread(records: Sequence[Record], read: Collection[int], log: ChangeLog) -> None:
+    """Note the records that could not be read, by their id where they have one.
+
+    Args:
+        records: all entries of a section.
+        read: JSON indices of those that were read.
+        log: grows.
+    """
+    kept = set(read)
+    for index, record in enumerate(records):
+        if index not in kept:
+            log.note("F5", id_of(record))
+
+
+def id_of(record: Mapping[str, Any]) -> RecordId | None:
+    """Return the id of a record that may be anything."""
+    id_ = record.get("id")
+    return id_ if isinstance(id_, int | str) else None
+
+
 def repaired_categories(
-    given: RepairInput, records: Sequence[Record], log: ChangeLog
+    given: RepairInput, used: CocoDataset, records: Sequence[Record], log: ChangeLog
 ) -> tuple[list[Record], dict[int, RecordId]]:
     """Return the categories, and by category row the id that its annotations get.
 
     Args:
         given: the input.
+        used: the same, with the categories that the kept annotations have.
         records: the entries of `categories`, by JSON index.
         log: grows.
     """
     categories = given.dataset.categories
-    dummies = {category.index for category in dummy_categories(given.dataset)}
+    dummies = {category.index for category in dummy_categories(used)}
+    converted = retyped(given.dataset, "categories")
     kept: list[Record] = []
     ids: dict[int, RecordId] = {}
     by_name: dict[str, RecordId] = {}
@@ -115,18 +154,21 @@ def repaired_categories(
         if category.index in dummies:
             log.note("N12", category.id)
             continue
-        name = visible_name(category.name)
-        if name in by_name:
+        # Names of which nothing is visible are not alike: what they should be is unknown (N1).
+        visible = visible_name(category.name)
+        name = visible or category.name
+        if visible and name in by_name:
             same_id = by_name[name] == category.id
             log.note("R4" if same_id else "N3", category.id)
             ids[row] = by_name[name]
             continue
         if name != category.name:
             log.note("N8", category.id)
+        if category.index in converted:
+            log.note("F5", category.id)
         by_name[name] = ids[row] = category.id
-        kept.append({**records[category.index], "name": name})
-    for _ in range(len(records) - len(categories)):
-        log.note("F5", None)
+        kept.append({**records[category.index], "id": category.id, "name": name})
+    note_unread(records, [category.index for category in categories], log)
     return kept, ids
 
 
@@ -140,30 +182,37 @@ def repaired_images(
         records: the entries of `images`, by JSON index.
         log: grows.
     """
+    converted = retyped(given.dataset, "images")
     kept: list[Record] = []
     ids: dict[int, RecordId] = {}
-    first: dict[tuple[object, ...], RecordId] = {}
+    first: dict[tuple[str, tuple[int, int] | None], RecordId] = {}
     for row, image in enumerate(given.dataset.images):
-        record = dict(records[image.index])
         name = given.files.name_of(row, image.file_name)
-        size = (image.width, image.height)
-        known = (name, *size)
-        if known in first:
-            log.note("R1" if first[known] == image.id else "R9", image.id)
-            ids[row] = first[known]
+        size = _size(given.sizes[row])
+        if (name, size) in first:
+            known = first[name, size]
+            log.note("R1" if known == image.id else "R9", image.id)
+            ids[row] = known
             continue
+        record = {**records[image.index], "id": image.id}
         if not record.get("file_name"):
             log.note("F9", image.id)
         elif name != image.file_name:
             log.note("I9", image.id)
-        record["file_name"] = name
-        if None in size and np.isfinite(given.sizes[row]).all():
-            record["width"], record["height"] = map(int, given.sizes[row])
-            log.note("F8", image.id)
-        elif None not in size:
+        if image.index in converted:
+            log.note("F5", image.id)
+        lacking = image.width is None or image.height is None
+        if size and (lacking or image.index in converted):
             record["width"], record["height"] = size
-        first[known] = ids[row] = image.id
+            if lacking:
+                log.note("F8", image.id)
+        record["file_name"] = name
+        first[name, size] = ids[row] = image.id
         kept.append(record)
-    for _ in range(len(records) - len(given.dataset.images)):
-        log.note("F5", None)
+    note_unread(records, [image.index for image in given.dataset.images], log)
     return kept, ids
+
+
+def _size(size: npt.NDArray[np.float64]) -> tuple[int, int] | None:
+    width, height = size.tolist()
+    return (int(width), int(height)) if np.isfinite(size).all() else None

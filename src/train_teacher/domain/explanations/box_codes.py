@@ -16,7 +16,7 @@ BOX_CODES = {
         "MMDetection drops boxes narrower or lower than a pixel. If nearly all are, the numbers "
         "are not pixels (B3).",
         "Draw them again, or let them go.",
-        "both",
+        "fix",
     ),
     "B3": Explanation(
         "Boxes between 0 and 1",
@@ -24,6 +24,8 @@ BOX_CODES = {
         "under a pixel, so MMDetection drops them all.",
         "Multiply x and width by the image width, y and height by its height.",
         "fix",
+        example='wrong  "bbox": [0.25, 0.5, 0.125, 0.25]   of a picture of 640 x 480\n'
+        'right  "bbox": [160, 240, 80, 120]',
     ),
     "B4": Explanation(
         "Boxes as x1, y1, x2, y2",
@@ -31,6 +33,7 @@ BOX_CODES = {
         "none does. The model would learn boxes far larger than the objects.",
         "Correct the export.",
         "fix",
+        example='wrong  "bbox": [100, 50, 180, 90]\nright  "bbox": [100, 50, 80, 40]',
     ),
     "B5": Explanation(
         "Boxes around a centre, or drawn on smaller copies",
@@ -38,6 +41,8 @@ BOX_CODES = {
         "those of the originals while the boxes were drawn on reduced copies: then all of them "
         "lie in the upper left. Either way no box fits its object.",
         "Look at a few with --html, and correct the export.",
+        example='wrong  "bbox": [140, 70, 80, 40]   around the centre\n'
+        'right  "bbox": [100, 50, 80, 40]',
     ),
     "B6": Explanation(
         "Boxes outside the image",

@@ -16,3 +16,5 @@ class Explanation(NamedTuple):
     cure: str
     mends: Mends = ""
     """Who repairs it: the canonical copies of a run, `--fix`, both, or nobody but the user."""
+    example: str = ""
+    """Before and after, as lines that are shown as they are."""

@@ -39,6 +39,7 @@ FILE_CODES = {
         "Correct the export. Values that can be understood are converted; records that cannot be "
         "read are left out of training, and are an error above 5 %.",
         "both",
+        example='wrong  "bbox": ["12", 30, 40, 50]\nright  "bbox": [12, 30, 40, 50]',
     ),
     "F6": Explanation(
         "Annotations with ignore=true",
@@ -52,6 +53,8 @@ FILE_CODES = {
         "image and be lost without a word.",
         "Write both the same way.",
         "both",
+        example='wrong  {"id": 7, "file_name": "a.jpg"}   {"id": 1, "image_id": "7"}\n'
+        'right  {"id": 7, "file_name": "a.jpg"}   {"id": 1, "image_id": 7}',
     ),
     "F8": Explanation(
         "Images without width or height",

@@ -19,7 +19,8 @@ IMAGE_CODES = {
     ),
     "I3": Explanation(
         "The JSON states another size than the file has",
-        "Boxes are scaled by the size in the JSON: with another size they lie elsewhere. Swapped "
+        "Boxes are pixels of the picture that was labelled. MMDetection takes the size of the file "
+        "for scaling, so on a file of another size all boxes lie elsewhere. Swapped "
         "sizes are usually EXIF (I4), a constant factor means resized copies.",
         "Use the pictures that were labelled, or export again.",
     ),

@@ -21,6 +21,8 @@ MASK_CODES = {
         f"COCO wants [[x, y, x, y, ...]]: one list of numbers for each part. {_UNUSED}",
         "Correct the export.",
         "fix",
+        example='wrong  "segmentation": [5, 5, 50, 5, 50, 50]\n'
+        'right  "segmentation": [[5, 5, 50, 5, 50, 50]]',
     ),
     "M3": Explanation(
         "The polygon is elsewhere than the box",

@@ -79,6 +79,9 @@ NAME_CODES = {
         "them. Trained as a class each would be a phrase that is never right.",
         "Nothing to do: they are left out.",
         "both",
+        example='wrong  {"id": 0, "name": "pets", "supercategory": "none"},\n'
+        '       {"id": 1, "name": "cat", "supercategory": "pets"}\n'
+        'right  {"id": 1, "name": "cat", "supercategory": "pets"}',
     ),
     "N13": Explanation(
         "Two files list different classes, or in another order",
@@ -87,5 +90,7 @@ NAME_CODES = {
         "Nothing to do for another order or missing classes: classes are matched by name. "
         "Classes that only val has must be renamed or removed.",
         "copies",
+        example="wrong  train 1 cat, 2 dog   val 1 dog, 2 cat\n"
+        "right  train 1 cat, 2 dog   val 1 cat, 2 dog",
     ),
 }

@@ -29,7 +29,8 @@ REFERENCE_CODES = {
     "R4": Explanation(
         "Two categories have the same id",
         "Their boxes cannot be told apart: all of them are trained as the last.",
-        "Give each its own id and correct category_id in its annotations.",
+        "Give each its own id and correct category_id in its annotations. --fix removes the "
+        "second of two equal categories.",
     ),
     "R5": Explanation(
         "Annotations of images that are not listed",
@@ -41,9 +42,11 @@ REFERENCE_CODES = {
     "R6": Explanation(
         "A category_id that is not defined",
         "MMDetection drops these annotations without a word, and their objects are learned as "
-        "background. When all ids are one too low, annotations and categories were counted from 0 "
-        "and from 1.",
-        "Define the category or correct the ids; --fix does so when all are one too low.",
+        "background. When all ids are one too low or too high, one of the two lists was counted "
+        "from 0 and the other from 1.",
+        "Define the category or correct the ids; --fix does so when all are off by one.",
+        example="wrong  categories 1 cat, 2 dog   category_id 0 and 1\n"
+        "right  categories 1 cat, 2 dog   category_id 1 and 2",
     ),
     "R7": Explanation(
         "A category without annotations",
