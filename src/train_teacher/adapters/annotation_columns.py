@@ -132,7 +132,7 @@ def _block(
         has_bbox=has_bbox,
         area=np.array(areas, np.float64),
         iscrowd=np.array(crowds, np.int8),
-        ignore=np.array(list(map(bool, ignores)), np.bool_),
+        ignore=np.array(ignores, np.bool_) if any(ignores) else np.zeros(len(entries), np.bool_),
         masks=masks,
         problems=problems,
     )

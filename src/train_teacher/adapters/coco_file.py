@@ -144,10 +144,7 @@ def _images(
     records: Sequence[Any], problems: list[RecordProblem], from_addresses: list[int]
 ) -> Iterator[ImageRecord]:
     reader = RecordReader(ImageEntry, "images", problems)
-    for index, record in enumerate(records):
-        entry = reader.read(index, record)
-        if entry is None:
-            continue
+    for index, entry in reader.read_all(records):
         name = entry.file_name or (entry.coco_url or "").removeprefix(_COCO_URL)
         if not name:
             reader.report(index, "file_name", "missing: the picture cannot be found", "", False)
@@ -171,16 +168,14 @@ def _pixels(value: float | None) -> int | None:
 
 def _categories(records: Sequence[Any], problems: list[RecordProblem]) -> Iterator[CategoryRecord]:
     reader = RecordReader(CategoryEntry, "categories", problems)
-    for index, record in enumerate(records):
-        entry = reader.read(index, record)
-        if entry is not None:
-            parent = entry.supercategory
-            yield CategoryRecord(
-                index=index,
-                id=entry.id,
-                name=entry.name,
-                supercategory=parent if isinstance(parent, str) else None,
-            )
+    for index, entry in reader.read_all(records):
+        parent = entry.supercategory
+        yield CategoryRecord(
+            index=index,
+            id=entry.id,
+            name=entry.name,
+            supercategory=parent if isinstance(parent, str) else None,
+        )
 
 
 def _annotation_columns(

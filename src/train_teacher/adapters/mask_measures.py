@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import chain
 from struct import Struct
 from typing import Any
@@ -93,7 +92,8 @@ def _measure_polygons(
     if not polygons:
         return bounds, area, points
     # Packing each polygon is three times faster than filling an array of Python's or of numpy's.
-    packed = b"".join([_packer(len(polygon))(*polygon) for polygon in polygons])
+    pack = {length: Struct(f"{length}d").pack for length in set(lengths.tolist())}
+    packed = b"".join([pack[len(polygon)](*polygon) for polygon in polygons])
     low, high, areas, counts = polygon_measures(np.frombuffer(packed, np.float64), lengths)
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     rows = owner[starts]
@@ -110,11 +110,6 @@ def _measure_polygons(
     )
     flags[rows[rectangle]] |= MASK_RECTANGLE
     return bounds, area, points
-
-
-@lru_cache(maxsize=4096)
-def _packer(length: int) -> Callable[..., bytes]:
-    return Struct(f"{length}d").pack
 
 
 def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:

@@ -23,8 +23,8 @@ IdColumn = npt.NDArray[np.int64] | Sequence[RecordId | None]
 """Ids of N records: an array where all are whole numbers, else a list."""
 
 
-class ImageRecord(msgspec.Struct, frozen=True):
-    """One entry of `images`."""
+class ImageRecord(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `images`; holds nothing that the garbage collector could free."""
 
     index: int
     """Position in the JSON list."""
@@ -204,11 +204,14 @@ def boxes_with_derived(
     """Return the boxes, taken from the polygons where `bbox` is missing.
 
     Returns:
-        (N, 4) xywh in pixels, a row of NaN where there is neither; (N,) True where it was derived.
+        (N, 4) xywh in pixels, a row of NaN where there is neither, not to be written to;
+        (N,) True where it was derived.
     """
     columns = dataset.annotations
-    boxes = columns.bbox.copy()
     derived = np.zeros(len(columns), np.bool_)
+    if columns.has_bbox.all():
+        return columns.bbox, derived
+    boxes = columns.bbox.copy()
     for position in np.flatnonzero(~columns.has_bbox & (columns.mask_kind == MASK_POLYGON)):
         bounds = polygon_bounds(raw_annotation(dataset, int(position)).get("segmentation"))
         if bounds is not None:
