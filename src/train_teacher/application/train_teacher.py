@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +128,13 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
     except UserError:
         run_folder.discard(plan.folder)
         raise
+    started = time.monotonic()
     with mmengine_runner.stdout_to_log(plan.folder.log):
         runner.train()
-    return write_run_results(plan.folder, plan.dataset_info, plan.settings)
+    seconds = time.monotonic() - started
+    return write_run_results(
+        plan.folder, plan.dataset_info, plan.settings, steps=runner.iter, seconds=seconds
+    )
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:

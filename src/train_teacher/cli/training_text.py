@@ -103,8 +103,7 @@ def render_result(result: RunResult) -> str:
         lines.append(f"after:  {_scores(summary.last)} (epoch {summary.last.epoch})")
     if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
         lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
-    if summary.before and summary.best and summary.best.epoch == 0:
-        lines.append("No epoch was better than the base weights: best.pth holds those.")
+    lines += [result.report.verdict.headline, *result.report.verdict.sentences]
     lines += [f"best weights: {folder.checkpoints / 'best.pth'}", f"report: {folder.report}"]
     return "\n".join(lines)
 

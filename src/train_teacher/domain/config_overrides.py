@@ -184,7 +184,7 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
         yield Override(
             f"{name}_evaluator",
             {
-                "type": "CocoMetric",
+                "type": "TeacherCocoMetric",
                 "ann_file": split.path,
                 "metric": "bbox",
                 "format_only": False,
@@ -314,8 +314,9 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
             {"type": "FreezeProofHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
+            {"type": "KeepDetectionsHook"},
         ],
-        "freeze table and proof, progress, validation of the base",
+        "freeze table and proof, progress, validation of the base, detections for the report",
         adds=True,
     )
     yield Override(
