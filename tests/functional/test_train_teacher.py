@@ -61,6 +61,8 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "data/val.json",
         "data/test.json",
         "data/inspection.json",
+        "data/val_detections_before.npz",
+        "data/val_detections_best.npz",
         "checkpoints/last.pth",
         "checkpoints/best.pth",
         "metrics.jsonl",
@@ -68,6 +70,7 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "plots/learning_rate.png",
         "plots/validation.png",
         "report.html",
+        "results.json",
         "train.log",
     }
 
