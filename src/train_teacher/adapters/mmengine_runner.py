@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,20 @@ def choose_workers(num_images: int) -> int:
     if num_images < IMAGES_WORTH_WORKERS:
         return 0
     return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+
+
+def require_loggers(*, tensorboard: bool, wandb: bool) -> None:
+    """Check that what the run is to be logged to is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for wanted, name in ((tensorboard, "tensorboard"), (wandb, "wandb")):
+        if wanted and find_spec(name) is None:
+            raise UsageError(
+                f"--{name}: the package {name} is not installed. Install it with: "
+                f"pip install 'train-teacher[{name}]'"
+            )
 
 
 def load_config(path: Path) -> Config:

@@ -173,6 +173,7 @@ def _resolve(
     dry_run: bool,
     progress: Progress | None,
 ) -> TeacherSettings:
+    mmengine_runner.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
     train_images = info.splits[0].num_images
     workers = settings.workers
     if dry_run:

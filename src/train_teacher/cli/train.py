@@ -41,6 +41,8 @@ def train_command(
         str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
     ] = None,
     device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
+    tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
+    wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
     class_prompt: Annotated[
         list[str] | None, _option("class_prompts", "--class-prompt", metavar="NAME=PHRASE")
     ] = None,

@@ -319,18 +319,23 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
         "freeze table and proof, progress, validation of the base, detections for the report",
         adds=True,
     )
-    yield Override(
-        "vis_backends", [{"type": "MetricsFileBackend"}], "metrics.jsonl instead of vis_data/"
-    )
+    backends = _log_backends(settings)
+    yield Override("vis_backends", backends, "metrics.jsonl instead of vis_data/")
     yield Override(
         "visualizer",
-        {
-            "type": "DetLocalVisualizer",
-            "vis_backends": [{"type": "MetricsFileBackend"}],
-            "name": "visualizer",
-        },
+        {"type": "DetLocalVisualizer", "vis_backends": backends, "name": "visualizer"},
         "metrics.jsonl",
     )
+
+
+def _log_backends(settings: TeacherSettings) -> list[dict[str, Any]]:
+    backends: list[dict[str, Any]] = [{"type": "MetricsFileBackend"}]
+    if settings.tensorboard:
+        backends.append({"type": "TensorboardVisBackend"})
+    if settings.wandb:
+        run = {"project": settings.wandb, "name": PurePath(settings.output).name}
+        backends.append({"type": "WandbVisBackend", "init_kwargs": run})
+    return backends
 
 
 def reasons_by_key(overrides: tuple[Override, ...]) -> Mapping[str, str]:

@@ -118,6 +118,12 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")
     ] = "auto"
     device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    tensorboard: Annotated[
+        bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
+    ] = False
+    wandb: Annotated[
+        str | None, Meta(description="Also log to this Weights & Biases project (extra: wandb).")
+    ] = None
     set: Annotated[
         dict[str, Any], Meta(description="Dotted keys of the generated config, set last.")
     ] = {}

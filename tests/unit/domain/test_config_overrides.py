@@ -91,3 +91,11 @@ def test_data_without_validation_is_refused() -> None:
     train_only = msgspec.structs.replace(info, splits=info.splits[:1])
     with pytest.raises(UsageError, match="no validation data"):
         generate_mmdet_config(train_only, make_settings())
+
+
+def test_tensorboard_and_wandb_are_added_to_the_metrics_file() -> None:
+    plain = overrides()["vis_backends"]
+    assert plain == [{"type": "MetricsFileBackend"}]
+    both = overrides(tensorboard=True, wandb="teachers", output="/runs/exp1")["vis_backends"]
+    assert both[:2] == [*plain, {"type": "TensorboardVisBackend"}]
+    assert both[2]["init_kwargs"] == {"project": "teachers", "name": "exp1"}
