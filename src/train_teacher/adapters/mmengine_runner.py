@@ -79,11 +79,21 @@ def stdout_to_log(log: Path) -> Iterator[None]:
         yield
 
 
-def build_runner(config: Path) -> Runner:
+def _without_gpu() -> bool:
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def build_runner(
+    config: Path, *, launcher: str = "none", resume_from: Path | None = None
+) -> Runner:
     """Build the model, load its base checkpoint and freeze it.
 
     Args:
         config: `mmdet_config.py` of a run folder.
+        launcher: `none`, or how MMEngine finds the other processes: `pytorch`, `slurm`.
+        resume_from: checkpoint whose state training goes on from.
 
     Returns:
         A runner whose `train()` trains to the end.
@@ -97,6 +107,11 @@ def build_runner(config: Path) -> Runner:
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     cfg = load_config(config)
+    cfg.launcher = launcher
+    if launcher != "none" and _without_gpu():
+        cfg.env_cfg.dist_cfg.backend = "gloo"
+    if resume_from is not None:
+        cfg.resume, cfg.load_from = True, str(resume_from)
 
     from mmengine.registry import RUNNERS
 
