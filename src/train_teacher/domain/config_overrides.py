@@ -9,6 +9,7 @@ from typing import Any
 
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.lora_targets import LR_FACTOR
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
@@ -86,7 +87,21 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     named: set[str] = set(settings.freeze)
     if settings.tune == "frozen":
         named |= set(FROZEN_PARTS)
+    if settings.tune == "lora":
+        named |= set(FROZEN_PARTS) - set(settings.lora_targets)
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
+
+
+def lora_config(settings: TeacherSettings) -> dict[str, Any]:
+    """Return what the detector is told of LoRA."""
+    return {
+        "rank": settings.lora_rank,
+        "alpha": settings.lora_alpha or 2 * settings.lora_rank,
+        "dropout": settings.lora_dropout,
+        "dora": settings.lora_dora,
+        "rslora": settings.lora_rslora,
+        "targets": list(settings.lora_targets),
+    }
 
 
 def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
@@ -111,6 +126,10 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
     )
+    if settings.tune == "lora":
+        yield Override(
+            "model.lora", lora_config(settings), "only these matrices are trained", adds=True
+        )
     yield Override(
         "model.base_checkpoint",
         weights,
@@ -274,6 +293,9 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
 
 
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
+    if settings.tune == "lora":
+        # The matrices start near zero and stay small: decay would only pull them back.
+        return {"lora_": {"lr_mult": LR_FACTOR, "decay_mult": 0.0}}
     keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
     frozen = frozen_parts(settings)
     # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from train_teacher.domain.errors import UsageError
 
-Tune = Literal["frozen", "full"]
+Tune = Literal["frozen", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
 FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
@@ -70,14 +70,37 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     tune: Annotated[
         Tune,
         Meta(
-            description="frozen: backbone and language model are frozen; "
-            "full: only what --freeze names."
+            description="frozen: backbone and language model are frozen; lora: only small added "
+            "matrices are trained; full: everything but what --freeze names."
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
         Meta(description="Further parts to freeze: backbone, language_model, ..."),
     ] = []
+    lora_rank: Annotated[
+        int, Meta(ge=1, le=1024, description="Rank of the added matrices (--tune lora).")
+    ] = 16
+    lora_alpha: Annotated[
+        PositiveFloat | None,
+        Meta(description="Scale of what LoRA adds, times rank; twice the rank when left out."),
+    ] = None
+    lora_dropout: Annotated[
+        float, Meta(ge=0, lt=1, description="Dropout before the added matrices.")
+    ] = 0.0
+    lora_dora: Annotated[
+        bool, Meta(description="DoRA: also train the length of each weight row; twice the cost.")
+    ] = False
+    lora_rslora: Annotated[
+        bool, Meta(description="Scale by the root of the rank (rsLoRA); for ranks from 64 on.")
+    ] = False
+    lora_targets: Annotated[
+        Annotated[list[str], Meta(min_length=1)],
+        Meta(
+            description="Where LoRA goes: encoder, decoder, attention, backbone, language_model, "
+            "or module names."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["encoder", "decoder"])
 
     epochs: Annotated[
         PositiveInt | None,
@@ -228,6 +251,13 @@ def _readable(error: msgspec.ValidationError, value: object) -> str:
 
 def _contradictions(merged: Mapping[str, Any]) -> list[str]:
     problems = []
+    if merged.get("tune") == "lora":
+        targets = merged.get("lora_targets") or ["encoder", "decoder"]
+        for part in sorted(set(merged.get("freeze") or ()) & set(targets)):
+            problems.append(
+                f"freeze {part} and LoRA in {part} were both asked for: leave {part} out of "
+                "--freeze, or out of lora_targets."
+            )
     if merged.get("epochs") is not None and merged.get("steps") is not None:
         problems.append("epochs and steps were both given: keep one of them.")
     if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":

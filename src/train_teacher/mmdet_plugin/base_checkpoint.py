@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from train_teacher.domain.errors import UserError
 # it cannot be kept, and mmdet only uses it for label noise in training (dino.py:41).
 RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
 SHOWN_PARTS = 6
+HASHED_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path}: holds no weights (no `state_dict` of tensors).")
     return weights
+
+
+def identify(path: Path) -> dict[str, str]:
+    """Return the name and the SHA-256 of a checkpoint: what was trained on top belongs to it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASHED_AT_ONCE):
+            digest.update(block)
+    return {"name": path.name, "sha256": digest.hexdigest()}
 
 
 def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
