@@ -26,6 +26,7 @@ from train_teacher.domain.canonical import (
     trainable_rows,
 )
 from train_teacher.domain.checks.categories import dummy_categories, real_categories
+from train_teacher.domain.checks.reporting import plural
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UserError
@@ -128,7 +129,7 @@ class DataManager:
                     )
                 )
         if "val" not in self._parts:
-            raise UserError(f"{self._request.data}: no validation split; give --val or --split.")
+            raise UserError(f"{self._request.data}: {self._why_no_validation()}")
         return planned
 
     def write_splits(self, folder: Path) -> dict[str, Path]:
@@ -161,6 +162,20 @@ class DataManager:
             split = msgspec.json.format(msgspec.json.encode(self.split_report), indent=2)
             write_atomically(folder / "split.json", split)
         return files
+
+    def _why_no_validation(self) -> str:
+        report = self.split_report
+        count = 0 if report is None else sum(report.images.values())
+        if report is None or count < 2:  # noqa: PLR2004 (one to learn from, one to validate on)
+            return (
+                f"no validation split can be made of {plural(count, 'image')}: nobody would see "
+                "what was learned. Add images, or give --val FILE."
+            )
+        return (
+            f"--group-by {report.group_by} puts all {count} images into one group "
+            f"({'; '.join(report.found)}), so nothing is left to validate on. Give another "
+            "--group-by, or --val FILE."
+        )
 
     @cached_property
     def _sources(self) -> dict[str, LoadedSplit]:

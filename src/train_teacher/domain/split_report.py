@@ -132,11 +132,10 @@ def _count_classes(data: LabelledImages, split: Ints, splits: int) -> tuple[Ints
 def _shares_not_met(shares: Mapping[str, float], got: Mapping[str, float], count: int) -> list[str]:
     allowed = max(OFF_SHARE, 1 / max(count, 1))
     off = [name for name, share in shares.items() if abs(got[name] - share) > allowed]
-    return [
-        f"{name} has {got[name]:.1%} of the images instead of {shares[name]:.1%}: what stays "
-        "together cannot be divided further"
-        for name in off
-    ]
+    if not off:
+        return []
+    told = ", ".join(f"{name} {got[name]:.1%} instead of {shares[name]:.1%}" for name in off)
+    return [f"shares of the images: {told}; groups stay whole, and rare classes come first"]
 
 
 def _classes_not_met(classes: Sequence[ClassCounts], shares: Mapping[str, float]) -> list[str]:

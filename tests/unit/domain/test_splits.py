@@ -54,12 +54,10 @@ def images_by_class(
 ) -> dict[str, list[int]]:
     """Return, for each split, how many images show each class."""
     counts = {}
+    boxes = set(zip(data.image_rows.tolist(), data.classes.tolist(), strict=True))
     for name, part in rows.items():
-        seen = {
-            (row, one)
-            for row, one in zip(data.image_rows.tolist(), data.classes.tolist(), strict=True)
-            if row in set(part.tolist())
-        }
+        members = set(part.tolist())
+        seen = {(row, one) for row, one in boxes if row in members}
         counts[name] = [sum(c == k for _, c in seen) for k in range(len(data.class_names))]
     return counts
 
