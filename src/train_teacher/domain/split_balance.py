@@ -40,8 +40,8 @@ class Quantities:
     """(G + 1,) where the entries of each group begin."""
     columns: Ints
     values: Floats
-    weights: Floats
-    """(F,) how much a deviation of this quantity counts."""
+    units: Floats
+    """(F,) how large a deviation must be to count as one, such as the sum over all groups."""
     labels: npt.NDArray[np.bool_]
     """(F,) True for what every split should have some of: the images of a class."""
     size: int
@@ -54,7 +54,7 @@ class Quantities:
 
     def totals(self) -> Floats:
         """Return (F,) the sum over all groups."""
-        totals = np.bincount(self.columns, self.values, minlength=len(self.weights))
+        totals = np.bincount(self.columns, self.values, minlength=len(self.units))
         return totals.astype(np.float64)
 
     def table(self, rows: Ints) -> Floats:
@@ -62,7 +62,7 @@ class Quantities:
         lengths = self.starts[rows + 1] - self.starts[rows]
         offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         entries = np.repeat(self.starts[rows], lengths) + offsets
-        table = np.zeros((len(rows), len(self.weights)))
+        table = np.zeros((len(rows), len(self.units)))
         table[np.repeat(np.arange(len(rows)), lengths), self.columns[entries]] = self.values[
             entries
         ]
@@ -100,11 +100,8 @@ class _State:
         self.split: Ints = np.full(quantities.count, -1, np.int64)
         self.surplus: Floats = -shares[:, None] * totals
         """(S, F) what a split has above its share, negative while it lacks."""
-        # Chi-square like: relative to the whole, and a small split's lack counts for more. The
-        # addition keeps a label that is too rare to be shared from ruling all others.
-        self.scale: Floats = quantities.weights / (
-            shares[:, None] * (totals + 1 / shares.min()) ** 2
-        )
+        # As in chi-square, a small split's lack counts for more than a large one's.
+        self.scale: Floats = 1 / (shares[:, None] * quantities.units**2)
         self.holders: Ints = np.zeros((len(shares), len(totals)), np.int64)
         """(S, F) groups in a split that hold some of the quantity."""
         self.starts: list[int] = quantities.starts.tolist()
@@ -152,7 +149,7 @@ class _State:
 
 def _rarest_first(quantities: Quantities, order: Ints) -> Ints:
     """Return the groups ordered by their rarest label, then the largest first, then as given."""
-    holders = np.bincount(quantities.columns, minlength=len(quantities.weights))
+    holders = np.bincount(quantities.columns, minlength=len(quantities.units))
     never = quantities.count + 1
     rarity = np.where(quantities.labels, holders, never)[quantities.columns]
     rarest = np.minimum.reduceat(rarity, quantities.starts[:-1]) if quantities.count else rarity
@@ -172,9 +169,11 @@ def _give_every_split_every_label(state: _State, ordered: Ints) -> None:
     quantities = state.quantities
     position = np.empty(quantities.count, np.int64)
     position[ordered] = np.arange(len(ordered))
-    group_of = np.repeat(np.arange(quantities.count), np.diff(quantities.starts))
-    by_column = np.lexsort((position[group_of], quantities.columns))
-    bounds = np.searchsorted(quantities.columns[by_column], np.arange(len(quantities.weights) + 1))
+    of_label = quantities.labels[quantities.columns]
+    group_of = np.repeat(np.arange(quantities.count), np.diff(quantities.starts))[of_label]
+    columns = quantities.columns[of_label]
+    by_column = np.argsort(columns * quantities.count + position[group_of], kind="stable")
+    bounds = np.searchsorted(columns[by_column], np.arange(len(quantities.units) + 1))
     holders = np.diff(bounds)
     room = state.shares * state.images * OVERFLOW + OVERFLOW_GROUPS
     wanted = np.flatnonzero(quantities.labels & (holders > 0))
@@ -265,7 +264,7 @@ def _can_leave(state: _State, group: int) -> bool:
 def _exchange(state: _State, chance: random.Random) -> None:
     """Move single groups and exchange pairs, among a sample at a time, while that helps."""
     count = state.quantities.count
-    width = len(state.quantities.weights)
+    width = len(state.quantities.units)
     sample = min(count, max(LEAST_SAMPLED, min(MOST_SAMPLED, SAMPLE_NUMBERS // width)))
     patience = 1 if sample == count else PATIENCE
     idle = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ def split_images(data: LabelledImages, shares: Mapping[str, float], seed: int) -
         return {name: np.empty(0, np.int64) for name in shares}
     group = _numbered_by_name(data)
     total = sum(shares.values())
-    split = balance(_quantities(data, group), [s / total for s in shares.values()], seed)[group]
+    wanted = [share / total for share in shares.values()]
+    split = balance(_quantities(data, group, min(wanted)), wanted, seed)[group]
     return {name: np.flatnonzero(split == number) for number, name in enumerate(shares)}
 
 
@@ -110,34 +112,60 @@ def _numbered_by_name(data: LabelledImages) -> Ints:
     return numbered
 
 
-def _quantities(data: LabelledImages, group: Ints) -> Quantities:
-    """Return images and boxes of each class, images without boxes and images, by group."""
+def _quantities(data: LabelledImages, group: Ints, least_share: float) -> Quantities:
+    """Return what is balanced, by group."""
     num_images = len(data.file_names)
     # By name, so that the order of the categories in the file decides nothing.
     names, label_of_class = np.unique(np.array(data.class_names, np.str_), return_inverse=True)
     labels = max(len(names), 1)
     label = label_of_class.reshape(-1)[data.classes] if len(names) else data.classes
-    seen, _ = count_keys(data.image_rows * labels + label)
+    seen, boxes = count_keys(data.image_rows * labels + label)
+    seen_row, seen_label = np.divmod(seen, labels)
+    several = boxes > 1
     empty = np.ones(num_images, np.bool_)
     empty[data.image_rows] = False
+    # Images of each class; their boxes beyond the first, so that most groups have no entry there;
+    # images without boxes; images.
     no_boxes, size = 2 * labels, 2 * labels + 1
     width = size + 1
-    keys = np.concatenate(
-        [
-            group[seen // labels] * width + seen % labels,
-            group[data.image_rows] * width + labels + label,
-            group[empty] * width + no_boxes,
-            group * width + size,
-        ]
+    keys = [
+        group[seen_row] * width + seen_label,
+        group[seen_row[several]] * width + labels + seen_label[several],
+        group[empty] * width + no_boxes,
+        group * width + size,
+    ]
+    ones = np.ones(num_images, np.int64)
+    amounts = [np.ones(len(seen), np.int64), boxes[several] - 1, ones[empty], ones]
+    cells, values = _summed(np.concatenate(keys), np.concatenate(amounts))
+    totals = np.bincount(cells % width, values, minlength=width).astype(np.float64)
+    return Quantities(
+        starts=np.searchsorted(cells, np.arange(int(group.max()) + 2) * width),
+        columns=cells % width,
+        values=values.astype(np.float64),
+        units=_units(totals, labels, least_share),
+        labels=np.arange(width) < labels,
+        size=size,
     )
-    cells, values = count_keys(keys)
-    weights = np.ones(width)
-    weights[labels:no_boxes] = BOXES_COUNT
-    weights[size] = labels * SIZE_COUNTS + 1
-    is_label = np.zeros(width, np.bool_)
-    is_label[:labels] = True
-    starts = np.searchsorted(cells, np.arange(int(group.max()) + 2) * width)
-    return Quantities(starts, cells % width, values.astype(np.float64), weights, is_label, size)
+
+
+def _units(
+    totals: npt.NDArray[np.float64], labels: int, least_share: float
+) -> npt.NDArray[np.float64]:
+    """Return (F,) the deviation that counts as one, from the (F,) sums over all groups."""
+    whole = totals.copy()
+    whole[labels : 2 * labels] += totals[:labels]  # a lack of boxes counts against all boxes
+    # The addition keeps a label that is too rare to be shared from ruling all others.
+    units = whole + 1 / least_share
+    units[labels : 2 * labels] /= math.sqrt(BOXES_COUNT)
+    units[-1] /= math.sqrt(labels * SIZE_COUNTS + 1)
+    return units
+
+
+def _summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+    """Return the sorted different keys and the sum of the amounts of each."""
+    order = np.argsort(keys, kind="stable")
+    cells, counts = count_keys(keys[order])
+    return cells, np.add.reduceat(amounts[order], np.cumsum(counts) - counts)
 
 
 def count_keys(keys: Ints) -> tuple[Ints, Ints]:
