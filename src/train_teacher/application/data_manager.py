@@ -213,7 +213,9 @@ class DataManager:
         if (len(given) > 1 and "val" in given) or len(to_split) == 1:
             return {"train": np.arange(len(train.dataset.images))}, None
         learned, labels = self._learned(train.dataset)
-        boxes = BoxLabels(train.dataset.annotations.image_row[learned], labels, self._class_names)
+        # By their own names: another --class-prompt must not give another split.
+        rows = train.dataset.annotations.image_row[learned]
+        boxes = BoxLabels(rows, labels, self._original_names)
         return split_data(train, boxes, to_split, rule=self._group_rule, seed=self._seed)
 
     @cached_property

@@ -13,6 +13,9 @@ from train_teacher.domain.errors import UsageError
 
 RuleKind = Literal["auto", "none", "folder", "field", "regex"]
 SHOWN_NAMES = 10
+SCENES = ("scene", "scene_name")
+LEAST_SCENES = 10
+"""With fewer values, a scene is a kind of place (highway, indoor), not a recording."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +100,18 @@ def keys_of_pattern(names: Sequence[str], pattern: str) -> list[str | None]:
 
 
 def keys_of_field(values: Sequence[Any]) -> list[bytes | None]:
-    """Return a key for each value, None for those that say nothing (null, empty, -1).
+    """Return a key for each value, None for those that say nothing (null, empty, -1, NaN).
 
     Args:
         values: what the image records have.
     """
-    empty = (None, "", -1, "-1")
-    return [
-        None
-        if isinstance(value, (list, dict)) and not value
-        else None
-        if not isinstance(value, (list, dict)) and value in empty
-        else msgspec.json.encode(value)
-        for value in values
-    ]
+    return [None if _says_nothing(value) else msgspec.json.encode(value) for value in values]
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return not value
+    return value in (None, "", -1, "-1") or value != value  # NaN
 
 
 def require_field(name: str, keys: Sequence[bytes | None], known: Sequence[str]) -> None:
@@ -141,8 +142,8 @@ def first_field(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> st
     """
     usable = {}
     for name in names:
-        keys = keys_of_field(fields.get(name, ()))
-        if any(key is not None for key in keys):
-            usable[name] = len(set(keys))
+        keys = {key for key in keys_of_field(fields.get(name, ())) if key is not None}
+        if len(keys) >= (LEAST_SCENES if name in SCENES else 1):
+            usable[name] = len(keys)
     varied = [name for name, different in usable.items() if different > 1]
     return next(iter(varied or usable), None)

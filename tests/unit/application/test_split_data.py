@@ -146,6 +146,13 @@ def test_the_account_is_written_beside_the_copies(tmp_path: Path) -> None:
         assert sorted(files) == [file for file, where in written["files"].items() if where == name]
 
 
+def test_other_phrases_for_the_classes_give_the_same_split(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(60)]
+    path = make(tmp_path / "d", names, [number % 3 for number in range(60)], classes=3)
+    prompts = {"class 0": "zebra", "class 2": "ant"}
+    assert split(path, class_prompts=prompts).files == split(path).files
+
+
 def test_data_that_came_split_is_not_split_again(tmp_path: Path) -> None:
     names = [f"{letter}.jpg" for letter in "abcdefghij"]
     train, val = make(tmp_path / "t", names), make(tmp_path / "v", ["x.jpg"])

@@ -48,7 +48,7 @@ def test_folders_may_be_written_as_on_windows() -> None:
 
 
 def test_values_that_say_nothing_are_no_key() -> None:
-    assert keys_of_field([None, "", -1, [], {}]) == [None] * 5
+    assert keys_of_field([None, "", -1, [], {}, float("nan")]) == [None] * 6
     assert None not in keys_of_field([0, "0", False, [1], {"a": 1}, 2.5])
     assert len(set(keys_of_field([1, "1"]))) == 2
 
@@ -60,7 +60,13 @@ def test_a_field_that_no_image_has_is_refused_with_those_that_are_there() -> Non
 
 
 def test_a_field_in_which_images_differ_comes_before_one_that_is_the_same_everywhere() -> None:
-    fields = {"video_id": [1, 1], "scene": ["a", "b"], "clip": [None, None]}
-    assert first_field(fields, ("video_id", "clip", "scene")) == "scene"
+    fields = {"video_id": [1, 1], "seq_id": ["a", "b"], "clip": [None, None]}
+    assert first_field(fields, ("video_id", "clip", "seq_id")) == "seq_id"
     assert first_field(fields, ("clip", "video_id")) == "video_id"
     assert first_field(fields, ("clip", "absent")) is None
+
+
+def test_a_few_kinds_of_scene_are_no_recordings() -> None:
+    kinds = ["highway", "city", "tunnel"] * 10
+    assert first_field({"scene": kinds}, ("scene",)) is None
+    assert first_field({"scene": list(range(30))}, ("scene",)) == "scene"
