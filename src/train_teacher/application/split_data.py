@@ -11,6 +11,7 @@ import numpy.typing as npt
 from train_teacher.adapters.image_decoding import look_at_pictures
 from train_teacher.adapters.image_fields import read_image_fields
 from train_teacher.application.inspect_data import LoadedSplit
+from train_teacher.domain.checks.reporting import plural
 from train_teacher.domain.frame_names import natural_key
 from train_teacher.domain.group_rules import GroupRule, first_field
 from train_teacher.domain.grouping import (
@@ -20,12 +21,15 @@ from train_teacher.domain.grouping import (
     ImageClues,
     group_images,
 )
+from train_teacher.domain.image_facts import SOUND
 from train_teacher.domain.split_blocks import cut, groups_to_cut, tell_of_cut
 from train_teacher.domain.split_report import SplitReport, report_split
 from train_teacher.domain.splits import LabelledImages, split_images
 
 MOST_DECODED = 4_000
-"""Pictures that are decoded to find near duplicates: half a minute of two slow cores."""
+MOST_PIXELS = 6_000_000_000
+"""Pictures that are decoded to find near duplicates, and their pixels: a minute of two slow cores
+(4 ms for 640 x 480, measured)."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -87,7 +91,7 @@ def _clues(source: LoadedSplit, rule: GroupRule) -> ImageClues:
     wanted = {"auto": (*VIDEO_FIELDS, *FRAME_FIELDS), "field": (rule.value,)}.get(rule.kind, ())
     fields = read_image_fields(dataset, wanted) if wanted else None
     if rule.kind == "auto" and files.decoded is None:
-        files = look_at_pictures(dataset, files, most=MOST_DECODED)
+        files = look_at_pictures(dataset, files, most=_most_decoded(source))
     names = [image.file_name for image in dataset.images]
     return ImageClues(
         file_names=names,
@@ -120,15 +124,23 @@ def _with_large_groups_cut(
     return replace(grouping, groups=groups, notes=(*grouping.notes, told))
 
 
+def _most_decoded(source: LoadedSplit) -> int:
+    facts = source.files.facts
+    too_large = facts is not None and int(facts.size.prod(axis=1).sum()) > MOST_PIXELS
+    return 0 if too_large else MOST_DECODED
+
+
 def _with_note_on_looks(grouping: Grouping, source: LoadedSplit, clues: ImageClues) -> Grouping:
     facts, decoded = source.files.facts, clues.decoded
     if facts is None:
         return grouping
-    unseen = int(facts.exists.sum() if decoded is None else (facts.exists & ~decoded.looked).sum())
-    if unseen <= MOST_DECODED:
-        return grouping  # damaged files: inspect-data tells of them
+    sound = facts.exists & (facts.damage == SOUND)
+    unseen = int((sound if decoded is None else sound & ~decoded.looked).sum())
+    if not unseen:
+        return grouping
     note = (
-        f"{unseen:,} images were not looked at for near duplicates (more than {MOST_DECODED:,}): "
-        "inspect-data --deep looks at all, and this split then keeps them together"
+        f"{plural(unseen, 'image')} were not looked at for near duplicates (that is done for up to "
+        f"{MOST_DECODED:,} images of {MOST_PIXELS / 1e9:g} gigapixels): after inspect-data --deep, "
+        "which looks at all, they are kept together too"
     )
     return replace(grouping, notes=(*grouping.notes, note))

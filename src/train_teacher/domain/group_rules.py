@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,8 @@ def keys_of_field(values: Sequence[Any]) -> list[bytes | None]:
 def _says_nothing(value: Any) -> bool:
     if isinstance(value, (list, dict)):
         return not value
-    return value in (None, "", -1, "-1") or value != value  # NaN
+    not_a_number = isinstance(value, float) and math.isnan(value)
+    return not_a_number or value in (None, "", -1, "-1")
 
 
 def require_field(name: str, keys: Sequence[bytes | None], known: Sequence[str]) -> None:

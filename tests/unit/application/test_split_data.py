@@ -74,10 +74,11 @@ def test_pictures_saved_twice_stay_together_without_a_second_look(
     assert split(path) == report
 
 
+@pytest.mark.parametrize("limit", ["MOST_DECODED", "MOST_PIXELS"])
 def test_too_many_pictures_are_not_decoded_and_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(split_data, "MOST_DECODED", 5)
+    monkeypatch.setattr(split_data, limit, 5)
     path = make(tmp_path / "d", [f"{letter}.jpg" for letter in "abcdefgh"])
     assert any("8 images were not looked at" in note for note in split(path).notes)
 
