@@ -147,6 +147,17 @@ def test_the_account_is_written_beside_the_copies(tmp_path: Path) -> None:
         assert sorted(files) == [file for file, where in written["files"].items() if where == name]
 
 
+def test_the_order_of_the_json_changes_nothing(tmp_path: Path) -> None:
+    labels = [number % 4 - 1 for number in range(60)]
+    path = make(tmp_path / "d", [f"{number}.jpg" for number in range(60)], labels, classes=3)
+    expected = split(path).files
+    content = json.loads(path.read_text())
+    for section in ("images", "annotations", "categories"):
+        content[section].reverse()
+    path.write_text(json.dumps(content))
+    assert split(path).files == expected
+
+
 def test_other_phrases_for_the_classes_give_the_same_split(tmp_path: Path) -> None:
     names = [f"{number}.jpg" for number in range(60)]
     path = make(tmp_path / "d", names, [number % 3 for number in range(60)], classes=3)

@@ -176,6 +176,13 @@ def test_twelve_hundred_classes_do_not_take_the_images_from_train() -> None:
     assert all(np.array(counts["val"])[common] > 0)
 
 
+def test_classes_of_three_images_do_not_halve_the_training_set() -> None:
+    # One image of each class in every split would leave a third of the images for training.
+    data = singles([[number % 1200] for number in range(3600)], [str(k) for k in range(1200)])
+    rows = split_images(data, SHARES, 0)
+    assert len(rows["train"]) > 0.6 * 3600
+
+
 @pytest.mark.parametrize(
     ("labels", "sizes"),
     [
