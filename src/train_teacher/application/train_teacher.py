@@ -144,6 +144,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         val=Path(settings.val) if settings.val else None,
         test=Path(settings.test) if settings.test else None,
         split=settings.split,
+        group_by=settings.group_by,
         seed=settings.seed,
         class_prompts=settings.class_prompts,
         language_model=settings.language_model,

@@ -23,6 +23,7 @@ def train_command(
     test: Annotated[str | None, _option("test", "--test", metavar="FILE")] = None,
     images: Annotated[str | None, _option("images", "--images", metavar="DIR")] = None,
     split: Annotated[str | None, _option("split", "--split", metavar="0.7/0.15/0.15")] = None,
+    group_by: Annotated[str | None, _option("group_by", "--group-by", metavar="RULE")] = None,
     seed: Annotated[int | None, _option("seed", "--seed")] = None,
     model: Annotated[str | None, _option("model", "--model", metavar="PRESET")] = None,
     weights: Annotated[

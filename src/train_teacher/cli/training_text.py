@@ -8,6 +8,7 @@ from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
+from train_teacher.domain.split_report import split_lines
 
 SHOWN_FINDINGS = 8
 
@@ -28,6 +29,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
             f"{s.num_empty_images} images without boxes"
             for s in info.splits
         ),
+        *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
         f"prompt    {info.prompt.tokens} of {info.prompt.limit} tokens"
         f"{'' if info.prompt.exact else ' (estimate: no vocabulary at hand)'}",

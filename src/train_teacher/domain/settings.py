@@ -40,6 +40,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     split: Annotated[
         str, Meta(description="Shares of train/val/test when --data is split by us.")
     ] = "0.7/0.15/0.15"
+    group_by: Annotated[
+        str,
+        Meta(
+            description="Images that stay in one split: auto (copies, near duplicates, videos), "
+            "none, folder, field:NAME of the image records, regex:PATTERN in the file name."
+        ),
+    ] = "auto"
     seed: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
     ] = 0
