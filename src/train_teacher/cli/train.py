@@ -43,6 +43,7 @@ def train_command(
         str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
     ] = None,
     device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
+    gpus: Annotated[int | None, _option("gpus", "--gpus")] = None,
     tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
     wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
     class_prompt: Annotated[
@@ -52,6 +53,9 @@ def train_command(
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML file with any of these settings.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --output where it stopped.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the config, write and train nothing.")
     ] = False,
@@ -63,13 +67,17 @@ def train_command(
     given = {
         name: value
         for name, value in locals().items()
-        if name not in ("class_prompt", "set_", "config", "dry_run") and value is not None
+        if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
     }
     if class_prompt:
         given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:
         pairs = parse_assignments(set_, "--set")
         given["set"] = {key: _yaml_value(value) for key, value in pairs.items()}
+    if resume:
+        if dry_run:
+            raise UsageError("--resume and --dry-run exclude each other.")
+        return _resume(given, config)
     return _train(given, config, dry_run)
 
 
@@ -89,7 +97,22 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     try:
         result = use_case.train_teacher(plan)
     except KeyboardInterrupt:
-        print(training_text.render_interruption(plan), file=sys.stderr)  # noqa: T201
+        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
+        return 130
+    print(training_text.render_result(result))  # noqa: T201
+    return 0
+
+
+def _resume(given: dict[str, Any], config: Path | None) -> int:
+    from train_teacher.application import resume_training as use_case
+    from train_teacher.cli import training_text
+
+    plan = use_case.plan_resume(given, config)
+    print(training_text.render_resume(plan), file=sys.stderr)  # noqa: T201
+    try:
+        result = use_case.resume_training(plan)
+    except KeyboardInterrupt:
+        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
     print(training_text.render_result(result))  # noqa: T201
     return 0

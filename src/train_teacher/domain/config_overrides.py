@@ -70,7 +70,11 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     if train is None:
         raise ValueError("the data set has no training split")
     schedule = build_schedule(
-        train.num_images, settings.batch_size, settings.epochs, settings.steps, settings.lr
+        train.num_images,
+        settings.batch_size * settings.gpus,
+        settings.epochs,
+        settings.steps,
+        settings.lr,
     )
     overrides = (
         *_model(dataset_info, settings),
@@ -173,11 +177,15 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
             "batch_size": batch_size,
             **_worker_keys(settings.workers or 0),
             "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "batch_sampler": {"type": "AspectRatioBatchSampler"},
+            "batch_sampler": {"type": "ResumableBatchSampler"},
             "dataset": {
-                **_dataset(train, info),
-                "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
-                "pipeline": train_pipeline(settings.train_scales, settings.random_crop),
+                "type": "SeededDataset",
+                "seed": settings.seed,
+                "dataset": {
+                    **_dataset(train, info),
+                    "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
+                    "pipeline": train_pipeline(settings.train_scales, settings.random_crop),
+                },
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives",
@@ -278,7 +286,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
     yield Override(
         "train_cfg",
         {
-            "type": "EpochBasedTrainLoop",
+            "type": "TeacherTrainLoop",
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
@@ -333,12 +341,16 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_hooks",
         [
+            {"type": "RepeatableHook", "seed": settings.seed},
             {"type": "FreezeProofHook"},
+            {"type": "NonFiniteLossHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
             {"type": "KeepDetectionsHook"},
+            {"type": "StopOnSignalHook"},
         ],
-        "freeze table and proof, progress, validation of the base, detections for the report",
+        "repeatable steps, freeze table and proof, bad losses, progress, validation of the base, "
+        "detections for the report, stopping with the state saved",
         adds=True,
     )
     backends = _log_backends(settings)

@@ -43,7 +43,7 @@ def train_pipeline(scales: Sequence[Sequence[int]], random_crop: bool) -> list[d
         else dict(resize)
     )
     return [
-        {"type": "LoadImageFromFile", "backend_args": None},
+        {"type": "LoadPicture", "backend_args": None, "skip_unreadable": True},
         {"type": "LoadAnnotations", "with_bbox": True},
         {"type": "RandomFlip", "prob": 0.5},
         sizing,
@@ -61,7 +61,7 @@ def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
         Transform configs in order.
     """
     return [
-        {"type": "LoadImageFromFile", "backend_args": None, "imdecode_backend": "pillow"},
+        {"type": "LoadPicture", "backend_args": None, "imdecode_backend": "pillow"},
         {
             "type": "FixScaleResize",
             "scale": tuple(scale),

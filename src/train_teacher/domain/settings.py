@@ -148,6 +148,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")
     ] = "auto"
     device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    gpus: Annotated[
+        int, Meta(ge=1, le=64, description="Training processes, one for each GPU (torchrun).")
+    ] = 1
     tensorboard: Annotated[
         bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
     ] = False

@@ -61,7 +61,8 @@ def test_every_override_is_in_the_result(model: str) -> None:
 
 def test_class_names_are_a_tuple_in_canonical_order_everywhere() -> None:
     config = build()
-    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+    datasets = (config.train_dataloader.dataset, config.val_dataloader, config.test_dataloader)
+    for loader in datasets:
         assert loader.dataset.metainfo.classes == ("red circle", "blue square")
 
 
