@@ -9,18 +9,20 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_checkpoints
+from train_teacher.adapters import mmengine_config, mmengine_runner, run_checkpoints
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.adapters.run_lock import run_lock
 from train_teacher.application.run_results import RunResult
-from train_teacher.application.train_teacher import config_header
+from train_teacher.application.train_teacher import config_header, read_layers
 from train_teacher.application.training_run import start_training, write_plan
-from train_teacher.domain.config_overrides import generate_mmdet_config
+from train_teacher.domain.config_overrides import generate_mmdet_config, reasons_by_key
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UsageError, UserError
-from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.settings import TeacherSettings
 
-MAY_CHANGE = frozenset({"epochs", "workers", "device", "tensorboard", "wandb", "evaluate_before"})
+MAY_CHANGE = frozenset(
+    {"epochs", "steps", "workers", "device", "tensorboard", "wandb", "evaluate_before"}
+)
 """Settings with which a run can go on; with any other it would be another run."""
 PATHS = frozenset({"data", "val", "test", "images", "weights", "output"})
 
@@ -36,6 +38,8 @@ class ResumePlan:
     """None when the run was stopped before it saved anything: it starts again."""
     epoch: int
     """Epochs done."""
+    epochs: int
+    """Epochs wanted."""
     step: int
     """Optimizer steps done."""
     notes: tuple[str, ...]
@@ -67,8 +71,9 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
     settings = _settings(folder, cli_values)
     changed = _changes(stored, settings, cli_values)
     info = _dataset_info(folder)
+    epochs = generate_mmdet_config(info, settings).schedule.epochs
     found = run_checkpoints.newest_usable(folder.checkpoints)
-    if found.checkpoint and found.epoch >= (settings.epochs or 0):
+    if found.checkpoint and found.epoch >= epochs:
         raise UserError(
             f"--resume: the run in {folder.root} has finished its {found.epoch} epochs. To train "
             f"it for longer, give a larger number: --resume --epochs {found.epoch + 10}."
@@ -79,6 +84,7 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
         dataset_info=info,
         checkpoint=found.checkpoint,
         epoch=found.epoch,
+        epochs=epochs,
         step=found.step,
         notes=(*changed, *found.notes),
     )
@@ -98,7 +104,9 @@ def resume_training(plan: ResumePlan) -> RunResult:
     with run_lock(plan.folder.root):
         generated = generate_mmdet_config(plan.dataset_info, plan.settings)
         text = mmengine_config.render_config(
-            mmengine_config.build_config(generated), config_header(plan.settings)
+            mmengine_config.build_config(generated),
+            config_header(plan.settings),
+            reasons_by_key(generated.overrides),
         )
         write_plan(plan.folder, plan.settings, plan.dataset_info, text)
         if plan.checkpoint is None:
@@ -108,10 +116,7 @@ def resume_training(plan: ResumePlan) -> RunResult:
 
 
 def _settings(folder: RunFolder, cli_values: Mapping[str, Any]) -> TeacherSettings:
-    stored = preset_file.read_settings(folder.settings)
-    layers = [stored, SettingsLayer("run folder", {"output": str(folder.root)})]
-    given = {name: value for name, value in cli_values.items() if name != "output"}
-    return merge_settings([*layers, SettingsLayer("command line", given)])
+    return read_layers({**cli_values, "output": str(folder.root)}, folder.settings)
 
 
 def _changes(

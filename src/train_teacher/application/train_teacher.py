@@ -12,6 +12,7 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
+from train_teacher.adapters.registered_classes import SCHEDULERS, TRANSFORMS, check_entries
 from train_teacher.adapters.run_lock import run_lock
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
@@ -22,9 +23,10 @@ from train_teacher.domain.config_overrides import (
     GeneratedConfig,
     frozen_parts,
     generate_mmdet_config,
+    reasons_by_key,
 )
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
-from train_teacher.domain.errors import UserError
+from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 
 Progress = Callable[[int, int], None]
@@ -62,10 +64,27 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     Raises:
         UsageError: with all problems of all layers.
     """
-    file_layer = preset_file.read_settings(config) if config else SettingsLayer("settings", {})
-    model = cli_values.get("model") or file_layer.values.get("model") or "swin-t"
-    layers = [preset_file.read_preset(str(model)), file_layer]
-    return merge_settings([*layers, SettingsLayer("command line", cli_values)])
+    command_line = SettingsLayer("command line", cli_values)
+    settings = merge_settings([*_file_layers(cli_values.get("model"), config), command_line])
+    check_entries("augmentation", settings.augmentation, TRANSFORMS)
+    check_entries("schedule", settings.schedule, SCHEDULERS)
+    return settings
+
+
+def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
+    """Return preset and settings file; of several ways to name the preset, all must agree."""
+    chain = preset_file.read_chain(config) if config else preset_file.SettingsChain(())
+    named = model or chain.values.get("model")
+    beneath = chain.values.get("model") if chain.complete else chain.preset
+    if not chain.complete and beneath is None:
+        return [*preset_file.read_preset_layers(str(named or "swin-t")), *chain.layers]
+    if named not in (None, beneath):
+        raise UsageError(
+            f"--config {config}: is built on {beneath}, and the model asked for is {named}: most "
+            "settings of the file would not fit it. Give one of the two."
+        )
+    bottom = [] if chain.complete else [SettingsLayer(str(config), {"model": beneath})]
+    return [*bottom, *chain.layers]
 
 
 def plan_training(
@@ -98,7 +117,9 @@ def plan_training(
         manager=manager,
         dataset_info=info,
         generated=generated,
-        config_text=mmengine_config.render_config(config, config_header(settings)),
+        config_text=mmengine_config.render_config(
+            config, config_header(settings), reasons_by_key(generated.overrides)
+        ),
         differences=mmengine_config.differences_from(config, generated),
         frozen=frozen_parts(settings),
     )
@@ -199,8 +220,16 @@ def _language_model_or_name(value: str) -> str:
 
 
 def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> TeacherSettings:
+    """Close what the generator chose, and remember that it was not the user."""
     schedule = generated.schedule
-    return msgspec.structs.replace(settings, epochs=schedule.epochs, steps=None, lr=schedule.lr)
+    epochs = None if settings.steps else schedule.epochs
+    closed = msgspec.structs.replace(settings, epochs=epochs, lr=schedule.lr)
+    chosen = {
+        name
+        for name in closed.__struct_fields__
+        if getattr(settings, name) is None and getattr(closed, name) is not None
+    }
+    return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
 
 
 def config_header(settings: TeacherSettings) -> str:

@@ -100,6 +100,8 @@ def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
     }
     header = (
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER"
+        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
+        "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
+        "`chosen`: what train-teacher decided; everything else was given, or is a default."
     )
-    return preset_file.render_settings(values, header)
+    return preset_file.render_settings({preset_file.EXTENDS: None, **values}, header)

@@ -73,7 +73,7 @@ def train_command(
         given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:
         pairs = parse_assignments(set_, "--set")
-        given["set"] = {key: _yaml_value(value) for key, value in pairs.items()}
+        given["set"] = {key: _yaml_value(key, value) for key, value in pairs.items()}
     if resume:
         if dry_run:
             raise UsageError("--resume and --dry-run exclude each other.")
@@ -133,7 +133,9 @@ def parse_assignments(pairs: list[str], option: str) -> dict[str, str]:
     return parsed
 
 
-def _yaml_value(text: str) -> Any:
+def _yaml_value(key: str, text: str) -> Any:
     from train_teacher.adapters.preset_file import parse_value
 
+    if not text.strip():
+        raise UsageError(f"--set {key}=: has no value; write {key}=null for none at all.")
     return parse_value(text)

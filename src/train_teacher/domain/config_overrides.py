@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
+
+import msgspec
 
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.lora_targets import LR_FACTOR
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
+from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
 
@@ -23,6 +26,7 @@ FROZEN_PARTS = ("backbone", "language_model")
 ADDED_BY_PRESETS = frozenset(
     {
         "model.num_feature_levels",
+        "model.backbone.pretrain_img_size",
         "model.decoder.layer_cfg.cross_attn_cfg.num_levels",
     }
 )
@@ -41,6 +45,8 @@ class Override:
     adds: bool = False
     """True for a key that the base does not have and that we add knowingly."""
     by_user: bool = False
+    free: bool = False
+    """True for a key that a user or a preset names: its type and its meaning are checked."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,30 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     Raises:
         UsageError: the data and the settings cannot be trained together.
     """
+    generated = _generate(dataset_info, settings)
+    if not settings.chosen:
+        return generated
+    open_again = dict.fromkeys(settings.chosen, None)
+    first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
+    return replace(generated, overrides=_explained(generated.overrides, first.overrides))
+
+
+def _explained(
+    overrides: tuple[Override, ...], first: tuple[Override, ...]
+) -> tuple[Override, ...]:
+    """Give a repeated run the reasons of the first one: nobody set what was chosen there."""
+    reasons = {override.key: override for override in first if not override.free}
+    return tuple(
+        reasons[override.key]
+        if override.key in reasons
+        and not override.free
+        and reasons[override.key].value == override.value
+        else override
+        for override in overrides
+    )
+
+
+def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
     train = _split(dataset_info, "train")
     if train is None:
         raise ValueError("the data set has no training split")
@@ -81,7 +111,7 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
         *_data(dataset_info, settings, train),
         *_optimization(settings, schedule),
         *_running(settings),
-        *(Override(k, v, "set by you", by_user=True) for k, v in settings.set.items()),
+        *(Override(k, v, "set by you", by_user=True, free=True) for k, v in settings.set.items()),
     )
     return GeneratedConfig(settings.base_config, overrides, schedule)
 
@@ -125,7 +155,8 @@ def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
 def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
-        yield Override(key, value, "architecture of the preset", adds=key in ADDED_BY_PRESETS)
+        adds = key in ADDED_BY_PRESETS
+        yield Override(key, value, "architecture of the preset", adds=adds, free=True)
     yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
@@ -146,7 +177,9 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     )
     yield Override("model.language_model.name", settings.language_model, "local folder")
     yield _language_model_weights(weights, frozen_parts(settings))
-    yield Override("model.backbone.init_cfg", None, "no second download: the base has it")
+    yield Override(
+        "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
+    )
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
     yield Override(
@@ -184,7 +217,9 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
                 "dataset": {
                     **_dataset(train, info),
                     "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
-                    "pipeline": train_pipeline(settings.train_scales, settings.random_crop),
+                    "pipeline": train_pipeline(
+                        settings.train_scales, settings.random_crop, settings.augmentation
+                    ),
                 },
             },
         },
@@ -238,7 +273,7 @@ def _worker_keys(workers: int) -> dict[str, Any]:
 
 
 def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Override]:
-    optimizer = {"type": "AdamW", "lr": schedule.lr, "weight_decay": settings.weight_decay}
+    optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
         "optimizer": optimizer,
@@ -256,33 +291,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
         "set by you" if settings.lr else "1e-4 at batch 32, square-root rule",
         by_user=settings.lr is not None,
     )
-    schedulers: list[dict[str, Any]] = []
-    if schedule.warmup_steps:
-        schedulers.append(
-            {
-                "type": "LinearLR",
-                "start_factor": 0.1,
-                "by_epoch": False,
-                "begin": 0,
-                "end": schedule.warmup_steps,
-            }
-        )
-    schedulers.append(
-        {
-            "type": "MultiStepLR",
-            "begin": 0,
-            "end": schedule.epochs,
-            "by_epoch": True,
-            "milestones": list(schedule.decay_epochs),
-            "gamma": 0.1,
-        }
-    )
-    yield Override(
-        "param_scheduler",
-        schedulers,
-        f"warm-up {schedule.warmup_steps} of {schedule.steps} steps, a tenth of the rate after "
-        f"epoch {schedule.decay_epochs[0] if schedule.decay_epochs else schedule.epochs}",
-    )
+    yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))
     yield Override(
         "train_cfg",
         {
