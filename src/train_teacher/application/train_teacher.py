@@ -13,6 +13,7 @@ import msgspec
 from train_teacher import __version__
 from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
 from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.language_model_files import obtain_language_model
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
 from train_teacher.application.data_manager import DataManager
@@ -174,8 +175,8 @@ def _resolve(
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
+        language_model = str(obtain_language_model(settings.language_model))
         weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
-        language_model = str(resolve_language_model(settings.language_model))
     return msgspec.structs.replace(
         settings,
         data=str(Path(settings.data).resolve()),
