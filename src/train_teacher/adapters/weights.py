@@ -232,7 +232,7 @@ def _check_file(path: Path) -> None:
         what = "is a folder" if path.is_dir() else "there is no such file"
         raise UserError(f"--weights {path}: {what}. Give a .pth checkpoint, or auto or none.")
     try:
-        problem = _problem_with(path)
+        problem = problem_with(path)
     except OSError as error:
         raise UserError(f"--weights {path}: cannot be read: {error.strerror}.") from error
     if problem:
@@ -242,7 +242,7 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _problem_with(path: Path) -> str | None:
+def problem_with(path: Path) -> str | None:
     """Return what shows without PyTorch that a file is no checkpoint, or None."""
     with path.open("rb") as file:
         head = file.read(64)
@@ -293,7 +293,7 @@ def _download(url: str, target: Path, progress: Progress | None) -> None:
 
 
 def _check_arrived(part: Path, url: str) -> None:
-    problem = _problem_with(part)
+    problem = problem_with(part)
     if problem:
         raise UserError(
             f"{shown_address(url)}: what arrived cannot be trained on: {problem}. It was removed; "

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from train_teacher.cli.errors import keep_tracebacks_in
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.settings import field_help
 
@@ -82,6 +83,7 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     if dry_run:
         sys.stdout.write(plan.config_text)
         return 0
+    keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.train_teacher(plan)
     except KeyboardInterrupt:
