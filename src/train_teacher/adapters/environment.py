@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -81,11 +82,16 @@ def _metadata() -> metadata.PackageMetadata | None:
         return None
 
 
+def _header(about: metadata.PackageMetadata, name: str) -> str:
+    values = about.get_all(name)
+    return str(values[0]) if values else ""
+
+
 def _python_range() -> tuple[str, bool]:
     from packaging.specifiers import SpecifierSet
 
     about = _metadata()
-    text = (about.get("Requires-Python", None) if about else None) or ""
+    text = _header(about, "Requires-Python") if about else ""
     return text, SpecifierSet(text).contains(platform.python_version(), prereleases=True)
 
 
@@ -132,7 +138,7 @@ def _distributions() -> dict[str, str]:
     found = {}
     for distribution in metadata.distributions():
         # A package that was removed by hand leaves a folder without a name behind.
-        name = distribution.metadata.get("Name", None)
+        name = _header(distribution.metadata, "Name")
         if name:
             found[name.lower().replace("_", "-")] = distribution.version
     return dict(sorted(found.items()))
@@ -141,9 +147,16 @@ def _distributions() -> dict[str, str]:
 def _training_stack() -> TrainingStack:
     """Import the training stack in a process of its own, and read what it tells."""
     command = [sys.executable, "-m", "train_teacher.adapters.environment_probe"]
+    # Modules in the working folder must not be taken for the packages, as `-m` would.
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     try:
         result = subprocess.run(
-            command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=PROBE_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         message = f"importing it took more than {PROBE_SECONDS} seconds"
