@@ -292,3 +292,16 @@ def test_a_mistake_is_one_message_and_nothing_is_written(
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert not output.exists()
+
+
+def test_a_known_failure_during_the_run_is_one_message_and_its_traceback_is_in_the_log(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "exp1"
+    alone = ("--set", "train_dataloader.persistent_workers=true")
+    result = run("--data", data, "--output", output, *QUICK, "--epochs", 1, *alone)
+    assert result.returncode == 1, result.stderr
+    assert "error: the data loader's persistent_workers was set" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert str(output / "train.log") in result.stderr
+    assert "Traceback (most recent call last)" in (output / "train.log").read_text()

@@ -20,6 +20,8 @@ from train_teacher.domain.errors import UserError
 from train_teacher.domain.failures import FailureFacts, Translation, recognise
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+# torch/_utils.py, ExceptionWrapper
+WORKER_TRACEBACK = "Original Traceback (most recent call last)"
 
 _RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
@@ -98,14 +100,15 @@ def facts_of(error: BaseException) -> FailureFacts:
     Args:
         error: as caught, with its traceback.
     """
-    message = str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    # A data loading process sends its traceback as text inside the message.
-    inner = re.findall(r'File "([^"]+)", line', message)
-    places = [frame.filename for frame in frames] + inner
+    text = str(error)
+    places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    # A data loading process sends its traceback as text; the error itself stands at its end.
+    places += re.findall(r'File "([^"]+)", line', text)
+    name = re.escape(type(error).__name__)
+    said = re.split(rf"\n(?:\w+\.)*{name}: ", text)[-1] if WORKER_TRACEBACK in text else text
     return FailureFacts(
         types=tuple(cls.__name__ for cls in type(error).__mro__),
-        message=message,
+        message=said.strip(),
         places=tuple(place.replace("\\", "/") for place in places),
         errno=error.errno if isinstance(error, OSError) else None,
     )

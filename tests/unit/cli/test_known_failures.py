@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -19,10 +20,11 @@ import numpy as np
 import pytest
 import torch
 
-from train_teacher.cli.errors import guarded, recognise_error
+from train_teacher.cli.errors import facts_of, guarded, recognise_error
 from train_teacher.domain.failures import FAILURES
 from train_teacher.mmdet_plugin import mmcv_ops
 
+ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("mmdet_ready")
 
 
@@ -38,6 +40,16 @@ class Worker(torch.utils.data.Dataset[int]):
     def __getitem__(self, index: int) -> int:
         os.kill(os.getpid(), self.number)
         return index
+
+
+class WrongKeyInWorker(torch.utils.data.Dataset[Any]):
+    """A data set with a mistake of its own, on a line that names a field of COCO."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Any:
+        return {"bbox": 0}["bbox"], {}["nothing"]
 
 
 class UnreadableInWorker(torch.utils.data.Dataset[Any]):
@@ -411,6 +423,27 @@ def test_a_known_failure_is_one_message_with_its_cure(
     assert "To go on: " in message
     log = Path(message.rpartition(f"({code}): ")[2].strip())
     assert "Traceback (most recent call last)" in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bug_in_a_data_loading_process_is_not_read_from_its_source_lines() -> None:
+    with pytest.raises(KeyError) as caught:
+        loader(WrongKeyInWorker())
+    facts = facts_of(caught.value)
+    assert facts.message == "'nothing'"
+    assert any(place.endswith("test_known_failures.py") for place in facts.places)
+
+
+def test_the_versions_in_cures_are_those_of_the_package() -> None:
+    accepted = (ROOT / "pyproject.toml").read_text()
+    for package in ("mmcv-lite==", "mmengine==", "setuptools<", "transformers>="):
+        found = {
+            match
+            for failure in FAILURES
+            for match in re.findall(rf'{package}[^\s"]+', failure.cure)
+        }
+        assert found, package
+        assert all(f'"{requirement}"' in accepted for requirement in found), found
 
 
 def test_every_entry_of_the_table_is_tried() -> None:
