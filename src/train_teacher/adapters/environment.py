@@ -11,7 +11,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,6 +31,9 @@ from train_teacher.domain.environment import (
     TrainingStack,
 )
 from train_teacher.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 DISTRIBUTION = "train-teacher"
 # Extras that a user installs; `dev` is ours.
@@ -92,7 +95,14 @@ def _python_range() -> tuple[str, bool]:
 
     about = _metadata()
     text = _header(about, "Requires-Python") if about else ""
-    return text, SpecifierSet(text).contains(platform.python_version(), prereleases=True)
+    accepted = SpecifierSet(text)
+    fits = accepted.contains(platform.python_version(), prereleases=True)
+    return _written(accepted), fits
+
+
+def _written(accepted: SpecifierSet) -> str:
+    """Return versions as people write them, the lower bound first."""
+    return ",".join(sorted(map(str, accepted), key=lambda bound: bound.startswith("<")))
 
 
 def _requirements() -> tuple[Requirement, ...]:
@@ -119,8 +129,7 @@ def _requirement(line: str) -> Requirement | None:
     installed = _version(parsed.name)
     return Requirement(
         name=parsed.name.lower(),
-        # Lower bounds first, as people write them.
-        specifier=",".join(sorted(map(str, parsed.specifier), key=lambda s: s.startswith("<"))),
+        specifier=_written(parsed.specifier),
         extra=extra or None,
         installed=installed,
         fits=installed is not None and parsed.specifier.contains(installed, prereleases=True),

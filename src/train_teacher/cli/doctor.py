@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +62,7 @@ def render_text(diagnosis: Diagnosis) -> str:
     lines = [*_facts(diagnosis.environment), ""]
     for finding in diagnosis.findings:
         lines += _finding(finding)
+    lines += _all_at_once(diagnosis.findings)
     counts = [
         f"{number} {severity}{'s' if number != 1 else ''}"
         for severity in ("error", "warning")
@@ -93,7 +94,8 @@ def _machine(environment: Environment) -> Iterator[str]:
     yield _pair("deformops", "installed" if stack.deformops else "not installed (optional)")
     driver = environment.driver
     yield _pair("GPU driver", driver.version if driver else "none")
-    yield _pair("torch's CUDA", stack.torch_cuda or "none (CPU build)")
+    build = stack.torch_cuda or "none (CPU build)"
+    yield _pair("torch's CUDA", build if stack.torch else "not known")
     for gpu in stack.gpus:
         sm = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
         memory = f"{_gib(gpu.free_bytes)} of {_gib(gpu.total_bytes)} free"
@@ -120,6 +122,16 @@ def _finding(finding: EnvironmentFinding) -> Iterator[str]:
         # A command is copied as it is, so it is never broken into lines.
         yield f"{'':<{INDENT}}fix: {finding.fix}"
     yield ""
+
+
+def _all_at_once(findings: Sequence[EnvironmentFinding]) -> Iterator[str]:
+    """Offer one command for all packages that are missing or of a wrong version."""
+    start = "pip install "
+    lines = [f.fix for f in findings if f.code.startswith(("missing-", "version-"))]
+    packages = [line[len(start) :] for line in lines if line.startswith(start)]
+    if len(packages) > 1:
+        yield f"all packages at once: {start}{' '.join(packages)}"
+        yield ""
 
 
 def _wrap(text: str, indent: int = INDENT) -> list[str]:

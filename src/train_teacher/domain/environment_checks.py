@@ -6,10 +6,11 @@ pyproject.toml; here is only what a version outside them would do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from train_teacher.domain.environment import Environment, EnvironmentFinding, Requirement
-from train_teacher.domain.failures import FailureFacts, recognise
+from train_teacher.domain.failures import FailureFacts, Translation, recognise
 from train_teacher.domain.machine_checks import MACHINE_CHECKS
 
 Check = Callable[[Environment], Iterator[EnvironmentFinding]]
@@ -33,6 +34,14 @@ CV_PACKAGES = (
 )
 MMCV_PACKAGES = ("mmcv", "mmcv-full", "mmcv-lite")
 FORKS = {"onedl-mmdetection": "mmdet", "onedl-mmcv": "mmcv-lite", "onedl-mmengine": "mmengine"}
+# Modules that are not called like the package that brings them.
+IMPORT_NAMES = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "mmcv": "mmcv-lite",
+    "pkg_resources": "setuptools",
+    "yaml": "pyyaml",
+}
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -193,6 +202,11 @@ def _numpy_and_torch(environment: Environment) -> Iterator[EnvironmentFinding]:
 
 def _imports(environment: Environment) -> Iterator[EnvironmentFinding]:
     for problem in environment.stack.problems:
+        absent = re.search(r"No module named '(\w+)", problem.message)
+        package = IMPORT_NAMES.get(absent[1], absent[1]) if absent else None
+        required = _requirement(environment, package) if package else None
+        if required and required.installed is None:
+            continue  # told with the versions
         known = recognise(FailureFacts(types=problem.types, message=problem.message))
         said = problem.message.strip().splitlines() or ["without a message"]
         yield EnvironmentFinding(
@@ -200,8 +214,18 @@ def _imports(environment: Environment) -> Iterator[EnvironmentFinding]:
             severity="error",
             what=f"import {problem.module} fails: {problem.types[0]}: {said[0]}",
             consequence=known.what if known else "Training cannot start.",
-            fix=known.cure if known else "scripts/setup.sh makes an environment that works",
+            fix=_import_cure(environment, problem.module, package, known),
         )
+
+
+def _import_cure(
+    environment: Environment, module: str, package: str | None, known: Translation | None
+) -> str:
+    if known and "teacher doctor" not in known.cure:
+        return known.cure
+    if package:
+        return f"pip install {_pip_name(environment, package)}"
+    return f"pip install --force-reinstall {_pip_name(environment, module)}"
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

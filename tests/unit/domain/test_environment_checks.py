@@ -259,7 +259,21 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         "import-mmdet",
         "error",
         lambda: environment(stack=broken("ValueError", "a reason nobody knows")),
-        "scripts/setup.sh",
+        'pip install --force-reinstall "mmdet==3.3.0"',
+    ),
+    (
+        "import-mmdet",
+        "error",
+        lambda: environment(stack=broken("ModuleNotFoundError", "No module named 'shapely'")),
+        "pip install shapely",
+    ),
+    (
+        "missing-opencv-python",
+        "error",
+        lambda: environment(
+            {"opencv-python": None}, stack=broken("ModuleNotFoundError", "No module named 'cv2'")
+        ),
+        'pip install "opencv-python>=4.9,<6"',
     ),
 ]
 

@@ -106,7 +106,7 @@ SOFTWARE_FAILURES: tuple[Failure, ...] = (
         types=("ModuleNotFoundError",),
         pattern=r"No module named '(?P<package>torch|torchvision|mmdet|mmengine|mmcv|transformers|"
         r"tokenizers|numpy|cv2|PIL|pycocotools|matplotlib|scipy|shapely|terminaltables|six|tqdm|"
-        r"yaml|requests|msgspec|peft|tensorboard|huggingface_hub|safetensors)\b",
+        r"yaml|requests|msgspec|packaging|rich|peft|tensorboard|huggingface_hub|safetensors)\b",
         what="the package {package} is not installed.",
         consequence="The command cannot start.",
         cure="`teacher doctor` gives the exact pip line",
