@@ -72,17 +72,9 @@ def fetch(
         language_model = fetch_language_model(model, folder)
         weights = fetch_weights(str(checkpoint), folder, progress=progress) if checkpoint else None
     manifest = (folder.resolve() if folder else cache_folder()) / MANIFEST
-    entry: dict[str, object] = {
-        "weights": str(weights) if weights else None,
-        "source": _public_source(str(checkpoint)) if checkpoint else None,
-        "sha256": sha256_of(weights) if weights else None,
-        "bytes": weights.stat().st_size if weights else None,
-        "language_model": str(language_model),
-        "language_model_name": Path(model).name if Path(model).is_dir() else model,
-        "train_teacher": __version__,
-    }
-    _note(manifest, preset, entry, relative_to=folder)
-    return FetchResult(preset, weights, language_model, manifest, folder)
+    result = FetchResult(preset, weights, language_model, manifest, folder)
+    _note(result, checkpoint=str(checkpoint) if checkpoint else None, language_model=model)
+    return result
 
 
 def default_language_model() -> str:
@@ -95,23 +87,39 @@ def _public_source(checkpoint: str) -> str:
     return shown_address(checkpoint) if "://" in checkpoint else Path(checkpoint).name
 
 
-def _note(
-    manifest: Path, preset: str, entry: dict[str, object], *, relative_to: Path | None
-) -> None:
+def _public_name(language_model: str) -> str:
+    return Path(language_model).name if Path(language_model).is_dir() else language_model
+
+
+def _note(result: FetchResult, *, checkpoint: str | None, language_model: str) -> None:
     """Add a preset to the manifest; in a folder that travels, places are relative to it."""
-    if relative_to is not None:
-        entry["language_model"] = "."
-        entry["weights"] = Path(str(entry["weights"])).name if entry["weights"] else None
+    travels = result.folder is not None
+    weights = result.weights
+    entry = {
+        "weights": (weights.name if travels else str(weights)) if weights else None,
+        "source": _public_source(checkpoint) if checkpoint else None,
+        "sha256": sha256_of(weights) if weights else None,
+        "bytes": weights.stat().st_size if weights else None,
+        "language_model": "." if travels else str(result.language_model),
+        "language_model_name": _public_name(language_model),
+        "train_teacher": __version__,
+    }
+    known = _read_manifest(result.manifest)
+    known[result.preset] = entry
+    result.manifest.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(known, indent=2, ensure_ascii=False)
+    write_atomically(result.manifest, f"{text}\n")
+
+
+def _read_manifest(manifest: Path) -> dict[str, object]:
     try:
         known = json.loads(manifest.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        known = {}
-    except (OSError, ValueError) as error:
+        return {}
+    except (OSError, ValueError):
+        known = None
+    if not isinstance(known, dict):
         raise UserError(
             f"{manifest}: is not the list that `teacher fetch` keeps. Remove it and run again."
-        ) from error
-    if not isinstance(known, dict):
-        raise UserError(f"{manifest}: is not the list that `teacher fetch` keeps. Remove it.")
-    known[preset] = entry
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(manifest, json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+        )
+    return known

@@ -18,6 +18,7 @@ SMALL_DISK = 5 * GIB
 TINY_DISK = GIB // 2
 # One batch of 4 images of 1333 x 1333 x 3 bytes in each of 4 processes, twice prefetched.
 SMALL_SHARED_MEMORY = GIB // 4
+ON_CPU = "Training runs on CPU, about a hundred times slower."
 
 
 def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
@@ -29,11 +30,9 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
         yield EnvironmentFinding(
             code="driver-old",
             severity="error",
-            what=f"the NVIDIA driver is too old for PyTorch {stack.torch} (CUDA "
-            f"{stack.torch_cuda}).",
-            consequence="Training runs on CPU, about a hundred times slower.",
-            fix=f"update the NVIDIA driver, or install a PyTorch built for an older CUDA: "
-            f'pip install "torch>=2.1,<{_release(stack.torch)}"',
+            what=f"the NVIDIA driver is too old for CUDA {stack.torch_cuda} of this PyTorch.",
+            consequence=ON_CPU,
+            fix=f'update the NVIDIA driver, or: pip install "torch>=2.1,<{_release(stack.torch)}"',
         )
     elif environment.driver and not stack.torch_cuda:
         yield EnvironmentFinding(
@@ -41,7 +40,7 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
             severity="warning",
             what=f"PyTorch {stack.torch} is built for CPU only, and there is a GPU: "
             f"{', '.join(environment.driver.gpus)}.",
-            consequence="Training runs on CPU, about a hundred times slower.",
+            consequence=ON_CPU,
             fix=f"pip install --force-reinstall --no-deps torch=={stack.torch.split('+')[0]}",
         )
     elif environment.driver:
@@ -49,7 +48,7 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
             code="gpu-hidden",
             severity="warning",
             what=f"PyTorch does not see the GPU: {stack.cuda_problem or 'no reason given'}.",
-            consequence="Training runs on CPU, about a hundred times slower.",
+            consequence=ON_CPU,
             fix="unset CUDA_VISIBLE_DEVICES, or mend the driver (nvidia-smi shows it)",
         )
     else:
