@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,20 +115,20 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         Scores before and after, and where things lie.
 
     Raises:
-        UserError: the model could not be built; the run folder is removed again.
+        UserError: the model could not be built. After this and any other failure before the
+            first step the run folder is removed again, so that the same command can be repeated.
         KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
     run_folder.create(plan.folder)
-    try:
+    with ExitStack() as undo:
+        undo.callback(run_folder.discard, plan.folder)
         plan.manager.write_splits(plan.folder.data)
         write_atomically(plan.folder.config, plan.config_text)
         write_atomically(plan.folder.settings, _settings_text(plan))
         with mmengine_runner.stdout_to_log(plan.folder.log):
             runner = mmengine_runner.build_runner(plan.folder.config)
-    except UserError:
-        run_folder.discard(plan.folder)
-        raise
+        undo.pop_all()
     with mmengine_runner.stdout_to_log(plan.folder.log):
         runner.train()
     return write_run_results(plan.folder, plan.dataset_info, plan.settings)

@@ -115,6 +115,8 @@ def _scores(validation: Validation) -> str:
 
 def render_interruption(plan: TrainingPlan) -> str:
     """Return what is kept after Ctrl-C."""
+    if not plan.folder.root.exists():
+        return "\ninterrupted before training began; nothing was kept."
     kept = [path.name for path in sorted(plan.folder.checkpoints.glob("*.pth"))]
     if not kept:
         return (

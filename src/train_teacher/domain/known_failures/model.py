@@ -45,7 +45,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
     Failure(
         code="registry",
         types=("KeyError",),
-        pattern=r"(?P<name>\S+) is not in the (?P<registry>\S+) registry",
+        pattern=r"(?P<name>\w+) is not in the (?P<registry>\S+) registry",
         what="the configuration names {name}, which MMDetection does not know ({registry}).",
         consequence="Nothing can be built from it.",
         cure="correct the name in --set or in the preset; a class of your own must be named in "
