@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
+from train_teacher.adapters.language_model_files import obtain_language_model
 from train_teacher.adapters.registered_classes import SCHEDULERS, TRANSFORMS, check_entries
 from train_teacher.adapters.run_lock import run_lock
 from train_teacher.adapters.tokenizer import resolve_language_model
@@ -135,19 +137,19 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         Scores before and after, and where things lie.
 
     Raises:
-        UserError: the model could not be built; the run folder is removed again.
+        UserError: the model could not be built. After this and any other failure before the
+            first step the run folder is removed again, so that the same command can be repeated.
         KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
     run_folder.create(plan.folder)
     with run_lock(plan.folder.root):
-        try:
+        with ExitStack() as undo:
+            undo.callback(run_folder.discard, plan.folder)
             plan.manager.write_splits(plan.folder.data)
             write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
             training = start_training(plan.folder, plan.settings)
-        except UserError:
-            run_folder.discard(plan.folder)
-            raise
+            undo.pop_all()
         return training.finish(plan.dataset_info)
 
 
@@ -195,8 +197,8 @@ def _resolve(
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
+        language_model = str(obtain_language_model(settings.language_model))
         weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
-        language_model = str(resolve_language_model(settings.language_model))
     return msgspec.structs.replace(
         settings,
         data=str(Path(settings.data).resolve()),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from train_teacher.cli.errors import keep_tracebacks_in
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.settings import field_help
 
@@ -94,6 +95,7 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     if dry_run:
         sys.stdout.write(plan.config_text)
         return 0
+    keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.train_teacher(plan)
     except KeyboardInterrupt:
@@ -109,6 +111,7 @@ def _resume(given: dict[str, Any], config: Path | None) -> int:
 
     plan = use_case.plan_resume(given, config)
     print(training_text.render_resume(plan), file=sys.stderr)  # noqa: T201
+    keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.resume_training(plan)
     except KeyboardInterrupt:

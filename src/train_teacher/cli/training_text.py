@@ -165,6 +165,8 @@ def render_resume(plan: ResumePlan) -> str:
 
 def render_interruption(folder: RunFolder) -> str:
     """Return what is kept after Ctrl-C, and how to go on."""
+    if not folder.root.exists():
+        return "\ninterrupted before training began; nothing was kept."
     kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
     again = f"Go on: train-teacher --resume --output {shlex.quote(str(folder.root))}"
     if not kept:
