@@ -140,7 +140,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         test=Path(settings.test) if settings.test else None,
         split=settings.split,
         seed=settings.seed,
-        class_prompts=settings.class_prompts,
+        class_prompts=settings.prompts,
         language_model=settings.language_model,
     )
 

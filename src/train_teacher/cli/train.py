@@ -42,7 +42,7 @@ def train_command(
     ] = None,
     device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
     class_prompt: Annotated[
-        list[str] | None, _option("class_prompts", "--class-prompt", metavar="NAME=PHRASE")
+        list[str] | None, _option("prompts", "--class-prompt", metavar="NAME=PHRASE")
     ] = None,
     set_: Annotated[list[str] | None, _option("set", "--set", metavar="KEY=VALUE")] = None,
     config: Annotated[
@@ -62,7 +62,7 @@ def train_command(
         if name not in ("class_prompt", "set_", "config", "dry_run") and value is not None
     }
     if class_prompt:
-        given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
+        given["prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:
         pairs = parse_assignments(set_, "--set")
         given["set"] = {key: _yaml_value(value) for key, value in pairs.items()}

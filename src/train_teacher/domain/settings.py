@@ -43,7 +43,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
     ] = 0
-    class_prompts: Annotated[
+    prompts: Annotated[
         dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
     ] = {}
 
@@ -151,7 +151,7 @@ def field_help(name: str) -> str:
 def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     """Check and merge settings, the last layer winning.
 
-    Mappings (`architecture`, `class_prompts`, `set`) are merged key by key; everything else is
+    Mappings (`architecture`, `prompts`, `set`) are merged key by key; everything else is
     replaced.
 
     Args:

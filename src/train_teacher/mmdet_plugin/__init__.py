@@ -13,6 +13,8 @@ from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops 
     hooks,
     language_model,
     metrics_file,
+    prompt_check,
+    random_prompts,
     runner,
 )
 
@@ -23,5 +25,7 @@ __all__ = [
     "language_model",
     "metrics_file",
     "mmcv_ops",
+    "prompt_check",
+    "random_prompts",
     "runner",
 ]
