@@ -162,7 +162,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         split=settings.split,
         group_by=settings.group_by,
         seed=settings.seed,
-        class_prompts=settings.class_prompts,
+        class_prompts=settings.prompts,
         language_model=settings.language_model,
     )
 

@@ -48,7 +48,7 @@ def train_command(
     tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
     wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
     class_prompt: Annotated[
-        list[str] | None, _option("class_prompts", "--class-prompt", metavar="NAME=PHRASE")
+        list[str] | None, _option("prompts", "--class-prompt", metavar="NAME=PHRASE")
     ] = None,
     set_: Annotated[list[str] | None, _option("set", "--set", metavar="KEY=VALUE")] = None,
     config: Annotated[
@@ -71,7 +71,7 @@ def train_command(
         if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
     }
     if class_prompt:
-        given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
+        given["prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:
         pairs = parse_assignments(set_, "--set")
         given["set"] = {key: _yaml_value(key, value) for key, value in pairs.items()}

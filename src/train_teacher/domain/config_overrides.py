@@ -12,13 +12,17 @@ import msgspec
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.lora_targets import LR_FACTOR
+from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
+from train_teacher.domain.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
+from train_teacher.domain.prompts import classes_per_prompt
 from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
 
 # nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
-# number of rows would silently leave that table random.
+# number of rows would silently leave that table random. A label is a position in the prompt, and
+# a prompt of 256 tokens has at most 127 classes.
 PRETRAINED_NUM_CLASSES = 256
 METRIC = "coco/bbox_mAP"
 FROZEN_PARTS = ("backbone", "language_model")
@@ -184,12 +188,18 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
     yield Override(
         "model.bbox_head.num_classes",
-        max(PRETRAINED_NUM_CLASSES, info.num_classes),
-        "keeps the pretrained denoising labels"
-        if info.num_classes <= PRETRAINED_NUM_CLASSES
-        else "one denoising label per class",
+        PRETRAINED_NUM_CLASSES,
+        "keeps the pretrained denoising labels; a label is a place in the prompt, always below it",
     )
     yield Override("model.test_cfg.max_per_img", settings.max_per_img, "boxes kept per image")
+    if not info.prompt.fits:
+        yield Override(
+            "model.test_cfg.chunked_size",
+            _classes_per_prompt(info),
+            f"classes scored in one prompt: all {info.num_classes} need {info.prompt.tokens} "
+            f"tokens, the model reads {info.prompt.limit}",
+            adds=True,
+        )
 
 
 def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Override:
@@ -214,16 +224,11 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "dataset": {
-                    **_dataset(train, info),
-                    "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
-                    "pipeline": train_pipeline(
-                        settings.train_scales, settings.random_crop, settings.augmentation
-                    ),
-                },
+                "dataset": _train_dataset(train, info, settings),
             },
         },
-        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives",
+        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
+        + ("" if info.prompt.fits else "; each with a prompt of its classes and some others"),
     )
     for name, split in evaluated.items():
         if split is None:
@@ -265,6 +270,42 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
         "metainfo": {"classes": tuple(info.class_names)},
         "return_classes": True,
     }
+
+
+def _train_dataset(
+    train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
+) -> dict[str, Any]:
+    pipeline = train_pipeline(settings.train_scales, settings.random_crop, settings.augmentation)
+    if info.prompt.fits:
+        return {
+            **_dataset(train, info),
+            "filter_cfg": {"filter_empty_gt": False, "min_size": MIN_IMAGE_SIDE},
+            "pipeline": pipeline,
+        }
+    folder = PurePath(train.path).parent
+    labels = (folder / LABEL_MAP_FILE).as_posix()
+    # After the crop: its prompt names what is left of the image. Before packing.
+    sampling = {
+        "type": "RandomPrompt",
+        "label_map_file": labels,
+        "language_model": settings.language_model,
+        "max_tokens": info.prompt.limit,
+        "most_negatives": _classes_per_prompt(info),
+    }
+    return {
+        **_dataset(train, info),
+        "type": "ODVGDataset",
+        "ann_file": (folder / ODVG_FILE).as_posix(),
+        "label_map_file": labels,
+        # Otherwise every image would carry a copy of the whole label map.
+        "need_text": False,
+        "pipeline": [*pipeline[:-1], sampling, pipeline[-1]],
+    }
+
+
+def _classes_per_prompt(info: DatasetInfo) -> int:
+    prompt = info.prompt
+    return classes_per_prompt(info.class_names, prompt.class_tokens, prompt.limit)
 
 
 def _worker_keys(workers: int) -> dict[str, Any]:
@@ -352,14 +393,15 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
         [
             {"type": "RepeatableHook", "seed": settings.seed},
             {"type": "FreezeProofHook"},
+            {"type": "PromptCheckHook"},
             {"type": "NonFiniteLossHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
             {"type": "KeepDetectionsHook"},
             {"type": "StopOnSignalHook"},
         ],
-        "repeatable steps, freeze table and proof, bad losses, progress, validation of the base, "
-        "detections for the report, stopping with the state saved",
+        "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
+        "validation of the base, detections for the report, stopping with the state saved",
         adds=True,
     )
     backends = _log_backends(settings)

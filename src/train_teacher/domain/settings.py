@@ -57,7 +57,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
     ] = 0
-    class_prompts: Annotated[
+    prompts: Annotated[
         dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
     ] = {}
 
@@ -226,7 +226,7 @@ def field_help(name: str) -> str:
 def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     """Check and merge settings, the last layer winning.
 
-    Mappings (`architecture`, `class_prompts`, `set`, `optimizer`) are merged key by key;
+    Mappings (`architecture`, `prompts`, `set`, `optimizer`) are merged key by key;
     everything else is replaced, and so is an optimizer by one of another type.
 
     Args:
