@@ -214,6 +214,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
     optimizer = {"type": "AdamW", "lr": schedule.lr, "weight_decay": settings.weight_decay}
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
+        "constructor": "MergedGroupsConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},

@@ -13,6 +13,7 @@ from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops 
     hooks,
     language_model,
     metrics_file,
+    optim,
     runner,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "language_model",
     "metrics_file",
     "mmcv_ops",
+    "optim",
     "runner",
 ]

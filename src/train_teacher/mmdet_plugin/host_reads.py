@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -30,7 +31,7 @@ COPIES = {aten._to_copy.default, aten.copy_.default}
 DIRECT_READS = {torch.Tensor.tolist: "tolist", torch.Tensor.numpy: "numpy"}
 
 
-class HostReads(TorchFunctionMode):
+class HostReads:
     """Counts reads of tensor values by the host while it is active.
 
     Values that were never on the training device (a tokenizer's output, say) count too when they
@@ -39,9 +40,8 @@ class HostReads(TorchFunctionMode):
 
     def __init__(self) -> None:
         """Start at zero."""
-        super().__init__()
         self.kinds: Counter[str] = Counter()
-        self._operators = _OperatorReads(self.kinds)
+        self._modes = ExitStack()
 
     @property
     def total(self) -> int:
@@ -50,8 +50,8 @@ class HostReads(TorchFunctionMode):
 
     def __enter__(self) -> HostReads:
         """Begin to count."""
-        super().__enter__()
-        self._operators.__enter__()
+        self._modes.enter_context(_MethodReads(self.kinds))
+        self._modes.enter_context(_OperatorReads(self.kinds))
         return self
 
     def __exit__(
@@ -61,8 +61,12 @@ class HostReads(TorchFunctionMode):
         trace: TracebackType | None,
     ) -> None:
         """Stop counting."""
-        self._operators.__exit__(kind, error, trace)
-        super().__exit__(kind, error, trace)
+        self._modes.__exit__(kind, error, trace)
+
+
+class _MethodReads(TorchFunctionMode):
+    def __init__(self, kinds: Counter[str]) -> None:
+        self._kinds = kinds
 
     def __torch_function__(
         self,
@@ -71,15 +75,14 @@ class HostReads(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Count the reads that no operator shows."""
         if func in DIRECT_READS and args[0].device.type == "cpu":
-            self.kinds[DIRECT_READS[func]] += 1
+            self._kinds[DIRECT_READS[func]] += 1
         return func(*args, **(kwargs or {}))
 
 
 class _OperatorReads(TorchDispatchMode):
     def __init__(self, kinds: Counter[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._kinds = kinds
 
     def __torch_dispatch__(
