@@ -126,6 +126,7 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override("model.backbone.init_cfg", None, "no second download: the base has it")
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
+    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
     yield Override(
         "model.bbox_head.num_classes",
         max(PRETRAINED_NUM_CLASSES, info.num_classes),

@@ -10,6 +10,7 @@ mmcv_ops.install()
 from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops at import
     checkpointing,
     detector,
+    grounding_head,
     hooks,
     language_model,
     metrics_file,
@@ -20,6 +21,7 @@ from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops 
 __all__ = [
     "checkpointing",
     "detector",
+    "grounding_head",
     "hooks",
     "language_model",
     "metrics_file",

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.models.detectors import GroundingDINO
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.accelerated_detector import AcceleratedGroundingDINO
 from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
 
 
 @MODELS.register_module()
-class TeacherGroundingDINO(GroundingDINO):
+class TeacherGroundingDINO(AcceleratedGroundingDINO):
     """MMDetection's Grounding DINO with a base checkpoint and frozen parts.
 
     Everything is done in the constructor, before MMEngine wraps the model for distributed
