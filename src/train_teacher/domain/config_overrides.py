@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -75,7 +76,7 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
         *_model(dataset_info, settings),
         *_data(dataset_info, settings, train),
         *_optimization(settings, schedule),
-        *_running(settings),
+        *_running(dataset_info, settings),
         *(Override(k, v, "set by you", by_user=True) for k, v in settings.set.items()),
     )
     return GeneratedConfig(settings.base_config, overrides, schedule)
@@ -286,7 +287,7 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     return keys
 
 
-def _running(settings: TeacherSettings) -> Iterator[Override]:
+def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_imports",
         {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
@@ -316,8 +317,9 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
             {"type": "FreezeProofHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
+            _probe(info, settings),
         ],
-        "freeze table and proof, progress, validation of the base",
+        "freeze table and proof, progress, validation of the base, what fits",
         adds=True,
     )
     yield Override(
@@ -332,6 +334,17 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
         },
         "metrics.jsonl",
     )
+
+
+def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "type": "ProbeHook",
+        "image": list(max(settings.train_scales, key=math.prod)),
+        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "classes": list(info.class_names),
+        "checkpoint_layers": settings.checkpoint_layers,
+        "fit_batch": settings.fit_batch,
+    }
 
 
 def reasons_by_key(overrides: tuple[Override, ...]) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops 
     language_model,
     metrics_file,
     optim,
+    probe_hook,
     runner,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "metrics_file",
     "mmcv_ops",
     "optim",
+    "probe_hook",
     "runner",
 ]

@@ -10,8 +10,11 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
 from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+from train_teacher.mmdet_plugin.precision import allow_tf32
+from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
 LOG_FILE = "train.log"
 
@@ -36,6 +39,15 @@ class TeacherRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def train(self) -> nn.Module:
+        """Fit the run to its machine and train."""
+        allow_tf32()
+        for hook in self.hooks:
+            if isinstance(hook, ProbeHook):
+                hook.fit(self)
+        model: nn.Module = super().train()
+        return model
 
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""
