@@ -324,7 +324,8 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
     lines = [
         f"Swin-T, {options.classes} classes, {options.batch} x {options.size} x {options.size}, "
         f"{options.boxes} boxes an image, {options.precision}, {device}, "
-        f"{options.threads} threads, torch {torch.__version__}, {datetime.now(timezone.utc):%Y-%m-%d}",
+        f"{options.threads} threads, torch {torch.__version__}, "
+        f"{datetime.now(timezone.utc):%Y-%m-%d}",
         "",
         f"| mode | trained M | GFLOP | of {first.mode} | host reads | groups | kept MiB | peak MiB "
         f"| median s | of {first.mode} |",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -133,6 +134,9 @@ def test_our_sampling_is_chosen_and_a_wrong_one_would_not_be(
     assert not deformable_attention.agrees_with_reference(
         deformable_attention.sample_with_mmcv, CPU
     )
+    assert not deformable_attention.agrees_with_reference(
+        deformable_attention.sample_with_deformops, CPU
+    ) or find_spec("deformops")
     broken = deformable_attention.Backend("broken", wrong)
     monkeypatch.setattr(deformable_attention, "_candidates", lambda device: iter([broken]))
     deformable_attention._backend.cache_clear()
