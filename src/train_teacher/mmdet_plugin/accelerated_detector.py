@@ -28,7 +28,10 @@ from train_teacher.mmdet_plugin.attention import (
     TeacherMultiheadAttention,
     TeacherShiftWindowMSA,
 )
-from train_teacher.mmdet_plugin.deformable_attention import TeacherDeformableAttention
+from train_teacher.mmdet_plugin.deformable_attention import (
+    TeacherDeformableAttention,
+    backend_for,
+)
 from train_teacher.mmdet_plugin.denoising import TeacherQueryGenerator
 from train_teacher.mmdet_plugin.encoder_checkpointing import (
     CheckpointedEncoderLayer,
@@ -177,6 +180,8 @@ class AcceleratedGroundingDINO(GroundingDINO):
         if not self.accelerated or batch_data_samples is None:
             return super().pre_transformer(mlvl_feats, batch_data_samples)  # type: ignore[no-any-return]
         first = mlvl_feats[0]
+        # Its self-check must not fall into a layer that is computed twice: the two would differ.
+        backend_for(first.device)
         padding = _padding(mlvl_feats, batch_data_samples)
         positions = [
             self.positional_encoding(mask, input=level)

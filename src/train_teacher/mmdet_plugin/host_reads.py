@@ -7,13 +7,12 @@ The same calls are made on CPU, so that the count is known without a GPU.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
@@ -28,7 +27,7 @@ WAITING = {
 }
 COPIES = {aten._to_copy.default, aten.copy_.default}
 # Methods that on CPU read the memory without an operator.
-DIRECT_READS = {torch.Tensor.tolist: "tolist", torch.Tensor.numpy: "numpy"}
+DIRECT_READS = ("tolist", "numpy")
 
 
 class HostReads:
@@ -50,7 +49,7 @@ class HostReads:
 
     def __enter__(self) -> HostReads:
         """Begin to count."""
-        self._modes.enter_context(_MethodReads(self.kinds))
+        self._modes.enter_context(_method_reads(self.kinds))
         self._modes.enter_context(_OperatorReads(self.kinds))
         return self
 
@@ -64,20 +63,26 @@ class HostReads:
         self._modes.__exit__(kind, error, trace)
 
 
-class _MethodReads(TorchFunctionMode):
-    def __init__(self, kinds: Counter[str]) -> None:
-        self._kinds = kinds
+@contextmanager
+def _method_reads(kinds: Counter[str]) -> Iterator[None]:
+    # A TorchFunctionMode would see them too, but it changes what checkpointed layers keep.
+    stock = {name: getattr(torch.Tensor, name) for name in DIRECT_READS}
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func in DIRECT_READS and args[0].device.type == "cpu":
-            self._kinds[DIRECT_READS[func]] += 1
-        return func(*args, **(kwargs or {}))
+    def counting(name: str) -> Callable[..., Any]:
+        def method(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            if tensor.device.type == "cpu":
+                kinds[name] += 1
+            return stock[name](tensor, *args, **kwargs)
+
+        return method
+
+    for name in DIRECT_READS:
+        setattr(torch.Tensor, name, counting(name))
+    try:
+        yield
+    finally:
+        for name in DIRECT_READS:
+            setattr(torch.Tensor, name, stock[name])
 
 
 class _OperatorReads(TorchDispatchMode):
