@@ -208,7 +208,7 @@ def _resolve(
         output=str(folder.root),
         weights=str(weights) if weights else "none",
         language_model=language_model,
-        precision="fp32" if settings.precision == "auto" else settings.precision,
+        precision=mmengine_runner.resolve_precision(settings.precision, settings.device),
         workers=mmengine_runner.choose_workers(train_images) if workers is None else workers,
     )
 

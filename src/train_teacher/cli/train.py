@@ -38,7 +38,9 @@ def train_command(
     lora_rank: Annotated[int | None, _option("lora_rank", "--lora-rank")] = None,
     epochs: Annotated[int | None, _option("epochs", "--epochs")] = None,
     steps: Annotated[int | None, _option("steps", "--steps")] = None,
-    batch_size: Annotated[int | None, _option("batch_size", "--batch-size")] = None,
+    batch_size: Annotated[
+        str | None, _option("batch_size", "--batch-size", metavar="N|auto")
+    ] = None,
     lr: Annotated[float | None, _option("lr", "--lr")] = None,
     precision: Annotated[
         str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
@@ -70,6 +72,8 @@ def train_command(
         for name, value in locals().items()
         if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
     }
+    if batch_size is not None:
+        given["batch_size"] = _yaml_value("batch_size", batch_size)
     if class_prompt:
         given["prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:

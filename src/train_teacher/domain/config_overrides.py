@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -114,7 +115,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *_model(dataset_info, settings),
         *_data(dataset_info, settings, train),
         *_optimization(settings, schedule),
-        *_running(settings),
+        *_running(dataset_info, settings),
         *(Override(k, v, "set by you", by_user=True, free=True) for k, v in settings.set.items()),
     )
     return GeneratedConfig(settings.base_config, overrides, schedule)
@@ -186,6 +187,7 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     )
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
+    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
     yield Override(
         "model.bbox_head.num_classes",
         PRETRAINED_NUM_CLASSES,
@@ -317,6 +319,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
     optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
+        "constructor": "MergedGroupsConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
@@ -364,7 +367,7 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     return keys
 
 
-def _running(settings: TeacherSettings) -> Iterator[Override]:
+def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_imports",
         {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
@@ -398,10 +401,11 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
             {"type": "KeepDetectionsHook"},
+            _probe(info, settings),
             {"type": "StopOnSignalHook"},
         ],
         "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
-        "validation of the base, detections for the report, stopping with the state saved",
+        "validation of the base, detections for the report, what fits, stopping with state saved",
         adds=True,
     )
     backends = _log_backends(settings)
@@ -411,6 +415,17 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
         {"type": "DetLocalVisualizer", "vis_backends": backends, "name": "visualizer"},
         "metrics.jsonl",
     )
+
+
+def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "type": "ProbeHook",
+        "image": list(max(settings.train_scales, key=math.prod)),
+        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "classes": list(info.class_names),
+        "checkpoint_layers": settings.checkpoint_layers,
+        "fit_batch": settings.fit_batch,
+    }
 
 
 def _log_backends(settings: TeacherSettings) -> list[dict[str, Any]]:
