@@ -12,7 +12,9 @@ from train_teacher.application.train_teacher import TrainingPlan
 from train_teacher.domain.config_differences import group_differences
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
+from train_teacher.domain.settings import FIELD_TYPES
 from train_teacher.domain.split_report import split_lines
+from train_teacher.domain.tuning import EMA_REASON
 
 SHOWN_FINDINGS = 8
 COLUMNS = 80
@@ -47,10 +49,21 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
     if detailed:
+        lines += ["", "chosen from the data and the machine:", *_decisions(plan)]
         lines += ["", "values set, and why:", *_values(plan)]
         lines += ["", "different from the official recipe, and why (recipe -> this run):"]
         lines += _differences(plan)
     return "\n".join(lines) + "\n"
+
+
+def _decisions(plan: TrainingPlan) -> list[str]:
+    given = set(FIELD_TYPES) - set(plan.settings.chosen)
+    return [
+        f"  {d.name}: {_shorten(str(d.value), 60)}"
+        f"{' (set by you or the preset)' if d.given and d.name in given else ''}"
+        + ("" if d.given and d.name in given else f"\n      {d.reason}")
+        for d in plan.generated.decisions
+    ] + [f"  ema: {EMA_REASON}"]
 
 
 def _random_parts(plan: TrainingPlan) -> list[str]:
