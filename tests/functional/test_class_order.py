@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -74,16 +75,19 @@ def run(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> P
 def per_class(metrics: dict[str, Any]) -> dict[str, float]:
     ending = "_precision"
     found = {k[5:].removesuffix(ending): v for k, v in metrics.items() if k.endswith(ending)}
-    return {name: value for name, value in found.items() if value is not None and value == value}
+    return {
+        name: value for name, value in found.items() if value is not None and not math.isnan(value)
+    }
 
 
 def test_the_demo_model_scores_each_class_under_its_own_name(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     validations = [per_class(line) for line in lines if line["kind"] == "val"]
-    assert len(validations) == 2
+    base, trained = validations
+    # Exchanged as val lists them, these three would be near 0 (see the perfect detector below).
+    assert min(base[name] for name in KNOWN) > 0.3
+    assert min(trained[name] for name in KNOWN) > 0.1
     for scores in validations:
-        # With classes exchanged by val's order these three would be near 0.
-        assert all(scores[name] > 0.2 for name in KNOWN), scores
         assert set(scores) == {*KNOWN, "Traffic-Light", "traffic light"}
 
 

@@ -29,8 +29,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
             for s in info.splits
         ),
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
-        f"prompt    {info.prompt.tokens} of {info.prompt.limit} tokens"
-        f"{'' if info.prompt.exact else ' (estimate: no vocabulary at hand)'}",
+        f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
         f"frozen    {', '.join(plan.frozen) or 'nothing'}",
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
@@ -42,6 +41,20 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         lines += ["", "values set, and why:", *_values(plan)]
         lines += ["", "different from the official recipe (recipe -> this run):", *_diff(plan)]
     return "\n".join(lines) + "\n"
+
+
+def _prompt(plan: TrainingPlan) -> str:
+    prompt = plan.dataset_info.prompt
+    estimate = "" if prompt.exact else " (estimate: no vocabulary at hand)"
+    if prompt.fits:
+        return f"{prompt.tokens} of {prompt.limit} tokens{estimate}"
+    key = "model.test_cfg.chunked_size"
+    size = next(o.value for o in reversed(plan.generated.overrides) if o.key == key)
+    parts = -(-plan.dataset_info.num_classes // size)
+    return (
+        f"{prompt.tokens} tokens, {prompt.limit} in one{estimate}: a picture is trained with some "
+        f"of the classes, validated with {parts} prompts of {size}"
+    )
 
 
 def _random_parts(plan: TrainingPlan) -> list[str]:
