@@ -75,9 +75,7 @@ def run(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> P
 def per_class(metrics: dict[str, Any]) -> dict[str, float]:
     ending = "_precision"
     found = {k[5:].removesuffix(ending): v for k, v in metrics.items() if k.endswith(ending)}
-    return {
-        name: value for name, value in found.items() if value is not None and not math.isnan(value)
-    }
+    return {n: v for n, v in found.items() if v is not None and not math.isnan(v)}
 
 
 def test_the_demo_model_scores_each_class_under_its_own_name(run: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from demo_model import DEMO_BASE, build_config, build_model, demo_batch, make_settings
-from train_teacher.mmdet_plugin.hooks import frozen_hashes
+from train_teacher.mmdet_plugin.hooks import tensor_hashes
 
 FROZEN = ("backbone.", "language_model.")
 
@@ -39,14 +39,14 @@ def test_a_training_step_leaves_backbone_and_language_model_untouched(bert_base:
     assert 170e6 < sum(p.numel() for p in model.parameters()) < 176e6
     wrapper = build_optim_wrapper(model, build_config(settings).optim_wrapper)
     optimized = {id(p) for group in wrapper.param_groups for p in group["params"]}
-    before = frozen_hashes(model)
+    before = tensor_hashes(model, trainable=False)
     decoder = model.decoder.layers[0].ffn.layers[1].weight.detach().clone()
     model.train()
     inputs, samples = demo_batch(model, size=256)
     losses = model.loss(inputs, samples)
     wrapper.update_params(sum(v for k, v in losses.items() if "loss" in k))
 
-    assert frozen_hashes(model) == before
+    assert tensor_hashes(model, trainable=False) == before
     assert len(before) > 300
     for name, parameter in model.named_parameters():
         if name.startswith(FROZEN):

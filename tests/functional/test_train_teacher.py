@@ -61,6 +61,9 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "data/val.json",
         "data/test.json",
         "data/inspection.json",
+        "data/split.json",
+        "data/val_detections_before.npz",
+        "data/val_detections_best.npz",
         "checkpoints/last.pth",
         "checkpoints/best.pth",
         "metrics.jsonl",
@@ -68,6 +71,7 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "plots/learning_rate.png",
         "plots/validation.png",
         "report.html",
+        "results.json",
         "train.log",
     }
 
@@ -253,6 +257,8 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "unknown config key": (["--data", data, "--set", "model.nekc.x=1"], 2, "model.nekc.x"),
         "unknown class": (["--data", data, "--class-prompt", "dog=a dog"], 2, "no class 'dog'"),
         "bad shares": (["--data", data, "--split", "0.9/0.9"], 2, "sum to 1.8"),
+        "bad group rule": (["--data", data, "--group-by", "regex:["], 2, "regular expression"),
+        "unknown field": (["--data", data, "--group-by", "field:day"], 2, "'day'"),
         "foreign checkpoint": (["--data", data, "--weights", other], 1, "does not fit the model"),
         "absent checkpoint": (["--data", data, "--weights", tmp_path / "x.pth"], 1, "x.pth"),
         "no language model": (["--data", data, "--language-model", "no-bert"], 1, "no-bert"),
@@ -274,6 +280,8 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "unknown config key",
         "unknown class",
         "bad shares",
+        "bad group rule",
+        "unknown field",
         "foreign checkpoint",
         "absent checkpoint",
         "no language model",
@@ -292,3 +300,30 @@ def test_a_mistake_is_one_message_and_nothing_is_written(
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert not output.exists()
+
+
+def test_a_known_failure_during_the_run_is_one_message_and_its_traceback_is_in_the_log(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "exp1"
+    alone = ("--set", "train_dataloader.persistent_workers=true")
+    result = run("--data", data, "--output", output, *QUICK, "--epochs", 1, *alone)
+    assert result.returncode == 1, result.stderr
+    assert "error: the data loader's persistent_workers was set" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert str(output / "train.log") in result.stderr
+    assert "Traceback (most recent call last)" in (output / "train.log").read_text()
+
+
+def test_after_a_failure_before_the_first_step_the_same_command_can_be_repeated(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "exp1"
+    wrong = ("--set", "model.neck.type=ChannelMaper")
+    result = run("--data", data, "--output", output, *QUICK, *wrong)
+    assert result.returncode == 1, result.stderr
+    assert "names ChannelMaper, which MMDetection does not know" in result.stderr
+    assert not output.exists()
+    log = Path(result.stderr.rpartition("Details (registry): ")[2].strip())
+    assert "Traceback" in log.read_text()
+    log.unlink()

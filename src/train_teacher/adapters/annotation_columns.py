@@ -17,11 +17,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.adapters.annotation_parser import ParsedBlock, parse_block
 from train_teacher.adapters.coco_records import NOT_A_NUMBER, AnnotationEntry, RecordReader
 from train_teacher.adapters.mask_measures import (
     Polygons,
     RunLengths,
+    flag_masks_apart,
     measure_masks,
+    measure_packed,
     read_untyped,
 )
 from train_teacher.domain.coco import IdColumn, MaskColumns, RecordId, RecordProblem
@@ -67,6 +70,9 @@ def read_text_block(text: bytes) -> AnnotationBlock:
     Raises:
         msgspec.DecodeError: it is not a list in JSON; a mistake in a record is no error.
     """
+    parsed = parse_block(text)
+    if parsed is not None:
+        return _parsed_block(parsed)
     try:
         entries: Sequence[AnnotationEntry] = _decode_block(text)
     except (msgspec.ValidationError, UnicodeError, RecursionError):
@@ -104,6 +110,26 @@ def _segmentation(value: Any) -> Any:
         return "unreadable"
 
 
+def _parsed_block(parsed: ParsedBlock) -> AnnotationBlock:
+    rows = len(parsed.bbox)
+    has_bbox = np.ones(rows, np.bool_)
+    masks = measure_packed(rows, parsed.polygons, parsed.run_lengths)
+    flag_masks_apart(masks, parsed.bbox, has_bbox)
+    return AnnotationBlock(
+        records=rows,
+        index=np.arange(rows),
+        ids=_ids(parsed.ids),
+        image_ids=_ids(parsed.image_ids),
+        category_ids=_ids(parsed.category_ids),
+        bbox=parsed.bbox,
+        has_bbox=has_bbox,
+        area=_areas(parsed.areas),
+        iscrowd=_crowds(parsed.crowds),
+        ignore=_marks(parsed.ignores),
+        masks=masks,
+    )
+
+
 def _block(
     records: int,
     index: npt.NDArray[np.int64],
@@ -118,27 +144,41 @@ def _block(
     if None in boxes:
         has_bbox = np.array([box is not None for box in boxes], np.bool_)
         boxes = tuple(_NO_BOX if box is None else box for box in boxes)
-    if None in areas:
-        areas = tuple(NOT_A_NUMBER if area is None else area for area in areas)
-    if not set(crowds) <= {0, 1}:
-        crowds = tuple(-1 if crowd is None else bool(crowd) for crowd in crowds)
+    bbox = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4)
+    flag_masks_apart(masks, bbox, has_bbox)
     return AnnotationBlock(
         records=records,
         index=index,
         ids=_ids(ids),
         image_ids=_ids(image_ids),
         category_ids=_ids(category_ids),
-        bbox=np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4),
+        bbox=bbox,
         has_bbox=has_bbox,
-        area=np.array(areas, np.float64),
-        iscrowd=np.array(crowds, np.int8),
-        ignore=np.array(ignores, np.bool_) if any(ignores) else np.zeros(len(entries), np.bool_),
+        area=_areas(areas),
+        iscrowd=_crowds(crowds),
+        ignore=_marks(ignores),
         masks=masks,
         problems=problems,
     )
 
 
-def _ids(values: tuple[RecordId | None, ...]) -> IdColumn:
+def _areas(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    if None in values:
+        values = [NOT_A_NUMBER if area is None else area for area in values]
+    return np.array(values, np.float64)
+
+
+def _crowds(values: Sequence[float | None]) -> npt.NDArray[np.int8]:
+    if not set(values) <= {0, 1}:
+        values = [-1 if crowd is None else bool(crowd) for crowd in values]
+    return np.array(values, np.int8)
+
+
+def _marks(values: Sequence[float | None]) -> npt.NDArray[np.bool_]:
+    return np.array(values, np.bool_) if any(values) else np.zeros(len(values), np.bool_)
+
+
+def _ids(values: Sequence[RecordId | None]) -> IdColumn:
     column = np.array(values) if values else np.empty(0, np.int64)
     return column if column.dtype == np.int64 else values
 
@@ -197,7 +237,7 @@ def _joined_masks(masks: Sequence[MaskColumns]) -> MaskColumns:
     return MaskColumns(
         kind=_joined([m.kind for m in masks], np.int8),
         flags=_joined([m.flags for m in masks], np.uint8),
-        bounds=_joined([m.bounds for m in masks], np.float32).reshape(-1, 4),
+        bounds=np.asfortranarray(_joined([m.bounds for m in masks], np.float32).reshape(-1, 4)),
         area=_joined([m.area for m in masks], np.float32),
         polygons=_joined([m.polygons for m in masks], np.int32),
         points=_joined([m.points for m in masks], np.int32),

@@ -49,11 +49,42 @@ def decode_pictures(
     Raises:
         UserError: a decoding process died.
     """
+    paths = _sound_paths(dataset, files)
+    measured = _measure_all([p for p in paths if p is not None], progress, cache, _in_processes)
+    return replace(files, decoded=_columns(paths, measured))
+
+
+def _sound_paths(dataset: CocoDataset, files: ImageFiles) -> list[str | None]:
     paths = picture_paths(dataset, files)
-    if files.facts is not None:
-        sound = (files.facts.damage == SOUND).tolist()
-        paths = [path if ok else None for path, ok in zip(paths, sound, strict=True)]
-    measured = _measure_all([path for path in paths if path is not None], progress, cache)
+    if files.facts is None:
+        return paths
+    sound = (files.facts.damage == SOUND).tolist()
+    return [path if ok else None for path, ok in zip(paths, sound, strict=True)]
+
+
+def look_at_pictures(
+    dataset: CocoDataset, files: ImageFiles, *, most: int, cache: Path | None = None
+) -> ImageFiles:
+    """Return the files with `decoded` filled in, where that is known or soon done.
+
+    Nothing is decoded twice: what an earlier look remembered is taken from the cache. Threads do
+    the rest, not processes, so that a caller's script needs no `__main__` guard.
+
+    Args:
+        dataset: the data set.
+        files: from `check_image_files`.
+        most: pictures to decode; if more would have to be, none is, and only what is remembered
+            counts as looked at; with nothing looked at, `decoded` stays None.
+        cache: file of the cache; by default that of the user.
+    """
+    paths = _sound_paths(dataset, files)
+
+    def decode(todo: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        return _in_threads(todo) if len(todo) <= most else iter(())
+
+    measured = _measure_all([p for p in paths if p is not None], None, cache, decode)
+    if not measured:
+        return files
     return replace(files, decoded=_columns(paths, measured))
 
 
@@ -117,7 +148,10 @@ def _columns(paths: Sequence[str | None], measured: Mapping[str, bytes]) -> Deco
 
 
 def _measure_all(
-    paths: Sequence[str], progress: Progress | None, cache: Path | None
+    paths: Sequence[str],
+    progress: Progress | None,
+    cache: Path | None,
+    decode: Callable[[Sequence[str]], Iterator[tuple[str, bytes]]],
 ) -> dict[str, bytes]:
     import cv2
 
@@ -131,7 +165,7 @@ def _measure_all(
     if progress and measured:
         progress(len(measured), total)
     try:
-        for path, value in _in_processes(todo):
+        for path, value in decode(todo):
             measured[path] = value
             if path in keys:
                 fresh[keys[path]] = value
@@ -163,6 +197,13 @@ def _in_processes(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_threads(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_usable_cores()) as pool:
+        yield from zip(paths, pool.map(measure_picture, paths), strict=True)
 
 
 def _start_worker() -> None:

@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from train_teacher.adapters.image_headers import read_headers
-from train_teacher.adapters.image_names import FolderListings, find_names, relative_name
+from train_teacher.adapters.image_names import (
+    FolderListings,
+    find_names,
+    relative_name,
+    stays_inside,
+)
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.image_facts import ImageFacts, ImageFiles
@@ -168,6 +173,6 @@ def _sample(names: list[str]) -> list[str]:
 
 def _is_file(folder: Path, name: str) -> bool:
     try:
-        return (folder / name).is_file()
+        return stays_inside(folder, name) and (folder / name).is_file()
     except (OSError, ValueError):  # a name too long, or with a null byte
         return False

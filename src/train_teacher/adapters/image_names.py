@@ -26,6 +26,23 @@ def relative_name(file_name: str) -> str:
     return file_name.replace("\\", "/")
 
 
+def stays_inside(root: Path, name: str) -> bool:
+    """Tell whether a name leads to somewhere in the folder.
+
+    A data set from elsewhere must not make us read, and show in a report, any file of its
+    choosing; who wants absolute paths followed says so with `--images /`.
+
+    Args:
+        root: absolute folder.
+        name: path with forward slashes, relative to the root or absolute.
+    """
+    if not name.startswith("/") and ".." not in name:
+        return True
+    top = os.path.normpath(root)
+    path = os.path.normpath(os.path.join(top, name))  # noqa: PTH118 (one call per picture)
+    return path.startswith(top.rstrip("/") + "/")
+
+
 class FolderListings:
     """The files under one folder; every folder is listed once, which beats a stat per picture."""
 
@@ -45,6 +62,8 @@ class FolderListings:
         Args:
             name: path with forward slashes, relative to the root or absolute.
         """
+        if not stays_inside(self._root, name):
+            return False
         folder, _, base = name.rpartition("/")
         # A name such as `/a.jpg` lies in the folder `/`, not in the root of the listings.
         return base in self._list(folder or ("/" if name.startswith("/") else ""))[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from struct import Struct
 from typing import Any
@@ -11,7 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.domain.box_overlap import overlap_ratio
 from train_teacher.domain.coco import (
+    MASK_APART,
     MASK_BROKEN,
     MASK_FLAT,
     MASK_NESTED,
@@ -19,6 +22,7 @@ from train_teacher.domain.coco import (
     MASK_POLYGON,
     MASK_RECTANGLE,
     MASK_RLE,
+    MIN_MASK_OVERLAP,
     MaskColumns,
 )
 from train_teacher.domain.run_lengths import packed_run_totals
@@ -40,6 +44,18 @@ class RunLengths(msgspec.Struct, gc=False):
     counts: list[int] | str
 
 
+@dataclass(frozen=True)
+class PackedPolygons:
+    """The polygons of a block of annotations, one after the other."""
+
+    numbers: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """x, y, x, y, ... of all polygons, pixels."""
+    lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """(P,) how many numbers each has."""
+    owner: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """(P,) the annotation of each, ascending."""
+
+
 def measure_masks(
     masks: Sequence[Polygons | RunLengths | None], flags: Sequence[int] = ()
 ) -> MaskColumns:
@@ -49,25 +65,49 @@ def measure_masks(
         masks: polygons as x, y, x, y, ... in pixels; run lengths; or None; one per annotation.
         flags: what `read_untyped` said of each; nothing when all types were right.
     """
-    rows = len(masks)
-    bits = np.array(flags, np.uint8) if flags else np.zeros(rows, np.uint8)
     lists = [mask if isinstance(mask, list) else () for mask in masks]
     polygons = list(chain.from_iterable(lists))
-    lengths = np.array(list(map(len, polygons)), np.int64)
-    owner = np.repeat(np.arange(rows), np.array(list(map(len, lists)), np.int64))
+    lengths = list(map(len, polygons))
+    # Packing each polygon is three times faster than filling an array of Python's or of numpy's.
+    pack = {length: Struct(f"{length}d").pack for length in set(lengths)}
+    packed = PackedPolygons(
+        np.frombuffer(b"".join([pack[len(p)](*p) for p in polygons]), np.float64),
+        np.array(lengths, np.int64),
+        np.repeat(np.arange(len(masks)), np.array(list(map(len, lists)), np.int64)),
+    )
+    run_lengths = [(row, m) for row, m in enumerate(masks) if isinstance(m, RunLengths)]
+    return measure_packed(len(masks), packed, run_lengths, flags)
+
+
+def measure_packed(
+    rows: int,
+    polygons: PackedPolygons,
+    run_lengths: Sequence[tuple[int, RunLengths]],
+    flags: Sequence[int] = (),
+) -> MaskColumns:
+    """Return what the masks of a block of annotations measure.
+
+    Args:
+        rows: annotations of the block.
+        polygons: of all of them.
+        run_lengths: annotation and mask.
+        flags: as for `measure_masks`.
+    """
+    bits = np.array(flags, np.uint8) if flags else np.zeros(rows, np.uint8)
+    lengths, owner = polygons.lengths, polygons.owner
     kind = np.zeros(rows, np.int8)
     kind[bits != 0] = MASK_POLYGON
     kind[owner[lengths > 0]] = MASK_POLYGON
+    numbers = polygons.numbers
     broken = (lengths < MIN_NUMBERS) | (lengths % 2 == 1)
     if broken.any():
         bits[owner[broken]] |= MASK_BROKEN
-        polygons = [p for p, b in zip(polygons, broken.tolist(), strict=True) if not b]
+        numbers = numbers[np.repeat(~broken, lengths)]
         lengths, owner = lengths[~broken], owner[~broken]
-    run_lengths = [(row, m) for row, m in enumerate(masks) if isinstance(m, RunLengths)]
     kind[[row for row, _ in run_lengths]] = MASK_RLE
     rle_size = np.zeros((rows, 2), np.int64)
     _measure_run_lengths(run_lengths, bits, rle_size)
-    bounds, area, points = _measure_polygons(polygons, lengths, owner, bits)
+    bounds, area, points = _measure_polygons(numbers, lengths, owner, bits)
     return MaskColumns(
         kind=kind,
         flags=bits,
@@ -80,7 +120,7 @@ def measure_masks(
 
 
 def _measure_polygons(
-    polygons: Polygons,
+    numbers: npt.NDArray[np.float64],
     lengths: npt.NDArray[np.int64],
     owner: npt.NDArray[np.int64],
     flags: npt.NDArray[np.uint8],
@@ -89,12 +129,9 @@ def _measure_polygons(
     bounds = np.full((len(flags), 4), np.nan)
     area = np.full(len(flags), np.nan)
     points = np.zeros(len(flags), np.int32)
-    if not polygons:
+    if not len(lengths):
         return bounds, area, points
-    # Packing each polygon is three times faster than filling an array of Python's or of numpy's.
-    pack = {length: Struct(f"{length}d").pack for length in set(lengths.tolist())}
-    packed = b"".join([pack[len(polygon)](*polygon) for polygon in polygons])
-    low, high, areas, counts = polygon_measures(np.frombuffer(packed, np.float64), lengths)
+    low, high, areas, counts = polygon_measures(numbers, lengths)
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     rows = owner[starts]
     low = np.minimum.reduceat(low, starts, axis=0)
@@ -110,6 +147,23 @@ def _measure_polygons(
     )
     flags[rows[rectangle]] |= MASK_RECTANGLE
     return bounds, area, points
+
+
+def flag_masks_apart(
+    masks: MaskColumns, bbox: npt.NDArray[np.float64], has_bbox: npt.NDArray[np.bool_]
+) -> None:
+    """Set MASK_APART where the polygons are elsewhere than the box; the flags are changed.
+
+    Args:
+        masks: of N annotations.
+        bbox: (N, 4) xywh, pixels.
+        has_bbox: (N,) False where there is none.
+    """
+    judged = (masks.kind == MASK_POLYGON) & has_bbox & (masks.flags & MASK_NO_EXTENT == 0)
+    judged &= (bbox[:, 2:] > 0).all(axis=1) & np.isfinite(masks.bounds).all(axis=1)
+    rows = np.flatnonzero(judged)
+    overlap = overlap_ratio(bbox[rows], masks.bounds[rows].astype(np.float64))
+    masks.flags[rows[overlap < MIN_MASK_OVERLAP]] |= MASK_APART
 
 
 def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train_teacher.adapters.config_text import render_assignments, render_header
+from train_teacher.domain.config_invariants import find_broken
 from train_teacher.domain.config_overrides import GeneratedConfig, Override
+from train_teacher.domain.config_paths import (
+    fitted,
+    set_value,
+    type_problem,
+    unknown_key_problem,
+    value_at,
+)
 from train_teacher.domain.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-# What Runner.from_cfg and tools/train.py read. Anything else in a base config is a helper
-# variable (`data_root`, `coco_od_dataset`, ...) that would name the base's own data sets.
-RUNNER_KEYS = frozenset(
+# What Runner.from_cfg and tools/train.py read, in the order in which it is written. Anything else
+# in a base config is a helper variable (`data_root`, `coco_od_dataset`, ...) that would name the
+# base's own data sets.
+RUNNER_KEYS = tuple(
     """
-    model work_dir train_dataloader val_dataloader test_dataloader train_cfg val_cfg
-    test_cfg auto_scale_lr optim_wrapper param_scheduler val_evaluator test_evaluator
-    default_hooks custom_hooks data_preprocessor load_from resume launcher env_cfg
-    log_processor log_level visualizer vis_backends default_scope randomness
-    experiment_name custom_imports runner_type
+    work_dir custom_imports runner_type default_scope model data_preprocessor load_from resume
+    train_dataloader val_dataloader test_dataloader val_evaluator test_evaluator
+    train_cfg val_cfg test_cfg optim_wrapper param_scheduler auto_scale_lr
+    default_hooks custom_hooks randomness log_processor log_level visualizer vis_backends
+    env_cfg launcher experiment_name
     """.split()
 )
 
@@ -64,66 +75,69 @@ def build_config(generated: GeneratedConfig) -> Config:
         The complete config, free of the base's data sets and helper variables.
 
     Raises:
-        UsageError: an override names a key that the base does not have.
+        UsageError: with every key that the config does not have, every value of a kind that
+            cannot be meant there, and every change that would break freezing or labels.
         UserError: the base config cannot be found.
     """
     from mmengine.config import Config
 
     base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
     content: dict[str, Any] = base.to_dict()
-    for key in set(content) - RUNNER_KEYS:
+    for key in set(content) - set(RUNNER_KEYS):
         del content[key]
     content.setdefault("vis_backends", [])
-    wrong = [p for override in generated.overrides if (p := _apply(content, override))]
+    wrong = []
+    for override in generated.overrides:
+        problem = _apply(content, override)
+        if problem:
+            wrong.append(problem)
     if wrong:
         raise UsageError("\n".join(wrong))
-    return Config(content)
+    return Config({key: content[key] for key in RUNNER_KEYS if key in content})
 
 
 def _apply(content: dict[str, Any], override: Override) -> str | None:
     """Set one dotted key in place; return a problem instead of inventing a key."""
-    *parents, last = override.key.split(".")
-    node: Any = content
-    for position, name in enumerate(parents):
-        child = _child(node, name)
-        if not isinstance(child, (dict, list)):
-            return _unknown(override.key, ".".join(parents[:position]), name, node)
-        node = child
-    if isinstance(node, list):
-        if not last.isdigit() or int(last) >= len(node):
-            return _unknown(override.key, ".".join(parents), last, node)
-        node[int(last)] = override.value
-        return None
-    if last not in node and not override.adds:
-        return _unknown(override.key, ".".join(parents), last, node)
-    node[last] = override.value
-    return None
+    key, value = override.key, override.value
+    try:
+        if not override.free:
+            set_value(content, key, value, adds=override.adds)
+            return None
+        old = None if override.adds else value_at(content, key)
+    except KeyError:
+        return unknown_key_problem(content, key)
+    problem = type_problem(old, value)
+    if problem:
+        return f"{key}: {problem}."
+    return _apply_free(content, key, old, value, adds=override.adds)
 
 
-def _child(node: Any, name: str) -> Any:
-    if isinstance(node, dict):
-        return node.get(name)
-    return node[int(name)] if name.isdigit() and int(name) < len(node) else None
+def _apply_free(
+    content: dict[str, Any], key: str, old: Any, value: Any, *, adds: bool
+) -> str | None:
+    """Set a value that a user wrote, unless it breaks what train-teacher promises."""
+    if isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value:
+        # Without a type it changes what it names; with one it is another thing, taken whole.
+        problems = [
+            _apply(content, Override(f"{key}.{name}", item, "", free=True))
+            for name, item in value.items()
+        ]
+        return "\n".join(problem for problem in problems if problem) or None
+    before = copy.deepcopy(content)
+    set_value(content, key, fitted(old, value), adds=adds)
+    broken = find_broken(before, content)
+    return f"{key}: may not be set: {broken}" if broken else None
 
 
-def _unknown(key: str, parent: str, name: str, node: Any) -> str:
-    known = list(node) if isinstance(node, dict) else [str(i) for i in range(len(node))]
-    near = difflib.get_close_matches(name, known, n=1)
-    place = f"`{parent}` has" if parent else "the config has"
-    hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(sorted(known))}."
-    return f"{key}: {place} no `{name}` in MMDetection 3.3.0's base config; {hint}"
-
-
-def render_config(config: Config, header: str) -> str:
+def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
     """Return the text of `mmdet_config.py`: plain assignments, the same for the same input.
 
     Args:
         config: complete config.
         header: comment lines for the top of the file.
+        reasons: why a dotted key has its value; a comment above it.
     """
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    text: str = config.pretty_text
-    return f"{comment}{text}"
+    return f"{render_header(header)}\n{render_assignments(config.to_dict(), reasons)}"
 
 
 def differences_from(

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,20 @@ def choose_workers(num_images: int) -> int:
     return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
 
 
+def require_loggers(*, tensorboard: bool, wandb: bool) -> None:
+    """Check that what the run is to be logged to is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for wanted, name in ((tensorboard, "tensorboard"), (wandb, "wandb")):
+        if wanted and find_spec(name) is None:
+            raise UsageError(
+                f"--{name}: the package {name} is not installed. Install it with: "
+                f"pip install 'train-teacher[{name}]'"
+            )
+
+
 def load_config(path: Path) -> Config:
     """Read a written config the way MMDetection's tools do, importing what it names."""
     from mmengine.config import Config
@@ -64,11 +79,21 @@ def stdout_to_log(log: Path) -> Iterator[None]:
         yield
 
 
-def build_runner(config: Path) -> Runner:
+def _without_gpu() -> bool:
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def build_runner(
+    config: Path, *, launcher: str = "none", resume_from: Path | None = None
+) -> Runner:
     """Build the model, load its base checkpoint and freeze it.
 
     Args:
         config: `mmdet_config.py` of a run folder.
+        launcher: `none`, or how MMEngine finds the other processes: `pytorch`, `slurm`.
+        resume_from: checkpoint whose state training goes on from.
 
     Returns:
         A runner whose `train()` trains to the end.
@@ -82,6 +107,11 @@ def build_runner(config: Path) -> Runner:
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     cfg = load_config(config)
+    cfg.launcher = launcher
+    if launcher != "none" and _without_gpu():
+        cfg.env_cfg.dist_cfg.backend = "gloo"
+    if resume_from is not None:
+        cfg.resume, cfg.load_from = True, str(resume_from)
 
     from mmengine.registry import RUNNERS
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from train_teacher.domain.errors import UsageError
-from train_teacher.domain.settings import RUN_ONLY, SettingsLayer
+from train_teacher.domain.settings import RUN_ONLY, SettingsLayer, merge_values
+
+YAML_ENDINGS = (".yaml", ".yml")
+EXTENDS = "extends"
+"""Key of a YAML file only: the preset or file that it is built on; null for nothing at all."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -55,46 +60,128 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in configs_folder().glob("*.yaml"))
 
 
-def find_preset(model: str) -> Path:
+def find_preset(model: str, said: str | None = None) -> Path:
     """Return the file of a preset given by name or by path.
+
+    Args:
+        model: name or path.
+        said: where it was written, for messages; `--model` when left out.
 
     Raises:
         UsageError: there is no such preset.
     """
-    if model.endswith((".yaml", ".yml")):
-        path = Path(model)
+    said = said or f"--model {model}"
+    if model.endswith(YAML_ENDINGS):
+        path = Path(model).expanduser()
         if not path.is_file():
-            raise UsageError(f"--model {model}: there is no such file.")
+            raise UsageError(f"{said}: there is no such file.")
         return path
-    path = configs_folder() / f"{model}.yaml"
     if model not in preset_names():
         near = difflib.get_close_matches(model, preset_names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"--model {model}: no such preset.{hint} Presets: {', '.join(preset_names())}; "
+            f"{said}: no such preset.{hint} Presets: {', '.join(preset_names())}; "
             "or give the path of your own YAML file."
         )
-    return path
+    return configs_folder() / f"{model}.yaml"
 
 
 def read_preset(model: str) -> SettingsLayer:
-    """Read a preset; paths in it are relative to its file.
+    """Read a preset with everything it extends, as one layer.
 
     Raises:
-        UsageError: no such preset, not YAML, or it holds settings that belong to a run.
+        UsageError: see `read_preset_layers`.
     """
-    path = find_preset(model)
-    layer = read_settings(path)
-    stray = sorted(RUN_ONLY & set(layer.values))
-    if stray:
-        raise UsageError(
-            f"{path}: {', '.join(stray)} belong to a run, not to a preset: give them on the "
-            "command line or in a --config file."
-        )
+    layers = read_preset_layers(model)
+    return SettingsLayer(layers[-1].source, merge_values(layers))
+
+
+def read_preset_layers(model: str) -> tuple[SettingsLayer, ...]:
+    """Read a preset and what it extends; paths in a file are relative to it.
+
+    Args:
+        model: name of a preset, or the path of one.
+
+    Returns:
+        Layers from the weakest to the preset itself.
+
+    Raises:
+        UsageError: no such preset, not YAML, extended in a circle, or it holds settings that
+            belong to a run.
+    """
+    layers = read_chain(find_preset(model)).layers
+    for layer in layers:
+        stray = sorted(RUN_ONLY & set(layer.values))
+        if stray:
+            raise UsageError(
+                f"{layer.source}: {', '.join(stray)} belong to a run, not to a preset: give them "
+                "on the command line or in a --config file."
+            )
+    return layers
+
+
+@dataclass(frozen=True)
+class SettingsChain:
+    """A settings file and everything that it extends."""
+
+    layers: tuple[SettingsLayer, ...]
+    """From the weakest to the file itself."""
+    preset: str | None = None
+    """The preset of ours that lies at the bottom."""
+    complete: bool = False
+    """True when the bottom says `extends: null`: it needs no preset beneath it."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The merged values."""
+        return merge_values(self.layers)
+
+
+def read_chain(path: Path) -> SettingsChain:
+    """Read a settings file and, through `extends:`, what it is built on.
+
+    Raises:
+        UsageError: a file of the chain is missing or not valid, or the chain is a circle.
+    """
+    layers: list[SettingsLayer] = []
+    seen: list[Path] = []
+    current: Path | None = path
+    complete = False
+    while current is not None:
+        resolved = current.resolve()
+        if resolved in seen:
+            circle = " -> ".join(str(p) for p in [*seen[seen.index(resolved) :], resolved])
+            raise UsageError(f"{path}: `extends` goes in a circle: {circle}.")
+        seen.append(resolved)
+        layer = _with_own_paths(read_settings(current), current.parent)
+        values = dict(layer.values)
+        complete = values.get(EXTENDS, ...) is None
+        extended = values.pop(EXTENDS, None)
+        layers.insert(0, SettingsLayer(layer.source, values, layer.lines))
+        current = None if extended is None else _extended_file(extended, layer)
+    bottom = seen[-1]
+    ours = bottom.stem if bottom.parent == configs_folder().resolve() else None
+    return SettingsChain(tuple(layers), ours, complete)
+
+
+def _extended_file(extended: object, layer: SettingsLayer) -> Path:
+    line = (layer.lines or {}).get(EXTENDS, 1)
+    place = f"{layer.source}, line {line}: extends"
+    if not isinstance(extended, str) or not extended:
+        raise UsageError(f"{place}: should be the name of a preset or the path of a YAML file.")
+    if not extended.endswith(YAML_ENDINGS):
+        return find_preset(extended, said=f"{place} {extended}")
+    path = Path(layer.source).parent / Path(extended).expanduser()
+    if not path.is_file():
+        raise UsageError(f"{place} {extended}: there is no such file ({path}).")
+    return path
+
+
+def _with_own_paths(layer: SettingsLayer, folder: Path) -> SettingsLayer:
     values = dict(layer.values)
-    for key in ("checkpoint", "language_model"):
-        beside = path.parent / str(values.get(key))
-        if key in values and beside.exists():
+    for key in ("checkpoint", "language_model", "base_config"):
+        beside = folder / str(values.get(key))
+        if values.get(key) and beside.exists():
             values[key] = str(beside.resolve())
     return SettingsLayer(layer.source, values, layer.lines)
 

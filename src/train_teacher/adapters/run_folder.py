@@ -58,6 +58,31 @@ class RunFolder:
         """The page that explains the run."""
         return self.root / "report.html"
 
+    @property
+    def dataset_info(self) -> Path:
+        """Facts about the canonical copies, from which the config was generated."""
+        return self.data / "dataset_info.json"
+
+    @property
+    def results(self) -> Path:
+        """The facts of the finished run."""
+        return self.root / "results.json"
+
+    @property
+    def adapter(self) -> Path:
+        """The trained adapter in PEFT's format (--tune lora)."""
+        return self.root / "adapter"
+
+    @property
+    def detections_before(self) -> Path:
+        """What the base weights detected on the validation split."""
+        return self.data / "val_detections_before.npz"
+
+    @property
+    def detections_best(self) -> Path:
+        """What the best epoch detected on it."""
+        return self.data / "val_detections_best.npz"
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""
         if not self.metrics.exists():

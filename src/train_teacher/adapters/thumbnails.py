@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LONGEST_SIDE = 320
+COMPARED_SIDE = 480
+FONT_SIZE = 13
 JPEG_QUALITY = 80
 MOST_OTHERS = 500
 MARGIN = 0.5
@@ -22,6 +25,7 @@ MARGIN = 0.5
 SMALLEST_MARK = 8.0
 """Pixels of the thumbnail; a smaller box is drawn larger around its centre, to be seen."""
 RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
+GREEN, ORANGE = (40, 175, 75), (255, 150, 30)
 BYTE = 256
 
 Box = npt.NDArray[np.float64]
@@ -53,19 +57,62 @@ def thumbnail(path: Path, marked: Box | None, others: Box) -> str | None:
     _draw(canvas, [(_shifted(box, low, scale), GREY, 1) for box in _finite(others)])
     if marked is not None:
         _draw(canvas, [(_visible(_shifted(marked, low, scale)), RED, 3)])
+    return _data_uri(canvas)
+
+
+def compared(path: Path, labelled: Box, detected: Box, texts: Sequence[str]) -> str | None:
+    """Return a picture with truth and detections drawn, as a JPEG data URI.
+
+    Args:
+        path: the picture.
+        labelled: (T, 4) xywh in pixels, drawn in green.
+        detected: (D, 4) xywh in pixels, drawn in orange.
+        texts: written beside each detection.
+
+    Returns:
+        None when the picture cannot be read.
+    """
+    opened = _open(path, COMPARED_SIDE)
+    if opened is None:
+        return None
+    picture, width, height = opened
+    scale = COMPARED_SIDE / max(width, height)
+    low, high = np.zeros(2), np.array([width, height], np.float64)
+    canvas = _canvas(picture, (width, height), low, high, scale)
+    _draw(canvas, [(_shifted(box, low, scale), GREEN, 3) for box in _finite(labelled)])
+    boxes = [_shifted(box, low, scale) for box in _finite(detected)]
+    _draw(canvas, [(box, ORANGE, 2) for box in boxes])
+    for box, text in zip(boxes, texts, strict=False):
+        _write(canvas, box, text)
+    return _data_uri(canvas)
+
+
+def _write(canvas: Image, box: Box, text: str) -> None:
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(canvas)
+    left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
+    x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
+    above = float(box[1]) - bottom - 4
+    y = above if above >= 0 else min(max(float(box[1]), 0.0), canvas.height - bottom - 4)
+    pen.rectangle((x, y, x + right - left + 4, y + bottom + 3), fill=ORANGE)
+    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
+
+
+def _data_uri(canvas: Image) -> str:
     buffer = io.BytesIO()
     canvas.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _open(path: Path) -> tuple[Image, int, int] | None:
+def _open(path: Path, side: int = LONGEST_SIDE) -> tuple[Image, int, int] | None:
     """Return the picture, upright and perhaps already reduced, and its width and height."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
             width, height = image.size
-            image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+            image.draft("RGB", (side, side))
             reduced = image.size
             upright = ImageOps.exif_transpose(image)
             # Orientations 5 to 8 lie on their side; OpenCV turns them when training reads them.

@@ -19,6 +19,7 @@ from train_teacher.application.inspect_data import (
     describe,
     load_splits,
 )
+from train_teacher.application.split_data import BoxLabels, split_data
 from train_teacher.domain.canonical import (
     boxes_of,
     canonical_split,
@@ -26,11 +27,14 @@ from train_teacher.domain.canonical import (
     trainable_rows,
 )
 from train_teacher.domain.checks.categories import dummy_categories, real_categories
+from train_teacher.domain.checks.reporting import plural
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.group_rules import parse_group_by
 from train_teacher.domain.prompts import apply_class_prompts
-from train_teacher.domain.splits import parse_split, split_images
+from train_teacher.domain.split_report import SplitReport
+from train_teacher.domain.splits import parse_split
 
 SHOWN_FILES = 3
 
@@ -52,6 +56,7 @@ class DataManager:
         val: JSON to validate on; otherwise a share of `data`.
         test: JSON to test on; otherwise a share of `data`.
         split: shares of train, val and test.
+        group_by: which images stay in one split: auto, none, folder, field:NAME or regex:PATTERN.
         seed: of the split.
         class_prompts: phrase by class name, in place of the name.
         language_model: folder or cached name, to count tokens.
@@ -65,6 +70,7 @@ class DataManager:
         val: Path | None = None,
         test: Path | None = None,
         split: str = "0.7/0.15/0.15",
+        group_by: str = "auto",
         seed: int = 0,
         class_prompts: Mapping[str, str] | None = None,
         language_model: str | Path | None = None,
@@ -79,7 +85,9 @@ class DataManager:
             class_prompts=dict(class_prompts or {}),
         )
         self._ratio = parse_split(split)
+        self._group_rule = parse_group_by(group_by)
         self._seed = seed
+        self._kept_rows: dict[Path, npt.NDArray[np.bool_]] = {}
 
     def inspect(self) -> DatasetInfo:
         """Return the facts and findings; read once.
@@ -122,11 +130,11 @@ class DataManager:
                     )
                 )
         if "val" not in self._parts:
-            raise UserError(f"{self._request.data}: no validation split; give --val or --split.")
+            raise UserError(f"{self._request.data}: {self._why_no_validation()}")
         return planned
 
     def write_splits(self, folder: Path) -> dict[str, Path]:
-        """Write train.json, val.json, test.json and inspection.json.
+        """Write train.json, val.json, test.json and inspection.json; split.json if we split.
 
         Classes that do not fit into one prompt are trained from train.odvg.jsonl and
         label_map.json, written beside train.json from the same content.
@@ -156,7 +164,24 @@ class DataManager:
                 write_odvg(folder, content)
         report = msgspec.json.format(msgspec.json.encode(self.inspect()), indent=2)
         write_atomically(folder / "inspection.json", report)
+        if self.split_report is not None:
+            split = msgspec.json.format(msgspec.json.encode(self.split_report), indent=2)
+            write_atomically(folder / "split.json", split)
         return files
+
+    def _why_no_validation(self) -> str:
+        report = self.split_report
+        count = 0 if report is None else sum(report.images.values())
+        if report is None or count < 2:  # noqa: PLR2004 (one to learn from, one to validate on)
+            return (
+                f"no validation split can be made of {plural(count, 'image')}: nobody would see "
+                "what was learned. Add images, or give --val FILE."
+            )
+        return (
+            f"--group-by {report.group_by} puts all {count} images into one group "
+            f"({'; '.join(report.found)}), so nothing is left to validate on. Give another "
+            "--group-by, or --val FILE."
+        )
 
     @cached_property
     def _sources(self) -> dict[str, LoadedSplit]:
@@ -164,23 +189,40 @@ class DataManager:
             _require_pictures(split)
         return {split.name: split for split in self._loaded}
 
+    @property
+    def split_report(self) -> SplitReport | None:
+        """How the images were split, None when the data came split.
+
+        Raises:
+            UserError: see `plan_splits`.
+        """
+        return self._split[1]
+
     @cached_property
     def _parts(self) -> dict[str, _Part]:
-        shares = self._ratio.shares()
         given = self._sources
-        to_split = {n: s for n, s in shares.items() if n == "train" or n not in given}
-        # With a folder or --val the user has split already; only a missing val is made up for.
-        if len(given) > 1 and "val" in given:
-            to_split = {"train": 1.0}
-        train = given["train"]
-        rows = split_images(train.dataset, to_split, self._seed)
-        parts = {name: _Part(train, part_rows) for name, part_rows in rows.items()}
+        parts = {name: _Part(given["train"], rows) for name, rows in self._split[0].items()}
         for name, source in given.items():
             if name != "train":
                 parts[name] = _Part(source, np.arange(len(source.dataset.images)))
         return {
             n: parts[n] for n in ("train", "val", "test") if n in parts and len(parts[n].image_rows)
         }
+
+    @cached_property
+    def _split(self) -> tuple[dict[str, npt.NDArray[np.int64]], SplitReport | None]:
+        """The images of the training file by split, and how that came about."""
+        given = self._sources
+        train = given["train"]
+        to_split = {n: s for n, s in self._ratio.shares().items() if n == "train" or n not in given}
+        # With a folder or --val the user has split already; only a missing val is made up for.
+        if (len(given) > 1 and "val" in given) or len(to_split) == 1:
+            return {"train": np.arange(len(train.dataset.images))}, None
+        learned, labels = self._learned(train.dataset)
+        # By their own names: another --class-prompt must not give another split.
+        rows = train.dataset.annotations.image_row[learned]
+        boxes = BoxLabels(rows, labels, self._original_names)
+        return split_data(train, boxes, to_split, rule=self._group_rule, seed=self._seed)
 
     @cached_property
     def _original_names(self) -> tuple[str, ...]:
@@ -194,15 +236,30 @@ class DataManager:
         dummies = frozenset(c.name for c in dummy_categories(dataset))
         return category_targets(dataset, self._original_names, dummies)
 
+    def _kept(self, dataset: CocoDataset) -> npt.NDArray[np.bool_]:
+        """Return (N,) which annotations the canonical copies have; looked up once per file."""
+        if dataset.path not in self._kept_rows:
+            rows = trainable_rows(dataset, self._targets(dataset), boxes_of(dataset))
+            self._kept_rows[dataset.path] = rows
+        return self._kept_rows[dataset.path]
+
+    def _learned(
+        self, dataset: CocoDataset, in_split: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Return (N,) which annotations are learned from, and the classes of those."""
+        columns = dataset.annotations
+        learned = self._kept(dataset) & (columns.iscrowd != 1) & ~columns.ignore
+        if in_split is not None:
+            learned &= in_split[columns.image_row]
+        return learned, self._targets(dataset)[columns.category_row[learned]]
+
     def _describe(self, name: str, part: _Part, folder: Path) -> SplitInfo:
         dataset = part.source.dataset
         columns = dataset.annotations
-        targets = self._targets(dataset)
         in_split = np.zeros(len(dataset.images), dtype=bool)
         in_split[part.image_rows] = True
-        kept = trainable_rows(dataset, targets, boxes_of(dataset)) & in_split[columns.image_row]
-        learned = kept & (columns.iscrowd != 1) & ~columns.ignore
-        labels = targets[columns.category_row[learned]]
+        kept = self._kept(dataset) & in_split[columns.image_row]
+        learned, labels = self._learned(dataset, in_split)
         images = np.unique(columns.image_row[kept])
         return SplitInfo(
             name=name,

@@ -1,18 +1,35 @@
-"""What is left after training: results, curves and the page that explains the run."""
+"""What is left after training: results.json, curves, and the page that explains the run."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
+import numpy as np
 
+from train_teacher import __version__
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.plots import draw_curves
+from train_teacher.adapters.run_environment import describe_environment
 from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.adapters.thumbnails import compared
+from train_teacher.adapters.validation_files import (
+    ValidationTruth,
+    read_detections,
+    read_truth,
+)
 from train_teacher.domain.dataset_info import DatasetInfo
-from train_teacher.domain.report_page import render_report
-from train_teacher.domain.run_summary import RunSummary, summarize_run
+from train_teacher.domain.detection_analysis import DetectionAnalysis, PictureResult, analyse
+from train_teacher.domain.detections import Detections
+from train_teacher.domain.report_page import RunPicture, render_report
+from train_teacher.domain.run_report import RunReport, build_report, freeze_lines
+from train_teacher.domain.run_summary import RunSummary, summarize_cost, summarize_run
 from train_teacher.domain.settings import TeacherSettings
+
+SHOWN_PICTURES = 6
 
 
 @dataclass(frozen=True)
@@ -20,32 +37,108 @@ class RunResult:
     """Where the run lies and what it reached."""
 
     folder: RunFolder
-    summary: RunSummary
+    report: RunReport
+
+    @property
+    def summary(self) -> RunSummary:
+        """Scores before and after."""
+        return self.report.summary
 
 
 def write_run_results(
-    folder: RunFolder, dataset_info: DatasetInfo, settings: TeacherSettings
+    folder: RunFolder,
+    dataset_info: DatasetInfo,
+    settings: TeacherSettings,
+    steps: int | None = None,
+    seconds: float | None = None,
 ) -> RunResult:
-    """Write plots and report.html from metrics.jsonl.
+    """Write plots, results.json and report.html from what the run left.
 
     Args:
         folder: the run folder after training.
         dataset_info: facts about the canonical copies.
         settings: resolved settings.
+        steps: optimizer steps done.
+        seconds: wall time of the training.
 
     Returns:
-        Paths and scores.
+        Paths and facts.
     """
     records = folder.read_metrics()
-    summary = summarize_run(records, dataset_info.class_names)
-    plots = draw_curves(records, folder.plots)
-    page = render_report(
-        name=folder.root.name,
-        dataset_info=dataset_info,
+    names = dataset_info.class_names
+    truth = read_truth(folder.data / "val.json")
+    best = read_detections(folder.detections_best)
+    before = read_detections(folder.detections_before)
+    judged = analyse(best, truth.truth, names) if best else None
+    report = build_report(
+        dataset_info,
+        summarize_run(records, names),
+        before=analyse(before, truth.truth, names) if before else None,
+        best=judged,
         settings=msgspec.to_builtins(settings),
-        summary=summary,
-        plots={name: path.read_bytes() for name, path in plots.items()},
-        log=folder.log.read_text("utf-8") if folder.log.exists() else "",
+        name=folder.root.name,
+        version=__version__,
+        command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
+        cost=summarize_cost(records, steps, seconds),
+        environment=describe_environment(),
+        files=_file_sizes(folder),
+        freeze_table=freeze_lines(folder.log.read_text("utf-8") if folder.log.exists() else ""),
     )
-    write_atomically(folder.report, page)
-    return RunResult(folder, summary)
+    draw_curves(records, folder.plots)
+    write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    worst, right = _pictures(dataset_info, truth, best, judged)
+    write_atomically(folder.report, render_report(report, records, worst, right))
+    return RunResult(folder, report)
+
+
+def _file_sizes(folder: RunFolder) -> dict[str, int]:
+    files = [*sorted(folder.checkpoints.glob("*.pth")), *sorted(folder.adapter.glob("*"))]
+    return {str(path.relative_to(folder.root)): path.stat().st_size for path in files}
+
+
+def _pictures(
+    info: DatasetInfo,
+    truth: ValidationTruth,
+    found: Detections | None,
+    analysis: DetectionAnalysis | None,
+) -> tuple[list[RunPicture], list[RunPicture]]:
+    """Return the validation pictures with most errors, and those without any."""
+    split = next((s for s in info.splits if s.name == "val"), None)
+    if found is None or analysis is None or split is None or split.image_dir is None:
+        return [], []
+    shown = found.rows(found.score >= analysis.threshold)
+    wrong = [p for p in analysis.pictures if p.missed or p.false]
+    right = [p for p in reversed(analysis.pictures) if p.found and not p.missed and not p.false]
+    right.sort(key=lambda p: -p.found)
+    folder = Path(split.image_dir)
+    return (
+        _drawn(wrong[:SHOWN_PICTURES], folder, truth, shown, info.class_names),
+        _drawn(right[:SHOWN_PICTURES], folder, truth, shown, info.class_names),
+    )
+
+
+def _drawn(
+    pictures: Sequence[PictureResult],
+    folder: Path,
+    truth: ValidationTruth,
+    found: Detections,
+    names: Sequence[str],
+) -> list[RunPicture]:
+    drawn = []
+    for picture in pictures:
+        here = found.rows(found.image_id == picture.image_id)
+        labelled = truth.truth.rows(truth.truth.image_id == picture.image_id)
+        texts = [
+            f"{names[label]} {score:.2f}"
+            for label, score in zip(here.label.tolist(), here.score.tolist(), strict=True)
+        ]
+        file = truth.file_names[picture.image_id]
+        source = compared(folder / file, _xywh(labelled.box), _xywh(here.box), texts)
+        if source:
+            note = f"{picture.found} found, {picture.missed} missed, {picture.false} made up"
+            drawn.append(RunPicture(source, file, note))
+    return drawn
+
+
+def _xywh(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,22 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
-from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.language_model_files import obtain_language_model
+from train_teacher.adapters.registered_classes import SCHEDULERS, TRANSFORMS, check_entries
+from train_teacher.adapters.run_lock import run_lock
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
 from train_teacher.application.data_manager import DataManager
-from train_teacher.application.run_results import RunResult, write_run_results
+from train_teacher.application.run_results import RunResult
+from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import (
     GeneratedConfig,
     frozen_parts,
     generate_mmdet_config,
+    reasons_by_key,
 )
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
-from train_teacher.domain.errors import UserError
+from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 
 Progress = Callable[[int, int], None]
@@ -61,10 +66,27 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     Raises:
         UsageError: with all problems of all layers.
     """
-    file_layer = preset_file.read_settings(config) if config else SettingsLayer("settings", {})
-    model = cli_values.get("model") or file_layer.values.get("model") or "swin-t"
-    layers = [preset_file.read_preset(str(model)), file_layer]
-    return merge_settings([*layers, SettingsLayer("command line", cli_values)])
+    command_line = SettingsLayer("command line", cli_values)
+    settings = merge_settings([*_file_layers(cli_values.get("model"), config), command_line])
+    check_entries("augmentation", settings.augmentation, TRANSFORMS)
+    check_entries("schedule", settings.schedule, SCHEDULERS)
+    return settings
+
+
+def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
+    """Return preset and settings file; of several ways to name the preset, all must agree."""
+    chain = preset_file.read_chain(config) if config else preset_file.SettingsChain(())
+    named = model or chain.values.get("model")
+    beneath = chain.values.get("model") if chain.complete else chain.preset
+    if not chain.complete and beneath is None:
+        return [*preset_file.read_preset_layers(str(named or "swin-t")), *chain.layers]
+    if named not in (None, beneath):
+        raise UsageError(
+            f"--config {config}: is built on {beneath}, and the model asked for is {named}: most "
+            "settings of the file would not fit it. Give one of the two."
+        )
+    bottom = [] if chain.complete else [SettingsLayer(str(config), {"model": beneath})]
+    return [*bottom, *chain.layers]
 
 
 def plan_training(
@@ -97,7 +119,9 @@ def plan_training(
         manager=manager,
         dataset_info=info,
         generated=generated,
-        config_text=mmengine_config.render_config(config, _header(settings)),
+        config_text=mmengine_config.render_config(
+            config, config_header(settings), reasons_by_key(generated.overrides)
+        ),
         differences=mmengine_config.differences_from(config, generated),
         frozen=frozen_parts(settings),
     )
@@ -113,23 +137,20 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         Scores before and after, and where things lie.
 
     Raises:
-        UserError: the model could not be built; the run folder is removed again.
+        UserError: the model could not be built. After this and any other failure before the
+            first step the run folder is removed again, so that the same command can be repeated.
         KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
     run_folder.create(plan.folder)
-    try:
-        plan.manager.write_splits(plan.folder.data)
-        write_atomically(plan.folder.config, plan.config_text)
-        write_atomically(plan.folder.settings, _settings_text(plan))
-        with mmengine_runner.stdout_to_log(plan.folder.log):
-            runner = mmengine_runner.build_runner(plan.folder.config)
-    except UserError:
-        run_folder.discard(plan.folder)
-        raise
-    with mmengine_runner.stdout_to_log(plan.folder.log):
-        runner.train()
-    return write_run_results(plan.folder, plan.dataset_info, plan.settings)
+    with run_lock(plan.folder.root):
+        with ExitStack() as undo:
+            undo.callback(run_folder.discard, plan.folder)
+            plan.manager.write_splits(plan.folder.data)
+            write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
+            training = start_training(plan.folder, plan.settings)
+            undo.pop_all()
+        return training.finish(plan.dataset_info)
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:
@@ -139,6 +160,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         val=Path(settings.val) if settings.val else None,
         test=Path(settings.test) if settings.test else None,
         split=settings.split,
+        group_by=settings.group_by,
         seed=settings.seed,
         class_prompts=settings.prompts,
         language_model=settings.language_model,
@@ -168,14 +190,15 @@ def _resolve(
     dry_run: bool,
     progress: Progress | None,
 ) -> TeacherSettings:
+    mmengine_runner.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
     train_images = info.splits[0].num_images
     workers = settings.workers
     if dry_run:
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
+        language_model = str(obtain_language_model(settings.language_model))
         weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
-        language_model = str(resolve_language_model(settings.language_model))
     return msgspec.structs.replace(
         settings,
         data=str(Path(settings.data).resolve()),
@@ -199,26 +222,22 @@ def _language_model_or_name(value: str) -> str:
 
 
 def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> TeacherSettings:
+    """Close what the generator chose, and remember that it was not the user."""
     schedule = generated.schedule
-    return msgspec.structs.replace(settings, epochs=schedule.epochs, steps=None, lr=schedule.lr)
+    epochs = None if settings.steps else schedule.epochs
+    closed = msgspec.structs.replace(settings, epochs=epochs, lr=schedule.lr)
+    chosen = {
+        name
+        for name in closed.__struct_fields__
+        if getattr(settings, name) is None and getattr(closed, name) is not None
+    }
+    return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
 
 
-def _header(settings: TeacherSettings) -> str:
+def config_header(settings: TeacherSettings) -> str:
+    """Return the comment at the top of a generated config."""
     return (
         f"Generated by train-teacher {__version__} from {settings.data}\n"
         f"Base: {settings.base_config} of MMDetection 3.3.0\n"
         "MMDetection's own tools/train.py runs this file too."
     )
-
-
-def _settings_text(plan: TrainingPlan) -> str:
-    values = {
-        name: value
-        for name, value in msgspec.to_builtins(plan.settings).items()
-        if name != "output" and value is not None
-    }
-    header = (
-        f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {plan.folder.settings} --output ANOTHER_FOLDER"
-    )
-    return preset_file.render_settings(values, header)

@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from train_teacher import __version__
+from train_teacher.cli.compare import compare_command
+from train_teacher.cli.doctor import doctor_command
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.fetch import fetch_command
 from train_teacher.cli.inspect import inspect_command
 from train_teacher.cli.train import train_command
 
@@ -48,4 +51,7 @@ def teacher() -> None:
     app.callback()(_umbrella)
     app.command("inspect")(inspect_command)
     app.command("train")(train_command)
+    app.command("compare")(compare_command)
+    app.command("fetch")(fetch_command)
+    app.command("doctor")(doctor_command)
     run_app(app, "teacher")

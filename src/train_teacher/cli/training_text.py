@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 
+from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.application.resume_training import ResumePlan
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
+from train_teacher.domain.config_differences import group_differences
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
+from train_teacher.domain.split_report import split_lines
 
 SHOWN_FINDINGS = 8
+COLUMNS = 80
 
 
 def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
@@ -28,18 +34,21 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
             f"{s.num_empty_images} images without boxes"
             for s in info.splits
         ),
+        *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
         f"frozen    {', '.join(plan.frozen) or 'nothing'}",
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
         f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
+        *_set_lines(plan),
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
     if detailed:
         lines += ["", "values set, and why:", *_values(plan)]
-        lines += ["", "different from the official recipe (recipe -> this run):", *_diff(plan)]
+        lines += ["", "different from the official recipe, and why (recipe -> this run):"]
+        lines += _differences(plan)
     return "\n".join(lines) + "\n"
 
 
@@ -93,12 +102,42 @@ def _values(plan: TrainingPlan) -> list[str]:
     ]
 
 
-def _diff(plan: TrainingPlan) -> list[str]:
-    return [f"  {key}: {_side(theirs)} -> {_side(ours)}" for key, theirs, ours in plan.differences]
+def _differences(plan: TrainingPlan) -> list[str]:
+    lines: list[str] = []
+    topic = ""
+    for group in group_differences(plan.differences, plan.generated.overrides):
+        if group.topic != topic:
+            topic = group.topic
+            lines += ["", f"  {topic}"]
+        indent = " " * 4
+        lines += textwrap.wrap(
+            group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
+        )
+        for difference in group.differences:
+            lines += _difference_lines(*difference)
+    return lines
+
+
+def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
+    """Return one difference in one line, or in two where it is too long for a terminal."""
+    line = f"      {key}: {_side(theirs)} -> {_side(ours)}"
+    if len(line) <= COLUMNS:
+        return [line]
+    room = (COLUMNS - len("        ") - len(" -> ")) // 2
+    sides = (_shorten(_side(side), room) for side in (theirs, ours))
+    return [f"      {key}:", f"        {' -> '.join(sides)}"]
 
 
 def _side(value: object) -> str:
-    return "(absent)" if value is ... else _shorten(repr(value), 60)
+    return "(absent)" if value is ... else " ".join(repr(value).split())
+
+
+def _set_lines(plan: TrainingPlan) -> list[str]:
+    room = COLUMNS - len("set       ")
+    return [
+        f"set       {_shorten(f'{key} = {value!r}', room)}"
+        for key, value in plan.settings.set.items()
+    ]
 
 
 def _shorten(text: str, length: int = 100) -> str:
@@ -116,8 +155,7 @@ def render_result(result: RunResult) -> str:
         lines.append(f"after:  {_scores(summary.last)} (epoch {summary.last.epoch})")
     if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
         lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
-    if summary.before and summary.best and summary.best.epoch == 0:
-        lines.append("No epoch was better than the base weights: best.pth holds those.")
+    lines += [result.report.verdict.headline, *result.report.verdict.sentences]
     lines += [f"best weights: {folder.checkpoints / 'best.pth'}", f"report: {folder.report}"]
     return "\n".join(lines)
 
@@ -126,15 +164,24 @@ def _scores(validation: Validation) -> str:
     return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
 
 
-def render_interruption(plan: TrainingPlan) -> str:
-    """Return what is kept after Ctrl-C."""
-    kept = [path.name for path in sorted(plan.folder.checkpoints.glob("*.pth"))]
-    if not kept:
-        return (
-            f"\ninterrupted before the first epoch ended: {plan.folder.root} holds no checkpoint; "
-            "remove it or give another --output to start again."
+def render_resume(plan: ResumePlan) -> str:
+    """Return where a run goes on, and what is new."""
+    if plan.checkpoint is None:
+        first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
+    else:
+        first = (
+            f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
+            f"step {plan.step} ({plan.checkpoint.name})"
         )
-    return (
-        f"\ninterrupted. Kept in {plan.folder.checkpoints}: {', '.join(kept)} "
-        "(last.pth is the state after the last finished epoch)."
-    )
+    return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
+
+
+def render_interruption(folder: RunFolder) -> str:
+    """Return what is kept after Ctrl-C, and how to go on."""
+    if not folder.root.exists():
+        return "\ninterrupted before training began; nothing was kept."
+    kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
+    again = f"Go on: train-teacher --resume --output {shlex.quote(str(folder.root))}"
+    if not kept:
+        return f"\ninterrupted before anything was saved in {folder.root}. {again}"
+    return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"

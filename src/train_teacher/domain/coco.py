@@ -15,9 +15,14 @@ RecordId = int | str
 Section = Literal["images", "annotations", "categories"]
 
 MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
-MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT = 1, 2, 4, 8, 16
+MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT, MASK_APART = (
+    1 << bit for bit in range(6)
+)
 """Bits of `MaskColumns.flags`: unusable parts; one list of numbers instead of a list of lists;
-one level of lists too many; a polygon that is just a box; a polygon without area."""
+one level of lists too many; a polygon that is just a box; a polygon without area; polygons
+elsewhere than the box of the same annotation."""
+MIN_MASK_OVERLAP = 0.5
+"""Intersection over union of the box and the box around its polygons; less is elsewhere."""
 
 IdColumn = npt.NDArray[np.int64] | Sequence[RecordId | None]
 """Ids of N records: an array where all are whole numbers, else a list."""
@@ -65,7 +70,7 @@ class MaskColumns:
     kind: npt.NDArray[np.int8]
     """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
     flags: npt.NDArray[np.uint8]
-    """(N,) bits: MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT."""
+    """(N,) bits, MASK_BROKEN to MASK_APART."""
     bounds: npt.NDArray[np.float32]
     """(N, 4) xywh around the polygons, pixels, NaN without polygons."""
     area: npt.NDArray[np.float32]
@@ -162,15 +167,19 @@ def image_sizes(
 
 
 def sizes_of_annotations(
-    dataset: CocoDataset, sizes: npt.NDArray[np.float64]
+    dataset: CocoDataset,
+    sizes: npt.NDArray[np.float64],
+    annotations: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return (N, 2) width and height of the image of each annotation, NaN where it is unknown.
 
     Args:
         dataset: the data set.
         sizes: (M, 2) pixels by image row.
+        annotations: rows of those to look at, all of them when left out.
     """
     rows = dataset.annotations.image_row
+    rows = rows if annotations is None else rows[annotations]
     here = np.empty((len(rows), 2), np.float64, order="F")
     for column in range(2):
         here[:, column] = np.append(sizes[:, column], np.nan)[rows]

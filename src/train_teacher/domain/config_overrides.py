@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
+
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.lora_targets import LR_FACTOR
 from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.domain.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
 from train_teacher.domain.prompts import classes_per_prompt
+from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
 
@@ -26,6 +30,7 @@ FROZEN_PARTS = ("backbone", "language_model")
 ADDED_BY_PRESETS = frozenset(
     {
         "model.num_feature_levels",
+        "model.backbone.pretrain_img_size",
         "model.decoder.layer_cfg.cross_attn_cfg.num_levels",
     }
 )
@@ -44,6 +49,8 @@ class Override:
     adds: bool = False
     """True for a key that the base does not have and that we add knowingly."""
     by_user: bool = False
+    free: bool = False
+    """True for a key that a user or a preset names: its type and its meaning are checked."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +76,46 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     Raises:
         UsageError: the data and the settings cannot be trained together.
     """
+    generated = _generate(dataset_info, settings)
+    if not settings.chosen:
+        return generated
+    open_again = dict.fromkeys(settings.chosen, None)
+    first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
+    return replace(generated, overrides=_explained(generated.overrides, first.overrides))
+
+
+def _explained(
+    overrides: tuple[Override, ...], first: tuple[Override, ...]
+) -> tuple[Override, ...]:
+    """Give a repeated run the reasons of the first one: nobody set what was chosen there."""
+    reasons = {override.key: override for override in first if not override.free}
+    return tuple(
+        reasons[override.key]
+        if override.key in reasons
+        and not override.free
+        and reasons[override.key].value == override.value
+        else override
+        for override in overrides
+    )
+
+
+def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
     train = _split(dataset_info, "train")
     if train is None:
         raise ValueError("the data set has no training split")
     schedule = build_schedule(
-        train.num_images, settings.batch_size, settings.epochs, settings.steps, settings.lr
+        train.num_images,
+        settings.batch_size * settings.gpus,
+        settings.epochs,
+        settings.steps,
+        settings.lr,
     )
     overrides = (
         *_model(dataset_info, settings),
         *_data(dataset_info, settings, train),
         *_optimization(settings, schedule),
         *_running(settings),
-        *(Override(k, v, "set by you", by_user=True) for k, v in settings.set.items()),
+        *(Override(k, v, "set by you", by_user=True, free=True) for k, v in settings.set.items()),
     )
     return GeneratedConfig(settings.base_config, overrides, schedule)
 
@@ -90,7 +125,21 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     named: set[str] = set(settings.freeze)
     if settings.tune == "frozen":
         named |= set(FROZEN_PARTS)
+    if settings.tune == "lora":
+        named |= set(FROZEN_PARTS) - set(settings.lora_targets)
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
+
+
+def lora_config(settings: TeacherSettings) -> dict[str, Any]:
+    """Return what the detector is told of LoRA."""
+    return {
+        "rank": settings.lora_rank,
+        "alpha": settings.lora_alpha or 2 * settings.lora_rank,
+        "dropout": settings.lora_dropout,
+        "dora": settings.lora_dora,
+        "rslora": settings.lora_rslora,
+        "targets": list(settings.lora_targets),
+    }
 
 
 def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
@@ -110,11 +159,16 @@ def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
 def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
-        yield Override(key, value, "architecture of the preset", adds=key in ADDED_BY_PRESETS)
+        adds = key in ADDED_BY_PRESETS
+        yield Override(key, value, "architecture of the preset", adds=adds, free=True)
     yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
     )
+    if settings.tune == "lora":
+        yield Override(
+            "model.lora", lora_config(settings), "only these matrices are trained", adds=True
+        )
     yield Override(
         "model.base_checkpoint",
         weights,
@@ -127,7 +181,9 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     )
     yield Override("model.language_model.name", settings.language_model, "local folder")
     yield _language_model_weights(weights, frozen_parts(settings))
-    yield Override("model.backbone.init_cfg", None, "no second download: the base has it")
+    yield Override(
+        "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
+    )
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
     yield Override(
@@ -164,8 +220,12 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
             "batch_size": batch_size,
             **_worker_keys(settings.workers or 0),
             "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "batch_sampler": {"type": "AspectRatioBatchSampler"},
-            "dataset": _train_dataset(train, info, settings),
+            "batch_sampler": {"type": "ResumableBatchSampler"},
+            "dataset": {
+                "type": "SeededDataset",
+                "seed": settings.seed,
+                "dataset": _train_dataset(train, info, settings),
+            },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
         + ("" if info.prompt.fits else "; each with a prompt of its classes and some others"),
@@ -191,7 +251,7 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
         yield Override(
             f"{name}_evaluator",
             {
-                "type": "CocoMetric",
+                "type": "TeacherCocoMetric",
                 "ann_file": split.path,
                 "metric": "bbox",
                 "format_only": False,
@@ -215,7 +275,7 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
 def _train_dataset(
     train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
 ) -> dict[str, Any]:
-    pipeline = train_pipeline(settings.train_scales, settings.random_crop)
+    pipeline = train_pipeline(settings.train_scales, settings.random_crop, settings.augmentation)
     if info.prompt.fits:
         return {
             **_dataset(train, info),
@@ -254,7 +314,7 @@ def _worker_keys(workers: int) -> dict[str, Any]:
 
 
 def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Override]:
-    optimizer = {"type": "AdamW", "lr": schedule.lr, "weight_decay": settings.weight_decay}
+    optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
         "optimizer": optimizer,
@@ -272,37 +332,11 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
         "set by you" if settings.lr else "1e-4 at batch 32, square-root rule",
         by_user=settings.lr is not None,
     )
-    schedulers: list[dict[str, Any]] = []
-    if schedule.warmup_steps:
-        schedulers.append(
-            {
-                "type": "LinearLR",
-                "start_factor": 0.1,
-                "by_epoch": False,
-                "begin": 0,
-                "end": schedule.warmup_steps,
-            }
-        )
-    schedulers.append(
-        {
-            "type": "MultiStepLR",
-            "begin": 0,
-            "end": schedule.epochs,
-            "by_epoch": True,
-            "milestones": list(schedule.decay_epochs),
-            "gamma": 0.1,
-        }
-    )
-    yield Override(
-        "param_scheduler",
-        schedulers,
-        f"warm-up {schedule.warmup_steps} of {schedule.steps} steps, a tenth of the rate after "
-        f"epoch {schedule.decay_epochs[0] if schedule.decay_epochs else schedule.epochs}",
-    )
+    yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))
     yield Override(
         "train_cfg",
         {
-            "type": "EpochBasedTrainLoop",
+            "type": "TeacherTrainLoop",
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
@@ -317,6 +351,9 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
 
 
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
+    if settings.tune == "lora":
+        # The matrices start near zero and stay small: decay would only pull them back.
+        return {"lora_": {"lr_mult": LR_FACTOR, "decay_mult": 0.0}}
     keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
     frozen = frozen_parts(settings)
     # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
@@ -354,26 +391,36 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_hooks",
         [
+            {"type": "RepeatableHook", "seed": settings.seed},
             {"type": "FreezeProofHook"},
             {"type": "PromptCheckHook"},
+            {"type": "NonFiniteLossHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
+            {"type": "KeepDetectionsHook"},
+            {"type": "StopOnSignalHook"},
         ],
-        "freeze table and proof, text for every class, progress, validation of the base",
+        "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
+        "validation of the base, detections for the report, stopping with the state saved",
         adds=True,
     )
-    yield Override(
-        "vis_backends", [{"type": "MetricsFileBackend"}], "metrics.jsonl instead of vis_data/"
-    )
+    backends = _log_backends(settings)
+    yield Override("vis_backends", backends, "metrics.jsonl instead of vis_data/")
     yield Override(
         "visualizer",
-        {
-            "type": "DetLocalVisualizer",
-            "vis_backends": [{"type": "MetricsFileBackend"}],
-            "name": "visualizer",
-        },
+        {"type": "DetLocalVisualizer", "vis_backends": backends, "name": "visualizer"},
         "metrics.jsonl",
     )
+
+
+def _log_backends(settings: TeacherSettings) -> list[dict[str, Any]]:
+    backends: list[dict[str, Any]] = [{"type": "MetricsFileBackend"}]
+    if settings.tensorboard:
+        backends.append({"type": "TensorboardVisBackend"})
+    if settings.wandb:
+        run = {"project": settings.wandb, "name": PurePath(settings.output).name}
+        backends.append({"type": "WandbVisBackend", "init_kwargs": run})
+    return backends
 
 
 def reasons_by_key(overrides: tuple[Override, ...]) -> Mapping[str, str]:

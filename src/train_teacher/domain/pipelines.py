@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # grounding_dino_swin-t_finetune_8xb4_20e_cat.py: the scales before and the size of its crop.
@@ -12,12 +12,18 @@ META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
 TEXT_KEYS = ("text", "custom_entities")
 
 
-def train_pipeline(scales: Sequence[Sequence[int]], random_crop: bool) -> list[dict[str, Any]]:
-    """Return load, flip, resize (after a crop for half of the images when wanted), pack.
+def train_pipeline(
+    scales: Sequence[Sequence[int]],
+    random_crop: bool,
+    augmentation: str | Sequence[Mapping[str, Any]] = "official",
+) -> list[dict[str, Any]]:
+    """Return load, augment, resize, pack.
 
     Args:
         scales: [short, long] sides in pixels to draw from.
-        random_crop: whether half of the images are enlarged and cropped first.
+        random_crop: whether half of the images are enlarged and cropped before they are resized;
+            part of the official recipe only.
+        augmentation: `official`, `flip_only`, `none`, or transforms to put after loading.
 
     Returns:
         Transform configs in order.
@@ -39,16 +45,33 @@ def train_pipeline(scales: Sequence[Sequence[int]], random_crop: bool) -> list[d
     ]
     sizing = (
         {"type": "RandomChoice", "transforms": [[dict(resize)], cropped]}
-        if random_crop
+        if random_crop and augmentation == "official"
         else dict(resize)
     )
     return [
-        {"type": "LoadImageFromFile", "backend_args": None},
+        {"type": "LoadPicture", "backend_args": None, "skip_unreadable": True},
         {"type": "LoadAnnotations", "with_bbox": True},
-        {"type": "RandomFlip", "prob": 0.5},
+        *_augmenting(augmentation),
         sizing,
         {"type": "PackDetInputs", "meta_keys": (*META_KEYS, "flip", "flip_direction", *TEXT_KEYS)},
     ]
+
+
+def _augmenting(augmentation: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    if not isinstance(augmentation, str):
+        return [_with_tuples(dict(transform)) for transform in augmentation]
+    return [] if augmentation == "none" else [{"type": "RandomFlip", "prob": 0.5}]
+
+
+def _with_tuples(value: Any) -> Any:
+    """Return a transform with sizes and ranges as the tuples that mmcv wants and YAML lacks."""
+    if isinstance(value, Mapping):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    if isinstance(value, list):
+        items = [_with_tuples(item) for item in value]
+        numbers = all(isinstance(item, (int, float)) for item in items)
+        return tuple(items) if items and numbers else items
+    return value
 
 
 def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
@@ -61,7 +84,7 @@ def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
         Transform configs in order.
     """
     return [
-        {"type": "LoadImageFromFile", "backend_args": None, "imdecode_backend": "pillow"},
+        {"type": "LoadPicture", "backend_args": None, "imdecode_backend": "pillow"},
         {
             "type": "FixScaleResize",
             "scale": tuple(scale),

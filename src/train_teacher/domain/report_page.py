@@ -2,142 +2,296 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from train_teacher.domain.dataset_info import DatasetInfo
-from train_teacher.domain.page_style import page
-from train_teacher.domain.run_summary import RunSummary
+from train_teacher.domain import chart_svg, html_parts, line_chart
+from train_teacher.domain.detection_analysis import PrecisionRecall
+from train_teacher.domain.html_parts import card, change, duration, facts, figure, score, table
+from train_teacher.domain.line_chart import Line
+from train_teacher.domain.page_style import page, safe
+from train_teacher.domain.run_report import RunReport
+from train_teacher.domain.run_summary import METRIC, METRIC_50
+
+CURVES_OF_CLASSES = 8
+SHOWN_CLASSES = 200
+SHOWN_CONFUSIONS = 15
+RECALL_AXIS = tuple(point / 100 for point in range(101))
+LOSS_PARTS = {"loss_cls": "classification", "loss_bbox": "box (L1)", "loss_iou": "box (GIoU)"}
+
+
+@dataclass(frozen=True)
+class RunPicture:
+    """A validation picture with truth and detections drawn."""
+
+    source: str
+    """Data URI."""
+    file: str
+    note: str
 
 
 def render_report(
-    *,
-    name: str,
-    dataset_info: DatasetInfo,
-    settings: Mapping[str, Any],
-    summary: RunSummary,
-    plots: Mapping[str, bytes],
-    log: str,
+    report: RunReport,
+    records: Sequence[Mapping[str, Any]],
+    worst: Sequence[RunPicture] = (),
+    best: Sequence[RunPicture] = (),
 ) -> str:
     """Return the report of a run.
 
     Args:
-        name: of the run folder.
-        dataset_info: facts about the canonical copies.
-        settings: resolved settings.
-        summary: scores before and after.
-        plots: PNG images by name; embedded.
-        log: text of train.log, from which freeze table and proof are shown.
+        report: its facts.
+        records: lines of metrics.jsonl, oldest first.
+        worst: validation pictures on which most goes wrong.
+        best: those on which all is right.
 
     Returns:
         A complete HTML document; every name in it is escaped.
     """
     sections = [
-        f"<h1>{escape(name)}</h1>",
-        f'<p class="quiet">{escape(settings["model"])} on {escape(dataset_info.path)}</p>',
-        _scores(summary),
-        "<h2>Average precision by class</h2>",
-        _class_table(dataset_info, summary),
-        "<h2>Curves</h2>",
-        *(_figure(title, image) for title, image in plots.items()),
-        "<h2>Data</h2>",
-        _split_table(dataset_info),
-        _findings(dataset_info),
-        "<h2>What was trained and what was frozen</h2>",
-        f"<pre>{escape(_freeze_lines(log))}</pre>",
-        "<h2>Settings</h2>",
-        _table(("setting", "value"), ((key, str(value)) for key, value in settings.items())),
+        _head(report),
+        _cards(report),
+        _classes(report),
+        _curves(records),
+        _precision_recall(report.precision_recall),
+        _errors(report),
+        _pictures("Where it goes wrong", worst, report),
+        _pictures("Where it is right", best, report),
+        _data(report),
+        _training(report),
+        _settings(report),
     ]
-    return page(name, "\n".join(sections))
+    return page(
+        f"Report of {report.name}",
+        "\n".join(section for section in sections if section),
+        chart_svg.STYLE + line_chart.STYLE + html_parts.STYLE,
+    )
 
 
-def _scores(summary: RunSummary) -> str:
+def _head(report: RunReport) -> str:
+    verdict = report.verdict
+    kind = {True: "", False: " bad", None: " unknown"}[verdict.worth_it]
+    details = "".join(f"<li>{safe(sentence)}</li>" for sentence in verdict.sentences)
+    return (
+        f"<h1>{safe(report.name)}</h1>\n"
+        f'<p class="quiet">{safe(report.model)}, --tune {safe(report.tune)}, trained on '
+        f"{safe(report.data)}</p>\n"
+        f'<p class="verdict{kind}">{safe(verdict.headline)}</p>\n'
+        + (f"<ul>{details}</ul>" if details else "")
+    )
+
+
+def _cards(report: RunReport) -> str:
+    summary, cost = report.summary, report.cost
     cards = []
-    for label, validation in (("before", summary.before), ("best", summary.best)):
-        if validation:
-            when = f"epoch {validation.epoch}" if validation.epoch else "base weights"
-            cards.append(
-                f"<div>{label}<b>{validation.map:.3f}</b>box mAP, mAP50 {validation.map_50:.3f}"
-                f'<br><span class="quiet">{when}</span></div>'
-            )
-    if summary.before and summary.best:
-        gain = summary.best.map - summary.before.map
-        cards.append(f"<div>gain<b>{gain:+.3f}</b>box mAP on the validation split</div>")
+    if summary.before:
+        cards.append(card("before", score(summary.before.map), "box mAP of the base weights"))
+    if summary.best:
+        when = f"epoch {summary.best.epoch}" if summary.best.epoch else "base weights"
+        cards.append(
+            card("best", score(summary.best.map), f"{when}; mAP50 {summary.best.map_50:.3f}")
+        )
+    if summary.gain is not None:
+        cards.append(card("gain", change(summary.gain), "box mAP on the validation split"))
+    if cost.total_seconds:
+        cards.append(card("time", duration(cost.total_seconds), f"{cost.steps:,} steps"))
     return f'<div class="scores">{"".join(cards)}</div>'
 
 
-def _class_table(info: DatasetInfo, summary: RunSummary) -> str:
-    before = summary.before.per_class if summary.before else {}
-    best = summary.best.per_class if summary.best else {}
-    counts = {split.name: split.boxes_per_class for split in info.splits}
+def _classes(report: RunReport) -> str:
+    recall = any(c.zero_shot_recall is not None for c in report.classes)
+    header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = []
-    for index, name in enumerate(info.class_names):
-        cells = [str(counts[split][index]) for split in counts]
-        rows.append((name, *cells, _number(before.get(name)), _number(best.get(name))))
-    header = ("class", *(f"{split} boxes" for split in counts), "AP before", "AP best")
-    return _table(header, rows)
+    for c in report.classes[:SHOWN_CLASSES]:
+        row = [c.name, f"{c.train_boxes:,}", f"{c.val_boxes:,}", score(c.before), score(c.best)]
+        row.append(change(c.gain))
+        if recall:
+            row.append(_share(c.zero_shot_recall))
+        rows.append(row)
+    if recall:
+        header.append("found zero-shot")
+    hidden = len(report.classes) - SHOWN_CLASSES
+    more = f'<p class="quiet">and {hidden:,} more in results.json</p>' if hidden > 0 else ""
+    return f"<h2>Classes</h2>{table(header, rows)}{more}{_sizes(report)}"
 
 
-def _split_table(info: DatasetInfo) -> str:
-    return _table(
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _sizes(report: RunReport) -> str:
+    before, best = report.summary.before, report.summary.best
+    if not best or not best.by_size:
+        return ""
+    pixels = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"}
+    rows = [
+        (f"{name} ({pixels[name]} pixels)", score(_of(before, name)), score(best.by_size[name]))
+        for name in best.by_size
+    ]
+    return f"<h3>By size of the objects</h3>{table(('objects', 'AP before', 'AP best'), rows)}"
+
+
+def _of(validation: Any, name: str) -> float | None:
+    return validation.by_size.get(name) if validation else None
+
+
+def _curves(records: Sequence[Mapping[str, Any]]) -> str:
+    train = [record for record in records if record.get("kind") == "train"]
+    val = [record for record in records if record.get("kind") == "val"]
+    step, epoch = "optimizer step", "epoch (0: base weights)"
+    parts = [_line(name, train, key) for key, name in LOSS_PARTS.items()]
+    charts = [
+        _chart("Validation", [_line("mAP", val, METRIC), _line("mAP50", val, METRIC_50)], epoch),
+        _chart("Loss", [_line("sum of all terms", train, "loss")], step),
+        _chart("Loss of the last decoder layer", parts, step),
+        _chart("Learning rate", [_line("learning rate", train, "lr")], step),
+        _chart(
+            "Seconds of a step",
+            [_line("whole step", train, "time"), _line("waiting for data", train, "data_time")],
+            step,
+        ),
+        _chart("GPU memory (MiB)", [_line("peak", train, "memory")], step),
+    ]
+    shown = "".join(chart for chart in charts if chart)
+    return f'<h2>Curves</h2><div class="charts">{shown}</div>' if shown else ""
+
+
+def _line(name: str, records: Sequence[Mapping[str, Any]], key: str) -> Line:
+    points = [(r["step"], max(r[key], 0.0)) for r in records if r.get(key) is not None]
+    return Line(name, [x for x, _ in points], [y for _, y in points])
+
+
+def _chart(title: str, lines: Sequence[Line], axis: str) -> str:
+    drawn = [line for line in lines if line.x]
+    if not drawn or not any(any(line.y) for line in drawn):
+        return ""
+    return figure(title, line_chart.line_chart(title, drawn, axis, legend=len(lines) > 1))
+
+
+def _precision_recall(classes: Sequence[PrecisionRecall]) -> str:
+    counted = sorted((c for c in classes if c.precision_at), key=lambda c: -c.objects)
+    if not counted:
+        return ""
+    lines = [Line(c.name, RECALL_AXIS, c.precision_at) for c in counted[:CURVES_OF_CLASSES]]
+    rest = len(counted) - len(lines)
+    note = "At an overlap of 0.5, of the best epoch."
+    if rest > 0:
+        note += f" The {len(lines)} classes with most boxes; {rest} more are in results.json."
+    chart = line_chart.line_chart("precision and recall", lines, "recall", top=1.0)
+    rows = [
+        (
+            c.name,
+            f"{c.objects:,}",
+            score(c.average_precision),
+            _share(c.recall),
+            _fixed(c.best_threshold),
+            score(c.best_f1),
+        )
+        for c in counted[:SHOWN_CLASSES]
+    ]
+    header = ("class", "objects", "AP50", "found at all", "best threshold", "F1 there")
+    return (
+        f'<h2>Precision and recall</h2><div class="charts">{figure("", chart, note)}</div>'
+        f"{table(header, rows)}"
+    )
+
+
+def _fixed(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _errors(report: RunReport) -> str:
+    if report.threshold is None:
+        return ""
+    rows = [(c.truth, c.detected, f"{c.count:,}") for c in report.confusions[:SHOWN_CONFUSIONS]]
+    confused = (
+        table(("labelled as", "taken for", "times"), rows)
+        if rows
+        else "<p>No object was taken for one of another class.</p>"
+    )
+    wrong = [e for e in report.errors if e.missed or e.background]
+    wrong.sort(key=lambda e: -(e.missed + e.background))
+    missed = table(
+        ("class", "missed", "found where nothing is labelled"),
+        ((e.name, f"{e.missed:,}", f"{e.background:,}") for e in wrong[:SHOWN_CONFUSIONS]),
+    )
+    return (
+        f"<h2>Confusions</h2><p>Of the best epoch, counting detections with a score of at least "
+        f"{report.threshold:.2f}, where precision and recall balance.</p>{confused}"
+        + (f"<h3>Missed and made up</h3>{missed}" if wrong else "")
+    )
+
+
+def _pictures(title: str, pictures: Sequence[RunPicture], report: RunReport) -> str:
+    if not pictures:
+        return ""
+    drawn = "".join(
+        f'<figure><img alt="{safe(p.file)}" src="{p.source}">'
+        f"<figcaption>{safe(p.file)}<br>{safe(p.note)}</figcaption></figure>"
+        for p in pictures
+    )
+    threshold = f"{report.threshold:.2f}" if report.threshold is not None else "-"
+    return (
+        f"<h2>{safe(title)}</h2><p class=quiet>Green: labelled. Orange: detected, with a score of "
+        f'at least {threshold}.</p><div class="pictures">{drawn}</div>'
+    )
+
+
+def _data(report: RunReport) -> str:
+    splits = table(
         ("split", "images", "boxes", "without boxes", "image folder"),
         (
             (
                 s.name,
-                str(s.num_images),
-                str(s.num_boxes),
-                str(s.num_empty_images),
+                f"{s.num_images:,}",
+                f"{s.num_boxes:,}",
+                f"{s.num_empty_images:,}",
                 s.image_dir or "",
             )
-            for s in info.splits
+            for s in report.splits
         ),
     )
-
-
-def _findings(info: DatasetInfo) -> str:
-    if not info.findings:
-        return "<p>The inspection found nothing to mention.</p>"
-    return _table(
-        ("code", "severity", "what", "consequence"),
-        ((f.code, f.severity, f.message, f.consequence) for f in info.findings),
+    if not report.findings:
+        return f"<h2>Data</h2>{splits}<p>The inspection found nothing to mention.</p>"
+    findings = table(
+        ("code", "severity", "accepted finding", "consequence"),
+        ((f.code, f.severity, f.message, f.consequence) for f in report.findings),
     )
+    return f"<h2>Data</h2>{splits}{findings}"
 
 
-def _freeze_lines(log: str) -> str:
-    lines = log.splitlines()
-    starts = [number for number, line in enumerate(lines) if "parameters  state" in line]
-    proof = [line.split(" - ")[-1] for line in lines if "proof: " in line]
-    if not starts:
-        return "no table in train.log"
-    first = starts[-1]
-    last = next((i for i in range(first, len(lines)) if lines[i].startswith("total")), first)
-    table = [lines[first].split(" - ")[-1], *lines[first + 1 : last + 1]]
-    return "\n".join([*table, *proof[-1:]])
+def _training(report: RunReport) -> str:
+    cost = report.cost
+    pairs = [
+        ("steps", f"{cost.steps:,}"),
+        ("a step took", duration(cost.step_seconds)),
+        ("of it, waiting for data", duration(cost.data_seconds)),
+        ("GPU memory", f"{cost.memory_mib:,.0f} MiB" if cost.memory_mib else "no GPU used"),
+        *((name, html_parts.size(count)) for name, count in report.files.items()),
+        *report.environment.items(),
+    ]
+    frozen = (
+        f'<h2>What was trained and what was frozen</h2><pre class="wide">'
+        f"{safe(report.freeze_table, 20_000)}</pre>"
+        if report.freeze_table
+        else ""
+    )
+    return f"{frozen}<h2>Cost and environment</h2>{facts(pairs)}"
 
 
-def _figure(title: str, image: bytes) -> str:
-    data = base64.b64encode(image).decode("ascii")
-    caption = escape(title.replace("_", " "))
+def _settings(report: RunReport) -> str:
+    rows = [
+        (key, _shown(value), report.reasons.get(key, ""))
+        for key, value in report.settings.items()
+        if value not in (None, {}, [])
+    ]
     return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+        "<h2>Settings</h2>"
+        f"<p>Repeat this run with <code>{safe(report.command, 2_000)}</code></p>"
+        f"{table(('setting', 'value', 'reason'), rows)}"
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td{_align(cell)}>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def _align(cell: str) -> str:
-    return ' class="n"' if cell.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else text[:197] + "..."  # noqa: PLR2004 - three lines

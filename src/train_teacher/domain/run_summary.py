@@ -1,4 +1,4 @@
-"""What a run's metrics say: scores before and after, overall and by class."""
+"""What a run's metrics say: scores before and after, overall, by size and by class."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 METRIC = "coco/bbox_mAP"
 METRIC_50 = "coco/bbox_mAP_50"
 CLASS_SUFFIX = "_precision"
+SIZES = {"small": "_s", "medium": "_m", "large": "_l"}
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -22,6 +23,10 @@ class Validation(msgspec.Struct, frozen=True):
     map_50: float
     per_class: dict[str, float]
     """Box AP by class name; a class without validation boxes is left out."""
+    map_75: float = 0.0
+    by_size: dict[str, float] = {}
+    """Box AP of small (under 32 x 32 pixels), medium and large (over 96 x 96) objects; a size
+    without objects is left out."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -31,6 +36,28 @@ class RunSummary(msgspec.Struct, frozen=True):
     """The base weights, None when they were not validated."""
     best: Validation | None
     last: Validation | None
+    scores: tuple[tuple[int, float], ...] = ()
+    """Epoch and mAP of every validation, oldest first."""
+
+    @property
+    def gain(self) -> float | None:
+        """Best mAP less that of the base weights, None when one of them is unknown."""
+        return self.best.map - self.before.map if self.before and self.best else None
+
+
+class RunCost(msgspec.Struct, frozen=True):
+    """What the run took."""
+
+    steps: int
+    """Optimizer steps done."""
+    step_seconds: float | None
+    """Mean of an optimizer step, without validation."""
+    data_seconds: float | None
+    """Of it, waiting for data."""
+    memory_mib: float | None
+    """Most GPU memory, None on a CPU."""
+    total_seconds: float | None = None
+    """From the first step to the last validation, of the last start of the run."""
 
 
 def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> RunSummary:
@@ -47,7 +74,40 @@ def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[st
     before = next((v for v in validations if v.epoch == 0), None)
     trained = [v for v in validations if v.epoch > 0]
     best = max(validations, key=lambda v: v.map) if validations else None
-    return RunSummary(before=before, best=best, last=trained[-1] if trained else None)
+    return RunSummary(
+        before=before,
+        best=best,
+        last=trained[-1] if trained else None,
+        scores=tuple((v.epoch, v.map) for v in validations),
+    )
+
+
+def summarize_cost(
+    records: Sequence[Mapping[str, Any]],
+    steps: int | None = None,
+    total_seconds: float | None = None,
+) -> RunCost:
+    """Return what a run took.
+
+    Args:
+        records: lines of metrics.jsonl, oldest first.
+        steps: done; the last one that was logged when left out.
+        total_seconds: wall time of its last start.
+    """
+    train = [record for record in records if record.get("kind") == "train"]
+    memory = [record["memory"] for record in train if record.get("memory")]
+    return RunCost(
+        steps=steps if steps is not None else int(train[-1]["step"]) if train else 0,
+        step_seconds=_mean(train, "time"),
+        data_seconds=_mean(train, "data_time"),
+        memory_mib=max(memory) if memory else None,
+        total_seconds=total_seconds,
+    )
+
+
+def _mean(records: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    values = [record[key] for record in records if record.get(key) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _validation(record: Mapping[str, Any], class_names: Sequence[str]) -> Validation:
@@ -56,11 +116,15 @@ def _validation(record: Mapping[str, Any], class_names: Sequence[str]) -> Valida
         for name in class_names
         if (value := record.get(f"coco/{name}{CLASS_SUFFIX}")) is not None
     }
+    sizes = {name: record.get(f"{METRIC}{suffix}") for name, suffix in SIZES.items()}
     return Validation(
         epoch=int(record["step"]),
         map=_score(record, METRIC),
         map_50=_score(record, METRIC_50),
         per_class=per_class,
+        map_75=_score(record, f"{METRIC}_75"),
+        # pycocotools gives -1 where there is no object of a size.
+        by_size={name: value for name, value in sizes.items() if value is not None and value >= 0},
     )
 
 

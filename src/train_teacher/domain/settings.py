@@ -12,8 +12,15 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.recipes import (
+    AugmentationName,
+    ScheduleName,
+    augmentation_problems,
+    optimizer_problems,
+    schedule_problems,
+)
 
-Tune = Literal["frozen", "full"]
+Tune = Literal["frozen", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
 FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
@@ -40,6 +47,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     split: Annotated[
         str, Meta(description="Shares of train/val/test when --data is split by us.")
     ] = "0.7/0.15/0.15"
+    group_by: Annotated[
+        str,
+        Meta(
+            description="Images that stay in one split: auto (copies, near duplicates, videos), "
+            "none, folder, field:NAME of the image records, regex:PATTERN in the file name."
+        ),
+    ] = "auto"
     seed: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
     ] = 0
@@ -48,7 +62,11 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
 
     model: Annotated[
-        str, Meta(description="Preset: swin-t, demo, or the path of your own YAML.")
+        str,
+        Meta(
+            description="Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
+            "grounding-dino-swin-b, demo, or the path of your own YAML."
+        ),
     ] = "swin-t"
     base_config: Annotated[
         str, Meta(description="MMDetection config that the preset starts from.")
@@ -70,14 +88,37 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     tune: Annotated[
         Tune,
         Meta(
-            description="frozen: backbone and language model are frozen; "
-            "full: only what --freeze names."
+            description="frozen: backbone and language model are frozen; lora: only small added "
+            "matrices are trained; full: everything but what --freeze names."
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
         Meta(description="Further parts to freeze: backbone, language_model, ..."),
     ] = []
+    lora_rank: Annotated[
+        int, Meta(ge=1, le=1024, description="Rank of the added matrices (--tune lora).")
+    ] = 16
+    lora_alpha: Annotated[
+        PositiveFloat | None,
+        Meta(description="Scale of what LoRA adds, times rank; twice the rank when left out."),
+    ] = None
+    lora_dropout: Annotated[
+        float, Meta(ge=0, lt=1, description="Dropout before the added matrices.")
+    ] = 0.0
+    lora_dora: Annotated[
+        bool, Meta(description="DoRA: also train the length of each weight row; twice the cost.")
+    ] = False
+    lora_rslora: Annotated[
+        bool, Meta(description="Scale by the root of the rank (rsLoRA); for ranks from 64 on.")
+    ] = False
+    lora_targets: Annotated[
+        Annotated[list[str], Meta(min_length=1)],
+        Meta(
+            description="Where LoRA goes: encoder, decoder, attention, backbone, language_model, "
+            "or module names."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["encoder", "decoder"])
 
     epochs: Annotated[
         PositiveInt | None,
@@ -95,13 +136,34 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     backbone_lr_factor: Annotated[
         float, Meta(ge=0, description="Backbone learning rate as a share of --lr (--tune full).")
     ] = 0.1
-    weight_decay: Annotated[float, Meta(ge=0, description="AdamW weight decay.")] = 1e-4
+    weight_decay: Annotated[float, Meta(ge=0, description="Weight decay.")] = 1e-4
+    optimizer: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Optimizer, `type` and arguments; lr and weight_decay stand by themselves."
+        ),
+    ] = msgspec.field(default_factory=lambda: {"type": "AdamW"})
+    schedule: Annotated[
+        ScheduleName | list[dict[str, Any]],
+        Meta(
+            description="Learning rate over time: multistep (one drop), cosine, constant, each "
+            "after a warm-up; or a list of MMEngine's own param_scheduler entries."
+        ),
+    ] = "multistep"
     clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
     train_scales: Annotated[
         list[ImageScale], Meta(description="Image sizes to draw from in training, [short, long].")
     ] = msgspec.field(default_factory=lambda: [[size, 1333] for size in range(480, 801, 32)])
+    augmentation: Annotated[
+        AugmentationName | list[dict[str, Any]],
+        Meta(
+            description="official (flip, crop), flip_only, none, or a list of MMDetection's "
+            "transforms that stand between loading and resizing."
+        ),
+    ] = "official"
     random_crop: Annotated[
-        bool, Meta(description="Half of the training images are cropped first, as the recipe does.")
+        bool,
+        Meta(description="The crop of augmentation: official, for half of the training images."),
     ] = True
     val_scale: Annotated[
         ImageScale, Meta(description="Image size for validation, [short, long].")
@@ -118,9 +180,22 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")
     ] = "auto"
     device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    gpus: Annotated[
+        int, Meta(ge=1, le=64, description="Training processes, one for each GPU (torchrun).")
+    ] = 1
+    tensorboard: Annotated[
+        bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
+    ] = False
+    wandb: Annotated[
+        str | None, Meta(description="Also log to this Weights & Biases project (extra: wandb).")
+    ] = None
     set: Annotated[
         dict[str, Any], Meta(description="Dotted keys of the generated config, set last.")
     ] = {}
+    chosen: Annotated[
+        list[str],
+        Meta(description="Settings in this file that train-teacher chose itself."),
+    ] = []
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)
@@ -151,8 +226,8 @@ def field_help(name: str) -> str:
 def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     """Check and merge settings, the last layer winning.
 
-    Mappings (`architecture`, `prompts`, `set`) are merged key by key; everything else is
-    replaced.
+    Mappings (`architecture`, `prompts`, `set`, `optimizer`) are merged key by key;
+    everything else is replaced, and so is an optimizer by one of another type.
 
     Args:
         layers: from the weakest (preset) to the strongest (command line).
@@ -164,19 +239,12 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
         UsageError: with every unknown key, wrong type and contradiction of all layers together.
     """
     merged: dict[str, Any] = {}
-    origin: dict[str, SettingsLayer] = {}
     problems: list[str] = []
     for layer in layers:
-        for key, value in layer.values.items():
-            problem = _problem_of(layer, key, value)
-            if problem:
-                problems.append(problem)
-            elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-                merged[key] = {**merged[key], **value}
-            else:
-                merged[key] = value
-            origin[key] = layer
-        _one_length_rule(merged, layer)
+        found = {key: _problem_of(layer, key, value) for key, value in layer.values.items()}
+        problems += [problem for problem in found.values() if problem]
+        sound = {key: value for key, value in layer.values.items() if not found[key]}
+        _merge_layer(merged, layer, sound)
     missing = [name for name in REQUIRED if name not in merged]
     problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
     if not missing:
@@ -184,6 +252,41 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     if problems:
         raise UsageError("\n".join(problems))
     return msgspec.convert(merged, TeacherSettings)
+
+
+def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
+    """Merge layers as `merge_settings` does, checking nothing.
+
+    Args:
+        layers: from the weakest to the strongest.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge_layer(merged, layer, layer.values)
+    return merged
+
+
+def _merge_layer(merged: dict[str, Any], layer: SettingsLayer, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        merged[key] = _combined(key, merged.get(key), value)
+    _one_length_rule(merged, layer)
+    _forget_chosen(merged, layer)
+
+
+def _combined(key: str, weaker: object, stronger: Any) -> Any:
+    if not isinstance(stronger, Mapping) or not isinstance(weaker, Mapping):
+        return stronger
+    if key == "optimizer" and stronger.get("type", weaker.get("type")) != weaker.get("type"):
+        return stronger  # `betas` mean nothing to SGD
+    return {**weaker, **stronger}
+
+
+def _forget_chosen(merged: dict[str, Any], layer: SettingsLayer) -> None:
+    """Count what a layer names as its user's choice, although an earlier run had chosen it."""
+    if "chosen" in layer.values or not isinstance(merged.get("chosen"), list):
+        return
+    given = set(layer.values) | ({"epochs"} if "steps" in layer.values else set())
+    merged["chosen"] = [name for name in merged["chosen"] if name not in given]
 
 
 def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:
@@ -221,7 +324,14 @@ def _readable(error: msgspec.ValidationError, value: object) -> str:
 
 
 def _contradictions(merged: Mapping[str, Any]) -> list[str]:
-    problems = []
+    problems = _recipe_problems(merged)
+    if merged.get("tune") == "lora":
+        targets = merged.get("lora_targets") or ["encoder", "decoder"]
+        for part in sorted(set(merged.get("freeze") or ()) & set(targets)):
+            problems.append(
+                f"freeze {part} and LoRA in {part} were both asked for: leave {part} out of "
+                "--freeze, or out of lora_targets."
+            )
     if merged.get("epochs") is not None and merged.get("steps") is not None:
         problems.append("epochs and steps were both given: keep one of them.")
     if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":
@@ -230,3 +340,13 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
             "drop --precision or use --device cuda."
         )
     return problems
+
+
+def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
+    unknown = [name for name in merged.get("chosen", ()) if name not in FIELD_TYPES]
+    return [
+        *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
+        *schedule_problems(merged.get("schedule", "multistep")),
+        *augmentation_problems(merged.get("augmentation", "official")),
+        *(f"chosen: {name!r} is not a setting." for name in unknown),
+    ]

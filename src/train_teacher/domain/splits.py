@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import random
+import math
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.split_balance import Quantities, balance
 
 SPLIT_NAMES = ("train", "val", "test")
 SUM_TOLERANCE = 1e-6
 # Roboflow names a picture STEM_jpg.rf.HASH.jpg; augmented copies share the stem.
 ROBOFLOW_COPY = re.compile(r"\.rf\.[^./\\]+(\.\w+)?$")
-EMPTY = -1
+BOXES_COUNT = 0.5
+"""Weight of a deviation in boxes of a class, against 1 for its images: an image shows up to a
+hundred boxes, and scores are taken over images."""
+SIZE_COUNTS = 0.25
+"""Weight of a deviation in the number of images, for each class."""
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """What is split: M images in groups that stay together, and their N boxes."""
+
+    file_names: Sequence[str]
+    groups: Ints
+    """(M,) any numbers, the same for images of one group."""
+    image_rows: Ints
+    """(N,) the image of each box that training keeps."""
+    classes: Ints
+    """(N,) its class."""
+    class_names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -61,118 +79,102 @@ def group_key(file_name: str) -> str:
     return ROBOFLOW_COPY.sub("", file_name)
 
 
-def split_images(
-    dataset: CocoDataset, shares: Mapping[str, float], seed: int
-) -> dict[str, npt.NDArray[np.int64]]:
+def split_images(data: LabelledImages, shares: Mapping[str, float], seed: int) -> dict[str, Ints]:
     """Assign every image to a split.
 
     Args:
-        dataset: the data.
-        shares: wanted share of each split; they are normalised.
-        seed: of the tie-breaking order.
+        data: what is split.
+        shares: wanted share of each split, the training split first; they are normalised.
+        seed: decides between equals.
 
     Returns:
-        For each split the sorted (M,) rows of `dataset.images`; together all of them, once. The
-        result depends on file names and classes, not on the order of the JSON.
+        For each split the sorted (M,) rows of the images; together all of them, once. The result
+        depends on names, groups and labels, not on the order of the JSON.
     """
-    groups = _groups(dataset)
-    labels = _labels_of_groups(dataset, groups)
-    order = sorted(groups)
-    random.Random(seed).shuffle(order)
-    assigned = _assign(order, groups, labels, shares)
-    return {
-        name: np.array(sorted(row for key in keys for row in groups[key]), dtype=np.int64)
-        for name, keys in assigned.items()
-    }
+    if not data.file_names:
+        return {name: np.empty(0, np.int64) for name in shares}
+    group = _numbered_by_name(data)
+    total = sum(shares.values())
+    wanted = [share / total for share in shares.values()]
+    split = balance(_quantities(data, group, min(wanted)), wanted, seed)[group]
+    return {name: np.flatnonzero(split == number) for number, name in enumerate(shares)}
 
 
-def _groups(dataset: CocoDataset) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, image in enumerate(dataset.images):
-        groups[group_key(image.file_name)].append(row)
-    return dict(groups)
+def _numbered_by_name(data: LabelledImages) -> Ints:
+    """Return (M,) the groups numbered in the order of their first file name."""
+    names = data.file_names
+    by_name = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
+    _, first, inverse = np.unique(data.groups[by_name], return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    numbered = np.empty(len(names), np.int64)
+    numbered[by_name] = rank[inverse.reshape(-1)]
+    return numbered
 
 
-def _labels_of_groups(
-    dataset: CocoDataset, groups: Mapping[str, Sequence[int]]
-) -> dict[str, dict[int, int]]:
-    """Count, per group, the images that show each category; EMPTY counts those without any."""
-    columns = dataset.annotations
-    usable = (columns.image_row >= 0) & (columns.category_row >= 0)
-    shown: dict[int, set[int]] = defaultdict(set)
-    pairs = zip(
-        columns.image_row[usable].tolist(), columns.category_row[usable].tolist(), strict=True
+def _quantities(data: LabelledImages, group: Ints, least_share: float) -> Quantities:
+    """Return what is balanced, by group."""
+    num_images = len(data.file_names)
+    # By name, so that the order of the categories in the file decides nothing.
+    names, label_of_class = np.unique(np.array(data.class_names, np.str_), return_inverse=True)
+    labels = max(len(names), 1)
+    label = label_of_class.reshape(-1)[data.classes] if len(names) else data.classes
+    seen, boxes = count_keys(data.image_rows * labels + label)
+    seen_row, seen_label = np.divmod(seen, labels)
+    several = boxes > 1
+    empty = np.ones(num_images, np.bool_)
+    empty[data.image_rows] = False
+    # Images of each class; their boxes beyond the first, so that most groups have no entry there;
+    # images without boxes; images.
+    no_boxes, size = 2 * labels, 2 * labels + 1
+    width = size + 1
+    keys = [
+        group[seen_row] * width + seen_label,
+        group[seen_row[several]] * width + labels + seen_label[several],
+        group[empty] * width + no_boxes,
+        group * width + size,
+    ]
+    ones = np.ones(num_images, np.int64)
+    amounts = [np.ones(len(seen), np.int64), boxes[several] - 1, ones[empty], ones]
+    cells, values = _summed(np.concatenate(keys), np.concatenate(amounts))
+    totals = np.bincount(cells % width, values, minlength=width).astype(np.float64)
+    return Quantities(
+        starts=np.searchsorted(cells, np.arange(int(group.max()) + 2) * width),
+        columns=cells % width,
+        values=values.astype(np.float64),
+        units=_units(totals, labels, least_share),
+        labels=np.arange(width) < labels,
+        size=size,
     )
-    for image_row, category_row in pairs:
-        shown[image_row].add(category_row)
-    labels: dict[str, dict[int, int]] = {}
-    for key, rows in groups.items():
-        counts: dict[int, int] = defaultdict(int)
-        for row in rows:
-            for label in shown.get(row, {EMPTY}):
-                counts[label] += 1
-        labels[key] = dict(counts)
-    return labels
 
 
-def _assign(
-    order: Sequence[str],
-    groups: Mapping[str, Sequence[int]],
-    labels: Mapping[str, Mapping[int, int]],
-    shares: Mapping[str, float],
-) -> dict[str, list[str]]:
-    """Give groups out, rarest category first, each to the split that lacks that category most.
+def _units(
+    totals: npt.NDArray[np.float64], labels: int, least_share: float
+) -> npt.NDArray[np.float64]:
+    """Return (F,) the deviation that counts as one, from the (F,) sums over all groups."""
+    whole = totals.copy()
+    whole[labels : 2 * labels] += totals[:labels]  # a lack of boxes counts against all boxes
+    # The addition keeps a label that is too rare to be shared from ruling all others.
+    units = whole + 1 / least_share
+    units[labels : 2 * labels] /= math.sqrt(BOXES_COUNT)
+    units[-1] /= math.sqrt(labels * SIZE_COUNTS + 1)
+    return units
 
-    Iterative stratification (Sechidis et al. 2011) on groups instead of single samples.
+
+def _summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+    """Return the sorted different keys and the sum of the amounts of each."""
+    order = np.argsort(keys, kind="stable")
+    cells, counts = count_keys(keys[order])
+    return cells, np.add.reduceat(amounts[order], np.cumsum(counts) - counts)
+
+
+def count_keys(keys: Ints) -> tuple[Ints, Ints]:
+    """Return the sorted different keys and how often each occurs.
+
+    Args:
+        keys: (N,) numbers.
     """
-    total_share = sum(shares.values())
-    wanted = {name: share / total_share for name, share in shares.items()}
-    totals: dict[int, int] = defaultdict(int)
-    holders: dict[int, list[str]] = defaultdict(list)
-    for key in order:
-        for label, count in labels[key].items():
-            totals[label] += count
-            holders[label].append(key)
-    num_images = sum(len(rows) for rows in groups.values())
-    room = {name: share * num_images for name, share in wanted.items()}
-    need = {name: {label: s * totals[label] for label in totals} for name, s in wanted.items()}
-    assigned: dict[str, list[str]] = {name: [] for name in wanted}
-    done: set[str] = set()
-    # Empty images last: they fill what the categories leave.
-    for label in sorted(totals, key=lambda x: (x == EMPTY, len(holders[x]), holders[x])):
-        todo = sorted(
-            (key for key in holders[label] if key not in done), key=lambda k: -len(groups[k])
-        )
-        for key in todo:
-            # Rounded: equal needs must not be told apart by the last bit of a float.
-            target = max(wanted, key=lambda name: (round(need[name][label], 9), room[name]))
-            assigned[target].append(key)
-            done.add(key)
-            room[target] -= len(groups[key])
-            for held, count in labels[key].items():
-                need[target][held] -= count
-    _spread_rare_categories(assigned, labels, holders)
-    return assigned
-
-
-def _spread_rare_categories(
-    assigned: dict[str, list[str]],
-    labels: Mapping[str, Mapping[int, int]],
-    holders: Mapping[int, Sequence[str]],
-) -> None:
-    """Give val, then test, a group of every category that can spare one, rarest first.
-
-    A category without a validation box has no AP, so nobody would see whether it was learned.
-    """
-    first, *others = assigned
-    for position, name in enumerate(others, 2):
-        for label in sorted(holders, key=lambda x: (x == EMPTY, len(holders[x]), holders[x])):
-            if label == EMPTY or len(holders[label]) < position:
-                continue
-            if any(label in labels[key] for key in assigned[name]):
-                continue
-            spare = [key for key in assigned[first] if label in labels[key]]
-            if len(spare) > 1:
-                moved = min(spare, key=lambda key: len(labels[key]))
-                assigned[first].remove(moved)
-                assigned[name].append(moved)
+    # A stable sort profits from the runs that the keys come in; np.unique would not.
+    ordered = np.sort(keys, kind="stable")
+    new = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(keys)])
+    return ordered[new], np.diff(np.append(new, len(keys)))

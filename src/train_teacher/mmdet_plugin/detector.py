@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
+from train_teacher.mmdet_plugin.base_checkpoint import identify, load_base_checkpoint
 from train_teacher.mmdet_plugin.chunked_prediction import ChunkedGroundingDINO
+from train_teacher.mmdet_plugin.lora import inject_lora
 
 
 @MODELS.register_module()
@@ -27,6 +28,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO):
     Args:
         frozen_modules: names of sub-modules that never change, such as `backbone`.
         base_checkpoint: file to start from; None starts from random weights.
+        lora: rank, alpha, dropout, dora, rslora and targets; None trains no adapter.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO):
         *args: Any,
         frozen_modules: Sequence[str] = (),
         base_checkpoint: str | None = None,
+        lora: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         """Build the detector, load its base checkpoint and freeze.
@@ -43,12 +46,20 @@ class TeacherGroundingDINO(ChunkedGroundingDINO):
         """
         super().__init__(*args, **kwargs)
         self.has_base = base_checkpoint is not None
+        self.base_identity: dict[str, str] | None = None
         if base_checkpoint is not None:
             report = load_base_checkpoint(self, Path(base_checkpoint))
+            self.base_identity = identify(Path(base_checkpoint))
             MMLogger.get_current_instance().info(f"base checkpoint {base_checkpoint}: {report}")
         self.frozen_modules = tuple(frozen_modules)
         for name in self.frozen_modules:
             self._part(name).requires_grad_(False).eval()
+        self._initialised = self.has_base
+        if lora is not None:
+            # Before the matrices are there: drawing weights afterwards would redraw them too.
+            self.init_weights()
+            self._initialised = True
+            inject_lora(self, lora)
 
     def _part(self, name: str) -> nn.Module:
         try:
@@ -66,7 +77,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO):
         DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
         calls it after loading.
         """
-        if self.has_base:
+        if self._initialised:
             return
         # The language model has its own pretrained weights even without a base checkpoint.
         super().init_weights()

@@ -17,9 +17,12 @@ from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.lora import GradientWatch, has_adapter
 from train_teacher.mmdet_plugin.progress import ProgressDisplay
 
 METRIC = "coco/bbox_mAP"
+LEARNING_CHECKS = (2, 5, 20, 50)
+"""Steps after which an adapter's gradients are looked at."""
 
 
 def say(runner: Runner, text: str) -> None:
@@ -35,11 +38,12 @@ def unwrapped(runner: Runner) -> nn.Module:
     return model
 
 
-def frozen_hashes(model: nn.Module) -> dict[str, str]:
-    """Return a digest of every parameter that does not require a gradient.
+def tensor_hashes(model: nn.Module, *, trainable: bool) -> dict[str, str]:
+    """Return a digest of every parameter that does, or does not, require a gradient.
 
     Args:
         model: any module.
+        trainable: which of them.
 
     Returns:
         Hex digests by parameter name.
@@ -50,7 +54,7 @@ def frozen_hashes(model: nn.Module) -> dict[str, str]:
             digest_size=16,
         ).hexdigest()
         for name, parameter in model.named_parameters()
-        if not parameter.requires_grad
+        if parameter.requires_grad is trainable
     }
 
 
@@ -78,7 +82,7 @@ def freeze_table(model: nn.Module) -> str:
 
 @HOOKS.register_module()
 class FreezeProofHook(Hook):
-    """Prints what is frozen, and proves after training that it did not change."""
+    """Prints what is frozen, and proves that it did not change and that an adapter learned."""
 
     priority = "VERY_HIGH"
 
@@ -90,7 +94,10 @@ class FreezeProofHook(Hook):
         """
         model = unwrapped(runner)
         say(runner, freeze_table(model))
-        self._before = frozen_hashes(model)
+        self._before = tensor_hashes(model, trainable=False)
+        self._start = tensor_hashes(model, trainable=True) if has_adapter(model) else {}
+        self._watch = GradientWatch(model) if has_adapter(model) else None
+        self._first = runner.iter
         optimized = {id(p) for group in runner.optim_wrapper.param_groups for p in group["params"]}
         caught = [
             n for n, p in model.named_parameters() if n in self._before and id(p) in optimized
@@ -102,21 +109,60 @@ class FreezeProofHook(Hook):
         if not optimized:
             raise UserError("every part of the model is frozen: nothing would be trained")
 
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Look whether every matrix and module of an adapter has had a gradient by now.
+
+        Raises:
+            UserError: one has had none in all the steps that any of them needs.
+        """
+        done = runner.iter + 1 - self._first
+        if self._watch is None or done not in LEARNING_CHECKS:
+            return
+        waiting = self._watch.judge()
+        if not waiting:
+            self._watch = None
+            say(runner, f"proof: all {len(self._start)} trained tensors get gradients")
+        elif done == LEARNING_CHECKS[-1]:
+            raise UserError(
+                f"{len(waiting)} of {len(self._start)} tensors of the adapter had no gradient in "
+                f"{done} steps, such as {min(waiting)}: they would never learn. Leave their "
+                "modules out of lora_targets."
+            )
+
     def after_train(self, runner: Runner) -> None:
         """Compare the digests.
 
         Raises:
-            UserError: a frozen tensor changed.
+            UserError: a frozen tensor changed, or a part of the adapter did not.
         """
-        after = frozen_hashes(unwrapped(runner))
+        model = unwrapped(runner)
+        after = tensor_hashes(model, trainable=False)
         changed = [name for name, digest in self._before.items() if after.get(name) != digest]
         if changed:
             raise UserError(
                 f"{len(changed)} tensors that should be frozen changed, such as {changed[0]}: "
                 "the weights of this run are not what its settings say."
             )
+        learned = tensor_hashes(model, trainable=True) if self._start else {}
+        asleep = [name for name, digest in self._start.items() if learned[name] == digest]
+        # The first matrix of each pair needs a second step, and EMA swaps tensors in and out.
+        if asleep and runner.iter - self._first >= LEARNING_CHECKS[0]:
+            raise UserError(
+                f"{len(asleep)} tensors of the adapter did not change in training, such as "
+                f"{asleep[0]}: this adapter is not what its settings say."
+            )
+        moved = f", all {len(learned)} trained tensors moved" if learned else ""
         if self._before:
-            say(runner, f"proof: all {len(after)} frozen tensors are bit-identical after training")
+            say(
+                runner,
+                f"proof: all {len(after)} frozen tensors are bit-identical after training{moved}",
+            )
 
 
 @HOOKS.register_module()

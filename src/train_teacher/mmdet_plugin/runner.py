@@ -8,10 +8,17 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+from train_teacher.mmdet_plugin.checkpointing import (
+    LAST,
+    PREVIOUS,
+    check_fits,
+    read_checkpoint,
+    trust_mmengine_types,
+)
 
 LOG_FILE = "train.log"
 
@@ -47,4 +54,19 @@ class TeacherRunner(Runner):
         partial = f".{filename}.partial"
         super().save_checkpoint(out_dir, partial, *args, **kwargs)
         if is_main_process():
-            (Path(out_dir) / partial).replace(Path(out_dir) / filename)
+            target = Path(out_dir) / filename
+            if filename == LAST and target.exists():
+                target.replace(target.with_name(PREVIOUS))
+            (Path(out_dir) / partial).replace(target)
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint of this run onto the base that it was trained on.
+
+        Raises:
+            UserError: it is damaged, or belongs to another model.
+        """
+        path = Path(filename)
+        checkpoint = read_checkpoint(path)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        check_fits(checkpoint, model, path)
+        return super().load_checkpoint(filename, *args, **kwargs)

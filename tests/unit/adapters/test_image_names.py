@@ -67,12 +67,20 @@ def test_a_percent_sign_or_backslash_that_is_part_of_the_name_stays(tmp_path: Pa
     assert find_names(folder_with(tmp_path, *names), names) == names
 
 
-def test_full_paths_and_parent_folders_that_exist_are_kept(tmp_path: Path) -> None:
-    folder_with(tmp_path, "other/1.jpg")
+def test_names_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    folder_with(tmp_path, "other/1.jpg", "images2/1.jpg")
     (tmp_path / "images").mkdir()
-    names = [str(tmp_path / "other" / "1.jpg"), "../other/1.jpg"]
+    outside = [str(tmp_path / "other" / "1.jpg"), "../other/1.jpg", "a/../../images2/1.jpg"]
 
-    assert find_names(FolderListings(tmp_path / "images"), names) == names
+    assert find_names(FolderListings(tmp_path / "images"), outside) == [None] * 3
+
+
+def test_full_paths_are_kept_inside_the_folder_that_was_asked_for(tmp_path: Path) -> None:
+    folder_with(tmp_path, "other/1.jpg")
+    names = [str(tmp_path / "other" / "1.jpg")]
+
+    assert find_names(FolderListings(tmp_path), names) == names
+    assert find_names(FolderListings(Path("/")), names) == names
 
 
 @pytest.mark.parametrize("written", ["", "/", "..", "a\0b.jpg", "x" * 5000, "https://", "?d="])

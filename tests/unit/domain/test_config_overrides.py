@@ -70,11 +70,11 @@ def test_the_pretrained_label_table_is_kept_with_any_number_of_classes() -> None
 def test_classes_that_fit_one_prompt_are_trained_and_scored_in_one() -> None:
     values = overrides()
     assert "model.test_cfg.chunked_size" not in values
-    assert values["train_dataloader"]["dataset"]["type"] == "CocoDataset"
+    assert values["train_dataloader"]["dataset"]["dataset"]["type"] == "CocoDataset"
 
 
 def test_classes_beyond_one_prompt_are_trained_from_odvg_files_with_a_prompt_per_image() -> None:
-    dataset = many_classes()["train_dataloader"]["dataset"]
+    dataset = many_classes()["train_dataloader"]["dataset"]["dataset"]
     assert dataset["type"] == "ODVGDataset"
     assert dataset["ann_file"] == "/run/data/train.odvg.jsonl"
     assert dataset["label_map_file"] == "/run/data/label_map.json"
@@ -87,7 +87,7 @@ def test_classes_beyond_one_prompt_are_scored_in_the_fewest_even_parts() -> None
     # 254 tokens are for phrases of 3: 84 classes, so four parts, of 75 each.
     values = many_classes()
     assert values["model.test_cfg.chunked_size"] == 75
-    assert values["train_dataloader"]["dataset"]["pipeline"][-2]["most_negatives"] == 75
+    assert values["train_dataloader"]["dataset"]["dataset"]["pipeline"][-2]["most_negatives"] == 75
     assert values["val_dataloader"]["dataset"]["type"] == "CocoDataset"
 
 
@@ -121,3 +121,11 @@ def test_data_without_validation_is_refused() -> None:
     train_only = msgspec.structs.replace(info, splits=info.splits[:1])
     with pytest.raises(UsageError, match="no validation data"):
         generate_mmdet_config(train_only, make_settings())
+
+
+def test_tensorboard_and_wandb_are_added_to_the_metrics_file() -> None:
+    plain = overrides()["vis_backends"]
+    assert plain == [{"type": "MetricsFileBackend"}]
+    both = overrides(tensorboard=True, wandb="teachers", output="/runs/exp1")["vis_backends"]
+    assert both[:2] == [*plain, {"type": "TensorboardVisBackend"}]
+    assert both[2]["init_kwargs"] == {"project": "teachers", "name": "exp1"}

@@ -5,7 +5,7 @@ import torch
 
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.hooks import freeze_table, frozen_hashes
+from train_teacher.mmdet_plugin.hooks import freeze_table, tensor_hashes
 
 FROZEN = ("backbone.", "language_model.")
 
@@ -71,10 +71,10 @@ def test_train_mode_leaves_frozen_parts_in_evaluation_mode(model: torch.nn.Modul
 
 
 def test_the_digests_notice_one_changed_bit(model: torch.nn.Module) -> None:
-    before = frozen_hashes(model)
+    before = tensor_hashes(model, trainable=False)
     weight = next(model.backbone.parameters())
     weight.data.view(torch.int32).view(-1)[0] ^= 1
-    after = frozen_hashes(model)
+    after = tensor_hashes(model, trainable=False)
     assert sum(before[name] != after[name] for name in before) == 1
     assert all(name.startswith(FROZEN) for name in before)
 
@@ -109,9 +109,24 @@ def test_a_checkpoint_of_another_model_names_the_parts_that_differ(
     weights = {k: v for k, v in model.state_dict().items() if not k.startswith("decoder.")}
     weights["text_feat_map.weight"] = torch.zeros(2, 2)
     path = tmp_path / "other.pth"
+    weights["extra.weight"] = torch.zeros(1)
     torch.save({"state_dict": weights}, path)
-    with pytest.raises(UserError, match=r"does not fit the model.*decoder \(\d+\).*text_feat_map"):
+    with pytest.raises(UserError, match="does not fit the model") as caught:
         build_model(make_settings(weights=str(path)))
+    lines = {line.split("  ")[1]: line for line in str(caught.value).splitlines() if "  " in line}
+    assert "decoder (" in lines["missing"]
+    assert "text_feat_map (1)" in lines["other shape"]
+    assert "file (2, 2)" in lines["other shape"]
+    assert "extra (1)" in lines["unexpected"]
+
+
+def test_the_weights_of_a_run_are_told_apart_from_base_weights(
+    model: torch.nn.Module, tmp_path: Path
+) -> None:
+    trained = {k: v for k, v in model.state_dict().items() if not k.startswith(FROZEN)}
+    torch.save({"state_dict": trained}, tmp_path / "best.pth")
+    with pytest.raises(UserError, match="hold only what was trained"):
+        build_model(make_settings(weights=str(tmp_path / "best.pth")))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04cut"])

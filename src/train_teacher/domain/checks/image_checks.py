@@ -175,6 +175,10 @@ def check_images(
     else:
         message = f"{share(len(missing), total)} images are not in {image_dir}"
         fix = "Copy the missing files there, name another folder (--images DIR), or remove them."
+    elsewhere = any(_leads_elsewhere(dataset.images[row].file_name) for row in missing.tolist())
+    if elsewhere and str(image_dir) != "/":
+        fix += " Names with an absolute path are followed inside that folder only; --images / "
+        fix += "follows them everywhere, for a file that you trust."
     return image_finding(
         dataset,
         missing,
@@ -184,6 +188,10 @@ def check_images(
         consequence="Training would stop at the first missing picture.",
         fix=fix,
     )
+
+
+def _leads_elsewhere(file_name: str) -> bool:
+    return file_name.startswith("/") or ".." in file_name.replace("\\", "/").split("/")
 
 
 def check_pictures(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:

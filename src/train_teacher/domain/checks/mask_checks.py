@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.checks.box_overlap import overlap_ratio
 from train_teacher.domain.checks.reporting import annotation_finding, plural, share
 from train_teacher.domain.checks.rowwise import every, some
 from train_teacher.domain.coco import (
+    MASK_APART,
     MASK_BROKEN,
     MASK_FLAT,
     MASK_NESTED,
@@ -16,12 +16,12 @@ from train_teacher.domain.coco import (
     MASK_POLYGON,
     MASK_RECTANGLE,
     MASK_RLE,
+    MIN_MASK_OVERLAP,
     CocoDataset,
     sizes_of_annotations,
 )
 from train_teacher.domain.dataset_info import Finding
 
-MIN_OVERLAP = 0.5
 RECTANGLE_SHARE = 0.95
 MIN_RECTANGLES = 10
 NOT_USED = "Boxes are trained as they are; a segmentation model would"
@@ -83,19 +83,14 @@ def _nesting(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
 
 
 def _other_place(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[Finding]:
-    columns = dataset.annotations
-    bounds = columns.masks.bounds.astype(np.float64)
-    judged = polygon & columns.has_bbox & every(np.isfinite(bounds))
-    judged &= every(columns.bbox[:, 2:] > 0) & ~_has(dataset, MASK_NO_EXTENT)
-    rows = np.flatnonzero(judged)
-    apart = rows[overlap_ratio(columns.bbox[rows], bounds[rows]) < MIN_OVERLAP]
+    apart = np.flatnonzero(polygon & _has(dataset, MASK_APART))
     return annotation_finding(
         dataset,
         apart,
         code="M3",
         severity="warning",
         message=f"{plural(len(apart), 'box', 'boxes')} far from the polygon of the same annotation "
-        f"(overlap under {MIN_OVERLAP:g})",
+        f"(overlap under {MIN_MASK_OVERLAP:g})",
         consequence="One of the two is wrong; the box is what is trained.",
         fix="Look at these in the labelling tool; if the polygons are right, remove the bbox "
         "members and it is taken from them.",
@@ -126,19 +121,19 @@ def _without_extent(
 
 def _run_lengths(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Finding]:
     masks = dataset.annotations.masks
-    rle = masks.kind == MASK_RLE
-    here = sizes_of_annotations(dataset, sizes)[:, ::-1]
-    other = rle & every(np.isfinite(here)) & some(masks.rle_size != here)
-    broken = rle & _has(dataset, MASK_BROKEN)
-    hit = other | broken
-    swapped = int((other & every(masks.rle_size == here[:, ::-1])).sum())
+    rle = np.flatnonzero(masks.kind == MASK_RLE)
+    here = sizes_of_annotations(dataset, sizes, rle)[:, ::-1]
+    written = masks.rle_size[rle]
+    other = every(np.isfinite(here)) & some(written != here)
+    hit = rle[other | _has(dataset, MASK_BROKEN)[rle]]
+    swapped = int((other & every(written == here[:, ::-1])).sum())
     told = f"; {swapped:,} have height and width swapped" if swapped else ""
     return annotation_finding(
         dataset,
         hit,
         code="M5",
         severity="warning",
-        message=f"{plural(int(hit.sum()), 'run-length mask')} not of the size of the image, or "
+        message=f"{plural(len(hit), 'run-length mask')} not of the size of the image, or "
         f"damaged{told}",
         consequence=f"{NOT_USED} stop, or learn masks in the wrong place.",
         fix="Export the masks again; size is [height, width], and the counts add up to "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.checks.box_overlap import overlap_ratio
+from train_teacher.domain.box_overlap import overlap_ratio
 from train_teacher.domain.checks.reporting import annotation_finding, listed, plural, share
 from train_teacher.domain.checks.rowwise import every
 from train_teacher.domain.coco import CocoDataset, sizes_of_annotations
@@ -46,10 +46,13 @@ def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> lis
     if not len(rows):
         return []
     boxes = np.asfortranarray(columns.bbox[rows])
+    here = sizes_of_annotations(dataset, sizes, rows)
+    with np.errstate(invalid="ignore"):
+        whole = every(boxes[:, 2:] >= WHOLE_IMAGE * here)
     return [
         *_double(dataset, rows, boxes),
-        *_extreme(dataset, rows, boxes, sizes),
-        *_outliers(dataset, rows, boxes, sizes),
+        *_extreme(dataset, rows, boxes, rows[whole]),
+        *_outliers(dataset, rows, boxes, whole),
         *_all_alike(dataset, rows, boxes),
     ]
 
@@ -103,12 +106,7 @@ def _double(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
     return findings
 
 
-def _extreme(
-    dataset: CocoDataset, rows: Rows, boxes: Boxes, sizes: npt.NDArray[np.float64]
-) -> list[Finding]:
-    here = sizes_of_annotations(dataset, sizes)[rows]
-    with np.errstate(invalid="ignore"):
-        whole = rows[every(boxes[:, 2:] >= WHOLE_IMAGE * here)]
+def _extreme(dataset: CocoDataset, rows: Rows, boxes: Boxes, whole: Rows) -> list[Finding]:
     width, height = boxes[:, 2], boxes[:, 3]
     thin = rows[np.maximum(width, height) > THIN * np.minimum(width, height)]
     kinds = (
@@ -132,11 +130,9 @@ def _extreme(
 
 
 def _outliers(
-    dataset: CocoDataset, rows: Rows, boxes: Boxes, sizes: npt.NDArray[np.float64]
+    dataset: CocoDataset, rows: Rows, boxes: Boxes, whole: npt.NDArray[np.bool_]
 ) -> list[Finding]:
     side = np.log(boxes[:, 2] * boxes[:, 3]) / 2
-    with np.errstate(invalid="ignore"):
-        whole = every(boxes[:, 2:] >= WHOLE_IMAGE * sizes_of_annotations(dataset, sizes)[rows])
     classes = dataset.annotations.category_row[rows]
     centre, spread = _typical(side, classes, len(dataset.categories))
     score = (side - centre[classes]) / spread[classes]

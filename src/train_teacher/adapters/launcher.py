@@ -1,0 +1,111 @@
+"""Several training processes: started by us with torchrun's own agent, or by an outer launcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train_teacher.adapters.training_process import EXIT_INTERRUPTED, FAILURE
+from train_teacher.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+MODULE = "train_teacher.adapters.training_process"
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class OuterLauncher:
+    """The place of this process among those that something else started."""
+
+    kind: str
+    """As MMEngine names it: `pytorch` (torchrun) or `slurm`."""
+    rank: int
+    world_size: int
+
+
+def outer_launcher(environment: Mapping[str, str] = os.environ) -> OuterLauncher | None:
+    """Return the launcher that started this process, None when it is alone.
+
+    Args:
+        environment: of the process.
+    """
+    for kind, rank, size in (
+        ("pytorch", "RANK", "WORLD_SIZE"),
+        ("slurm", "SLURM_PROCID", "SLURM_NTASKS"),
+    ):
+        if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit():
+            world = int(environment[size])
+            if world > 1:
+                return OuterLauncher(kind, int(environment[rank]), world)
+    return None
+
+
+def run_processes(folder: Path, processes: int, resume_from: Path | None = None) -> None:
+    """Train in several processes on this machine and wait for them.
+
+    Args:
+        folder: run folder with its config.
+        processes: how many; one for each GPU.
+        resume_from: checkpoint to go on from.
+
+    Raises:
+        UserError: one of them failed; the others were ended.
+        KeyboardInterrupt: told to stop; the state is saved.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    for old in folder.glob(FAILURE.format(rank="*")):
+        old.unlink()
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=str(uuid.uuid4()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=POLL_SECONDS,
+    )
+    command = ["-m", MODULE, str(folder)]
+    if resume_from is not None:
+        command += ["--resume-from", str(resume_from)]
+    # Without it torch would set it, and say so in a warning box.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    try:
+        elastic_launch(settings, sys.executable)(*command)
+    except SignalException:
+        raise KeyboardInterrupt from None
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise UserError(_message(folder, rank, failure)) from None
+    finally:
+        for left in folder.glob(FAILURE.format(rank="*")):
+            left.unlink()
+
+
+def _message(folder: Path, rank: int, failure: ProcessFailure) -> str:
+    told = folder / FAILURE.format(rank=rank)
+    if told.exists():
+        return told.read_text("utf-8")
+    code = failure.exitcode
+    if code < 0:
+        how = f"was killed by {signal.Signals(-code).name}"
+        cause = " (often: out of memory)" if -code == signal.SIGKILL else ""
+    else:
+        how, cause = f"ended with code {code}", ""
+    return (
+        f"training process {rank} {how}{cause}, so the others were ended too. Its last lines are "
+        f"in {folder / 'train.log'}. Go on from the last checkpoint with --resume."
+    )

@@ -1,0 +1,29 @@
+"""On what a run was made: versions and machine, for its report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("torch", "mmdet", "mmengine", "mmcv", "mmcv-lite", "transformers", "peft", "numpy")
+
+
+def describe_environment() -> dict[str, str]:
+    """Return names and values, in the order in which they are shown."""
+    import torch
+
+    devices = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "GPU": ", ".join(devices) or "none",
+        "Python": platform.python_version(),
+        **{name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,89 @@
+"""What runs in a training process: one on this machine, or one of several that belong together.
+
+Started as `python -m train_teacher.adapters.training_process RUN` by the launcher.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train_teacher.adapters import mmengine_runner
+from train_teacher.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+FAILURE = ".failure-{rank}"
+"""File in the run folder in which a process leaves the message of the error that ended it."""
+
+
+def train(runner: Runner, log: Path) -> int:
+    """Train to the end.
+
+    Args:
+        runner: built.
+        log: `train.log`, for what upstream prints.
+
+    Returns:
+        Optimizer steps done.
+
+    Raises:
+        UserError: training cannot go on.
+        KeyboardInterrupt: told to stop; the state is saved.
+    """
+    with mmengine_runner.stdout_to_log(log):
+        try:
+            runner.train()
+        except UserError as error:
+            raise UserError(without_worker_traceback(str(error))) from error
+    return int(runner.iter)
+
+
+def without_worker_traceback(message: str) -> str:
+    """Return the message of an error that a data loading process raised.
+
+    PyTorch hands it on with the whole traceback of the process as its text.
+    """
+    if "Original Traceback" not in message:
+        return message
+    lines = message.splitlines()
+    starts = [n for n, line in enumerate(lines) if "UserError: " in line]
+    if not starts:
+        return message
+    return "\n".join([lines[starts[-1]].split("UserError: ", 1)[1], *lines[starts[-1] + 1 :]])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of several training processes.
+
+    Returns:
+        Exit code; the message of a failure is left in the run folder for the launcher.
+    """
+    import os
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--resume-from", type=Path)
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
+    try:
+        with mmengine_runner.stdout_to_log(folder / "train.log"):
+            runner = mmengine_runner.build_runner(
+                folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
+            )
+        train(runner, folder / "train.log")
+    except UserError as error:
+        rank = os.environ.get("RANK", "0")
+        (folder / FAILURE.format(rank=rank)).write_text(str(error), encoding="utf-8")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Dotted keys of a nested config: looked up, set, compared in type, and the nearest one found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+# The places where MMDetection takes a word or a number: `log_scale` of the contrastive head
+# (grounding_dino_head.py:48).
+EITHER_WORD_OR_NUMBER = frozenset({"auto", "none"})
+SHOWN_LENGTH = 60
+
+
+def list_paths(content: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted key of everything in a config, parents before children.
+
+    Args:
+        content: nested mappings and sequences; items of a sequence are named by their number.
+        prefix: dotted key of `content` itself, with a dot at its end.
+    """
+    for name, value in _members(content):
+        yield f"{prefix}{name}"
+        yield from list_paths(value, f"{prefix}{name}.")
+
+
+def value_at(content: Any, key: str) -> Any:
+    """Return the value of a dotted key.
+
+    Raises:
+        KeyError: there is none.
+    """
+    node = content
+    for name in key.split("."):
+        node = _member(node, name)
+    return node
+
+
+def set_value(content: Any, key: str, value: Any, *, adds: bool = False) -> None:
+    """Set a dotted key in place.
+
+    Args:
+        content: nested dicts and lists.
+        key: dotted key.
+        value: new value.
+        adds: also create the last part of the key.
+
+    Raises:
+        KeyError: there is no such key, and it may not be created.
+    """
+    parent_key, _, last = key.rpartition(".")
+    parent = value_at(content, parent_key) if parent_key else content
+    if not (adds and isinstance(parent, dict)):
+        _member(parent, last)
+    parent[last if isinstance(parent, dict) else int(last)] = value
+
+
+def nearest_path(content: Any, key: str) -> str | None:
+    """Return the dotted key that was most likely meant.
+
+    A key that was given without its beginning (`bbox_head.loss_cls`) is found by its end;
+    otherwise the whole key is compared with every key of the config.
+
+    Args:
+        content: nested config.
+        key: a key that it does not have.
+    """
+    paths = list(list_paths(content))
+    ending = [path for path in paths if path.endswith(f".{key}")]
+    if ending:
+        return min(ending, key=len)
+    near = difflib.get_close_matches(key, paths, n=1, cutoff=0.6)
+    if near:
+        return near[0]
+    last = key.rpartition(".")[2]
+    named = [path for path in paths if path.rpartition(".")[2] == last]
+    return max(
+        named, key=lambda path: difflib.SequenceMatcher(None, path, key).ratio(), default=None
+    )
+
+
+def unknown_key_problem(content: Any, key: str) -> str:
+    """Return the message for a dotted key that the config does not have."""
+    known, missing, node = "", key, content
+    for name in key.split("."):
+        missing = name
+        try:
+            node = _member(node, name)
+        except KeyError:
+            break
+        known = f"{known}.{name}" if known else name
+    near = nearest_path(content, key)
+    members = ", ".join(name for name, _ in _members(node)) or f"the value {shorten(node)}"
+    hint = f"did you mean `{near}`?" if near else f"it has {shorten_text(members, 200)}."
+    place = f"`{known}` has" if known else "the config has"
+    return f"{key}: {place} no `{missing}`; {hint}"
+
+
+def fitted(old: Any, new: Any) -> Any:
+    """Return a new value in the containers and the kind of number that the config uses there.
+
+    YAML knows neither tuples nor the difference between 2 and 2.0; mmdet does: class names are
+    put into a set, and some transforms check for tuples.
+
+    Args:
+        old: the value that is replaced.
+        new: its replacement, as YAML gives it.
+    """
+    if isinstance(old, float) and _is_number(new):
+        return float(new)
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        pairs = bool(old) and all(isinstance(item, tuple) for item in old)
+        items = [tuple(i) if pairs and isinstance(i, list) else i for i in new]
+        return type(old)(items)
+    return new
+
+
+def type_problem(old: Any, new: Any) -> str | None:
+    """Say what is wrong with replacing a value, when the new one cannot be meant.
+
+    A number may become a list of numbers (RandomFlip's `prob`), a mapping a list of mappings
+    (several evaluators), and anything may be switched off with null.
+
+    Args:
+        old: the value in the config.
+        new: the wanted value.
+    """
+    if old is None or new is None:
+        return None
+    theirs, ours = kind_of(old), kind_of(new)
+    if theirs == ours or _may_become(old, new):
+        return None
+    return f"there is {theirs} there ({shorten(old)}), and {shorten(new)} is {ours}"
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, in words of a YAML user."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    if _is_number(value):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a mapping" if isinstance(value, Mapping) else "a list"
+
+
+def shorten(value: Any) -> str:
+    """Return a value in one line of a message."""
+    return shorten_text(repr(value), SHOWN_LENGTH)
+
+
+def shorten_text(text: str, length: int) -> str:
+    """Return text cut to a length, with dots where something is left out."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def _may_become(old: Any, new: Any) -> bool:
+    if isinstance(new, Sequence) and not isinstance(new, str):
+        return bool(new) and all(kind_of(item) == kind_of(old) for item in new)
+    word = old if isinstance(old, str) else new
+    number = new if isinstance(old, str) else old
+    return _is_number(number) and isinstance(word, str) and word in EITHER_WORD_OR_NUMBER
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _members(node: Any) -> list[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        return [(str(name), value) for name, value in node.items()]
+    if isinstance(node, (list, tuple)):
+        return [(str(number), value) for number, value in enumerate(node)]
+    return []
+
+
+def _member(node: Any, name: str) -> Any:
+    if isinstance(node, Mapping):
+        return node[name]
+    if isinstance(node, (list, tuple)) and name.isdigit() and int(name) < len(node):
+        return node[int(name)]
+    raise KeyError(name)

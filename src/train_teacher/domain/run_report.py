@@ -1,0 +1,118 @@
+"""The facts of a finished run, one value: `results.json` is it, `report.html` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
+from train_teacher.domain.detection_analysis import Confusion, DetectionAnalysis, PrecisionRecall
+from train_teacher.domain.run_summary import RunCost, RunSummary
+from train_teacher.domain.verdict import ClassOutcome, Verdict, judge_run, outcomes
+
+KEPT_CONFUSIONS = 30
+
+
+class ClassErrors(msgspec.Struct, frozen=True):
+    """What goes wrong with one class at the threshold."""
+
+    name: str
+    missed: int
+    """Objects that nothing was found on."""
+    background: int
+    """Detections where there is nothing."""
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is told of a run."""
+
+    name: str
+    """Of the run folder."""
+    model: str
+    tune: str
+    data: str
+    version: str
+    """Of train-teacher."""
+    command: str
+    """Repeats the run."""
+    verdict: Verdict
+    summary: RunSummary
+    classes: tuple[ClassOutcome, ...]
+    cost: RunCost
+    splits: tuple[SplitInfo, ...]
+    findings: tuple[Finding, ...]
+    settings: dict[str, Any]
+    reasons: dict[str, str] = {}
+    """Why a setting has its value, where we chose it."""
+    environment: dict[str, str] = {}
+    files: dict[str, int] = {}
+    """Bytes of what the run leaves."""
+    freeze_table: str = ""
+    threshold: float | None = None
+    """Score at which `confusions` and `errors` were counted."""
+    confusions: tuple[Confusion, ...] = ()
+    errors: tuple[ClassErrors, ...] = ()
+    precision_recall: tuple[PrecisionRecall, ...] = ()
+
+
+def build_report(
+    info: DatasetInfo,
+    summary: RunSummary,
+    *,
+    before: DetectionAnalysis | None,
+    best: DetectionAnalysis | None,
+    settings: Mapping[str, Any],
+    **facts: Any,
+) -> RunReport:
+    """Put the facts of a run together.
+
+    Args:
+        info: of the canonical copies.
+        summary: scores before and after.
+        before: what the base weights detected, None when it was not kept.
+        best: what the best epoch detected.
+        settings: resolved.
+        **facts: the other members of `RunReport`.
+    """
+    boxes = {split.name: split.boxes_per_class for split in info.splits}
+    nothing = (0,) * info.num_classes
+    val = boxes.get("val", nothing)
+    recall = {c.name: c.recall for c in before.classes} if before else {}
+    classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
+    return RunReport(
+        model=str(settings["model"]),
+        tune=str(settings["tune"]),
+        data=str(settings["data"]),
+        verdict=judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val)),
+        summary=summary,
+        classes=classes,
+        splits=info.splits,
+        findings=info.findings,
+        settings=dict(settings),
+        threshold=best.threshold if best else None,
+        confusions=best.confusions[:KEPT_CONFUSIONS] if best else (),
+        errors=_errors(info.class_names, best),
+        precision_recall=best.classes if best else (),
+        **facts,
+    )
+
+
+def _errors(names: Sequence[str], best: DetectionAnalysis | None) -> tuple[ClassErrors, ...]:
+    if best is None:
+        return ()
+    return tuple(map(ClassErrors, names, best.missed, best.background))
+
+
+def freeze_lines(log: str) -> str:
+    """Return the last freeze table and proof of a train.log, empty when there is none."""
+    lines = log.splitlines()
+    starts = [number for number, line in enumerate(lines) if "parameters  state" in line]
+    proof = [line.split(" - ")[-1] for line in lines if "proof: " in line]
+    if not starts:
+        return ""
+    first = starts[-1]
+    last = next((i for i in range(first, len(lines)) if lines[i].startswith("total")), first)
+    table = [lines[first].split(" - ")[-1], *lines[first + 1 : last + 1]]
+    return "\n".join([*table, *proof[-1:]])

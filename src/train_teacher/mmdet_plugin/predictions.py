@@ -1,0 +1,90 @@
+"""Keeps the detections of two validations, the base's and the best, for the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmdet.evaluation.metrics import CocoMetric
+from mmdet.registry import METRICS
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+METRIC = "coco/bbox_mAP"
+FOLDER = "data"
+BEFORE, BEST = "val_detections_before.npz", "val_detections_best.npz"
+
+
+@METRICS.register_module()
+class TeacherCocoMetric(CocoMetric):
+    """CocoMetric that leaves its detections to be looked at after the counting."""
+
+    detections: dict[str, np.ndarray] | None = None
+    """`image_id` (D,), `label` (D,) from 0, `score` (D,), `box` (D, 4) xyxy in pixels."""
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """Count as CocoMetric does, and keep what was counted."""
+        scores: dict[str, float] = super().compute_metrics(results)
+        self.detections = _columns([prediction for _, prediction in results])
+        return scores
+
+
+def _columns(predictions: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+    def joined(key: str, kind: str, width: tuple[int, ...] = ()) -> np.ndarray:
+        parts = [np.asarray(p[key], kind).reshape(-1, *width) for p in predictions]
+        return np.concatenate(parts) if parts else np.empty((0, *width), kind)
+
+    counts = [len(p["scores"]) for p in predictions]
+    return {
+        "image_id": np.repeat(np.array([p["img_id"] for p in predictions], np.int64), counts),
+        "label": joined("labels", "i4"),
+        "score": joined("scores", "f4"),
+        "box": joined("bboxes", "f4", (4,)),
+    }
+
+
+@HOOKS.register_module()
+class KeepDetectionsHook(Hook):
+    """Writes the detections of the base weights, and those of the best validation so far."""
+
+    priority = "LOWEST"
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write what this validation detected, when it is one of the two."""
+        found = _detections(runner)
+        if found is None or not is_main_process():
+            return
+        folder = Path(runner.work_dir) / FOLDER
+        folder.mkdir(exist_ok=True)
+        score = float((metrics or {}).get(METRIC, 0.0))
+        if runner.iter == 0:
+            _write(folder / BEFORE, found, score)
+        if not (folder / BEST).exists() or score > _score_of(folder / BEST):
+            _write(folder / BEST, found, score)
+
+
+def _detections(runner: Runner) -> dict[str, np.ndarray] | None:
+    for metric in runner.val_loop.evaluator.metrics:
+        if isinstance(metric, TeacherCocoMetric):
+            return metric.detections
+    return None
+
+
+def _score_of(path: Path) -> float:
+    with np.load(path) as file:
+        return float(file["map"])
+
+
+def _write(path: Path, found: dict[str, np.ndarray], score: float) -> None:
+    members: dict[str, Any] = {"map": np.float64(score), **found}
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, **members)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

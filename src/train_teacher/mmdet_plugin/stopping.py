@@ -1,0 +1,107 @@
+"""SIGINT and SIGTERM: finish the step, save, stop; a second one stops at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from train_teacher.mmdet_plugin.checkpointing import FOLDER, LAST
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+AGREE_EVERY = 10
+"""Steps between two questions to the other processes whether one of them was told to stop."""
+
+
+@HOOKS.register_module()
+class StopOnSignalHook(Hook):
+    """Saves `last.pth` in the middle of an epoch when the run is told to stop."""
+
+    priority = "LOWEST"
+
+    def before_run(self, runner: Runner) -> None:
+        """Take the signals over, where Python lets this thread do so."""
+        self._told = False
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._told:
+            self._give_back()
+            raise KeyboardInterrupt
+        self._told = True
+        if is_main_process():
+            print(  # noqa: T201 - said at once, wherever the run is
+                f"\n{signal.Signals(number).name}: stopping after this step, the state is saved "
+                "(once more: at once, without saving)",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Save and stop.
+
+        Raises:
+            KeyboardInterrupt: told to stop; the state is in last.pth.
+        """
+        if not self._agreed(runner.iter + 1):
+            return
+        runner.save_checkpoint(
+            str(Path(runner.work_dir) / FOLDER),
+            LAST,
+            meta={"epoch": runner.epoch, "iter": runner.iter + 1},
+            by_epoch=False,
+        )
+        self._give_back()
+        raise KeyboardInterrupt
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Stop; the state before the validation is in last.pth, the validation is made up for.
+
+        Raises:
+            KeyboardInterrupt: told to stop.
+        """
+        if self._agreed(batch_idx + 1):
+            self._give_back()
+            raise KeyboardInterrupt
+
+    def after_run(self, runner: Runner) -> None:
+        """Give the signals back."""
+        self._give_back()
+
+    def _agreed(self, step: int) -> bool:
+        if get_world_size() == 1:
+            return self._told
+        if step % AGREE_EVERY:
+            return False
+        told = torch.tensor(int(self._told))
+        all_reduce(told, "max")
+        return bool(told)
+
+    def _give_back(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

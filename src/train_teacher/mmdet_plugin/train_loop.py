@@ -1,0 +1,84 @@
+"""MMEngine's epoch loop that can go on in the middle of an epoch, and validates what was missed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+
+from train_teacher.mmdet_plugin.metrics_file import FILE_NAME
+from train_teacher.mmdet_plugin.repeatable import ResumableBatchSampler
+
+VALIDATED = "validated_epoch"
+
+
+@LOOPS.register_module()
+class TeacherTrainLoop(EpochBasedTrainLoop):
+    """EpochBasedTrainLoop whose state is a step, not an epoch."""
+
+    def run(self) -> torch.nn.Module:
+        """Train to the end; after a stop, first validate the epoch that was not validated."""
+        validated = self._validated_epoch()
+        if self._iter and is_main_process():
+            forget_after(Path(self.runner.work_dir) / FILE_NAME, self._iter, validated)
+        self.runner.call_hook("before_train")
+        if self._iter == self._epoch * len(self.dataloader) and self._epoch > validated:
+            self._validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            self._validate()
+        self.runner.call_hook("after_train")
+        model: torch.nn.Module = self.runner.model
+        return model
+
+    def _validate(self) -> None:
+        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
+            self.runner.val_loop.run()
+            self.runner.message_hub.update_info(VALIDATED, self._epoch)
+
+    def _validated_epoch(self) -> int:
+        hub = self.runner.message_hub
+        return int(hub.get_info(VALIDATED)) if VALIDATED in hub.runtime_info else 0
+
+    def run_epoch(self) -> None:
+        """Run one epoch, or what is left of it."""
+        done = self._iter - self._epoch * len(self.dataloader)
+        if done > 0 and isinstance(self.dataloader.batch_sampler, ResumableBatchSampler):
+            self.dataloader.batch_sampler.skip = done
+        else:
+            done = 0
+        self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
+        for index, batch in enumerate(self.dataloader, start=done):
+            self.run_iter(index, batch)
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+
+def forget_after(path: Path, step: int, epoch: int) -> None:
+    """Drop the lines of metrics.jsonl that a resumed run will write again.
+
+    Args:
+        path: the file; may be absent.
+        step: optimizer steps that are kept.
+        epoch: last validation that is kept.
+    """
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # cut off by a crash
+        if record["step"] <= (epoch if record.get("kind") == "val" else step):
+            kept.append(line)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text("".join(kept), encoding="utf-8")
+    partial.replace(path)

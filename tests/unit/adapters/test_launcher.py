@@ -1,0 +1,91 @@
+"""The launcher knows whether it is alone, and says what ended a training process."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from train_teacher.adapters import launcher
+from train_teacher.adapters.launcher import OuterLauncher, outer_launcher, run_processes
+from train_teacher.adapters.training_process import without_worker_traceback
+from train_teacher.domain.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, None),
+        ({"RANK": "1", "WORLD_SIZE": "4"}, OuterLauncher("pytorch", 1, 4)),
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "8"}, OuterLauncher("slurm", 3, 8)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, None),
+        ({"RANK": "", "WORLD_SIZE": "two"}, None),
+    ],
+)
+def test_an_outer_launcher_is_recognised(
+    environment: dict[str, str], expected: OuterLauncher | None
+) -> None:
+    assert outer_launcher(environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("time.sleep(600) if rank == 0 else os.kill(os.getpid(), 9)", "process 1 was killed by"),
+        ("time.sleep(600) if rank == 0 else sys.exit(7)", "process 1 ended with code 7"),
+        (
+            "time.sleep(600) if rank == 1 else (open(sys.argv[1] + '/.failure-0', 'w')"
+            ".write('picture a.jpg is gone'), sys.exit(1))",
+            "picture a.jpg is gone",
+        ),
+    ],
+)
+def test_the_failure_of_one_process_ends_all_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, words: str
+) -> None:
+    script = tmp_path / "process_of_test.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import os, sys, time
+            rank = int(os.environ["RANK"])
+            {body}
+            """
+        )
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "MODULE", script.stem)
+    with pytest.raises(UserError, match=words):
+        run_processes(tmp_path, 2)
+    assert not list(tmp_path.glob(".failure-*"))
+
+
+def test_processes_that_end_well_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "process_that_ends.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "MODULE", "process_that_ends")
+    run_processes(tmp_path, 2)
+
+
+def test_an_error_from_a_data_loading_process_is_told_without_its_traceback() -> None:
+    import torch
+
+    class Broken(torch.utils.data.Dataset[Any]):
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Any:
+            raise UserError("a.jpg: the picture cannot be read.\nPut it back.")
+
+    with pytest.raises(UserError) as caught:
+        list(torch.utils.data.DataLoader(Broken(), num_workers=1))
+    assert "Traceback" in str(caught.value)
+    plain = without_worker_traceback(str(caught.value))
+    assert plain == "a.jpg: the picture cannot be read.\nPut it back."
+    assert without_worker_traceback(plain) == plain

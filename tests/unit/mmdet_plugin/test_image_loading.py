@@ -1,0 +1,55 @@
+"""A picture that vanished is named; training goes on without it, validation does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.image_loading import MOST_SKIPPED, LoadPicture
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (40, 30), "red").save(path)
+    return path
+
+
+def test_a_good_picture_is_loaded_as_mmdet_loads_it(picture: Path) -> None:
+    loaded = LoadPicture(skip_unreadable=True).transform({"img_path": str(picture)})
+    assert loaded is not None
+    assert loaded["img_shape"] == (30, 40)
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+@pytest.mark.parametrize("content", [None, b"", b"not a picture", b"\xff\xd8\xff\xe0cut"])
+def test_in_training_an_unreadable_picture_is_named_once_and_left_out(
+    picture: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, backend: str
+) -> None:
+    if content is None:
+        picture.unlink()
+    else:
+        picture.write_bytes(content)
+    load = LoadPicture(skip_unreadable=True, imdecode_backend=backend)
+    assert load.transform({"img_path": str(picture)}) is None
+    assert load.transform({"img_path": str(picture)}) is None
+    assert capsys.readouterr().err.count(str(picture)) == 1
+
+
+def test_in_validation_an_unreadable_picture_stops_with_its_name(picture: Path) -> None:
+    picture.unlink()
+    with pytest.raises(UserError, match=r"a\.jpg: the picture cannot be read \(there is no such"):
+        LoadPicture().transform({"img_path": str(picture)})
+
+
+def test_when_a_whole_folder_is_gone_training_stops_instead_of_learning_the_rest(
+    tmp_path: Path,
+) -> None:
+    load = LoadPicture(skip_unreadable=True)
+    for number in range(MOST_SKIPPED):
+        assert load.transform({"img_path": str(tmp_path / f"{number}.jpg")}) is None
+    with pytest.raises(UserError, match="Is the disk or the network folder still there"):
+        load.transform({"img_path": str(tmp_path / "one-more.jpg")})
