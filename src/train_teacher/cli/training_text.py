@@ -38,8 +38,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
-        f"prompt    {info.prompt.tokens} of {info.prompt.limit} tokens"
-        f"{'' if info.prompt.exact else ' (estimate: no vocabulary at hand)'}",
+        f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
         f"frozen    {', '.join(plan.frozen) or 'nothing'}",
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
@@ -64,6 +63,20 @@ def _decisions(plan: TrainingPlan) -> list[str]:
         + ("" if d.given and d.name in given else f"\n      {d.reason}")
         for d in plan.generated.decisions
     ] + [f"  ema: {EMA_REASON}"]
+
+
+def _prompt(plan: TrainingPlan) -> str:
+    prompt = plan.dataset_info.prompt
+    estimate = "" if prompt.exact else " (estimate: no vocabulary at hand)"
+    if prompt.fits:
+        return f"{prompt.tokens} of {prompt.limit} tokens{estimate}"
+    key = "model.test_cfg.chunked_size"
+    size = next(o.value for o in reversed(plan.generated.overrides) if o.key == key)
+    parts = -(-plan.dataset_info.num_classes // size)
+    return (
+        f"{prompt.tokens} tokens, {prompt.limit} in one{estimate}: a picture is trained with some "
+        f"of the classes, validated with {parts} prompts of {size}"
+    )
 
 
 def _random_parts(plan: TrainingPlan) -> list[str]:
