@@ -31,8 +31,9 @@ def train_command(
     language_model: Annotated[
         str | None, _option("language_model", "--language-model", metavar="NAME|DIR")
     ] = None,
-    tune: Annotated[str | None, _option("tune", "--tune", metavar="frozen|full")] = None,
+    tune: Annotated[str | None, _option("tune", "--tune", metavar="frozen|lora|full")] = None,
     freeze: Annotated[list[str] | None, _option("freeze", "--freeze", metavar="PART")] = None,
+    lora_rank: Annotated[int | None, _option("lora_rank", "--lora-rank")] = None,
     epochs: Annotated[int | None, _option("epochs", "--epochs")] = None,
     steps: Annotated[int | None, _option("steps", "--steps")] = None,
     batch_size: Annotated[int | None, _option("batch_size", "--batch-size")] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -86,7 +86,15 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     named: set[str] = set(settings.freeze)
     if settings.tune == "frozen":
         named |= set(FROZEN_PARTS)
+    elif settings.tune == "lora":
+        # A part with adapters inside computes with gradients and dropout; its own weights are
+        # frozen by the injection.
+        named |= {part for part in FROZEN_PARTS if not _is_target(part, settings.lora_targets)}
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
+
+
+def _is_target(part: str, targets: Sequence[str]) -> bool:
+    return any(target == part or target.startswith(f"{part}.") for target in targets)
 
 
 def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
@@ -96,6 +104,8 @@ def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     """
     if settings.weights != "none":
         return ()
+    if settings.tune == "lora":
+        return ("backbone", "neck", "encoder", "decoder")
     return tuple(part for part in frozen_parts(settings) if part != "language_model")
 
 
@@ -117,12 +127,15 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
         "loaded before freezing, every tensor accounted for",
         adds=True,
     )
+    if settings.tune == "lora":
+        yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
     yield Override("load_from", None, "the model loads its own base checkpoint")
     yield Override(
         "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
     )
     yield Override("model.language_model.name", settings.language_model, "local folder")
-    yield _language_model_weights(weights, frozen_parts(settings))
+    fixed = settings.tune == "lora" or "language_model" in frozen_parts(settings)
+    yield _language_model_weights(weights, fixed)
     yield Override("model.backbone.init_cfg", None, "no second download: the base has it")
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
@@ -136,11 +149,22 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override("model.test_cfg.max_per_img", settings.max_per_img, "boxes kept per image")
 
 
-def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Override:
+def _lora(settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "rank": settings.lora_rank,
+        "alpha": settings.lora_alpha,
+        "dropout": settings.lora_dropout,
+        "dora": settings.lora_dora,
+        "rslora": settings.lora_rslora,
+        "targets": list(settings.lora_targets),
+    }
+
+
+def _language_model_weights(weights: str | None, frozen_language_model: bool) -> Override:
     key = "model.language_model.own_weights"
     if weights:
         return Override(key, "never", "BERT's weights come with the base checkpoint", adds=True)
-    if "language_model" in frozen:
+    if frozen_language_model:
         return Override(key, "required", "no base checkpoint: BERT's own weights", adds=True)
     return Override(key, "if_present", "no base checkpoint, and BERT is trained", adds=True)
 
@@ -275,6 +299,11 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
 
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
+    if settings.tune == "lora":
+        # Matches lora_A, lora_B and lora_magnitude_vector. Weight decay would pull the product of
+        # the two factors to zero, that is to the base.
+        keys[".lora_"] = {"lr_mult": settings.lora_lr_factor, "decay_mult": 0.0}
+        return keys
     frozen = frozen_parts(settings)
     # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
     # matching key win, and a frozen language model has no parameter in the optimizer.

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from train_teacher.domain.errors import UsageError
 
-Tune = Literal["frozen", "full"]
+Tune = Literal["frozen", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
 FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
@@ -71,13 +71,38 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Tune,
         Meta(
             description="frozen: backbone and language model are frozen; "
-            "full: only what --freeze names."
+            "lora: everything is, and small adapters are trained; "
+            "full: only what --freeze names is frozen."
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
         Meta(description="Further parts to freeze: backbone, language_model, ..."),
     ] = []
+    lora_rank: Annotated[PositiveInt, Meta(description="Rank of the adapters (--tune lora).")] = 16
+    lora_alpha: Annotated[
+        PositiveInt | None,
+        Meta(description="Adapters are scaled by lora_alpha / lora_rank; twice the rank."),
+    ] = None
+    lora_dropout: Annotated[
+        float, Meta(ge=0, lt=1, description="Dropout before the adapters; 0.05 for tiny sets.")
+    ] = 0.0
+    lora_dora: Annotated[
+        bool, Meta(description="DoRA: also learn the length of each weight row; slower.")
+    ] = False
+    lora_rslora: Annotated[
+        bool, Meta(description="Scale by the square root of the rank; for ranks from 64 on.")
+    ] = False
+    lora_targets: Annotated[
+        list[str],
+        Meta(
+            description="Modules that get adapters: encoder, text_layers, fusion, decoder (these "
+            "when left out), attention, backbone, language_model, or ends of module names."
+        ),
+    ] = []
+    lora_lr_factor: Annotated[
+        PositiveFloat, Meta(description="Learning rate of the adapters as a multiple of --lr.")
+    ] = 2.0
 
     epochs: Annotated[
         PositiveInt | None,
@@ -177,6 +202,8 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
                 merged[key] = value
             origin[key] = layer
         _one_length_rule(merged, layer)
+    if layers and "lora_rank" in layers[-1].values and merged.get("tune") != "lora":
+        problems.append(f"{layers[-1].source}: lora_rank has no effect without --tune lora.")
     missing = [name for name in REQUIRED if name not in merged]
     problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
     if not missing:
@@ -229,4 +256,8 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
             f"precision {merged['precision']} needs a GPU, but device is cpu: "
             "drop --precision or use --device cuda."
         )
+    both = set(merged.get("freeze", ())) & set(merged.get("lora_targets", ()))
+    if merged.get("tune") == "lora" and both:
+        part = min(both)
+        problems.append(f"{part} is in freeze and in lora_targets: keep it in one of them.")
     return problems

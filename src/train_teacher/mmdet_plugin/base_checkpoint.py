@@ -25,10 +25,28 @@ class LoadReport:
     """What became of the tensors of a base checkpoint."""
 
     loaded: int
+    constants: tuple[str, ...]
+    """Buffers that are not in the file and keep the values they are built with."""
+    by_part: Mapping[str, int]
+    """Tensors loaded, by part of the model."""
     reinitialised: tuple[str, ...]
     """Tensors whose size depends on the number of classes and that start anew."""
-    unused: int
+    unused: tuple[str, ...]
     """Tensors of the file that this model has no place for."""
+
+    def __str__(self) -> str:
+        """Return the account in one line."""
+        parts = ", ".join(f"{part} {count}" for part, count in sorted(self.by_part.items()))
+        text = f"{self.loaded} tensors loaded ({parts})"
+        if self.constants:
+            text += f"; {len(self.constants)} constant buffers are not in it"
+        if self.reinitialised:
+            text += f"; new because of the number of classes: {', '.join(self.reinitialised)}"
+        if self.unused:
+            more = ", ..." if len(self.unused) > SHOWN_PARTS else ""
+            shown = ", ".join(self.unused[:SHOWN_PARTS])
+            text += f"; {len(self.unused)} of the file are not used: {shown}{more}"
+        return text
 
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
@@ -90,8 +108,10 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
     model.load_state_dict(fitting, strict=False)
     return LoadReport(
         loaded=len(fitting),
+        constants=tuple(sorted(own.keys() - fitting.keys() - missing)),
+        by_part=Counter(name.split(".")[0] for name in fitting),
         reinitialised=tuple(sorted(missing)),
-        unused=len(weights.keys() - own.keys()),
+        unused=tuple(sorted(weights.keys() - own.keys())),
     )
 
 

@@ -1,4 +1,8 @@
-"""Checkpoints of a run: last.pth and best.pth, trainable tensors only, written atomically."""
+"""Checkpoints of a run: last.pth and best.pth hold only what training changes.
+
+The rest is in the base checkpoint, which the detector loads when it is built; `meta.base` says
+which file that was. Without a base there is nothing to rebuild from, and all is kept.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,19 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from train_teacher.mmdet_plugin.base_identity import BaseIdentity
+from train_teacher.mmdet_plugin.epoch_seed import seed_epoch
+from train_teacher.mmdet_plugin.hooks import unwrapped
+
 FOLDER = "checkpoints"
 LAST = "last.pth"
+PREVIOUS = "previous.pth"
+"""The `last.pth` before, while training goes on: a damaged `last.pth` then costs one epoch."""
 BEST = "best.pth"
+EMA_PREFIX = "module."
 
 
 STATISTICS = frozenset({"min", "max", "mean", "current"})
@@ -66,26 +76,52 @@ def trust_mmengine_types() -> None:
 
 @HOOKS.register_module()
 class TeacherCheckpointHook(CheckpointHook):
-    """Writes `checkpoints/last.pth` (resumable) and `checkpoints/best.pth`.
-
-    Both hold the trainable tensors and the buffers beside them; the frozen rest is in the base
-    checkpoint, which the model loads when it is built.
-    """
+    """Writes `checkpoints/last.pth` (resumable) and `checkpoints/best.pth`."""
 
     # After every hook that needs the full state dict, such as EMAHook (NORMAL).
     priority = "LOWEST"
+
+    def before_run(self, runner: Runner) -> None:
+        """Remember the buffers as the base and the constructor made them."""
+        model = unwrapped(runner)
+        self._buffers = {name: b.detach().cpu().clone() for name, b in model.named_buffers()}
 
     def before_train(self, runner: Runner) -> None:
         """Choose the folder."""
         super().before_train(runner)
         self.out_dir = str(Path(runner.work_dir) / FOLDER)
 
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Make what is random in this epoch depend on seed and epoch alone."""
+        seed_epoch(runner)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Drop what the base checkpoint holds already."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+        model = unwrapped(runner)
+        base: BaseIdentity | None = getattr(model, "base_identity", None)
+        checkpoint["meta"]["base"] = base.to_dict() if base else None
+        if base is None:
+            return
+        kept = {name for name, p in model.named_parameters() if p.requires_grad}
+        kept |= {
+            name
+            for name, buffer in model.named_buffers()
+            if not torch.equal(buffer.cpu(), self._buffers[name])
+        }
         weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {n: t for n, t in weights.items() if n in trainable}
+        checkpoint["state_dict"] = {n: t for n, t in weights.items() if n in kept}
+        if "ema_state_dict" in checkpoint:
+            checkpoint["ema_state_dict"] = {
+                name: tensor
+                for name, tensor in checkpoint["ema_state_dict"].items()
+                if not name.startswith(EMA_PREFIX) or name[len(EMA_PREFIX) :] in kept
+            }
+
+    def after_train(self, runner: Runner) -> None:
+        """Remove the checkpoint before the last one: the run is complete."""
+        super().after_train(runner)
+        if is_main_process():
+            (Path(self.out_dir) / PREVIOUS).unlink(missing_ok=True)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         self.last_ckpt = str(Path(self.out_dir) / LAST)

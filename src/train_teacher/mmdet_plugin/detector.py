@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
+from train_teacher.mmdet_plugin.base_identity import BaseIdentity, identify_base
+from train_teacher.mmdet_plugin.lora import inject_lora, options_from
 
 
 @MODELS.register_module()
@@ -27,28 +29,43 @@ class TeacherGroundingDINO(GroundingDINO):
     Args:
         frozen_modules: names of sub-modules that never change, such as `backbone`.
         base_checkpoint: file to start from; None starts from random weights.
+        lora: options of the adapters (`LoraOptions`); None trains without.
     """
+
+    base_identity: BaseIdentity | None = None
+    """None: random weights."""
 
     def __init__(
         self,
         *args: Any,
         frozen_modules: Sequence[str] = (),
         base_checkpoint: str | None = None,
+        lora: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Build the detector, load its base checkpoint and freeze.
+        """Build the detector, load its base checkpoint, freeze, and put in adapters.
 
         Raises:
-            UserError: the checkpoint does not fit, or a part to freeze does not exist.
+            UserError: the checkpoint does not fit, or a part to freeze or adapt does not exist.
         """
         super().__init__(*args, **kwargs)
         self.has_base = base_checkpoint is not None
+        self._keeps_weights = self.has_base
         if base_checkpoint is not None:
             report = load_base_checkpoint(self, Path(base_checkpoint))
-            MMLogger.get_current_instance().info(f"base checkpoint {base_checkpoint}: {report}")
+            self.base_identity = identify_base(Path(base_checkpoint))
+            MMLogger.get_current_instance().info(
+                f"base checkpoint {base_checkpoint}, SHA-256 {self.base_identity.sha256}: {report}"
+            )
         self.frozen_modules = tuple(frozen_modules)
         for name in self.frozen_modules:
             self._part(name).requires_grad_(False).eval()
+        if lora is not None:
+            # Without a base the random weights are drawn first: drawing them later would
+            # overwrite the adapters too.
+            self.init_weights()
+            self._keeps_weights = True
+            inject_lora(self, options_from(lora), self.frozen_modules)
 
     def _part(self, name: str) -> nn.Module:
         try:
@@ -61,12 +78,12 @@ class TeacherGroundingDINO(GroundingDINO):
         return part
 
     def init_weights(self) -> None:
-        """Draw random weights, unless a base checkpoint was loaded: it must not be overwritten.
+        """Draw random weights, unless a base checkpoint or adapters would be overwritten.
 
         DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
         calls it after loading.
         """
-        if self.has_base:
+        if self._keeps_weights:
             return
         # The language model has its own pretrained weights even without a base checkpoint.
         super().init_weights()
