@@ -39,6 +39,11 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def adapter(self) -> Path:
+        """The LoRA adapter in PEFT's format (--tune lora)."""
+        return self.root / "adapter"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object per logged moment."""
         return self.root / "metrics.jsonl"
@@ -57,6 +62,11 @@ class RunFolder:
     def report(self) -> Path:
         """The page that explains the run."""
         return self.root / "report.html"
+
+    def best_checkpoint(self) -> Path:
+        """Return best.pth, or last.pth before the first validation."""
+        best = self.checkpoints / "best.pth"
+        return best if best.exists() else self.checkpoints / "last.pth"
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""

@@ -11,7 +11,13 @@ from typing import Any
 import msgspec
 
 from train_teacher import __version__
-from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
+from train_teacher.adapters import (
+    adapter_folder,
+    mmengine_config,
+    mmengine_runner,
+    preset_file,
+    run_folder,
+)
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
@@ -25,6 +31,7 @@ from train_teacher.domain.config_overrides import (
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.teacher_card import describe_teacher
 
 Progress = Callable[[int, int], None]
 SCORES_ONLY = frozenset({"D8"})
@@ -129,7 +136,23 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         raise
     with mmengine_runner.stdout_to_log(plan.folder.log):
         runner.train()
-    return write_run_results(plan.folder, plan.dataset_info, plan.settings)
+    result = write_run_results(plan.folder, plan.dataset_info, plan.settings)
+    if plan.settings.tune == "lora":
+        model = mmengine_runner.detector_of(runner)
+        card = describe_teacher(
+            plan.dataset_info,
+            plan.settings,
+            result.summary,
+            base=adapter_folder.base_of(model),
+            frozen=plan.frozen,
+            preprocessing=adapter_folder.preprocessing_of(
+                runner.cfg.model.to_dict(), plan.settings.val_scale
+            ),
+            versions=adapter_folder.installed_versions(),
+        )
+        best = plan.folder.best_checkpoint()
+        adapter_folder.write_adapter(plan.folder.adapter, model, best, card)
+    return result
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:

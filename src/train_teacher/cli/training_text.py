@@ -105,7 +105,10 @@ def render_result(result: RunResult) -> str:
         lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
     if summary.before and summary.best and summary.best.epoch == 0:
         lines.append("No epoch was better than the base weights: best.pth holds those.")
-    lines += [f"best weights: {folder.checkpoints / 'best.pth'}", f"report: {folder.report}"]
+    lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
+    if folder.adapter.exists():
+        lines.append(f"adapter: {folder.adapter}")
+    lines.append(f"report: {folder.report}")
     return "\n".join(lines)
 
 
