@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 CARD = "teacher.json"
+SHOWN_CHARACTERS = 200
 PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
 
 
@@ -170,13 +171,14 @@ def attach_adapter(model: nn.Module, folder: Path) -> TeacherCard:
         config = LoraConfig.from_pretrained(str(folder))
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{folder / CONFIG}: is damaged or missing: {error}") from error
+    plain = {name.removeprefix(SAVED_PREFIX): tensor for name, tensor in tensors.items()}
     try:
         inject_adapter_in_model(config, model, adapter_name=ADAPTER)
-    except ValueError as error:
-        raise UserError(f"{folder}: does not fit the model: {error}") from error
+        outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=ADAPTER)
+    except (ValueError, RuntimeError) as error:
+        shown = " ".join(str(error).split())[:SHOWN_CHARACTERS]
+        raise UserError(f"{folder}: does not fit the model: {shown}") from error
     keep_base_exact(model)
-    plain = {name.removeprefix(SAVED_PREFIX): tensor for name, tensor in tensors.items()}
-    outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=ADAPTER)
     absent = [name for name in outcome.missing_keys if f".{ADAPTER}." in name]
     wrong = [*outcome.unexpected_keys, *absent]
     if wrong:

@@ -146,7 +146,7 @@ def test_a_target_that_would_train_nothing_is_an_error(
 
 
 def test_dora_on_attention_is_refused() -> None:
-    with pytest.raises(UserError, match="no DoRA for nn.MultiheadAttention"):
+    with pytest.raises(UserError, match="no DoRA for"):
         lora_model(lora_dora=True, lora_targets=["attention"])
 
 
