@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -47,6 +48,7 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True):
     base_config: str
     architecture: dict[str, Any]
     language_model: str
+    """Name of its folder; where that lay is nobody's business."""
     tune: str
     frozen: list[str]
     class_names: list[str]
@@ -85,7 +87,7 @@ def describe_teacher(
         model=settings.model,
         base_config=settings.base_config,
         architecture=dict(settings.architecture),
-        language_model=settings.language_model,
+        language_model=PurePath(settings.language_model).name,
         tune=settings.tune,
         frozen=list(frozen),
         class_names=list(info.class_names),

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.base_identity import refuse_other_base
-from train_teacher.mmdet_plugin.checkpointing import EMA_PREFIX, FOLDER, LAST, PREVIOUS
+from train_teacher.mmdet_plugin.checkpointing import (
+    EMA_PREFIX,
+    FOLDER,
+    LAST,
+    PREVIOUS,
+    trust_mmengine_types,
+)
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -31,6 +37,7 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint.")
+    trust_mmengine_types()
     try:
         # PyTorch does not compare the checksums of the tensors that it reads.
         with zipfile.ZipFile(path) as archive:
