@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 CARD = "teacher.json"
+CHANGES = "teacher.pth"
 SHOWN_CHARACTERS = 200
 PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
 
@@ -107,6 +108,33 @@ def write_adapter(
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
+    """Write `teacher.pth`: the tensors that training changed, and the base they belong to.
+
+    Args:
+        folder: exists.
+        checkpoint: `best.pth` or `last.pth`.
+        half: store 16 bits a number.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the file cannot be written.
+    """
+    import io
+
+    import torch
+
+    from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    kept = {
+        name: t.half() if half and t.is_floating_point() else t
+        for name, t in content["state_dict"].items()
+    }
+    buffer = io.BytesIO()
+    torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
+    write_atomically(folder / CHANGES, buffer.getvalue())
 
 
 def _pretty(values: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both."""
+"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both and more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from train_teacher import __version__
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.export import export_command
 from train_teacher.cli.inspect import inspect_command
 from train_teacher.cli.train import train_command
 
@@ -48,4 +49,5 @@ def teacher() -> None:
     app.callback()(_umbrella)
     app.command("inspect")(inspect_command)
     app.command("train")(train_command)
+    app.command("export")(export_command)
     run_app(app, "teacher")

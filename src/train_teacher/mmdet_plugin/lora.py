@@ -202,6 +202,35 @@ def adapter_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, 
     return {f"{SAVED_PREFIX}{name}": tensor.contiguous() for name, tensor in tensors.items()}
 
 
+def merge_adapters(model: nn.Module) -> None:
+    """Add the adapters to the base weights, in place, and leave a detector without them.
+
+    Args:
+        model: detector; one without adapters stays as it is.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    outer: list[str] = []
+    for name, module in list(model.named_modules()):
+        if _is_inside(name, outer):
+            continue
+        if hasattr(module, "unload_and_optionally_merge_module"):
+            # An attention or a module that was trained whole: they know how.
+            whole = module.unload_and_optionally_merge_module(
+                merge=True, safe_merge=False, adapter_names=None
+            )
+        elif isinstance(module, LoraLayer):
+            module.merge()
+            whole = module.get_base_layer()
+        else:
+            continue
+        outer.append(name)
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, whole)
+    if hasattr(model, "peft_config"):
+        del model.peft_config
+
+
 def describe_lora(model: nn.Module) -> str:
     """Return one line: rank, how many adapters and full modules, how many parameters."""
     config = lora_config(model)
