@@ -81,6 +81,11 @@ def bundle(run: Path, name: str, *options: str) -> Path:
     return output
 
 
+@pytest.fixture(scope="module")
+def merged(run: Path) -> Path:
+    return bundle(run, "merged", "--merge")
+
+
 def outputs(model: Any, batch: Any) -> list[tuple[torch.Tensor, ...]]:
     with torch.no_grad():
         results = model.predict(*batch)
@@ -88,9 +93,10 @@ def outputs(model: Any, batch: Any) -> list[tuple[torch.Tensor, ...]]:
     return [(f.scores, f.bboxes, f.labels) for f in found]
 
 
-def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(run: Path) -> None:
-    folder = bundle(run, "merged", "--merge")
-    assert {path.name for path in folder.iterdir()} == {
+def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(
+    run: Path, merged: Path
+) -> None:
+    assert {path.name for path in merged.iterdir()} == {
         "README.md",
         "config.py",
         "language_model",
@@ -104,7 +110,7 @@ def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(run: Pat
     torch.save(batch, run.parent / "batch.pt")
     wanted = outputs(model, batch)
     stock = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", STOCK, folder, run.parent / "batch.pt",
+        [sys.executable, "-W", "ignore", "-c", STOCK, merged, run.parent / "batch.pt",
          run.parent / "out.pt"],
         capture_output=True, text=True, timeout=300, check=False, cwd="/",
         env={"PATH": os.environ["PATH"], "HOME": str(run.parent), "CUDA_VISIBLE_DEVICES": ""},
@@ -117,10 +123,9 @@ def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(run: Pat
         assert torch.equal(ours[2], theirs[2])
 
 
-def test_half_precision_halves_a_merged_model(run: Path) -> None:
-    whole = bundle(run, "whole", "--merge")
+def test_half_precision_halves_a_merged_model(run: Path, merged: Path) -> None:
     half = bundle(run, "half", "--merge", "--half")
-    sizes = [(folder / "model.pth").stat().st_size for folder in (whole, half)]
+    sizes = [(folder / "model.pth").stat().st_size for folder in (merged, half)]
     assert sizes[1] < 0.55 * sizes[0]
     weights = torch.load(half / "model.pth", weights_only=True)["state_dict"]
     assert weights["level_embed"].dtype == torch.float16

@@ -277,6 +277,7 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "foreign checkpoint": (["--data", data, "--weights", other], 1, "does not fit the model"),
         "absent checkpoint": (["--data", data, "--weights", tmp_path / "x.pth"], 1, "x.pth"),
         "no language model": (["--data", data, "--language-model", "no-bert"], 1, "no-bert"),
+        "rank without lora": (["--data", data, "--lora-rank", 8], 2, "without --tune lora"),
         "bad number": (["--data", data, "--epochs", "many"], 2, "--epochs"),
     }
     return cases[case]
@@ -298,6 +299,7 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "foreign checkpoint",
         "absent checkpoint",
         "no language model",
+        "rank without lora",
         "bad number",
     ],
 )

@@ -29,7 +29,7 @@ from train_teacher.domain.config_overrides import (
     generate_mmdet_config,
 )
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
-from train_teacher.domain.errors import UserError
+from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 from train_teacher.domain.teacher_card import describe_teacher
 
@@ -71,7 +71,10 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     file_layer = preset_file.read_settings(config) if config else SettingsLayer("settings", {})
     model = cli_values.get("model") or file_layer.values.get("model") or "swin-t"
     layers = [preset_file.read_preset(str(model)), file_layer]
-    return merge_settings([*layers, SettingsLayer("command line", cli_values)])
+    settings = merge_settings([*layers, SettingsLayer("command line", cli_values)])
+    if "lora_rank" in cli_values and settings.tune != "lora":
+        raise UsageError("--lora-rank has no effect without --tune lora.")
+    return settings
 
 
 def plan_training(

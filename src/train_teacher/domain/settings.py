@@ -202,8 +202,6 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
                 merged[key] = value
             origin[key] = layer
         _one_length_rule(merged, layer)
-    if layers and "lora_rank" in layers[-1].values and merged.get("tune") != "lora":
-        problems.append(f"{layers[-1].source}: lora_rank has no effect without --tune lora.")
     missing = [name for name in REQUIRED if name not in merged]
     problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
     if not missing:

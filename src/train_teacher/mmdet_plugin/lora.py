@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -229,6 +230,31 @@ def merge_adapters(model: nn.Module) -> None:
         setattr(model.get_submodule(parent), leaf, whole)
     if hasattr(model, "peft_config"):
         del model.peft_config
+
+
+@contextmanager
+def without_adapters(model: nn.Module) -> Iterator[None]:
+    """Let a detector compute what its base computes, for as long as the context lasts.
+
+    Args:
+        model: detector with adapters.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
+
+    switched = [m for m in model.modules() if isinstance(m, (BaseTunerLayer, ModulesToSaveWrapper))]
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    for module in switched:
+        module.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for module in switched:
+            module.enable_adapters(True)
+        # PEFT turns gradients off and on with the adapters, also those of the base.
+        model.requires_grad_(False)
+        for parameter in trainable:
+            parameter.requires_grad_(True)
 
 
 def describe_lora(model: nn.Module) -> str:

@@ -69,14 +69,6 @@ def test_every_setting_explains_itself(name: str) -> None:
     assert field_help(name).endswith(".")
 
 
-def test_a_rank_without_adapters_is_refused_and_one_from_a_file_is_not() -> None:
-    with pytest.raises(UsageError, match="lora_rank has no effect without --tune lora"):
-        merge_settings([layer(lora_rank=8)])
-    repeated = SettingsLayer("exp1/settings.yaml", {"lora_rank": 16, "tune": "frozen"})
-    assert merge_settings([repeated, layer()]).tune == "frozen"
-    assert merge_settings([layer(lora_rank=8, tune="lora")]).lora_rank == 8
-
-
 def test_a_part_cannot_be_frozen_and_get_adapters() -> None:
     with pytest.raises(UsageError, match="backbone is in freeze and in lora_targets"):
         merge_settings([layer(tune="lora", freeze=["backbone"], lora_targets=["backbone"])])

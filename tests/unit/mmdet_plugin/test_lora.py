@@ -8,11 +8,15 @@ from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.hooks import frozen_hashes
 from train_teacher.mmdet_plugin.lora import (
+    LoraOptions,
     describe_lora,
     find_full_modules,
     find_targets,
+    inject_lora,
     is_lora_parameter,
+    merge_adapters,
     options_from,
+    without_adapters,
 )
 
 FROZEN = ("backbone", "language_model")
@@ -166,3 +170,26 @@ def test_the_line_about_the_adapters_counts_them() -> None:
     line = describe_lora(model)
     count = sum(is_lora_parameter(name) for name, _ in model.named_parameters())
     assert line.startswith(f"LoRA of rank 4, alpha 8: {count} matrices")
+
+
+@pytest.mark.parametrize("targets", [(), ("decoder", "attention")])
+def test_switched_off_adapters_give_the_base_bit_for_bit_and_merged_ones_themselves(
+    targets: tuple[str, ...],
+) -> None:
+    model = build_model(make_settings(weights=str(DEMO_BASE)))
+    # PyTorch multiplies matrices in another order for weights that require a gradient
+    # (should_fold in LinearAlgebra.cpp), which changes the last bit.
+    model.requires_grad_(False)
+    base, names = outputs(model), set(model.state_dict())
+    inject_lora(model, LoraOptions(rank=4, targets=targets), FROZEN)
+    train(model, steps=2)
+    trained = outputs(model)
+    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+    with without_adapters(model):
+        assert all(torch.equal(a, b) for a, b in zip(outputs(model), base, strict=True))
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == trainable
+    assert all(torch.equal(a, b) for a, b in zip(outputs(model), trained, strict=True))
+    merge_adapters(model)
+    assert set(model.state_dict()) == names
+    for merged, adapted in zip(outputs(model), trained, strict=True):
+        assert torch.allclose(merged, adapted, atol=1e-5, rtol=1e-5)
