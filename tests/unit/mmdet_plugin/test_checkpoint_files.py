@@ -1,9 +1,11 @@
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.domain.errors import UserError
@@ -15,7 +17,7 @@ from train_teacher.mmdet_plugin.checkpoint_files import (
 )
 from train_teacher.mmdet_plugin.checkpointing import TeacherCheckpointHook
 from train_teacher.mmdet_plugin.epoch_seed import epoch_seed
-from train_teacher.mmdet_plugin.runner import _put_in_place
+from train_teacher.mmdet_plugin.runner import TeacherRunner, _put_in_place
 
 BASE = BaseIdentity("base.pth", "ab" * 32)
 
@@ -175,3 +177,19 @@ def test_epochs_and_ranks_have_seeds_of_their_own() -> None:
     assert len(seeds) == 120
     assert epoch_seed(0, 7) == epoch_seed(0, 7)
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_a_full_disk_is_one_message_and_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(_: Any, folder: str, name: str, **__: Any) -> None:
+        (Path(folder) / name).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Runner, "save_checkpoint", fill_the_disk)
+    (tmp_path / "last.pth").write_bytes(b"the one before")
+    runner = TeacherRunner.__new__(TeacherRunner)
+    with pytest.raises(UserError, match=r"last\.pth: cannot be written: No space left"):
+        runner.save_checkpoint(str(tmp_path), "last.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["last.pth"]
+    assert (tmp_path / "last.pth").read_bytes() == b"the one before"
