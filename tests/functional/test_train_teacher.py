@@ -174,6 +174,27 @@ def test_a_plan_says_once_what_several_splits_share(tmp_path: Path) -> None:
     assert any("backbone frozen at random values" in line for line in warnings)
 
 
+def test_a_lora_run_leaves_an_adapter_and_says_that_it_learned(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "exp"
+    result = run("--data", data, "--output", output, *QUICK, "--tune", "lora", "--lora-rank", 4,
+                 "--epochs", 5)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "LoRA of rank 4, alpha 8" in result.stderr
+    assert "all 315 frozen tensors are bit-identical after training" in result.stderr
+    assert "all 84 LoRA matrices had a gradient and moved" in result.stderr
+    assert f"adapter: {output / 'adapter'}" in result.stdout
+    assert {path.name for path in (output / "adapter").iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "teacher.json",
+    }
+    card = json.loads((output / "adapter" / "teacher.json").read_text())
+    assert card["class_names"] == list(CLASSES)
+    assert card["metrics"]["best"]["map"] >= 0
+    assert {path.name for path in (output / "checkpoints").iterdir()} == {"last.pth", "best.pth"}
+    assert (output / "checkpoints" / "best.pth").stat().st_size < 4e6
+
+
 def test_a_used_output_is_refused(finished: dict[str, Any], data: Path) -> None:
     before = (finished["output"] / "metrics.jsonl").read_bytes()
     result = run("--data", data, "--output", finished["output"], *QUICK)
@@ -262,6 +283,7 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "foreign checkpoint": (["--data", data, "--weights", other], 1, "does not fit the model"),
         "absent checkpoint": (["--data", data, "--weights", tmp_path / "x.pth"], 1, "x.pth"),
         "no language model": (["--data", data, "--language-model", "no-bert"], 1, "no-bert"),
+        "rank without lora": (["--data", data, "--lora-rank", 8], 2, "without --tune lora"),
         "bad number": (["--data", data, "--epochs", "many"], 2, "--epochs"),
     }
     return cases[case]
@@ -285,6 +307,7 @@ def wrong(tmp_path: Path, data: Path, case: str) -> tuple[list[object], int, str
         "foreign checkpoint",
         "absent checkpoint",
         "no language model",
+        "rank without lora",
         "bad number",
     ],
 )

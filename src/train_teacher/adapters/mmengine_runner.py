@@ -15,6 +15,7 @@ from train_teacher.domain.errors import UsageError
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
+    from torch import nn
 
 MAX_WORKERS = 4
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
@@ -139,3 +140,10 @@ def build_runner(
 
     runner: Runner = RUNNERS.build(cfg)
     return runner
+
+
+def detector_of(runner: Runner) -> nn.Module:
+    """Return the detector of a runner, without the wrapper of distributed training."""
+    from train_teacher.mmdet_plugin.hooks import unwrapped
+
+    return unwrapped(runner)

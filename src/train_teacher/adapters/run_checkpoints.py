@@ -32,7 +32,7 @@ def newest_usable(folder: Path) -> FoundCheckpoint:
     Raises:
         UserError: there are some, and all are damaged.
     """
-    from train_teacher.mmdet_plugin.checkpointing import read_checkpoint
+    from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
 
     notes: list[str] = []
     for name in NEWEST_FIRST:

@@ -39,6 +39,11 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def adapter(self) -> Path:
+        """The LoRA adapter in PEFT's format (--tune lora)."""
+        return self.root / "adapter"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object per logged moment."""
         return self.root / "metrics.jsonl"
@@ -69,11 +74,6 @@ class RunFolder:
         return self.root / "results.json"
 
     @property
-    def adapter(self) -> Path:
-        """The trained adapter in PEFT's format (--tune lora)."""
-        return self.root / "adapter"
-
-    @property
     def detections_before(self) -> Path:
         """What the base weights detected on the validation split."""
         return self.data / "val_detections_before.npz"
@@ -82,6 +82,11 @@ class RunFolder:
     def detections_best(self) -> Path:
         """What the best epoch detected on it."""
         return self.data / "val_detections_best.npz"
+
+    def best_checkpoint(self) -> Path:
+        """Return best.pth, or last.pth before the first validation."""
+        best = self.checkpoints / "best.pth"
+        return best if best.exists() else self.checkpoints / "last.pth"
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""

@@ -69,6 +69,8 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     """
     command_line = SettingsLayer("command line", cli_values)
     settings = merge_settings([*_file_layers(cli_values.get("model"), config), command_line])
+    if "lora_rank" in cli_values and settings.tune != "lora":
+        raise UsageError("--lora-rank has no effect without --tune lora.")
     check_entries("augmentation", settings.augmentation, TRANSFORMS)
     check_entries("schedule", settings.schedule, SCHEDULERS)
     return settings

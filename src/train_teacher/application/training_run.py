@@ -6,16 +6,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from train_teacher import __version__
-from train_teacher.adapters import launcher, mmengine_runner, preset_file, training_process
+from train_teacher.adapters import (
+    adapter_folder,
+    launcher,
+    mmengine_runner,
+    preset_file,
+    training_process,
+)
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.application.run_results import RunResult, write_run_results
+from train_teacher.domain.config_overrides import frozen_parts
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.teacher_card import describe_teacher
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Training:
     settings: TeacherSettings
     train: Callable[[], int]
     """Trains to the end and returns the optimizer steps done."""
+    detector: Callable[[], Any]
+    """Returns the model of the run."""
 
     def finish(self, dataset_info: DatasetInfo) -> RunResult:
         """Train, and write plots, results and report.
@@ -40,9 +51,29 @@ class Training:
         started = time.monotonic()
         steps = self.train()
         seconds = time.monotonic() - started
-        return write_run_results(
+        result = write_run_results(
             self.folder, dataset_info, self.settings, steps=steps, seconds=seconds
         )
+        if self.settings.tune == "lora":
+            self._write_adapter(dataset_info, result)
+        return result
+
+    def _write_adapter(self, dataset_info: DatasetInfo, result: RunResult) -> None:
+        model = self.detector()
+        config = mmengine_runner.load_config(self.folder.config)
+        card = describe_teacher(
+            dataset_info,
+            self.settings,
+            result.summary,
+            base=adapter_folder.base_of(model),
+            frozen=frozen_parts(self.settings),
+            preprocessing=adapter_folder.preprocessing_of(
+                config.model.to_dict(), self.settings.val_scale or []
+            ),
+            versions=adapter_folder.installed_versions(),
+        )
+        best = self.folder.best_checkpoint()
+        adapter_folder.write_adapter(self.folder.adapter, model, best, card)
 
 
 def start_training(
@@ -64,10 +95,20 @@ def start_training(
             launcher.run_processes(folder.root, settings.gpus, resume_from)
             return _last_step(folder)
 
-        return Training(folder, settings, train_together)
+        return Training(
+            folder,
+            settings,
+            train_together,
+            lambda: mmengine_runner.detector_of(mmengine_runner.build_runner(folder.config)),
+        )
     with mmengine_runner.stdout_to_log(folder.log):
         runner = mmengine_runner.build_runner(folder.config, resume_from=resume_from)
-    return Training(folder, settings, lambda: training_process.train(runner, folder.log))
+    return Training(
+        folder,
+        settings,
+        lambda: training_process.train(runner, folder.log),
+        lambda: mmengine_runner.detector_of(runner),
+    )
 
 
 def _last_step(folder: RunFolder) -> int:

@@ -1,4 +1,4 @@
-"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both."""
+"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both and more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from train_teacher import __version__
 from train_teacher.cli.compare import compare_command
 from train_teacher.cli.doctor import doctor_command
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.export import export_command
 from train_teacher.cli.fetch import fetch_command
 from train_teacher.cli.inspect import inspect_command
 from train_teacher.cli.train import train_command
@@ -54,4 +55,5 @@ def teacher() -> None:
     app.command("compare")(compare_command)
     app.command("fetch")(fetch_command)
     app.command("doctor")(doctor_command)
+    app.command("export")(export_command)
     run_app(app, "teacher")

@@ -169,7 +169,10 @@ def render_result(result: RunResult) -> str:
     if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
         lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
     lines += [result.report.verdict.headline, *result.report.verdict.sentences]
-    lines += [f"best weights: {folder.checkpoints / 'best.pth'}", f"report: {folder.report}"]
+    lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
+    if folder.adapter.exists():
+        lines.append(f"adapter: {folder.adapter}")
+    lines.append(f"report: {folder.report}")
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +12,6 @@ import msgspec
 
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
-from train_teacher.domain.lora_targets import LR_FACTOR
 from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.domain.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
@@ -140,21 +139,15 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     named: set[str] = set(settings.freeze)
     if settings.tune == "frozen":
         named |= set(FROZEN_PARTS)
-    if settings.tune == "lora":
-        named |= set(FROZEN_PARTS) - set(settings.lora_targets)
+    elif settings.tune == "lora":
+        # A part with adapters inside computes with gradients and dropout; its own weights are
+        # frozen by the injection.
+        named |= {part for part in FROZEN_PARTS if not _is_target(part, settings.lora_targets)}
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
 
 
-def lora_config(settings: TeacherSettings) -> dict[str, Any]:
-    """Return what the detector is told of LoRA."""
-    return {
-        "rank": settings.lora_rank,
-        "alpha": settings.lora_alpha or 2 * settings.lora_rank,
-        "dropout": settings.lora_dropout,
-        "dora": settings.lora_dora,
-        "rslora": settings.lora_rslora,
-        "targets": list(settings.lora_targets),
-    }
+def _is_target(part: str, targets: Sequence[str]) -> bool:
+    return any(target == part or target.startswith(f"{part}.") for target in targets)
 
 
 def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
@@ -164,6 +157,8 @@ def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     """
     if settings.weights != "none":
         return ()
+    if settings.tune == "lora":
+        return ("backbone", "neck", "encoder", "decoder")
     return tuple(part for part in frozen_parts(settings) if part != "language_model")
 
 
@@ -182,22 +177,21 @@ def _model(
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
     )
-    if settings.tune == "lora":
-        yield Override(
-            "model.lora", lora_config(settings), "only these matrices are trained", adds=True
-        )
     yield Override(
         "model.base_checkpoint",
         weights,
         "loaded before freezing, every tensor accounted for",
         adds=True,
     )
+    if settings.tune == "lora":
+        yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
     yield Override("load_from", None, "the model loads its own base checkpoint")
     yield Override(
         "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
     )
     yield Override("model.language_model.name", settings.language_model, "local folder")
-    yield _language_model_weights(weights, frozen_parts(settings))
+    fixed = settings.tune == "lora" or "language_model" in frozen_parts(settings)
+    yield _language_model_weights(weights, fixed)
     yield Override(
         "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
     )
@@ -222,11 +216,22 @@ def _model(
         )
 
 
-def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Override:
+def _lora(settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "rank": settings.lora_rank,
+        "alpha": settings.lora_alpha,
+        "dropout": settings.lora_dropout,
+        "dora": settings.lora_dora,
+        "rslora": settings.lora_rslora,
+        "targets": list(settings.lora_targets),
+    }
+
+
+def _language_model_weights(weights: str | None, frozen_language_model: bool) -> Override:
     key = "model.language_model.own_weights"
     if weights:
         return Override(key, "never", "BERT's weights come with the base checkpoint", adds=True)
-    if "language_model" in frozen:
+    if frozen_language_model:
         return Override(key, "required", "no base checkpoint: BERT's own weights", adds=True)
     return Override(key, "if_present", "no base checkpoint, and BERT is trained", adds=True)
 
@@ -392,10 +397,12 @@ def _optimization(
 
 
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
-    if settings.tune == "lora":
-        # The matrices start near zero and stay small: decay would only pull them back.
-        return {"lora_": {"lr_mult": LR_FACTOR, "decay_mult": 0.0}}
     keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
+    if settings.tune == "lora":
+        # Matches lora_A, lora_B and lora_magnitude_vector. Weight decay would pull the product of
+        # the two factors to zero, that is to the base.
+        keys[".lora_"] = {"lr_mult": settings.lora_lr_factor, "decay_mult": 0.0}
+        return keys
     frozen = frozen_parts(settings)
     # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
     # matching key win, and a frozen language model has no parameter in the optimizer.

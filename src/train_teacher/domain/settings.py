@@ -88,37 +88,39 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     tune: Annotated[
         Tune,
         Meta(
-            description="frozen: backbone and language model are frozen; lora: only small added "
-            "matrices are trained; full: everything but what --freeze names."
+            description="frozen: backbone and language model are frozen; "
+            "lora: everything is, and small adapters are trained; "
+            "full: only what --freeze names is frozen."
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
         Meta(description="Further parts to freeze: backbone, language_model, ..."),
     ] = []
-    lora_rank: Annotated[
-        int, Meta(ge=1, le=1024, description="Rank of the added matrices (--tune lora).")
-    ] = 16
+    lora_rank: Annotated[PositiveInt, Meta(description="Rank of the adapters (--tune lora).")] = 16
     lora_alpha: Annotated[
-        PositiveFloat | None,
-        Meta(description="Scale of what LoRA adds, times rank; twice the rank when left out."),
+        PositiveInt | None,
+        Meta(description="Adapters are scaled by lora_alpha / lora_rank; twice the rank."),
     ] = None
     lora_dropout: Annotated[
-        float, Meta(ge=0, lt=1, description="Dropout before the added matrices.")
+        float, Meta(ge=0, lt=1, description="Dropout before the adapters; 0.05 for tiny sets.")
     ] = 0.0
     lora_dora: Annotated[
-        bool, Meta(description="DoRA: also train the length of each weight row; twice the cost.")
+        bool, Meta(description="DoRA: also learn the length of each weight row; slower.")
     ] = False
     lora_rslora: Annotated[
-        bool, Meta(description="Scale by the root of the rank (rsLoRA); for ranks from 64 on.")
+        bool, Meta(description="Scale by the square root of the rank; for ranks from 64 on.")
     ] = False
     lora_targets: Annotated[
-        Annotated[list[str], Meta(min_length=1)],
+        list[str],
         Meta(
-            description="Where LoRA goes: encoder, decoder, attention, backbone, language_model, "
-            "or module names."
+            description="Modules that get adapters: encoder, text_layers, fusion, decoder (these "
+            "when left out), attention, backbone, language_model, or ends of module names."
         ),
-    ] = msgspec.field(default_factory=lambda: ["encoder", "decoder"])
+    ] = []
+    lora_lr_factor: Annotated[
+        PositiveFloat, Meta(description="Learning rate of the adapters as a multiple of --lr.")
+    ] = 2.0
 
     epochs: Annotated[
         PositiveInt | None,
@@ -381,13 +383,6 @@ def _readable(error: msgspec.ValidationError, value: object) -> str:
 
 def _contradictions(merged: Mapping[str, Any]) -> list[str]:
     problems = _recipe_problems(merged)
-    if merged.get("tune") == "lora":
-        targets = merged.get("lora_targets") or ["encoder", "decoder"]
-        for part in sorted(set(merged.get("freeze") or ()) & set(targets)):
-            problems.append(
-                f"freeze {part} and LoRA in {part} were both asked for: leave {part} out of "
-                "--freeze, or out of lora_targets."
-            )
     if merged.get("epochs") is not None and merged.get("steps") is not None:
         problems.append("epochs and steps were both given: keep one of them.")
     if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":
@@ -395,6 +390,10 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
             f"precision {merged['precision']} needs a GPU, but device is cpu: "
             "drop --precision or use --device cuda."
         )
+    both = set(merged.get("freeze", ())) & set(merged.get("lora_targets", ()))
+    if merged.get("tune") == "lora" and both:
+        part = min(both)
+        problems.append(f"{part} is in freeze and in lora_targets: keep it in one of them.")
     return problems
 
 

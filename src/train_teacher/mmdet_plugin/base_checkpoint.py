@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from train_teacher.domain.errors import UserError
 # The denoising label table has one row per class; with more classes than it was trained with
 # it cannot be kept, and mmdet only uses it for label noise in training (dino.py:41).
 RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
-HASHED_AT_ONCE = 2**20
+SHOWN_PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,28 @@ class LoadReport:
     """What became of the tensors of a base checkpoint."""
 
     loaded: int
+    constants: tuple[str, ...]
+    """Buffers that are not in the file and keep the values they are built with."""
+    by_part: Mapping[str, int]
+    """Tensors loaded, by part of the model."""
     reinitialised: tuple[str, ...]
     """Tensors whose size depends on the number of classes and that start anew."""
-    unused: int
+    unused: tuple[str, ...]
     """Tensors of the file that this model has no place for."""
+
+    def __str__(self) -> str:
+        """Return the account in one line."""
+        parts = ", ".join(f"{part} {count}" for part, count in sorted(self.by_part.items()))
+        text = f"{self.loaded} tensors loaded ({parts})"
+        if self.constants:
+            text += f"; {len(self.constants)} constant buffers are not in it"
+        if self.reinitialised:
+            text += f"; new because of the number of classes: {', '.join(self.reinitialised)}"
+        if self.unused:
+            more = ", ..." if len(self.unused) > SHOWN_PARTS else ""
+            shown = ", ".join(self.unused[:SHOWN_PARTS])
+            text += f"; {len(self.unused)} of the file are not used: {shown}{more}"
+        return text
 
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
@@ -66,15 +84,6 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def identify(path: Path) -> dict[str, str]:
-    """Return the name and the SHA-256 of a checkpoint: what was trained on top belongs to it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASHED_AT_ONCE):
-            digest.update(block)
-    return {"name": path.name, "sha256": digest.hexdigest()}
-
-
 def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
     """Fill a model with the tensors of a base checkpoint.
 
@@ -101,8 +110,10 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
     model.load_state_dict(fitting, strict=False)
     return LoadReport(
         loaded=len(fitting),
+        constants=tuple(sorted(own.keys() - fitting.keys() - missing)),
+        by_part=Counter(name.split(".")[0] for name in fitting),
         reinitialised=tuple(sorted(missing)),
-        unused=len(weights.keys() - own.keys()),
+        unused=tuple(sorted(weights.keys() - own.keys())),
     )
 
 

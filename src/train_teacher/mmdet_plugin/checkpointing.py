@@ -1,9 +1,11 @@
-"""Checkpoints of a run: last.pth and best.pth, trainable tensors only, written atomically."""
+"""Checkpoints of a run: last.pth and best.pth hold only what training changes.
+
+The rest is in the base checkpoint, which the detector loads when it is built; `meta.base` says
+which file that was. Without a base there is nothing to rebuild from, and all is kept.
+"""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -13,22 +15,19 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from torch import nn
 
-from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.base_identity import BaseIdentity
+from train_teacher.mmdet_plugin.hooks import unwrapped
 
 FOLDER = "checkpoints"
 LAST = "last.pth"
 PREVIOUS = "previous.pth"
-"""The state before last.pth: what is left if that is damaged."""
+"""The `last.pth` before, while training goes on: a damaged `last.pth` then costs one epoch."""
 BEST = "best.pth"
+EMA_PREFIX = "module."
 
-
-OWN_KEY = "train_teacher"
-"""Where a checkpoint keeps what MMEngine knows nothing of."""
 
 STATISTICS = frozenset({"min", "max", "mean", "current"})
 
@@ -74,66 +73,17 @@ def trust_mmengine_types() -> None:
     )
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a run, without running its pickle.
-
-    Raises:
-        UserError: absent, damaged, or not one of ours.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such checkpoint.") from None
-    except (OSError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZipFile) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: damaged or not a checkpoint of a run ({reason}).") from error
-    if not isinstance(content, dict) or OWN_KEY not in content:
-        raise UserError(f"{path}: not a checkpoint of a run of train-teacher.")
-    return content
-
-
-def check_fits(checkpoint: Mapping[str, Any], model: nn.Module, path: Path) -> None:
-    """Refuse a checkpoint that was trained on another base or with other settings.
-
-    Args:
-        checkpoint: a last.pth or best.pth.
-        model: that it is loaded into.
-        path: of the checkpoint, for messages.
-
-    Raises:
-        UserError: it belongs to another model.
-    """
-    base = (checkpoint.get(OWN_KEY) or {}).get("base")
-    own = getattr(model, "base_identity", None)
-    if base != own:
-        raise UserError(
-            f"{path}: was trained on top of {_named(base)}, but this model starts from "
-            f"{_named(own)}. Together they would detect nothing; give the first one (--weights)."
-        )
-    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
-    saved = set(checkpoint["state_dict"])
-    if trainable != saved:
-        different = sorted(trainable ^ saved)
-        raise UserError(
-            f"{path}: holds other tensors than this run trains ({len(different)} differ, such as "
-            f"{different[0]}): --tune, --freeze or the LoRA settings were others."
-        )
-
-
-def _named(base: Mapping[str, str] | None) -> str:
-    return f"{base['name']} (SHA-256 {base['sha256'][:12]}...)" if base else "random weights"
-
-
 @HOOKS.register_module()
 class TeacherCheckpointHook(CheckpointHook):
-    """Writes `checkpoints/last.pth` (resumable) and `checkpoints/best.pth`.
-
-    Both hold the trainable tensors and the buffers beside them; the frozen rest is in the base
-    checkpoint, which the model loads when it is built.
-    """
+    """Writes `checkpoints/last.pth` (resumable) and `checkpoints/best.pth`."""
 
     # After every hook that needs the full state dict, such as EMAHook (NORMAL).
     priority = "LOWEST"
+
+    def before_run(self, runner: Runner) -> None:
+        """Remember the buffers as the base and the constructor made them."""
+        model = unwrapped(runner)
+        self._buffers = {name: b.detach().cpu().clone() for name, b in model.named_buffers()}
 
     def before_train(self, runner: Runner) -> None:
         """Choose the folder."""
@@ -141,20 +91,32 @@ class TeacherCheckpointHook(CheckpointHook):
         self.out_dir = str(Path(runner.work_dir) / FOLDER)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Drop what the base checkpoint holds already, and note which base that is."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+        """Drop what the base checkpoint holds already."""
+        model = unwrapped(runner)
+        base: BaseIdentity | None = getattr(model, "base_identity", None)
+        checkpoint["meta"]["base"] = base.to_dict() if base else None
+        if base is None:
+            return
+        kept = {name for name, p in model.named_parameters() if p.requires_grad}
+        kept |= {
+            name
+            for name, buffer in model.named_buffers()
+            if not torch.equal(buffer.cpu(), self._buffers[name])
+        }
         weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {n: t for n, t in weights.items() if n in trainable}
+        checkpoint["state_dict"] = {n: t for n, t in weights.items() if n in kept}
         if "ema_state_dict" in checkpoint:
-            # EMAHook's copy: the averaged model under `module.`, and its number of steps.
-            averaged = checkpoint["ema_state_dict"]
             checkpoint["ema_state_dict"] = {
-                n: t
-                for n, t in averaged.items()
-                if n.removeprefix("module.") in trainable or n == "steps"
+                name: tensor
+                for name, tensor in checkpoint["ema_state_dict"].items()
+                if not name.startswith(EMA_PREFIX) or name[len(EMA_PREFIX) :] in kept
             }
-        checkpoint[OWN_KEY] = {"base": getattr(model, "base_identity", None)}
+
+    def after_train(self, runner: Runner) -> None:
+        """Remove the checkpoint before the last one: the run is complete."""
+        super().after_train(runner)
+        if is_main_process():
+            (Path(self.out_dir) / PREVIOUS).unlink(missing_ok=True)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         self.last_ckpt = str(Path(self.out_dir) / LAST)

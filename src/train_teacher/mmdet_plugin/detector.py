@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.accelerated_detector import AcceleratedGroundingDINO
-from train_teacher.mmdet_plugin.base_checkpoint import identify, load_base_checkpoint
+from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
+from train_teacher.mmdet_plugin.base_identity import BaseIdentity, identify_base
 from train_teacher.mmdet_plugin.chunked_prediction import ChunkedGroundingDINO
-from train_teacher.mmdet_plugin.lora import inject_lora
+from train_teacher.mmdet_plugin.lora import inject_lora, options_from
 
 
 @MODELS.register_module()
@@ -29,8 +30,11 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
     Args:
         frozen_modules: names of sub-modules that never change, such as `backbone`.
         base_checkpoint: file to start from; None starts from random weights.
-        lora: rank, alpha, dropout, dora, rslora and targets; None trains no adapter.
+        lora: options of the adapters (`LoraOptions`); None trains without.
     """
+
+    base_identity: BaseIdentity | None = None
+    """None: random weights."""
 
     def __init__(
         self,
@@ -40,27 +44,29 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         lora: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Build the detector, load its base checkpoint and freeze.
+        """Build the detector, load its base checkpoint, freeze, and put in adapters.
 
         Raises:
-            UserError: the checkpoint does not fit, or a part to freeze does not exist.
+            UserError: the checkpoint does not fit, or a part to freeze or adapt does not exist.
         """
         super().__init__(*args, **kwargs)
         self.has_base = base_checkpoint is not None
-        self.base_identity: dict[str, str] | None = None
+        self._keeps_weights = self.has_base
         if base_checkpoint is not None:
             report = load_base_checkpoint(self, Path(base_checkpoint))
-            self.base_identity = identify(Path(base_checkpoint))
-            MMLogger.get_current_instance().info(f"base checkpoint {base_checkpoint}: {report}")
+            self.base_identity = identify_base(Path(base_checkpoint))
+            MMLogger.get_current_instance().info(
+                f"base checkpoint {base_checkpoint}, SHA-256 {self.base_identity.sha256}: {report}"
+            )
         self.frozen_modules = tuple(frozen_modules)
         for name in self.frozen_modules:
             self._part(name).requires_grad_(False).eval()
-        self._initialised = self.has_base
         if lora is not None:
-            # Before the matrices are there: drawing weights afterwards would redraw them too.
+            # Without a base the random weights are drawn first: drawing them later would
+            # overwrite the adapters too.
             self.init_weights()
-            self._initialised = True
-            inject_lora(self, lora)
+            self._keeps_weights = True
+            inject_lora(self, options_from(lora), self.frozen_modules)
 
     def _part(self, name: str) -> nn.Module:
         try:
@@ -73,12 +79,12 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         return part
 
     def init_weights(self) -> None:
-        """Draw random weights, unless a base checkpoint was loaded: it must not be overwritten.
+        """Draw random weights, unless a base checkpoint or adapters would be overwritten.
 
         DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
         calls it after loading.
         """
-        if self._initialised:
+        if self._keeps_weights:
             return
         # The language model has its own pretrained weights even without a base checkpoint.
         super().init_weights()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,12 +17,11 @@ from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.lora import GradientWatch, has_adapter
+from train_teacher.mmdet_plugin.lora import describe_lora
 from train_teacher.mmdet_plugin.progress import ProgressDisplay
+from train_teacher.mmdet_plugin.proof import TrainingProof, parameter_digests
 
 METRIC = "coco/bbox_mAP"
-LEARNING_CHECKS = (2, 5, 20, 50)
-"""Steps after which an adapter's gradients are looked at."""
 
 
 def say(runner: Runner, text: str) -> None:
@@ -38,24 +37,9 @@ def unwrapped(runner: Runner) -> nn.Module:
     return model
 
 
-def tensor_hashes(model: nn.Module, *, trainable: bool) -> dict[str, str]:
-    """Return a digest of every parameter that does, or does not, require a gradient.
-
-    Args:
-        model: any module.
-        trainable: which of them.
-
-    Returns:
-        Hex digests by parameter name.
-    """
-    return {
-        name: hashlib.blake2b(
-            parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(),
-            digest_size=16,
-        ).hexdigest()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad is trainable
-    }
+def frozen_hashes(model: nn.Module) -> dict[str, str]:
+    """Return a hex digest of every parameter that does not require a gradient, by its name."""
+    return parameter_digests(model, trainable=False)
 
 
 def freeze_table(model: nn.Module) -> str:
@@ -71,7 +55,8 @@ def freeze_table(model: nn.Module) -> str:
         rows.append((name, f"{total:,}", state))
     everything = sum(p.numel() for p in model.parameters())
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    rows.append(("total", f"{everything:,}", f"{learning:,} trainable"))
+    share = 100 * learning / everything
+    rows.append(("total", f"{everything:,}", f"{learning:,} trainable ({share:.3g} %)"))
     return "\n".join(
         [
             f"{'part':<20} {'parameters':>13}  state",
@@ -82,7 +67,7 @@ def freeze_table(model: nn.Module) -> str:
 
 @HOOKS.register_module()
 class FreezeProofHook(Hook):
-    """Prints what is frozen, and proves that it did not change and that an adapter learned."""
+    """Prints what is frozen, and proves what training changed and what it did not."""
 
     priority = "VERY_HIGH"
 
@@ -94,13 +79,12 @@ class FreezeProofHook(Hook):
         """
         model = unwrapped(runner)
         say(runner, freeze_table(model))
-        self._before = tensor_hashes(model, trainable=False)
-        self._start = tensor_hashes(model, trainable=True) if has_adapter(model) else {}
-        self._watch = GradientWatch(model) if has_adapter(model) else None
-        self._first = runner.iter
+        if adapters := describe_lora(model):
+            say(runner, adapters)
+        self._proof = TrainingProof(model)
         optimized = {id(p) for group in runner.optim_wrapper.param_groups for p in group["params"]}
         caught = [
-            n for n, p in model.named_parameters() if n in self._before and id(p) in optimized
+            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in optimized
         ]
         if caught:
             raise UserError(
@@ -116,53 +100,20 @@ class FreezeProofHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Look whether every matrix and module of an adapter has had a gradient by now.
+        """Look at the gradients of the first steps.
 
         Raises:
-            UserError: one has had none in all the steps that any of them needs.
+            UserError: a part of the adapter gets none.
         """
-        done = runner.iter + 1 - self._first
-        if self._watch is None or done not in LEARNING_CHECKS:
-            return
-        waiting = self._watch.judge()
-        if not waiting:
-            self._watch = None
-            say(runner, f"proof: all {len(self._start)} trained tensors get gradients")
-        elif done == LEARNING_CHECKS[-1]:
-            raise UserError(
-                f"{len(waiting)} of {len(self._start)} tensors of the adapter had no gradient in "
-                f"{done} steps, such as {min(waiting)}: they would never learn. Leave their "
-                "modules out of lora_targets."
-            )
+        self._proof.after_step(partial(say, runner))
 
     def after_train(self, runner: Runner) -> None:
         """Compare the digests.
 
         Raises:
-            UserError: a frozen tensor changed, or a part of the adapter did not.
+            UserError: a frozen tensor changed, or one of the adapter did not.
         """
-        model = unwrapped(runner)
-        after = tensor_hashes(model, trainable=False)
-        changed = [name for name, digest in self._before.items() if after.get(name) != digest]
-        if changed:
-            raise UserError(
-                f"{len(changed)} tensors that should be frozen changed, such as {changed[0]}: "
-                "the weights of this run are not what its settings say."
-            )
-        learned = tensor_hashes(model, trainable=True) if self._start else {}
-        asleep = [name for name, digest in self._start.items() if learned[name] == digest]
-        # The first matrix of each pair needs a second step, and EMA swaps tensors in and out.
-        if asleep and runner.iter - self._first >= LEARNING_CHECKS[0]:
-            raise UserError(
-                f"{len(asleep)} tensors of the adapter did not change in training, such as "
-                f"{asleep[0]}: this adapter is not what its settings say."
-            )
-        moved = f", all {len(learned)} trained tensors moved" if learned else ""
-        if self._before:
-            say(
-                runner,
-                f"proof: all {len(after)} frozen tensors are bit-identical after training{moved}",
-            )
+        say(runner, f"proof: {self._proof.conclude(unwrapped(runner))}")
 
 
 @HOOKS.register_module()

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
+from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.checkpoint_files import (
+    fill_from_base,
+    is_slim,
+    newest_checkpoint,
+    read_checkpoint,
+)
 from train_teacher.mmdet_plugin.checkpointing import (
+    BEST,
+    FOLDER,
     LAST,
     PREVIOUS,
-    check_fits,
-    read_checkpoint,
     trust_mmengine_types,
 )
+from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
 from train_teacher.mmdet_plugin.precision import allow_tf32
 from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
@@ -33,6 +41,7 @@ class TeacherRunner(Runner):
     """Writes `train.log` and `metrics.jsonl` into the run folder instead of a folder per start."""
 
     _log_dir: str
+    _load_from: str | None
 
     def build_logger(self, log_level: int | str = "INFO", **kwargs: Any) -> MMLogger:
         """Log everything to `train.log`; the terminal gets warnings, ProgressHook does the rest."""
@@ -62,23 +71,86 @@ class TeacherRunner(Runner):
             super().dump_config()
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Write a checkpoint under a temporary name and rename it when it is complete."""
-        partial = f".{filename}.partial"
-        super().save_checkpoint(out_dir, partial, *args, **kwargs)
-        if is_main_process():
-            target = Path(out_dir) / filename
-            if filename == LAST and target.exists():
-                target.replace(target.with_name(PREVIOUS))
-            (Path(out_dir) / partial).replace(target)
-
-    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint of this run onto the base that it was trained on.
+        """Write a checkpoint under a temporary name and rename it when it is complete.
 
         Raises:
-            UserError: it is damaged, or belongs to another model.
+            UserError: the system refuses, for example because the disk is full.
+        """
+        target = Path(out_dir) / filename
+        partial = target.with_name(f".{filename}.partial")
+        try:
+            super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
+            if is_main_process():
+                _put_in_place(partial, target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise UserError(
+                f"{target}: cannot be written: {error.strerror}. The checkpoint before it is kept."
+            ) from error
+
+    def load_or_resume(self) -> None:
+        """Load or resume; `resume` without a file goes on from the newest one that can be read."""
+        if self._resume and self._load_from is None and not self._has_loaded:
+            newest = newest_checkpoint(Path(self.work_dir), self.logger.warning)
+            if newest is None:
+                self.logger.warning("there is no checkpoint yet: starting from the beginning")
+                return
+            self._load_from = str(newest)
+        super().load_or_resume()
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = "cpu", *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Load a checkpoint; one of ours is completed from the base first.
+
+        Raises:
+            UserError: it is damaged, or belongs to another base or to other settings.
         """
         path = Path(filename)
-        checkpoint = read_checkpoint(path)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
-        check_fits(checkpoint, model, path)
-        return super().load_checkpoint(filename, *args, **kwargs)
+        checkpoint = read_checkpoint(path, map_location) if path.is_file() else None
+        if checkpoint is None or not is_slim(checkpoint):
+            loaded: dict[str, Any] = super().load_checkpoint(
+                filename, map_location, *args, **kwargs
+            )
+            return loaded
+        model = unwrapped(self)
+        fill_from_base(checkpoint, model, path)
+        # EMAHook exchanges tensors here, and needs every one of them.
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+        self._has_loaded = True
+        self.logger.info(f"loaded {filename}")
+        return checkpoint
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, without forgetting a `best.pth` that is newer than it."""
+        super().resume(filename, *args, **kwargs)
+        best = Path(self.work_dir) / FOLDER / BEST
+        if not best.is_file():
+            return
+        try:
+            score = read_checkpoint(best)["meta"].get(METRIC)
+        except UserError as error:
+            self.logger.warning(f"{error} It is replaced by the next validation.")
+            self.message_hub.runtime_info.pop("best_score", None)
+            return
+        known = self.message_hub.runtime_info.get("best_score")
+        if score is not None and (known is None or score > known):
+            self.message_hub.update_info("best_score", score)
+
+
+def _put_in_place(partial: Path, target: Path) -> None:
+    """Rename a complete file; the `last.pth` before it becomes `previous.pth`."""
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    if target.name == LAST and target.exists():
+        previous = target.with_name(PREVIOUS)
+        spare = target.with_name(f".{PREVIOUS}.partial")
+        spare.unlink(missing_ok=True)
+        try:
+            # A second name, so that there is a last.pth at every moment.
+            os.link(target, spare)
+        except OSError:
+            spare = target  # a file system without links
+        spare.replace(previous)
+    partial.replace(target)

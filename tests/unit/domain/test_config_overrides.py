@@ -38,9 +38,32 @@ def test_freezing_by_tune_and_by_name() -> None:
     assert frozen_parts(make_settings(tune="full", freeze=["neck"])) == ("neck",)
 
 
+def test_lora_freezes_backbone_and_language_model_unless_they_get_adapters() -> None:
+    assert frozen_parts(make_settings(tune="lora")) == ("backbone", "language_model")
+    targets = ["decoder", "backbone", "language_model.language_backbone"]
+    assert frozen_parts(make_settings(tune="lora", lora_targets=targets)) == ()
+    assert frozen_parts(make_settings(tune="lora", freeze=["neck"]))[-1] == "neck"
+
+
+def test_lora_options_reach_the_model_and_its_rate_the_optimizer() -> None:
+    values = overrides(tune="lora", lora_rank=8, lora_targets=["decoder"], lora_lr_factor=3.0)
+    assert values["model.lora"] == {
+        "rank": 8,
+        "alpha": None,
+        "dropout": 0.0,
+        "dora": False,
+        "rslora": False,
+        "targets": ["decoder"],
+    }
+    keys = values["optim_wrapper"]["paramwise_cfg"]["custom_keys"]
+    assert keys[".lora_"] == {"lr_mult": 3.0, "decay_mult": 0.0}
+    assert "model.lora" not in overrides()
+
+
 def test_frozen_parts_without_weights_are_named() -> None:
     assert random_frozen_parts(make_settings(weights="none")) == ("backbone",)
     assert random_frozen_parts(make_settings(weights="none", tune="full")) == ()
+    assert "decoder" in random_frozen_parts(make_settings(weights="none", tune="lora"))
     assert random_frozen_parts(make_settings(weights="/w/base.pth")) == ()
 
 

@@ -82,3 +82,8 @@ def test_recomputed_layers_are_chosen_or_counted(layers: object) -> None:
     assert merge_settings([layer(checkpoint_layers=layers)]).checkpoint_layers == layers
     with pytest.raises(UsageError, match="checkpoint_layers"):
         merge_settings([layer(checkpoint_layers=-1)])
+
+
+def test_a_part_cannot_be_frozen_and_get_adapters() -> None:
+    with pytest.raises(UsageError, match="backbone is in freeze and in lora_targets"):
+        merge_settings([layer(tune="lora", freeze=["backbone"], lora_targets=["backbone"])])

@@ -5,7 +5,7 @@ import torch
 
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.hooks import freeze_table, tensor_hashes
+from train_teacher.mmdet_plugin.hooks import freeze_table, frozen_hashes
 
 FROZEN = ("backbone.", "language_model.")
 
@@ -71,10 +71,10 @@ def test_train_mode_leaves_frozen_parts_in_evaluation_mode(model: torch.nn.Modul
 
 
 def test_the_digests_notice_one_changed_bit(model: torch.nn.Module) -> None:
-    before = tensor_hashes(model, trainable=False)
+    before = frozen_hashes(model)
     weight = next(model.backbone.parameters())
     weight.data.view(torch.int32).view(-1)[0] ^= 1
-    after = tensor_hashes(model, trainable=False)
+    after = frozen_hashes(model)
     assert sum(before[name] != after[name] for name in before) == 1
     assert all(name.startswith(FROZEN) for name in before)
 

@@ -1,0 +1,154 @@
+"""`teacher export`: bundles that others load, with and without train-teacher."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from demo_model import demo_batch
+from generated_data import make_pictures
+from train_teacher.adapters import mmengine_runner, plain_model
+
+CLASSES = ("red circle", "blue square")
+
+# What a user of MMDetection has: no train-teacher. Here mmcv is mmcv-lite, so an empty module
+# stands for its compiled operations, none of which Grounding DINO needs on a CPU.
+STOCK = """
+import sys, types
+from importlib.machinery import ModuleSpec
+
+class Empty(types.ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+try:
+    import mmcv._ext
+except ModuleNotFoundError:
+    empty = Empty("mmcv._ext")
+    empty.__spec__ = ModuleSpec("mmcv._ext", loader=None)
+    sys.modules["mmcv._ext"] = empty
+import torch
+from mmdet.apis import init_detector
+
+folder, batch, out = sys.argv[1:]
+model = init_detector(f"{folder}/config.py", f"{folder}/model.pth", device="cpu")
+assert type(model).__module__ == "mmdet.models.detectors.grounding_dino"
+assert type(model.language_model).__name__ == "BertModel"
+assert not [name for name in sys.modules if name.startswith("train_teacher")]
+inputs, samples = torch.load(batch, weights_only=False)
+with torch.no_grad():
+    results = model.predict(inputs, samples)
+found = [r.pred_instances for r in results]
+torch.save([(f.scores, f.bboxes, f.labels) for f in found], out)
+print(model.dataset_meta["classes"])
+"""
+
+
+def teacher(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = str(Path(sys.executable).parent / "teacher")
+    command = [program, *(str(argument) for argument in arguments)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+
+
+@pytest.fixture(scope="module", params=["lora", "frozen"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp(request.param)
+    data = make_pictures(work / "data", images=12, seed=5, classes=CLASSES)
+    output = work / "exp"
+    result = teacher("train", "--data", data, "--output", output, "--model", "demo", "--device",
+                     "cpu", "--tune", request.param, "--epochs", 1)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return output
+
+
+def bundle(run: Path, name: str, *options: str) -> Path:
+    output = run.parent / name
+    result = teacher("export", run, "--output", output, *options)
+    assert result.returncode == 0, result.stderr
+    assert str(output) in result.stdout
+    return output
+
+
+@pytest.fixture(scope="module")
+def merged(run: Path) -> Path:
+    return bundle(run, "merged", "--merge")
+
+
+def outputs(model: Any, batch: Any) -> list[tuple[torch.Tensor, ...]]:
+    with torch.no_grad():
+        results = model.predict(*batch)
+    found = [r.pred_instances for r in results]
+    return [(f.scores, f.bboxes, f.labels) for f in found]
+
+
+def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(
+    run: Path, merged: Path
+) -> None:
+    assert {path.name for path in merged.iterdir()} == {
+        "README.md",
+        "config.py",
+        "language_model",
+        "model.pth",
+        "teacher.json",
+    }
+    config = mmengine_runner.load_config(run / "mmdet_config.py")
+    model = plain_model.build_trained_detector(config, run / "checkpoints" / "best.pth")
+    torch.manual_seed(0)
+    batch = demo_batch(model)
+    torch.save(batch, run.parent / "batch.pt")
+    wanted = outputs(model, batch)
+    stock = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", STOCK, merged, run.parent / "batch.pt",
+         run.parent / "out.pt"],
+        capture_output=True, text=True, timeout=300, check=False, cwd="/",
+        env={"PATH": os.environ["PATH"], "HOME": str(run.parent), "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert stock.returncode == 0, stock.stderr
+    assert all(name in stock.stdout for name in CLASSES)
+    for ours, theirs in zip(wanted, torch.load(run.parent / "out.pt"), strict=True):
+        assert torch.allclose(ours[0], theirs[0], atol=1e-5)
+        assert torch.allclose(ours[1], theirs[1], atol=1e-3)  # pixels
+        assert torch.equal(ours[2], theirs[2])
+
+
+def test_half_precision_halves_a_merged_model(run: Path, merged: Path) -> None:
+    half = bundle(run, "half", "--merge", "--half")
+    sizes = [(folder / "model.pth").stat().st_size for folder in (merged, half)]
+    assert sizes[1] < 0.55 * sizes[0]
+    weights = torch.load(half / "model.pth", weights_only=True)["state_dict"]
+    assert weights["level_embed"].dtype == torch.float16
+
+
+def test_a_bundle_without_merging_holds_only_what_training_changed(run: Path) -> None:
+    folder = bundle(run, "bundle")
+    names = {path.name for path in folder.iterdir()}
+    files = {"adapter_model.safetensors", "adapter_config.json"}
+    lora = (run / "adapter").exists()
+    assert names == {"README.md", "teacher.json", *(files if lora else {"teacher.pth"})}
+    card = (folder / "README.md").read_text()
+    for text in (*CLASSES, "demo_base.pth", "SHA-256", "mAP", "train: "):
+        assert text in card
+    assert str(run) not in card + (folder / "teacher.json").read_text()
+    assert json.loads((folder / "teacher.json").read_text())["class_names"] == list(CLASSES)
+
+
+def test_what_cannot_be_exported_is_one_message(run: Path, tmp_path: Path) -> None:
+    no_run = teacher("export", tmp_path, "--output", tmp_path / "out")
+    assert no_run.returncode == 1
+    assert "is not a run folder" in no_run.stderr
+    used = teacher("export", run, "--output", run)
+    assert used.returncode == 1
+    assert "already holds" in used.stderr
+    assert not (tmp_path / "out").exists()
