@@ -123,7 +123,7 @@ def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
     load_base_checkpoint(plain, base)
     plain.base_identity = identify_base(base)
     trained = build_model(make_settings("swin-t", tune="lora", **values))
-    for name, parameter in trained.named_parameters():
+    for parameter in trained.parameters():
         if parameter.requires_grad:
             parameter.data += 0.01 * torch.randn_like(parameter)
     state = {n: p.detach() for n, p in trained.named_parameters() if p.requires_grad}
@@ -142,6 +142,7 @@ def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
     del trained
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 19e6
 
+    assert not torch.allclose(outputs(plain)[0], wanted[0], atol=1e-3)
     attach_adapter(plain, tmp_path / "adapter")
     for ours, theirs in zip(outputs(plain), wanted, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-5)

@@ -65,6 +65,17 @@ def stdout_to_log(log: Path) -> Iterator[None]:
         yield
 
 
+def silence_upstream() -> None:
+    """Hide the warnings of the training stack for the rest of the process.
+
+    mmengine imports pkg_resources, transformers and torch warn about it and about themselves; none
+    of it is the user's to mend, and the log keeps the versions.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
 def build_runner(config: Path) -> Runner:
     """Build the model, load its base checkpoint and freeze it.
 
@@ -77,11 +88,7 @@ def build_runner(config: Path) -> Runner:
     Raises:
         UserError: the model and its checkpoint do not fit, or there is nothing to freeze.
     """
-    # mmengine imports pkg_resources, transformers and torch warn about it and about themselves;
-    # none of it is the user's to mend, and the log keeps the versions.
-    warnings.filterwarnings("ignore", category=UserWarning)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    silence_upstream()
     cfg = load_config(config)
 
     from mmengine.registry import RUNNERS
