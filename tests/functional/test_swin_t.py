@@ -6,14 +6,27 @@ import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save
 
-from demo_model import DEMO_BASE, build_config, build_model, demo_batch, make_settings
+from demo_model import (
+    DEMO_BASE,
+    build_config,
+    build_model,
+    demo_batch,
+    make_info,
+    make_settings,
+)
+from train_teacher.adapters.adapter_folder import attach_adapter, base_of, write_adapter
+from train_teacher.domain.run_summary import RunSummary
+from train_teacher.domain.teacher_card import Preprocessing, describe_teacher
+from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
+from train_teacher.mmdet_plugin.base_identity import identify_base
 from train_teacher.mmdet_plugin.hooks import frozen_hashes
-from train_teacher.mmdet_plugin.lora import adapter_tensors
+from train_teacher.mmdet_plugin.lora import adapter_tensors, merge_adapters
 
 FROZEN = ("backbone.", "language_model.")
 
@@ -82,3 +95,62 @@ def test_the_adapter_and_the_checkpoints_are_small(tmp_path: Path) -> None:
     assert sum(t.numel() for t in adapter.values()) == trained["lora"]
     assert len(save({name: t.contiguous() for name, t in adapter.items()})) < 19e6
     assert len(save({name: t.half() for name, t in adapter.items()})) < 10e6
+
+
+def outputs(model: Any) -> list[torch.Tensor]:
+    torch.manual_seed(1)
+    inputs, samples = demo_batch(model, size=256)
+    model.eval()
+    with torch.no_grad():
+        found = model.predict(inputs[:1], samples[:1])[0].pred_instances
+    return [found.scores, found.bboxes]
+
+
+def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
+    from peft import PeftModel
+    from transformers import BertConfig
+
+    shutil.copytree(DEMO_BASE.parent / "language_model", tmp_path / "bert")
+    BertConfig().save_pretrained(tmp_path / "bert")
+    torch.manual_seed(0)
+    own = {"model.language_model.own_weights": "never"}
+    plain = build_model(make_settings("swin-t", language_model=str(tmp_path / "bert"), set=own))
+    plain.init_weights()
+    base = tmp_path / "base.pth"
+    torch.save({"state_dict": {n: t.half() for n, t in plain.state_dict().items()}}, base)
+    names = set(plain.state_dict())
+    values = {"weights": str(base), "language_model": str(tmp_path / "bert")}
+    load_base_checkpoint(plain, base)
+    plain.base_identity = identify_base(base)
+    trained = build_model(make_settings("swin-t", tune="lora", **values))
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.01 * torch.randn_like(parameter)
+    state = {n: p.detach() for n, p in trained.named_parameters() if p.requires_grad}
+    torch.save({"state_dict": state, "meta": {}}, tmp_path / "best.pth")
+    wanted = outputs(trained)
+    card = describe_teacher(
+        make_info(),
+        make_settings("swin-t", tune="lora", **values),
+        RunSummary(None, None, None),
+        base=base_of(trained),
+        frozen=(),
+        preprocessing=Preprocessing([800, 1333], [0.0], [1.0], "RGB", 1),
+        versions={},
+    )
+    write_adapter(tmp_path / "adapter", trained, tmp_path / "best.pth", card)
+    del trained
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 19e6
+
+    assert not torch.allclose(outputs(plain)[0], wanted[0], atol=1e-3)
+    attach_adapter(plain, tmp_path / "adapter")
+    for ours, theirs in zip(outputs(plain), wanted, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-5)
+    merge_adapters(plain)
+    assert set(plain.state_dict()) == names
+    for ours, theirs in zip(outputs(plain), wanted, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-2, rtol=1e-4)
+    load_base_checkpoint(plain, base)
+    wrapped = PeftModel.from_pretrained(plain, str(tmp_path / "adapter"))
+    for ours, theirs in zip(outputs(wrapped.base_model.model), wanted, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-5)

@@ -172,12 +172,14 @@ def read_card(folder: Path) -> TeacherCard:
     return parse_card(content, str(path))
 
 
-def attach_adapter(model: nn.Module, folder: Path) -> TeacherCard:
-    """Put a saved adapter into a detector that has none, in place.
+def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> TeacherCard:
+    """Put a saved adapter into a detector, in place, and use it.
 
     Args:
-        model: detector built from the adapter's base.
+        model: detector built from the adapter's base; it may have adapters of other names, which
+            `use_adapter` brings back.
         folder: written by `write_adapter`.
+        name: of the adapter in this model.
 
     Returns:
         What the folder says of itself.
@@ -189,7 +191,7 @@ def attach_adapter(model: nn.Module, folder: Path) -> TeacherCard:
 
     from train_teacher.mmdet_plugin.base_identity import refuse_other_base
     from train_teacher.mmdet_plugin.exact_attention import keep_base_exact
-    from train_teacher.mmdet_plugin.lora import ADAPTER, SAVED_PREFIX
+    from train_teacher.mmdet_plugin.lora import SAVED_PREFIX, use_adapter
 
     card = read_card(folder)
     base = {"name": card.base.name, "sha256": card.base.sha256} if card.base else None
@@ -199,19 +201,20 @@ def attach_adapter(model: nn.Module, folder: Path) -> TeacherCard:
         config = LoraConfig.from_pretrained(str(folder))
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{folder / CONFIG}: is damaged or missing: {error}") from error
-    plain = {name.removeprefix(SAVED_PREFIX): tensor for name, tensor in tensors.items()}
+    plain = {key.removeprefix(SAVED_PREFIX): tensor for key, tensor in tensors.items()}
     try:
-        inject_adapter_in_model(config, model, adapter_name=ADAPTER)
-        outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=ADAPTER)
+        inject_adapter_in_model(config, model, adapter_name=name)
+        outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=name)
     except (ValueError, RuntimeError) as error:
         shown = " ".join(str(error).split())[:SHOWN_CHARACTERS]
         raise UserError(f"{folder}: does not fit the model: {shown}") from error
     keep_base_exact(model)
-    absent = [name for name in outcome.missing_keys if f".{ADAPTER}." in name]
+    absent = [key for key in outcome.missing_keys if f".{name}." in key]
     wrong = [*outcome.unexpected_keys, *absent]
     if wrong:
         raise UserError(f"{folder}: does not fit the model: {len(wrong)} tensors, as {wrong[0]}")
-    model.eval()
+    use_adapter(model, name)
+    model.requires_grad_(False).eval()
     return card
 
 

@@ -108,6 +108,17 @@ def _without_gpu() -> bool:
     return not torch.cuda.is_available()
 
 
+def silence_upstream() -> None:
+    """Hide the warnings of the training stack for the rest of the process.
+
+    mmengine imports pkg_resources, transformers and torch warn about it and about themselves; none
+    of it is the user's to mend, and the log keeps the versions.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
 def build_runner(
     config: Path, *, launcher: str = "none", resume_from: Path | None = None
 ) -> Runner:
@@ -124,11 +135,7 @@ def build_runner(
     Raises:
         UserError: the model and its checkpoint do not fit, or there is nothing to freeze.
     """
-    # mmengine imports pkg_resources, transformers and torch warn about it and about themselves;
-    # none of it is the user's to mend, and the log keeps the versions.
-    warnings.filterwarnings("ignore", category=UserWarning)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    silence_upstream()
     cfg = load_config(config)
     cfg.launcher = launcher
     if launcher != "none" and _without_gpu():

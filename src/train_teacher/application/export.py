@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,7 @@ def export_teacher(
     """
     finished = read_run(run)
     target = check_free(output.resolve()).root
+    mmengine_runner.silence_upstream()
     config = mmengine_runner.load_config(finished.folder.config)
     # Read before building: the registry takes the config apart.
     preprocessing = adapter_folder.preprocessing_of(
@@ -69,7 +72,8 @@ def export_teacher(
         finished.settings, config, list(finished.dataset_info.class_names)
     )
     checkpoint = finished.folder.best_checkpoint()
-    with mmengine_runner.stdout_to_log(finished.folder.log):
+    # MMEngine's logger writes to stdout, which is for results.
+    with redirect_stdout(sys.stderr):
         model = plain_model.build_trained_detector(config, checkpoint)
     card = describe_teacher(
         finished.dataset_info,

@@ -1,4 +1,4 @@
-"""LoRA inside MMDetection's Grounding DINO: which modules, put in by PEFT, checked one by one.
+"""LoRA inside MMDetection's Grounding DINO: put in by PEFT, checked, switched, merged.
 
 PEFT changes the detector in place (`inject_adapter_in_model`), so it stays the class that MMEngine
 knows. It happens after the base weights are loaded, because injection renames parameters, and
@@ -7,7 +7,6 @@ before the optimizer exists.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,13 @@ from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.exact_attention import keep_base_exact
+from train_teacher.mmdet_plugin.lora_targets import (
+    find_full_modules,
+    find_targets,
+    is_attention,
+    is_inside,
+    shown_names,
+)
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -24,55 +30,6 @@ if TYPE_CHECKING:
 ADAPTER = "default"
 # What PeftModel prepends to every name in a saved adapter.
 SAVED_PREFIX = "base_model.model."
-ADAPTABLE = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
-SHOWN_NAMES = 5
-
-
-@dataclass(frozen=True)
-class TargetGroup:
-    """Modules that a setting names together."""
-
-    prefix: str
-    kind: type[nn.Module] = nn.Linear
-    leaves: tuple[str, ...] = ()
-    """Last parts of the names; empty means every module of the kind."""
-
-    def holds(self, name: str, module: nn.Module) -> bool:
-        """Return whether a module belongs to the group."""
-        leaf = name.rsplit(".", 1)[-1]
-        return (
-            isinstance(module, self.kind)
-            and name.startswith(self.prefix)
-            and (not self.leaves or leaf in self.leaves)
-        )
-
-
-# The names are those of mmdet's grounding_dino_layers.py, swin.py and of Hugging Face's BERT.
-GROUPS: Mapping[str, tuple[TargetGroup, ...]] = {
-    "encoder": (TargetGroup("encoder.layers."),),
-    "text_layers": (TargetGroup("encoder.text_layers."),),
-    "fusion": (TargetGroup("encoder.fusion_layers."),),
-    "decoder": (TargetGroup("decoder."),),
-    "attention": (
-        TargetGroup("encoder.", nn.MultiheadAttention),
-        TargetGroup("decoder.", nn.MultiheadAttention),
-    ),
-    "backbone": (TargetGroup("backbone.", nn.Linear, ("qkv", "proj")),),
-    "language_model": (TargetGroup("language_model.", nn.Linear, ("query", "key", "value")),),
-}
-DEFAULT_GROUPS = ("encoder", "text_layers", "fusion", "decoder")
-# Small, and tied to the classes or to the widths of what they read: trained whole.
-FULL_MODULES = (
-    "text_feat_map",
-    "query_embedding",
-    "memory_trans_fc",
-    "memory_trans_norm",
-    "dn_query_generator.label_embedding",
-)
-# A ModuleList cannot be saved as one module by PEFT, its members can.
-FULL_LISTS = ("bbox_head.reg_branches", "bbox_head.cls_branches")
-NORMS = (nn.LayerNorm, nn.GroupNorm)
-NORM_PARTS = ("neck.", "encoder.", "decoder.")
 
 
 @dataclass(frozen=True)
@@ -86,7 +43,7 @@ class LoraOptions:
     dora: bool = False
     rslora: bool = False
     targets: Sequence[str] = field(default=())
-    """Groups, module names or the ends of such names; empty means `DEFAULT_GROUPS`."""
+    """Groups, module names or the ends of such names; empty means `lora_targets.DEFAULT_GROUPS`."""
 
 
 def inject_lora(model: nn.Module, options: LoraOptions, frozen: Sequence[str] = ()) -> None:
@@ -116,7 +73,7 @@ def inject_lora(model: nn.Module, options: LoraOptions, frozen: Sequence[str] = 
         target_modules=targets,
         modules_to_save=full,
     )
-    if options.dora and any(_is_attention(model.get_submodule(name)) for name in targets):
+    if options.dora and any(is_attention(model.get_submodule(name)) for name in targets):
         raise UserError(
             "lora_dora: PEFT has no DoRA for nn.MultiheadAttention. "
             "Leave lora_dora out, or `attention` out of lora_targets."
@@ -124,62 +81,6 @@ def inject_lora(model: nn.Module, options: LoraOptions, frozen: Sequence[str] = 
     inject_adapter_in_model(config, model, adapter_name=ADAPTER)
     _check_injected(model, targets, full)
     keep_base_exact(model)
-
-
-def find_targets(
-    model: nn.Module, targets: Sequence[str] = (), frozen: Sequence[str] = ()
-) -> list[str]:
-    """Return the full names of the modules that get adapters.
-
-    Args:
-        model: detector without adapters.
-        targets: groups of `GROUPS`, module names, or ends of module names (from a dot on).
-        frozen: parts without adapters; their modules leave the default set and are an error when
-            named.
-
-    Raises:
-        UserError: see `inject_lora`.
-    """
-    modules = dict(model.named_modules())
-    found: dict[str, None] = {}
-    for target in targets or DEFAULT_GROUPS:
-        names = _matches(modules, target)
-        if not names:
-            raise UserError(_unmatched_message(modules, target))
-        free = [name for name in names if not _is_inside(name, frozen)]
-        if targets and len(free) < len(names):
-            part = next(part for part in frozen if _is_inside(names[0], [part]))
-            raise UserError(
-                f"lora_targets {target!r}: {names[0]} lies in {part}, which is frozen. "
-                f"Leave out the target, or --freeze {part}."
-            )
-        for name in free:
-            _refuse_silent_no_op(modules, target, name)
-            found[name] = None
-    if not found:
-        raise UserError("--tune lora: every part that could get adapters is frozen.")
-    return list(found)
-
-
-def find_full_modules(model: nn.Module, frozen: Sequence[str] = ()) -> list[str]:
-    """Return the names of the small modules that are trained whole beside the adapters.
-
-    Args:
-        model: detector without adapters.
-        frozen: parts whose modules stay as they are.
-    """
-    modules = dict(model.named_modules())
-    members = [
-        f"{name}.{number}" for name in FULL_LISTS for number in range(len(modules.get(name, ())))
-    ]
-    inside = {name for name in modules if name.startswith(tuple(f"{n}." for n in members))}
-    norms = [
-        name
-        for name, module in modules.items()
-        if isinstance(module, NORMS) and name.startswith(NORM_PARTS) and name not in inside
-    ]
-    wanted = [*(name for name in FULL_MODULES if name in modules), *members, *norms]
-    return [name for name in dict.fromkeys(wanted) if not _is_inside(name, frozen)]
 
 
 def lora_config(model: nn.Module) -> LoraConfig | None:
@@ -213,7 +114,7 @@ def merge_adapters(model: nn.Module) -> None:
 
     outer: list[str] = []
     for name, module in list(model.named_modules()):
-        if _is_inside(name, outer):
+        if is_inside(name, outer):
             continue
         if hasattr(module, "unload_and_optionally_merge_module"):
             # An attention or a module that was trained whole: they know how.
@@ -230,6 +131,26 @@ def merge_adapters(model: nn.Module) -> None:
         setattr(model.get_submodule(parent), leaf, whole)
     if hasattr(model, "peft_config"):
         del model.peft_config
+
+
+def use_adapter(model: nn.Module, name: str) -> None:
+    """Let a detector with several adapters compute with one of them.
+
+    Args:
+        model: detector.
+        name: of the adapter.
+
+    Raises:
+        ValueError: it has no such adapter.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
+
+    if name not in getattr(model, "peft_config", {}):
+        raise ValueError(f"the model has no adapter {name!r}")
+    for module in model.modules():
+        if isinstance(module, (BaseTunerLayer, ModulesToSaveWrapper)):
+            module.set_adapter(name)
 
 
 @contextmanager
@@ -290,55 +211,6 @@ def options_from(values: Mapping[str, Any]) -> LoraOptions:
     return LoraOptions(**values)
 
 
-def _matches(modules: Mapping[str, nn.Module], target: str) -> list[str]:
-    if target in GROUPS:
-        groups = GROUPS[target]
-        return [
-            name
-            for name, module in modules.items()
-            if any(group.holds(name, module) for group in groups)
-            and not _is_attention(_parent(modules, name))
-        ]
-    return [name for name in modules if name == target or name.endswith(f".{target}")]
-
-
-def _refuse_silent_no_op(modules: Mapping[str, nn.Module], target: str, name: str) -> None:
-    """Refuse a module whose adapter would not be called, or that has none in PEFT."""
-    parent = name.rpartition(".")[0]
-    if _is_attention(_parent(modules, name)):
-        raise UserError(
-            f"lora_targets {target!r}: {name} would never train: nn.MultiheadAttention uses the "
-            "weight of its out_proj and does not call it. Name the attention itself, "
-            f"{parent!r}, or the group 'attention'."
-        )
-    if not isinstance(modules[name], ADAPTABLE):
-        inside = [n for n, m in modules.items() if n.startswith(f"{name}.") and _adaptable(m)]
-        hint = f" In it: {_list(inside)}." if inside else ""
-        raise UserError(
-            f"lora_targets {target!r}: {name} is a {type(modules[name]).__name__}, and adapters "
-            f"go into {', '.join(kind.__name__ for kind in ADAPTABLE)}.{hint}"
-        )
-
-
-def _unmatched_message(modules: Mapping[str, nn.Module], target: str) -> str:
-    names = [name for name, module in modules.items() if _adaptable(module)]
-    ends = {end for name in names for end in _ends(name)}
-    near = difflib.get_close_matches(target, [*GROUPS, *sorted(ends)], n=SHOWN_NAMES, cutoff=0.5)
-    hint = f"Nearest: {', '.join(near)}." if near else f"Modules: {_list(names)}."
-    return (
-        f"lora_targets {target!r}: the model has no such module, so nothing would be adapted. "
-        f"{hint} Groups: {', '.join(GROUPS)}."
-    )
-
-
-def _ends(name: str) -> Iterator[str]:
-    """Yield a module name and every end of it that begins after a dot and is not a number."""
-    parts = name.split(".")
-    for start in range(len(parts)):
-        if not parts[start].isdigit():
-            yield ".".join(parts[start:])
-
-
 def _check_injected(model: nn.Module, targets: Iterable[str], full: Iterable[str]) -> None:
     """Compare what PEFT did with what was wanted: it matches by the ends of names.
 
@@ -354,31 +226,10 @@ def _check_injected(model: nn.Module, targets: Iterable[str], full: Iterable[str
     saved = {n for n, m in model.named_modules() if isinstance(m, ModulesToSaveWrapper)}
     wrong = (adapted ^ set(targets)) | (saved ^ set(full))
     if wrong:
-        raise RuntimeError(f"PEFT adapted other modules than asked: {_list(sorted(wrong))}")
+        raise RuntimeError(f"PEFT adapted other modules than asked: {shown_names(sorted(wrong))}")
 
 
 def _has_zero_row(module: nn.Module) -> bool:
     """Return whether DoRA would divide by zero: it divides by the norm of each output's weights."""
     weight = getattr(module, "weight", None)
     return weight is not None and bool((weight.flatten(1).norm(dim=1) == 0).any())
-
-
-def _parent(modules: Mapping[str, nn.Module], name: str) -> nn.Module | None:
-    return modules.get(name.rpartition(".")[0])
-
-
-def _is_attention(module: nn.Module | None) -> bool:
-    return isinstance(module, nn.MultiheadAttention)
-
-
-def _adaptable(module: nn.Module) -> bool:
-    return isinstance(module, ADAPTABLE)
-
-
-def _is_inside(name: str, parts: Sequence[str]) -> bool:
-    return any(name == part or name.startswith(f"{part}.") for part in parts)
-
-
-def _list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + more

@@ -149,6 +149,8 @@ class TrainingProof:
         return self._sentence(still)
 
     def _sentence(self, still: Iterable[str]) -> str:
+        if not self._steps:
+            return "no step was made, and nothing changed"
         names = set(self._trainable)
         parts = [f"all {len(self.frozen)} frozen tensors are bit-identical after training"]
         if not self.frozen:

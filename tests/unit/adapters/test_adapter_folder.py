@@ -18,6 +18,7 @@ from train_teacher.adapters.adapter_folder import (
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.run_summary import RunSummary
 from train_teacher.domain.teacher_card import describe_teacher
+from train_teacher.mmdet_plugin.lora import use_adapter, without_adapters
 
 FROZEN = ("backbone", "language_model")
 
@@ -119,6 +120,22 @@ def test_an_adapted_attention_makes_the_same_round_trips(tmp_path: Path) -> None
     wrapped = PeftModel.from_pretrained(plain_model(), str(trained["folder"]))
     assert same(outputs(wrapped.base_model.model), wanted)
     assert same(outputs(wrapped.merge_and_unload()), wanted, tolerance=1e-5)
+
+
+def test_several_adapters_share_one_base(trained: Any, tmp_path: Path) -> None:
+    second = train_and_write(tmp_path, ("decoder", "attention"))
+    model = plain_model()
+    model.requires_grad_(False)
+    base = outputs(model)
+    attach_adapter(model, trained["folder"], "one")
+    attach_adapter(model, second["folder"], "two")
+    assert same(outputs(model), outputs(second["model"]))
+    use_adapter(model, "one")
+    assert same(outputs(model), outputs(trained["model"]))
+    with without_adapters(model):
+        assert all(torch.equal(a, b) for a, b in zip(outputs(model), base, strict=True))
+    with pytest.raises(ValueError, match="no adapter 'three'"):
+        use_adapter(model, "three")
 
 
 def test_half_precision_halves_the_file_and_nearly_keeps_the_outputs(trained: Any) -> None:

@@ -10,14 +10,13 @@ from train_teacher.mmdet_plugin.hooks import frozen_hashes
 from train_teacher.mmdet_plugin.lora import (
     LoraOptions,
     describe_lora,
-    find_full_modules,
-    find_targets,
     inject_lora,
     is_lora_parameter,
     merge_adapters,
     options_from,
     without_adapters,
 )
+from train_teacher.mmdet_plugin.lora_targets import find_full_modules, find_targets
 
 FROZEN = ("backbone", "language_model")
 

@@ -105,3 +105,8 @@ def test_an_adapter_that_did_not_move_is_found() -> None:
     first.data.copy_(start)
     with pytest.raises(UserError, match=r"did not change in 20 steps, such as decoder\.second"):
         proof.conclude(model)
+
+
+def test_a_run_that_had_ended_already_claims_nothing() -> None:
+    model = lora_detector()
+    assert TrainingProof(model).conclude(model) == "no step was made, and nothing changed"
