@@ -74,7 +74,11 @@ def commands(file: Path, peers: Sequence[Path]) -> dict[str, list[str]]:
     for name, program, arguments in (
         ("hotcoco: coco healthcheck", "coco", ["healthcheck", str(file)]),
         ("panlabel validate", "panlabel", ["validate", "--format", "coco", str(file)]),
-        ("datumaro validate", "datum", ["validate", "-t", "detection", f"{file.parent.parent}:coco"]),
+        (
+            "datumaro validate",
+            "datum",
+            ["validate", "-t", "detection", f"{file.parent.parent}:coco"],
+        ),
     ):
         for folder in peers:
             if (folder / "bin" / program).exists():
