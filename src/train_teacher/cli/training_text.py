@@ -7,7 +7,7 @@ import textwrap
 
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
-from train_teacher.domain.config_differences import group_differences
+from train_teacher.domain.config_differences import YOUR_DATA, group_differences
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
 from train_teacher.domain.split_report import split_lines
@@ -83,7 +83,8 @@ def _findings(plan: TrainingPlan) -> list[str]:
 
 def _values(plan: TrainingPlan) -> list[str]:
     return [
-        f"  {o.key} = {_shorten(repr(o.value))}\n      {o.reason}" for o in plan.generated.overrides
+        f"  {_shorten(f'{o.key} = {o.value!r}', COLUMNS - 2)}\n      {o.reason}"
+        for o in plan.generated.overrides
     ]
 
 
@@ -94,10 +95,14 @@ def _differences(plan: TrainingPlan) -> list[str]:
         if group.topic != topic:
             topic = group.topic
             lines += ["", f"  {topic}"]
-        indent = " " * 4
-        lines += textwrap.wrap(
-            group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
-        )
+        if group.reason == YOUR_DATA:
+            lines.append(f"    {YOUR_DATA}: files, folders and class names")
+            continue
+        if group.reason != topic:
+            indent = " " * 4
+            lines += textwrap.wrap(
+                group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
+            )
         for difference in group.differences:
             lines += _difference_lines(*difference)
     return lines
@@ -114,7 +119,11 @@ def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
 
 
 def _side(value: object) -> str:
-    return "(absent)" if value is ... else " ".join(repr(value).split())
+    if value is ...:
+        return "(absent)"
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return f"[{', '.join(str(item.get('type', '...')) for item in value)}]"
+    return " ".join(repr(value).split())
 
 
 def _set_lines(plan: TrainingPlan) -> list[str]:
