@@ -20,6 +20,7 @@ from train_teacher.domain.config_paths import (
     value_at,
 )
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.settings import FIELD_TYPES
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -105,11 +106,21 @@ def _apply(content: dict[str, Any], override: Override) -> str | None:
             return None
         old = None if override.adds else value_at(content, key)
     except KeyError:
-        return unknown_key_problem(content, key)
+        return _setting_instead(key) or unknown_key_problem(content, key)
     problem = type_problem(old, value)
     if problem:
         return f"{key}: {problem}."
     return _apply_free(content, key, old, value, adds=override.adds)
+
+
+def _setting_instead(key: str) -> str | None:
+    if key not in FIELD_TYPES:
+        return None
+    option = key.replace("_", "-")
+    return (
+        f"{key}: is a setting of train-teacher, not a key of MMDetection's config: write "
+        f"`{key}: ...` in a YAML file, or --{option} where there is such an option."
+    )
 
 
 def _apply_free(

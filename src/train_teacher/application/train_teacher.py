@@ -143,7 +143,7 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
     try:
         plan.manager.write_splits(plan.folder.data)
         write_atomically(plan.folder.config, plan.config_text)
-        write_atomically(plan.folder.settings, _settings_text(plan))
+        write_atomically(plan.folder.settings, settings_text(plan))
         with mmengine_runner.stdout_to_log(plan.folder.log):
             runner = mmengine_runner.build_runner(plan.folder.config)
     except UserError:
@@ -248,7 +248,8 @@ def _header(settings: TeacherSettings) -> str:
     )
 
 
-def _settings_text(plan: TrainingPlan) -> str:
+def settings_text(plan: TrainingPlan) -> str:
+    """Return the text of `settings.yaml`: all that repeats the run, and nothing of its folder."""
     values = {
         name: value
         for name, value in msgspec.to_builtins(plan.settings).items()

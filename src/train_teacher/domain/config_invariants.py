@@ -75,6 +75,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "optimizer's groups.",
         "model.frozen_modules",
     ),
+    *_keys("what LoRA adds is decided by --lora-rank and the lora_ settings.", "model.lora"),
     *_keys(
         "weights loaded here would overwrite frozen parts after they were checked, or leave them "
         "random; use --weights.",
