@@ -14,6 +14,7 @@ from train_teacher.domain.config_invariants import find_broken
 from train_teacher.domain.config_overrides import GeneratedConfig, Override
 from train_teacher.domain.config_paths import (
     fitted,
+    is_wrapper,
     set_value,
     type_problem,
     unknown_key_problem,
@@ -176,6 +177,11 @@ def differences_from(
 
 def _differing(key: str, theirs: object, ours: object) -> Iterator[tuple[str, object, object]]:
     if theirs == ours:
+        return
+    if is_wrapper(ours) and not is_wrapper(theirs) and isinstance(theirs, Mapping):
+        around = {name: value for name, value in ours.items() if name != "dataset"}
+        yield from _differing(key, ..., around)
+        yield from _differing(f"{key}.dataset", theirs, ours["dataset"])
         return
     left, right = _named_parts(theirs), _named_parts(ours)
     same_steps = isinstance(theirs, list) and left.keys() == right.keys()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_WORKERS = 4
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
 IMAGES_WORTH_WORKERS = 500
+BF16_CAPABILITY = 8
 
 
 def resolve_device(device: str, precision: str) -> str:
@@ -42,6 +43,27 @@ def resolve_device(device: str, precision: str) -> str:
     if chosen == "cpu" and precision in ("bf16", "fp16"):
         raise UsageError(f"--precision {precision} needs a GPU and there is none: use fp32.")
     return chosen
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return the number format that `auto` means on this machine.
+
+    Args:
+        precision: `auto` or a format.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later).
+    """
+    if precision != "auto":
+        return precision
+    if device == "cpu":
+        return "fp32"
+    import torch
+
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if torch.cuda.get_device_capability()[0] >= BF16_CAPABILITY else "fp32"
 
 
 def choose_workers(num_images: int) -> int:

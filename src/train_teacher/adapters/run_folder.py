@@ -59,6 +59,11 @@ class RunFolder:
         return self.root / "report.html"
 
     @property
+    def dataset_info(self) -> Path:
+        """Facts about the canonical copies, from which the config was generated."""
+        return self.data / "dataset_info.json"
+
+    @property
     def results(self) -> Path:
         """The facts of the finished run."""
         return self.root / "results.json"

@@ -27,7 +27,7 @@ def resolve_language_model(value: str | Path) -> Path:
     """
     folder = Path(value)
     if folder.is_dir():
-        missing = _missing_files(folder)
+        missing = missing_files(folder)
         if missing:
             raise UserError(
                 f"--language-model {value}: the folder lacks {missing}. It needs config.json and "
@@ -36,13 +36,24 @@ def resolve_language_model(value: str | Path) -> Path:
         return folder.resolve()
     cached = _cached_snapshot(str(value))
     if cached is None:
-        raise UserError(
-            f"--language-model {value}: no such folder, and not in the local cache "
-            f"({_cache_root()}). The caption cannot be read without it. On a machine with network "
-            f"run `huggingface-cli download google-bert/{Path(value).name} config.json vocab.txt "
-            "--local-dir bert`, copy the folder here and give --language-model bert."
-        )
+        raise UserError(missing_model_message(str(value), "looked for there only"))
     return cached
+
+
+def missing_model_message(value: str, cause: str) -> str:
+    """Return what to tell a user whose language model is not at hand.
+
+    Args:
+        value: as the user gave it.
+        cause: why it was not downloaded.
+    """
+    return (
+        f"--language-model {value}: no such folder, and not in the local cache "
+        f"({hub_cache()}; {cause}). The caption cannot be read without its config.json and "
+        "vocab.txt.\n"
+        "  Run `teacher fetch PRESET --to DIR` on a machine with network, copy the folder here\n"
+        "  and give --language-model DIR (or any folder that holds the two files)."
+    )
 
 
 @dataclass(frozen=True)
@@ -86,14 +97,15 @@ def count_tokens(names: Sequence[str], language_model: str | Path | None) -> Tok
     )
 
 
-def _missing_files(folder: Path) -> str:
+def missing_files(folder: Path) -> str:
+    """Return which of a language model's files a folder lacks, in words; empty when complete."""
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
     if not any((folder / name).is_file() for name in VOCABULARIES):
         missing.append("vocab.txt")
     return " and ".join(missing)
 
 
-def _cache_root() -> Path:
+def hub_cache() -> Path:
     """Return the folder where huggingface_hub keeps models (its documented variables)."""
     if explicit := os.environ.get("HF_HUB_CACHE"):
         return Path(explicit)
@@ -104,10 +116,10 @@ def _cache_root() -> Path:
 def _cached_snapshot(name: str) -> Path | None:
     owners = (name,) if "/" in name else (name, f"google-bert/{name}")
     for owner in owners:
-        model = _cache_root() / f"models--{owner.replace('/', '--')}"
+        model = hub_cache() / f"models--{owner.replace('/', '--')}"
         reference = model / "refs" / "main"
         if reference.is_file():
             snapshot = model / "snapshots" / reference.read_text().strip()
-            if snapshot.is_dir() and not _missing_files(snapshot):
+            if snapshot.is_dir() and not missing_files(snapshot):
                 return snapshot
     return None

@@ -8,35 +8,34 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train_teacher.adapters import mmengine_runner
 from train_teacher.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 FAILURE = ".failure-{rank}"
 """File in the run folder in which a process leaves the message of the error that ended it."""
 
 
-def train(
-    config: Path, log: Path, *, launcher: str = "none", resume_from: Path | None = None
-) -> int:
-    """Build the model and train to the end.
+def train(runner: Runner, log: Path) -> int:
+    """Train to the end.
 
     Args:
-        config: `mmdet_config.py` of a run folder.
-        log: `train.log` of it.
-        launcher: how MMEngine finds the other processes: `none`, `pytorch` or `slurm`.
-        resume_from: checkpoint to go on from.
+        runner: built.
+        log: `train.log`, for what upstream prints.
 
     Returns:
         Optimizer steps done.
 
     Raises:
-        UserError: the model could not be built, or training cannot go on.
+        UserError: training cannot go on.
         KeyboardInterrupt: told to stop; the state is saved.
     """
     with mmengine_runner.stdout_to_log(log):
-        runner = mmengine_runner.build_runner(config, launcher=launcher, resume_from=resume_from)
         try:
             runner.train()
         except UserError as error:
@@ -72,12 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder: Path = options.folder
     try:
-        train(
-            folder / "mmdet_config.py",
-            folder / "train.log",
-            launcher="pytorch",
-            resume_from=options.resume_from,
-        )
+        with mmengine_runner.stdout_to_log(folder / "train.log"):
+            runner = mmengine_runner.build_runner(
+                folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
+            )
+        train(runner, folder / "train.log")
     except UserError as error:
         rank = os.environ.get("RANK", "0")
         (folder / FAILURE.format(rank=rank)).write_text(str(error), encoding="utf-8")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from train_teacher.adapters.network import offline_switch
 from train_teacher.domain.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ TIMEOUT_SECONDS = 30
 MAX_TRIES = 5
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
+SHOWN_CANDIDATES = 6
+CHECKPOINT_SUFFIXES = (".pth", ".pt")
 # OpenMMLab publishes NAME-xxxxxxxx.pth, where x are the first digits of the file's SHA-256.
 PUBLISHED_HASH = re.compile(r"-([0-9a-f]{8})\.pth$")
 ZIP_MAGIC = b"PK\x03\x04"
@@ -45,19 +49,23 @@ def expected_weights(value: str, checkpoint: str | None) -> Path | None:
     """Return where the weights are or will be, without downloading or checking them.
 
     Args:
-        value: `auto`, `none`, a file or an address.
-        checkpoint: what `auto` means, a file or an address.
+        value: `auto`, `none`, a file, a folder with checkpoints or an address.
+        checkpoint: what `auto` means and is looked for in a folder; a file or an address.
 
     Returns:
         The file; None for `none`.
 
     Raises:
         UsageError: `auto` without a checkpoint, or an address that is not http(s).
+        UserError: a folder without a checkpoint, or with several that fit as well as another.
     """
     if value == "none":
         return None
     source = _source(value, checkpoint)
-    return _cached(source) if _is_address(source) else Path(source).expanduser().resolve()
+    if _is_address(source):
+        return _cached(source)
+    path = Path(source).expanduser().resolve()
+    return _checkpoint_in(path, checkpoint) if path.is_dir() else path
 
 
 def resolve_weights(
@@ -66,8 +74,8 @@ def resolve_weights(
     """Return the checkpoint file, downloading it when it is an address and not in the cache.
 
     Args:
-        value: `auto`, `none`, a file or an address.
-        checkpoint: what `auto` means, a file or an address.
+        value: as for `expected_weights`.
+        checkpoint: as for `expected_weights`.
         progress: called with bytes done and bytes in all (0 when unknown).
 
     Returns:
@@ -83,6 +91,9 @@ def resolve_weights(
     source = _source(value, checkpoint)
     if not _is_address(source):
         _check_file(path)
+        if checkpoint and path.name == checkpoint_name(checkpoint):
+            # A copy of a published file: copying to a stick and back may have damaged it.
+            _check_hash(path, checkpoint)
     elif path.exists():
         # Perhaps put there by hand, after a download elsewhere.
         _check_file(path)
@@ -90,6 +101,46 @@ def resolve_weights(
     else:
         _download(source, path, progress)
     return path
+
+
+def fetch_weights(source: str, folder: Path, *, progress: Progress | None = None) -> Path:
+    """Put a preset's checkpoint into a folder: what is there already, a copy, or a download.
+
+    Args:
+        source: a file or an address.
+        folder: where it goes, under its published name; made when missing.
+        progress: called with bytes done and bytes in all (0 when unknown).
+
+    Returns:
+        The file, checked.
+
+    Raises:
+        UserError: it is damaged, could not be downloaded, or the folder cannot be written.
+        UsageError: the address is none.
+    """
+    target = folder.resolve() / checkpoint_name(source)
+    present = _cached(source) if _is_address(source) else Path(source)
+    if target.is_file():
+        _check_file(target)
+        _check_hash(target, source)
+    elif present.is_file():
+        _check_file(present)
+        _check_hash(present, source)
+        _copy(present, target)
+    else:
+        _download(source, target, progress)
+    return target
+
+
+def checkpoint_name(source: str) -> str:
+    """Return the file name of a checkpoint given by path or address."""
+    return Path(unquote(_split(source).path) if _is_address(source) else source).name
+
+
+def shown_address(url: str) -> str:
+    """Return the address without a user name and password: messages end up in logs."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def sha256_of(path: Path) -> str:
@@ -111,6 +162,42 @@ def _source(value: str, checkpoint: str | None) -> str:
 
 def _is_address(source: str) -> bool:
     return "://" in source
+
+
+def _checkpoint_in(folder: Path, checkpoint: str | None) -> Path:
+    """Return a preset's checkpoint in a folder, or the only one there is."""
+    if checkpoint:
+        own = folder / checkpoint_name(checkpoint)
+        if own.is_file():
+            return own
+    found = sorted(path for path in folder.iterdir() if path.suffix in CHECKPOINT_SUFFIXES)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(
+            f"--weights {folder}: is a folder without a .pth checkpoint. Give a .pth checkpoint, "
+            "or fill the folder on a machine with network: teacher fetch PRESET --to DIR."
+        )
+    names = "\n".join(f"  {path}" for path in found[:SHOWN_CANDIDATES])
+    rest = f"\n  and {len(found) - SHOWN_CANDIDATES} more" if len(found) > SHOWN_CANDIDATES else ""
+    raise UserError(
+        f"--weights {folder}: holds {len(found)} checkpoints, and none has the name of this "
+        f"preset's ({checkpoint_name(checkpoint) if checkpoint else 'it names none'}). "
+        f"Give one of them, with the --model it was made for:\n{names}{rest}"
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    part = target.with_name(target.name + ".copy")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written: {error.strerror}.") from error
 
 
 def _user_cache() -> Path:
@@ -140,18 +227,12 @@ def _split(url: str) -> SplitResult:
         raise UsageError(f"--weights {url}: is not an address ({error}).") from error
 
 
-def _shown(url: str) -> str:
-    """Return the address without a user name and password: messages end up in logs."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def _check_file(path: Path) -> None:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         raise UserError(f"--weights {path}: {what}. Give a .pth checkpoint, or auto or none.")
     try:
-        problem = _problem_with(path)
+        problem = problem_with(path)
     except OSError as error:
         raise UserError(f"--weights {path}: cannot be read: {error.strerror}.") from error
     if problem:
@@ -161,7 +242,7 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _problem_with(path: Path) -> str | None:
+def problem_with(path: Path) -> str | None:
     """Return what shows without PyTorch that a file is no checkpoint, or None."""
     with path.open("rb") as file:
         head = file.read(64)
@@ -182,7 +263,8 @@ def _check_hash(path: Path, url: str) -> None:
     if found != wanted.group(1):
         raise UserError(
             f"{path}: is damaged or another file (its SHA-256 begins {found}, that of "
-            f"{_shown(url)} should begin {wanted.group(1)}). Remove it and run the command again."
+            f"{shown_address(url)} should begin {wanted.group(1)}). Remove it and run the command "
+            "again."
         )
 
 
@@ -190,6 +272,9 @@ def _download(url: str, target: Path, progress: Progress | None) -> None:
     """Stream to TARGET.part, going on where an earlier try stopped, then check and rename."""
     import requests
 
+    switch = offline_switch()
+    if switch:
+        raise _download_error(url, target, f"{switch} forbids the network")
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -208,17 +293,17 @@ def _download(url: str, target: Path, progress: Progress | None) -> None:
 
 
 def _check_arrived(part: Path, url: str) -> None:
-    problem = _problem_with(part)
+    problem = problem_with(part)
     if problem:
         raise UserError(
-            f"{_shown(url)}: what arrived cannot be trained on: {problem}. It was removed; "
+            f"{shown_address(url)}: what arrived cannot be trained on: {problem}. It was removed; "
             "check the address, or give --weights PATH|none."
         )
     wanted = PUBLISHED_HASH.search(urlsplit(url).path)
     found = sha256_of(part)[:8]
     if wanted and found != wanted.group(1):
         raise UserError(
-            f"{_shown(url)}: arrived damaged (SHA-256 begins {found}, should begin "
+            f"{shown_address(url)}: arrived damaged (SHA-256 begins {found}, should begin "
             f"{wanted.group(1)}); it was removed. Run the command again."
         )
 
@@ -232,9 +317,11 @@ def _cause(error: requests.RequestException) -> str:
 def _download_error(url: str, target: Path, cause: str) -> UserError:
     return UserError(
         f"the base weights could not be downloaded ({cause}).\n"
-        f"  address: {_shown(url)}\n"
+        f"  address: {shown_address(url)}\n"
         f"  Download it on a machine with network and put it at {target},\n"
-        "  or give --weights PATH, or train from random weights with --weights none."
+        "  or make a folder there with `teacher fetch PRESET --to DIR`, copy it here and give\n"
+        "  --weights DIR (or --weights PATH of the file), or train from random weights with "
+        "--weights none."
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.odvg_file import write_odvg
 from train_teacher.application.inspect_data import (
     InspectRequest,
     LoadedSplit,
@@ -135,6 +136,9 @@ class DataManager:
     def write_splits(self, folder: Path) -> dict[str, Path]:
         """Write train.json, val.json, test.json and inspection.json; split.json if we split.
 
+        Classes that do not fit into one prompt are trained from train.odvg.jsonl and
+        label_map.json, written beside train.json from the same content.
+
         Args:
             folder: an existing folder.
 
@@ -156,6 +160,8 @@ class DataManager:
             )
             files[info.name] = Path(info.path)
             write_atomically(files[info.name], msgspec.json.encode(content))
+            if info.name == "train" and not self.inspect().prompt.fits:
+                write_odvg(folder, content)
         report = msgspec.json.format(msgspec.json.encode(self.inspect()), indent=2)
         write_atomically(folder / "inspection.json", report)
         if self.split_report is not None:

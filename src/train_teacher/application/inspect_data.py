@@ -33,6 +33,7 @@ from train_teacher.domain.checks.labelling_checks import check_partial_labelling
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
+    check_class_tokens,
     check_names,
     check_names_between,
     check_token_budget,
@@ -159,7 +160,11 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     names = apply_class_prompts([c.name for c in classes], request.class_prompts)
     tokens = count_tokens(names, request.language_model)
     prompt = PromptInfo(
-        text=build_prompt(names), tokens=tokens.total, limit=TOKEN_LIMIT, exact=tokens.exact
+        text=build_prompt(names),
+        tokens=tokens.total,
+        limit=TOKEN_LIMIT,
+        exact=tokens.exact,
+        class_tokens=tokens.by_class,
     )
     texts = [request.class_prompts.get(c.name, c.name) for c in classes]
     loaded = [_replay(split, [c.name for c in classes]) for split in splits]
@@ -173,7 +178,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     findings += check_wording(
         [ClassText(*of) for of in zip(classes, texts, tokens.by_class, tokens.unknown, strict=True)]
     )
-    findings += check_token_budget(prompt)
+    findings += [*check_token_budget(prompt), *check_class_tokens(classes, names, prompt)]
     findings += _findings_of_training(train, loaded[0], [c.name for c in classes])
     shown = [(split.name, split.dataset, split.files) for split in splits]
     findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.adapters import mmengine_config, mmengine_runner, preset_file, run_folder
-from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.language_model_files import obtain_language_model
 from train_teacher.adapters.registered_classes import SCHEDULERS, TRANSFORMS, check_entries
+from train_teacher.adapters.run_lock import run_lock
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
 from train_teacher.application.data_manager import DataManager
-from train_teacher.application.run_results import RunResult, write_run_results
+from train_teacher.application.run_results import RunResult
+from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import (
     GeneratedConfig,
     frozen_parts,
@@ -118,7 +120,7 @@ def plan_training(
         dataset_info=info,
         generated=generated,
         config_text=mmengine_config.render_config(
-            config, _header(settings), reasons_by_key(generated.overrides)
+            config, config_header(settings), reasons_by_key(generated.overrides)
         ),
         differences=mmengine_config.differences_from(config, generated),
         frozen=frozen_parts(settings),
@@ -135,27 +137,20 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         Scores before and after, and where things lie.
 
     Raises:
-        UserError: the model could not be built; the run folder is removed again.
+        UserError: the model could not be built. After this and any other failure before the
+            first step the run folder is removed again, so that the same command can be repeated.
         KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
     run_folder.create(plan.folder)
-    try:
-        plan.manager.write_splits(plan.folder.data)
-        write_atomically(plan.folder.config, plan.config_text)
-        write_atomically(plan.folder.settings, settings_text(plan))
-        with mmengine_runner.stdout_to_log(plan.folder.log):
-            runner = mmengine_runner.build_runner(plan.folder.config)
-    except UserError:
-        run_folder.discard(plan.folder)
-        raise
-    started = time.monotonic()
-    with mmengine_runner.stdout_to_log(plan.folder.log):
-        runner.train()
-    seconds = time.monotonic() - started
-    return write_run_results(
-        plan.folder, plan.dataset_info, plan.settings, steps=runner.iter, seconds=seconds
-    )
+    with run_lock(plan.folder.root):
+        with ExitStack() as undo:
+            undo.callback(run_folder.discard, plan.folder)
+            plan.manager.write_splits(plan.folder.data)
+            write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
+            training = start_training(plan.folder, plan.settings)
+            undo.pop_all()
+        return training.finish(plan.dataset_info)
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:
@@ -167,7 +162,7 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         split=settings.split,
         group_by=settings.group_by,
         seed=settings.seed,
-        class_prompts=settings.class_prompts,
+        class_prompts=settings.prompts,
         language_model=settings.language_model,
     )
 
@@ -202,8 +197,8 @@ def _resolve(
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
+        language_model = str(obtain_language_model(settings.language_model))
         weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
-        language_model = str(resolve_language_model(settings.language_model))
     return msgspec.structs.replace(
         settings,
         data=str(Path(settings.data).resolve()),
@@ -213,7 +208,7 @@ def _resolve(
         output=str(folder.root),
         weights=str(weights) if weights else "none",
         language_model=language_model,
-        precision="fp32" if settings.precision == "auto" else settings.precision,
+        precision=mmengine_runner.resolve_precision(settings.precision, settings.device),
         workers=mmengine_runner.choose_workers(train_images) if workers is None else workers,
     )
 
@@ -239,27 +234,11 @@ def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> Tea
     return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
 
 
-def _header(settings: TeacherSettings) -> str:
+def config_header(settings: TeacherSettings) -> str:
+    """Return the comment at the top of a generated config."""
     return (
         f"Generated by train-teacher {__version__} from {settings.data}\n"
         f"Base: {settings.base_config} of MMDetection 3.3.0\n"
         "MMDetection's own tools/train.py runs this file too, and tools/test.py with a checkpoint\n"
         "(with mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
     )
-
-
-def settings_text(plan: TrainingPlan) -> str:
-    """Return the text of `settings.yaml`: all that repeats the run, and nothing of its folder."""
-    values = {
-        name: value
-        for name, value in msgspec.to_builtins(plan.settings).items()
-        if name != "output" and value is not None
-    }
-    header = (
-        f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {plan.folder.settings} --output ANOTHER_FOLDER\n"
-        "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
-        "`chosen`: what train-teacher decided; everything else was given, or is a default."
-    )
-    values = {preset_file.EXTENDS: None, **values}
-    return preset_file.render_settings(values, header)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 import typer
@@ -14,8 +17,13 @@ from typer.exceptions import TyperException
 
 from train_teacher import __version__
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.failures import FailureFacts, Translation, recognise
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+# torch/_utils.py, ExceptionWrapper
+WORKER_TRACEBACK = "Original Traceback (most recent call last)"
+
+_RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
 
 def run_app(app: typer.Typer, prog_name: str) -> None:
@@ -57,19 +65,85 @@ def guarded(work: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug gets a log file
-        log = _write_bug_report()
-        print(  # noqa: T201 - the error channel
-            f"internal error: {type(error).__name__}: {error}\n"
-            f"This is a bug in train-teacher {__version__}, not your mistake. Details: {log}",
-            file=sys.stderr,
-        )
-        return EXIT_BUG
+        known = recognise_error(error)
+        log = _write_traceback(error)
+        print(_known_message(known, log) if known else _bug_message(error, log), file=sys.stderr)  # noqa: T201 - the error channel
+        return EXIT_FAILED if known else EXIT_BUG
 
 
-def _write_bug_report() -> Path:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="train-teacher-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(f"train-teacher {__version__}\n{' '.join(sys.argv)}\n\n")
-        traceback.print_exc(file=file)
+def keep_tracebacks_in(log: Path) -> None:
+    """Write the traceback of a failure from now on to a run's log instead of a temporary file.
+
+    Args:
+        log: the run's `train.log`; while its folder is not there, the temporary file stays.
+    """
+    _RUN_LOG.set(log)
+
+
+def recognise_error(error: BaseException) -> Translation | None:
+    """Return the translation of a known failure of the libraries below, or None.
+
+    Args:
+        error: as caught; what it was explicitly raised from is looked at too.
+    """
+    chain = []
+    current: BaseException | None = error
+    while current is not None:
+        chain.append(facts_of(current))
+        current = current.__cause__
+    return recognise(*chain)
+
+
+def facts_of(error: BaseException) -> FailureFacts:
+    """Return what the table of known failures looks at.
+
+    Args:
+        error: as caught, with its traceback.
+    """
+    text = str(error)
+    places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    # A data loading process sends its traceback as text; the error itself stands at its end.
+    places += re.findall(r'File "([^"]+)", line', text)
+    name = re.escape(type(error).__name__)
+    said = re.split(rf"\n(?:\w+\.)*{name}: ", text)[-1] if WORKER_TRACEBACK in text else text
+    return FailureFacts(
+        types=tuple(cls.__name__ for cls in type(error).__mro__),
+        message=said.strip(),
+        places=tuple(place.replace("\\", "/") for place in places),
+        errno=error.errno if isinstance(error, OSError) else None,
+    )
+
+
+def _known_message(known: Translation, log: Path | None) -> str:
+    return (
+        f"error: {known.what}\n  {known.consequence}\n  To go on: {known.cure}\n"
+        f"  Details ({known.code}): {log or 'above'}"
+    )
+
+
+def _bug_message(error: Exception, log: Path | None) -> str:
+    return (
+        f"internal error: {type(error).__name__}: {error}\n"
+        f"This is a bug in train-teacher {__version__}, not your mistake. Details: {log or 'above'}"
+    )
+
+
+def _write_traceback(error: Exception) -> Path | None:
+    """Append the traceback to the run's log or a temporary file; without either, show it."""
+    lines = "".join(traceback.format_exception(error))
+    text = f"\ntrain-teacher {__version__}\n{' '.join(sys.argv)}\n\n{lines}"
+    log = _RUN_LOG.get()
+    if log is not None and log.parent.is_dir():
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+            file.write(text)
+            return log
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile(
+            "w", prefix="train-teacher-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file,
+    ):
+        file.write(text)
         return Path(file.name)
+    print(text, file=sys.stderr)  # noqa: T201 - there is no disk to write to
+    return None

@@ -8,7 +8,9 @@ import typer
 
 from train_teacher import __version__
 from train_teacher.cli.compare import compare_command
+from train_teacher.cli.doctor import doctor_command
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.fetch import fetch_command
 from train_teacher.cli.inspect import inspect_command
 from train_teacher.cli.train import train_command
 
@@ -50,4 +52,6 @@ def teacher() -> None:
     app.command("inspect")(inspect_command)
     app.command("train")(train_command)
     app.command("compare")(compare_command)
+    app.command("fetch")(fetch_command)
+    app.command("doctor")(doctor_command)
     run_app(app, "teacher")

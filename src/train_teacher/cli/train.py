@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from train_teacher.cli.errors import keep_tracebacks_in
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.settings import field_help
 
@@ -37,21 +38,27 @@ def train_command(
     lora_rank: Annotated[int | None, _option("lora_rank", "--lora-rank")] = None,
     epochs: Annotated[int | None, _option("epochs", "--epochs")] = None,
     steps: Annotated[int | None, _option("steps", "--steps")] = None,
-    batch_size: Annotated[int | None, _option("batch_size", "--batch-size")] = None,
+    batch_size: Annotated[
+        str | None, _option("batch_size", "--batch-size", metavar="N|auto")
+    ] = None,
     lr: Annotated[float | None, _option("lr", "--lr")] = None,
     precision: Annotated[
         str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
     ] = None,
     device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
+    gpus: Annotated[int | None, _option("gpus", "--gpus")] = None,
     tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
     wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
     class_prompt: Annotated[
-        list[str] | None, _option("class_prompts", "--class-prompt", metavar="NAME=PHRASE")
+        list[str] | None, _option("prompts", "--class-prompt", metavar="NAME=PHRASE")
     ] = None,
     set_: Annotated[list[str] | None, _option("set", "--set", metavar="KEY=VALUE")] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML file with any of these settings.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --output where it stopped.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the config, write and train nothing.")
     ] = False,
@@ -63,13 +70,19 @@ def train_command(
     given = {
         name: value
         for name, value in locals().items()
-        if name not in ("class_prompt", "set_", "config", "dry_run") and value is not None
+        if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
     }
+    if batch_size is not None:
+        given["batch_size"] = _yaml_value("batch_size", batch_size)
     if class_prompt:
-        given["class_prompts"] = parse_assignments(class_prompt, "--class-prompt")
+        given["prompts"] = parse_assignments(class_prompt, "--class-prompt")
     if set_:
         pairs = parse_assignments(set_, "--set")
         given["set"] = {key: _yaml_value(key, value) for key, value in pairs.items()}
+    if resume:
+        if dry_run:
+            raise UsageError("--resume and --dry-run exclude each other.")
+        return _resume(given, config)
     return _train(given, config, dry_run)
 
 
@@ -86,10 +99,27 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     if dry_run:
         sys.stdout.write(plan.config_text)
         return 0
+    keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.train_teacher(plan)
     except KeyboardInterrupt:
-        print(training_text.render_interruption(plan), file=sys.stderr)  # noqa: T201
+        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
+        return 130
+    print(training_text.render_result(result))  # noqa: T201
+    return 0
+
+
+def _resume(given: dict[str, Any], config: Path | None) -> int:
+    from train_teacher.application import resume_training as use_case
+    from train_teacher.cli import training_text
+
+    plan = use_case.plan_resume(given, config)
+    print(training_text.render_resume(plan), file=sys.stderr)  # noqa: T201
+    keep_tracebacks_in(plan.folder.log)
+    try:
+        result = use_case.resume_training(plan)
+    except KeyboardInterrupt:
+        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
     print(training_text.render_result(result))  # noqa: T201
     return 0

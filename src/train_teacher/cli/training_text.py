@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import textwrap
 
+from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.application.resume_training import ResumePlan
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
 from train_teacher.domain.config_differences import YOUR_DATA, group_differences
@@ -158,15 +160,24 @@ def _scores(validation: Validation) -> str:
     return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
 
 
-def render_interruption(plan: TrainingPlan) -> str:
-    """Return what is kept after Ctrl-C."""
-    kept = [path.name for path in sorted(plan.folder.checkpoints.glob("*.pth"))]
-    if not kept:
-        return (
-            f"\ninterrupted before the first epoch ended: {plan.folder.root} holds no checkpoint; "
-            "remove it or give another --output to start again."
+def render_resume(plan: ResumePlan) -> str:
+    """Return where a run goes on, and what is new."""
+    if plan.checkpoint is None:
+        first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
+    else:
+        first = (
+            f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
+            f"step {plan.step} ({plan.checkpoint.name})"
         )
-    return (
-        f"\ninterrupted. Kept in {plan.folder.checkpoints}: {', '.join(kept)} "
-        "(last.pth is the state after the last finished epoch)."
-    )
+    return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
+
+
+def render_interruption(folder: RunFolder) -> str:
+    """Return what is kept after Ctrl-C, and how to go on."""
+    if not folder.root.exists():
+        return "\ninterrupted before training began; nothing was kept."
+    kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
+    again = f"Go on: train-teacher --resume --output {shlex.quote(str(folder.root))}"
+    if not kept:
+        return f"\ninterrupted before anything was saved in {folder.root}. {again}"
+    return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -9,16 +10,21 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.domain.config_paths import through_wrappers
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.lora_targets import LR_FACTOR
+from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
+from train_teacher.domain.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
+from train_teacher.domain.prompts import classes_per_prompt
 from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
 
 # nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
-# number of rows would silently leave that table random.
+# number of rows would silently leave that table random. A label is a position in the prompt, and
+# a prompt of 256 tokens has at most 127 classes.
 PRETRAINED_NUM_CLASSES = 256
 METRIC = "coco/bbox_mAP"
 FROZEN_PARTS = ("backbone", "language_model")
@@ -100,16 +106,27 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     if train is None:
         raise ValueError("the data set has no training split")
     schedule = build_schedule(
-        train.num_images, settings.batch_size, settings.epochs, settings.steps, settings.lr
+        train.num_images,
+        settings.batch_size * settings.gpus,
+        settings.epochs,
+        settings.steps,
+        settings.lr,
     )
     overrides = (
         *_model(dataset_info, settings),
         *_data(dataset_info, settings, train),
         *_optimization(settings, schedule),
-        *_running(settings),
-        *(Override(k, v, "set by you", by_user=True, free=True) for k, v in settings.set.items()),
+        *_running(dataset_info, settings),
     )
+    overrides = (*overrides, *_set_by_user(settings, overrides))
     return GeneratedConfig(settings.base_config, overrides, schedule)
+
+
+def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:
+    ours = {override.key: override.value for override in overrides}
+    for key, value in settings.set.items():
+        # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
+        yield Override(through_wrappers(ours, key), value, "set by you", by_user=True, free=True)
 
 
 def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
@@ -178,14 +195,21 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     )
     yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
+    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
     yield Override(
         "model.bbox_head.num_classes",
-        max(PRETRAINED_NUM_CLASSES, info.num_classes),
-        "keeps the pretrained denoising labels"
-        if info.num_classes <= PRETRAINED_NUM_CLASSES
-        else "one denoising label per class",
+        PRETRAINED_NUM_CLASSES,
+        "keeps the pretrained denoising labels; a label is a place in the prompt, always below it",
     )
     yield Override("model.test_cfg.max_per_img", settings.max_per_img, "boxes kept per image")
+    if not info.prompt.fits:
+        yield Override(
+            "model.test_cfg.chunked_size",
+            _classes_per_prompt(info),
+            f"classes scored in one prompt: all {info.num_classes} need {info.prompt.tokens} "
+            f"tokens, the model reads {info.prompt.limit}",
+            adds=True,
+        )
 
 
 def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Override:
@@ -206,16 +230,15 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
             "batch_size": batch_size,
             **_worker_keys(settings.workers or 0),
             "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "batch_sampler": {"type": "AspectRatioBatchSampler"},
+            "batch_sampler": {"type": "ResumableBatchSampler"},
             "dataset": {
-                **_dataset(train, info),
-                "filter_cfg": {"filter_empty_gt": False, "min_size": 32},
-                "pipeline": train_pipeline(
-                    settings.train_scales, settings.random_crop, settings.augmentation
-                ),
+                "type": "SeededDataset",
+                "seed": settings.seed,
+                "dataset": _train_dataset(train, info, settings),
             },
         },
-        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives",
+        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
+        + ("" if info.prompt.fits else "; each with a prompt of its classes and some others"),
     )
     for name, split in evaluated.items():
         if split is None:
@@ -259,6 +282,42 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
     }
 
 
+def _train_dataset(
+    train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
+) -> dict[str, Any]:
+    pipeline = train_pipeline(settings.train_scales, settings.random_crop, settings.augmentation)
+    if info.prompt.fits:
+        return {
+            **_dataset(train, info),
+            "filter_cfg": {"filter_empty_gt": False, "min_size": MIN_IMAGE_SIDE},
+            "pipeline": pipeline,
+        }
+    folder = PurePath(train.path).parent
+    labels = (folder / LABEL_MAP_FILE).as_posix()
+    # After the crop: its prompt names what is left of the image. Before packing.
+    sampling = {
+        "type": "RandomPrompt",
+        "label_map_file": labels,
+        "language_model": settings.language_model,
+        "max_tokens": info.prompt.limit,
+        "most_negatives": _classes_per_prompt(info),
+    }
+    return {
+        **_dataset(train, info),
+        "type": "ODVGDataset",
+        "ann_file": (folder / ODVG_FILE).as_posix(),
+        "label_map_file": labels,
+        # Otherwise every image would carry a copy of the whole label map.
+        "need_text": False,
+        "pipeline": [*pipeline[:-1], sampling, pipeline[-1]],
+    }
+
+
+def _classes_per_prompt(info: DatasetInfo) -> int:
+    prompt = info.prompt
+    return classes_per_prompt(info.class_names, prompt.class_tokens, prompt.limit)
+
+
 def _worker_keys(workers: int) -> dict[str, Any]:
     # PyTorch refuses persistent workers when there are none.
     return {"num_workers": workers, "persistent_workers": workers > 0}
@@ -268,6 +327,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
     optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
+        "constructor": "MergedGroupsConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
@@ -287,7 +347,7 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
     yield Override(
         "train_cfg",
         {
-            "type": "EpochBasedTrainLoop",
+            "type": "TeacherTrainLoop",
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
@@ -315,7 +375,7 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     return keys
 
 
-def _running(settings: TeacherSettings) -> Iterator[Override]:
+def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_imports",
         {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
@@ -342,12 +402,18 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
     yield Override(
         "custom_hooks",
         [
+            {"type": "RepeatableHook", "seed": settings.seed},
             {"type": "FreezeProofHook"},
+            {"type": "PromptCheckHook"},
+            {"type": "NonFiniteLossHook"},
             {"type": "ProgressHook"},
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
             {"type": "KeepDetectionsHook"},
+            _probe(info, settings),
+            {"type": "StopOnSignalHook"},
         ],
-        "freeze table and proof, progress, validation of the base, detections for the report",
+        "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
+        "validation of the base, detections for the report, what fits, stopping with state saved",
         adds=True,
     )
     backends = _log_backends(settings)
@@ -357,6 +423,17 @@ def _running(settings: TeacherSettings) -> Iterator[Override]:
         {"type": "DetLocalVisualizer", "vis_backends": backends, "name": "visualizer"},
         "metrics.jsonl",
     )
+
+
+def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "type": "ProbeHook",
+        "image": list(max(settings.train_scales, key=math.prod)),
+        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "classes": list(info.class_names),
+        "checkpoint_layers": settings.checkpoint_layers,
+        "fit_batch": settings.fit_batch,
+    }
 
 
 def _log_backends(settings: TeacherSettings) -> list[dict[str, Any]]:

@@ -70,6 +70,13 @@ class PromptInfo(msgspec.Struct, frozen=True):
     limit: int
     exact: bool
     """False when no tokenizer was at hand and `tokens` is an estimate."""
+    class_tokens: tuple[int, ...] = ()
+    """Tokens of each class alone, without the separator, in the order of `class_names`."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether all classes fit into one prompt."""
+        return self.tokens <= self.limit
 
 
 class TrainedInfo(msgspec.Struct, frozen=True):

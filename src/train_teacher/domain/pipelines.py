@@ -49,7 +49,7 @@ def train_pipeline(
         else dict(resize)
     )
     return [
-        {"type": "LoadImageFromFile", "backend_args": None},
+        {"type": "LoadPicture", "backend_args": None, "skip_unreadable": True},
         {"type": "LoadAnnotations", "with_bbox": True},
         *_augmenting(augmentation),
         sizing,
@@ -84,7 +84,7 @@ def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
         Transform configs in order.
     """
     return [
-        {"type": "LoadImageFromFile", "backend_args": None, "imdecode_backend": "pillow"},
+        {"type": "LoadPicture", "backend_args": None, "imdecode_backend": "pillow"},
         {
             "type": "FixScaleResize",
             "scale": tuple(scale),

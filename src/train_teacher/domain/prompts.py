@@ -7,10 +7,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from train_teacher.domain.errors import UsageError
+from train_teacher.domain.errors import UsageError, UserError
 
 # max_tokens of the language model and max_text_len of the head in every published config.
 TOKEN_LIMIT = 256
+# [CLS] before the first phrase and [SEP] after the last; a full stop follows every phrase.
+FRAME_TOKENS = 2
+SEPARATOR_TOKENS = 1
+SHOWN_CLASSES = 10
 # English words are 1.2 to 1.4 WordPieces long in BERT's vocabulary; longer ones are cut at
 # about five letters.
 LETTERS_PER_PIECE = 5
@@ -67,14 +71,23 @@ def apply_class_prompts(names: Sequence[str], prompts: Mapping[str, str]) -> tup
     problems = []
     for name, phrase in prompts.items():
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"classes: {', '.join(names)}"
-            problems.append(f"--class-prompt {name}={phrase}: there is no class {name!r}; {hint}")
+            problems.append(f"there is no class {name!r} for {phrase!r}; {_nearest(name, names)}")
         elif not canonical_name(phrase):
-            problems.append(f"--class-prompt {name}={phrase}: the phrase is empty")
+            problems.append(f"the phrase for {name!r} is empty")
     if problems:
-        raise UsageError("\n".join(problems))
+        raise UsageError(
+            "\n".join(f"--class-prompt (prompts: in YAML): {problem}" for problem in problems)
+        )
     return tuple(canonical_name(prompts.get(name, name)) for name in names)
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    hidden = len(names) - SHOWN_CLASSES
+    more = f" and {hidden} more" if hidden > 0 else ""
+    return f"classes: {', '.join(names[:SHOWN_CLASSES])}{more}"
 
 
 def build_prompt(names: Sequence[str]) -> str:
@@ -94,3 +107,76 @@ def estimate_tokens(names: Sequence[str]) -> int:
             beyond = max(0, len(word) - WHOLE_WORD_LETTERS)
             pieces += 1 + -(-beyond // LETTERS_PER_PIECE)
     return 2 + len(names) + pieces
+
+
+def prompt_tokens(class_tokens: Sequence[int]) -> int:
+    """Return the tokens of the caption of some classes.
+
+    Args:
+        class_tokens: tokens of each class, without its separator.
+    """
+    return FRAME_TOKENS + sum(class_tokens) + SEPARATOR_TOKENS * len(class_tokens)
+
+
+def pack_classes(
+    names: Sequence[str],
+    class_tokens: Sequence[int],
+    limit: int = TOKEN_LIMIT,
+    most: int | None = None,
+) -> tuple[range, ...]:
+    """Cut a list of classes into prompts that each fit, as long as they can be.
+
+    Args:
+        names: classes in order, for messages.
+        class_tokens: tokens of each, without its separator.
+        limit: tokens that a prompt may have, with [CLS], [SEP] and separators.
+        most: classes that a prompt may have; None for any number.
+
+    Returns:
+        Consecutive positions, one range per prompt.
+
+    Raises:
+        UserError: a class alone is longer than the limit, or has no token.
+    """
+    parts: list[range] = []
+    start, used = 0, FRAME_TOKENS
+    for position, tokens in enumerate(class_tokens):
+        cost = tokens + SEPARATOR_TOKENS
+        _require_readable(names[position], tokens, limit)
+        full = used + cost > limit or position - start == most
+        if full:
+            parts.append(range(start, position))
+            start, used = position, FRAME_TOKENS
+        used += cost
+    if start < len(class_tokens):
+        parts.append(range(start, len(class_tokens)))
+    return tuple(parts)
+
+
+def _require_readable(name: str, tokens: int, limit: int) -> None:
+    if tokens == 0:
+        raise UserError(
+            f"class {name!r} has no token: the model reads nothing for it, it could not be learned "
+            f'and would score NaN. Give it words: --class-prompt "{name}=some words".'
+        )
+    alone = prompt_tokens([tokens])
+    if alone > limit:
+        raise UserError(
+            f"class {name!r} needs a prompt of {alone} tokens, the model reads {limit}: the rest "
+            "of its name would be cut off. Give it a shorter phrase: --class-prompt NAME=PHRASE, "
+            "or prompts: in YAML."
+        )
+
+
+def classes_per_prompt(names: Sequence[str], class_tokens: Sequence[int], limit: int) -> int:
+    """Return how many classes a prompt has when all are spread evenly over the fewest prompts.
+
+    Args:
+        names: classes in order, for messages.
+        class_tokens: tokens of each, without its separator.
+        limit: tokens that a prompt may have.
+
+    Raises:
+        UserError: see `pack_classes`.
+    """
+    return -(-len(names) // len(pack_classes(names, class_tokens, limit)))

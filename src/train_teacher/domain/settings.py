@@ -57,7 +57,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
     ] = 0
-    class_prompts: Annotated[
+    prompts: Annotated[
         dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
     ] = {}
 
@@ -128,7 +128,23 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveInt | None,
         Meta(description="Optimizer steps instead of --epochs, rounded to epochs."),
     ] = None
-    batch_size: Annotated[int, Meta(ge=1, description="Images per optimizer step.")] = 4
+    batch_size: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
+        ),
+    ] = 4
+    fit_batch: Annotated[
+        bool, Meta(description="What --batch-size auto sets: a step's images may go in parts.")
+    ] = False
+    checkpoint_layers: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0)],
+        Meta(
+            description="Encoder layers recomputed to save memory: auto (0, 3 or 6, by a probe "
+            "step on a GPU) or a number."
+        ),
+    ] = "auto"
     lr: Annotated[
         PositiveFloat | None,
         Meta(description="Peak learning rate; square-root rule of the batch size."),
@@ -177,9 +193,12 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Validate the base weights first, to see what training gained.")
     ] = True
     precision: Annotated[
-        Precision, Meta(description="Number format; auto is fp32. bf16 and fp16 need a GPU.")
+        Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
     ] = "auto"
     device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    gpus: Annotated[
+        int, Meta(ge=1, le=64, description="Training processes, one for each GPU (torchrun).")
+    ] = 1
     tensorboard: Annotated[
         bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
     ] = False
@@ -223,7 +242,7 @@ def field_help(name: str) -> str:
 def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     """Check and merge settings, the last layer winning.
 
-    Mappings (`architecture`, `class_prompts`, `set`, `optimizer`) are merged key by key;
+    Mappings (`architecture`, `prompts`, `set`, `optimizer`) are merged key by key;
     everything else is replaced, and so is an optimizer by one of another type.
 
     Args:
@@ -237,7 +256,8 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     """
     merged: dict[str, Any] = {}
     problems: list[str] = []
-    for layer in layers:
+    for given in layers:
+        layer = _fitting_batch(given)
         found = {key: _problem_of(layer, key, value) for key, value in layer.values.items()}
         problems += [problem for problem in found.values() if problem]
         sound = {key: value for key, value in layer.values.items() if not found[key]}
@@ -258,7 +278,8 @@ def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
         layers: from the weakest to the strongest.
     """
     merged: dict[str, Any] = {}
-    for layer in layers:
+    for given in layers:
+        layer = _fitting_batch(given)
         _merge_layer(merged, layer, layer.values)
     return merged
 
@@ -284,6 +305,17 @@ def _forget_chosen(merged: dict[str, Any], layer: SettingsLayer) -> None:
         return
     given = set(layer.values) | ({"epochs"} if "steps" in layer.values else set())
     merged["chosen"] = [name for name in merged["chosen"] if name not in given]
+
+
+def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
+    """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
+    values = dict(layer.values)
+    if values.get("batch_size") == "auto":
+        del values["batch_size"]
+        values["fit_batch"] = True
+    elif "batch_size" in values:
+        values.setdefault("fit_batch", False)
+    return SettingsLayer(layer.source, values, layer.lines)
 
 
 def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:

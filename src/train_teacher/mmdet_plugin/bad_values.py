@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -23,13 +22,9 @@ CAUSES = (
 
 @HOOKS.register_module()
 class NonFiniteLossHook(Hook):
-    """Looks at every loss one step late on a GPU, so that nothing waits for the answer."""
+    """Looks at every loss; its value has been read for the log anyway."""
 
     priority = "VERY_HIGH"
-
-    def before_train(self, runner: Runner) -> None:
-        """Forget what another run left."""
-        self._waiting: tuple[int, torch.Tensor, dict[str, torch.Tensor], list[str]] | None = None
 
     def after_train_iter(
         self,
@@ -38,51 +33,19 @@ class NonFiniteLossHook(Hook):
         data_batch: Mapping[str, Any] | None = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Judge the step before this one, or this one on a CPU.
+        """Judge the step.
 
         Raises:
             UserError: a loss is infinite or not a number.
         """
-        losses = {k: v for k, v in (outputs or {}).items() if isinstance(v, torch.Tensor)}
-        if "loss" not in losses:
-            return
-        self._judge()
-        finite = torch.isfinite(losses["loss"].detach()).to("cpu", non_blocking=True)
-        self._waiting = (runner.iter + 1, finite, losses, _pictures(data_batch))
-        if losses["loss"].device.type == "cpu":
-            self._judge()
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Let no weights be saved that the last step spoiled.
-
-        Raises:
-            UserError: its loss is infinite or not a number.
-        """
-        self._judge(wait=True)
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        """Judge the last step of the epoch.
-
-        Raises:
-            UserError: its loss is infinite or not a number.
-        """
-        self._judge(wait=True)
-
-    def _judge(self, *, wait: bool = False) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
-            return
-        step, finite, losses, pictures = waiting
-        if wait and losses["loss"].is_cuda:
-            torch.cuda.synchronize()
-        if bool(finite):
-            return
-        raise UserError(_message(step, losses, pictures))
+        losses = outputs or {}
+        if "loss" in losses and not math.isfinite(float(losses["loss"])):
+            values = {name: float(value) for name, value in losses.items()}
+            raise UserError(_message(runner.iter + 1, values, _pictures(data_batch)))
 
 
-def _message(step: int, losses: Mapping[str, torch.Tensor], pictures: Sequence[str]) -> str:
-    values = {name: float(value.detach().float().mean()) for name, value in losses.items()}
-    bad = [f"{n} = {v}" for n, v in values.items() if not math.isfinite(v)]
+def _message(step: int, values: Mapping[str, float], pictures: Sequence[str]) -> str:
+    bad = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
     causes = "\n".join(f"  - {cause}" for cause in CAUSES)
     return (
         f"the loss of step {step} is not a number: {', '.join(bad)}.\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
+from train_teacher.domain.checkpoint_fit import compare_shapes, describe_misfit
 from train_teacher.domain.errors import UserError
 
 # The denoising label table has one row per class; with more classes than it was trained with
 # it cannot be kept, and mmdet only uses it for label noise in training (dino.py:41).
 RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
-SHOWN_PARTS = 6
 HASHED_AT_ONCE = 2**20
 
 
@@ -94,9 +93,10 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
     parameters = {name for name, p in model.named_parameters() if not _is_neutral(name, p)}
     misfits = {n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape}
     missing = (parameters - weights.keys()) | (misfits & parameters)
-    wrong = missing - RESIZABLE
-    if wrong:
-        raise UserError(_misfit_message(path, own, weights, wrong))
+    if missing - RESIZABLE:
+        here, there = _shapes(own), _shapes(weights)
+        misfit = compare_shapes(here, there, parameters - RESIZABLE)
+        raise UserError(f"{path}: {describe_misfit(misfit, here, there)}")
     fitting = {name: weights[name] for name in own.keys() & weights.keys() - misfits}
     model.load_state_dict(fitting, strict=False)
     return LoadReport(
@@ -115,21 +115,10 @@ def _is_neutral(name: str, parameter: nn.Parameter) -> bool:
     return name.endswith(".log_scale") and not parameter.is_meta and not bool(parameter.any())
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 def _first_line(error: Exception) -> str:
     """Return what an error says in one line; an empty file raises EOFError without a word."""
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _misfit_message(
-    path: Path, own: Mapping[str, Tensor], weights: Mapping[str, Tensor], wrong: set[str]
-) -> str:
-    parts = Counter(name.split(".")[0] for name in wrong)
-    shown = ", ".join(f"{part} ({count})" for part, count in parts.most_common(SHOWN_PARTS))
-    first = min(wrong)
-    there = tuple(weights[first].shape) if first in weights else "absent"
-    return (
-        f"{path}: does not fit the model: {len(wrong)} of its {len(own)} tensors are missing or "
-        f"have another shape, in {shown}. For example {first}: model {tuple(own[first].shape)}, "
-        f"file {there}. Training would start from random values there. Use the --model that this "
-        "checkpoint was made for, or --weights auto."
-    )

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.models.detectors import GroundingDINO
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.accelerated_detector import AcceleratedGroundingDINO
 from train_teacher.mmdet_plugin.base_checkpoint import identify, load_base_checkpoint
+from train_teacher.mmdet_plugin.chunked_prediction import ChunkedGroundingDINO
 from train_teacher.mmdet_plugin.lora import inject_lora
 
 
 @MODELS.register_module()
-class TeacherGroundingDINO(GroundingDINO):
+class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
     """MMDetection's Grounding DINO with a base checkpoint and frozen parts.
 
     Everything is done in the constructor, before MMEngine wraps the model for distributed

@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
 from train_teacher.mmdet_plugin.checkpointing import (
     LAST,
@@ -19,6 +20,8 @@ from train_teacher.mmdet_plugin.checkpointing import (
     read_checkpoint,
     trust_mmengine_types,
 )
+from train_teacher.mmdet_plugin.precision import allow_tf32
+from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
 LOG_FILE = "train.log"
 
@@ -43,6 +46,15 @@ class TeacherRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def train(self) -> nn.Module:
+        """Fit the run to its machine and train."""
+        allow_tf32()
+        for hook in self.hooks:
+            if isinstance(hook, ProbeHook):
+                hook.fit(self)
+        model: nn.Module = super().train()
+        return model
 
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""

@@ -29,7 +29,7 @@ class StopOnSignalHook(Hook):
 
     priority = "LOWEST"
 
-    def before_train(self, runner: Runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Take the signals over, where Python lets this thread do so."""
         self._told = False
         self._before: dict[int, Any] = {}
@@ -88,7 +88,7 @@ class StopOnSignalHook(Hook):
             self._give_back()
             raise KeyboardInterrupt
 
-    def after_train(self, runner: Runner) -> None:
+    def after_run(self, runner: Runner) -> None:
         """Give the signals back."""
         self._give_back()
 

@@ -16,6 +16,7 @@ import pytest
 from train_teacher.adapters.weights import (
     DOWNLOAD_CHUNK_BYTES,
     expected_weights,
+    fetch_weights,
     resolve_weights,
     sha256_of,
 )
@@ -93,6 +94,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("TRAIN_TEACHER_CACHE", str(folder))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
@@ -286,6 +289,96 @@ def test_an_address_that_is_no_file_on_the_web_is_wrong_usage(value: str) -> Non
 def test_nothing_to_start_from_is_wrong_usage(value: str) -> None:
     with pytest.raises(UsageError, match="--weights"):
         resolve_weights(value, None)
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_means_no_request_and_a_message_with_file_and_place(
+    site: FakeSite, cache: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(UserError) as caught:
+        resolve_weights("auto", site.url())
+    message = str(caught.value)
+    assert site.requested_ranges == []
+    assert f"{variable}=1 forbids the network" in message
+    assert str(cache / NAME) in message
+    assert "teacher fetch" in message
+
+
+def test_a_file_in_the_cache_is_used_offline(
+    site: FakeSite, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    path = write(cache / NAME, CONTENT)
+    assert resolve_weights("auto", site.url()) == path
+
+
+def test_a_proxy_is_used(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, site.address)
+    path = resolve_weights("auto", f"http://weights.invalid/folder/{NAME}")
+    assert path is not None
+    assert path.read_bytes() == CONTENT
+
+
+def test_in_a_folder_the_presets_own_checkpoint_is_taken(tmp_path: Path, site: FakeSite) -> None:
+    own = write(tmp_path / "folder" / NAME, CONTENT)
+    write(tmp_path / "folder" / "other.pth", CONTENT)
+    assert resolve_weights(str(tmp_path / "folder"), site.url()) == own
+
+
+def test_a_damaged_copy_in_a_folder_is_refused(tmp_path: Path, site: FakeSite) -> None:
+    write(tmp_path / "folder" / NAME, checkpoint_bytes(1000))
+    with pytest.raises(UserError, match="SHA-256 begins"):
+        resolve_weights(str(tmp_path / "folder"), site.url())
+
+
+def test_in_a_folder_the_only_checkpoint_is_taken(tmp_path: Path, site: FakeSite) -> None:
+    only = write(tmp_path / "folder" / "own.pth", CONTENT)
+    write(tmp_path / "folder" / "vocab.txt", b"cat")
+    assert resolve_weights(str(tmp_path / "folder"), site.url()) == only
+
+
+def test_several_checkpoints_in_a_folder_are_named(tmp_path: Path, site: FakeSite) -> None:
+    write(tmp_path / "folder" / "one.pth", CONTENT)
+    write(tmp_path / "folder" / "two.pth", CONTENT)
+    with pytest.raises(UserError, match=r"holds 2 checkpoints(.|\n)*one\.pth\n.*two\.pth"):
+        resolve_weights(str(tmp_path / "folder"), site.url())
+
+
+def test_a_fetched_folder_is_accepted_as_weights_without_network(
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch_weights(site.url(), tmp_path / "folder")
+    assert path == tmp_path / "folder" / NAME
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert resolve_weights(str(tmp_path / "folder"), site.url()) == path
+    assert fetch_weights(site.url(), tmp_path / "folder") == path
+    assert len(site.requested_ranges) == 1
+
+
+def test_fetching_goes_on_where_it_broke(site: FakeSite, tmp_path: Path) -> None:
+    write(tmp_path / "folder" / f"{NAME}.part", CONTENT[:70_000])
+    assert fetch_weights(site.url(), tmp_path / "folder").read_bytes() == CONTENT
+    assert site.requested_ranges == ["bytes=70000-"]
+
+
+def test_fetching_copies_what_the_cache_has(site: FakeSite, tmp_path: Path, cache: Path) -> None:
+    write(cache / NAME, CONTENT)
+    assert fetch_weights(site.url(), tmp_path / "folder").read_bytes() == CONTENT
+    assert site.requested_ranges == []
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == [NAME]
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    site: FakeSite, tmp_path: Path, cache: Path
+) -> None:
+    write(cache / NAME, CONTENT)
+    write(tmp_path / "folder", b"a file")
+    with pytest.raises(UserError, match="cannot be written"):
+        fetch_weights(site.url(), tmp_path / "folder")
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from generated_data import make_pictures
+from train_teacher.adapters import run_folder
 from train_teacher.application import train_teacher as use_case
+from train_teacher.application.training_run import write_plan
 
 CLASSES = ("red star", "blue ring")
 
@@ -21,10 +23,11 @@ def plan(config: Path | None, output: Path, **values: Any) -> use_case.TrainingP
     return use_case.plan_training(settings, dry_run=True)
 
 
-def written(first: use_case.TrainingPlan, folder: Path) -> Path:
-    path = folder / "settings.yaml"
-    path.write_text(use_case.settings_text(first), encoding="utf-8")
-    return path
+def written(found: use_case.TrainingPlan) -> Path:
+    """Write what a run writes before it trains; return its settings file."""
+    run_folder.create(found.folder)
+    write_plan(found.folder, found.settings, found.dataset_info, found.config_text)
+    return found.folder.settings
 
 
 GIVEN: list[dict[str, Any]] = [
@@ -46,15 +49,14 @@ def test_the_settings_file_gives_the_identical_config_in_another_folder(
     own.write_text("extends: demo\ndevice: cpu\nlr: null\nepochs: null\n", encoding="utf-8")
     one, two = tmp_path / "exp1", tmp_path / "another" / "experiment-2"
     first = plan(None, one, model=str(own), data=str(data), **given)
-    settings = written(first, tmp_path)
+    settings = written(first)
     own.unlink()  # the run depends on no file that may change or go
     second = plan(settings, two)
 
-    def moved(text: str) -> str:
-        return text.replace(str(two), str(one))
-
-    assert moved(second.config_text) == first.config_text
-    assert moved(use_case.settings_text(second)) == use_case.settings_text(first)
+    written(second)
+    for name in ("mmdet_config.py", "settings.yaml"):
+        theirs = (two / name).read_text().replace(str(two), str(one))
+        assert theirs == (one / name).read_text()
     assert second.generated.schedule == first.generated.schedule
 
 
@@ -64,7 +66,7 @@ def test_a_repeat_says_of_a_chosen_value_why_and_of_a_given_one_that_it_was_give
     own = tmp_path / "own.yaml"
     own.write_text("extends: demo\nlr: null\n", encoding="utf-8")
     first = plan(None, tmp_path / "exp1", model=str(own), data=str(data))
-    settings = written(first, tmp_path)
+    settings = written(first)
 
     def given_rate(found: use_case.TrainingPlan) -> bool:
         return next(o.by_user for o in found.generated.overrides if o.key == "optim_wrapper")

@@ -18,6 +18,7 @@ from train_teacher.domain.checks.categories import check_categories, real_catego
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images
 from train_teacher.domain.checks.name_checks import (
+    check_class_tokens,
     check_names,
     check_names_between,
     check_token_budget,
@@ -203,12 +204,30 @@ def test_the_same_name_twice_is_n3_and_not_also_n2() -> None:
     assert findings[0].severity == "error"
 
 
-@pytest.mark.parametrize(("exact", "severity"), [(True, "error"), (False, "warning")])
-def test_too_many_tokens_are_n10(exact: bool, severity: str) -> None:
+@pytest.mark.parametrize("exact", [True, False])
+def test_more_tokens_than_a_prompt_has_are_n10_and_no_reason_to_stop(exact: bool) -> None:
     prompt = PromptInfo(text="", tokens=257, limit=256, exact=exact)
 
-    assert only(check_token_budget(prompt), "N10").severity == severity
+    assert only(check_token_budget(prompt), "N10").severity == "warning"
     assert check_token_budget(PromptInfo(text="", tokens=256, limit=256, exact=exact)) == []
+
+
+def tokens_checked(dataset_of: Any, exact: bool = True, **tokens: int) -> list[Finding]:
+    classes = [category(i, name) for i, name in enumerate(tokens, 1)]
+    prompt = PromptInfo("", 300, 256, exact, tuple(tokens.values()))
+    return check_class_tokens(dataset_of(categories=classes).categories, list(tokens), prompt)
+
+
+def test_a_class_too_long_for_any_prompt_is_an_error_that_names_it(dataset_of: Any) -> None:
+    finding = only(tokens_checked(dataset_of, cat=253, saga=254), "N10")
+    assert (finding.severity, finding.ids) == ("error", (2,))
+    assert '"saga" (254 tokens, limit 253)' in finding.message
+    assert tokens_checked(dataset_of, exact=False, saga=254) == []
+
+
+def test_a_class_without_a_token_is_n1(dataset_of: Any) -> None:
+    finding = only(tokens_checked(dataset_of, cat=1, ghost=0), "N1")
+    assert (finding.severity, finding.ids) == ("error", (2,))
 
 
 ROBOFLOW = [

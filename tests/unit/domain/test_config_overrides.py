@@ -10,6 +10,7 @@ from train_teacher.domain.config_overrides import (
     generate_mmdet_config,
     random_frozen_parts,
 )
+from train_teacher.domain.dataset_info import PromptInfo
 from train_teacher.domain.errors import UsageError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -53,12 +54,41 @@ def test_no_workers_means_no_persistent_workers() -> None:
     assert overrides(workers=2)["train_dataloader"]["persistent_workers"] is True
 
 
-def test_the_pretrained_label_table_is_kept_up_to_its_size() -> None:
+def many_classes(tokens: int = 2) -> dict[str, Any]:
+    names = tuple(f"class {number}" for number in range(300))
+    prompt = PromptInfo("", 300 * (tokens + 1) + 2, 256, True, (tokens,) * 300)
+    info = msgspec.structs.replace(make_info(names), prompt=prompt)
+    generated = generate_mmdet_config(info, make_settings())
+    return {override.key: override.value for override in generated.overrides}
+
+
+def test_the_pretrained_label_table_is_kept_with_any_number_of_classes() -> None:
     assert overrides()["model.bbox_head.num_classes"] == 256
-    many = tuple(f"class {number}" for number in range(300))
-    generated = generate_mmdet_config(make_info(many), make_settings())
-    values = {override.key: override.value for override in generated.overrides}
-    assert values["model.bbox_head.num_classes"] == 300
+    assert many_classes()["model.bbox_head.num_classes"] == 256
+
+
+def test_classes_that_fit_one_prompt_are_trained_and_scored_in_one() -> None:
+    values = overrides()
+    assert "model.test_cfg.chunked_size" not in values
+    assert values["train_dataloader"]["dataset"]["dataset"]["type"] == "CocoDataset"
+
+
+def test_classes_beyond_one_prompt_are_trained_from_odvg_files_with_a_prompt_per_image() -> None:
+    dataset = many_classes()["train_dataloader"]["dataset"]["dataset"]
+    assert dataset["type"] == "ODVGDataset"
+    assert dataset["ann_file"] == "/run/data/train.odvg.jsonl"
+    assert dataset["label_map_file"] == "/run/data/label_map.json"
+    steps = [step["type"] for step in dataset["pipeline"]]
+    assert steps[-2:] == ["RandomPrompt", "PackDetInputs"]
+    assert {"text", "custom_entities"} <= set(dataset["pipeline"][-1]["meta_keys"])
+
+
+def test_classes_beyond_one_prompt_are_scored_in_the_fewest_even_parts() -> None:
+    # 254 tokens are for phrases of 3: 84 classes, so four parts, of 75 each.
+    values = many_classes()
+    assert values["model.test_cfg.chunked_size"] == 75
+    assert values["train_dataloader"]["dataset"]["dataset"]["pipeline"][-2]["most_negatives"] == 75
+    assert values["val_dataloader"]["dataset"]["type"] == "CocoDataset"
 
 
 def test_trained_parts_learn_at_a_share_of_the_rate() -> None:

@@ -5,6 +5,7 @@ from train_teacher.domain.config_paths import (
     list_paths,
     nearest_path,
     set_value,
+    through_wrappers,
     type_problem,
     unknown_key_problem,
     value_at,
@@ -39,6 +40,15 @@ def test_only_a_key_that_is_added_knowingly_is_created() -> None:
         set_value(content, "model.levels", 5)
     set_value(content, "model.levels", 5, adds=True)
     assert value_at(content, "model.levels") == 5
+
+
+def test_a_data_set_is_reached_through_what_is_wrapped_around_it() -> None:
+    inner = {"type": "CocoDataset", "pipeline": [{"prob": 0.5}]}
+    content = {"loader": {"dataset": {"type": "Seeded", "seed": 0, "dataset": inner}}}
+    plain = "loader.dataset.pipeline.0.prob"
+    assert through_wrappers(content, plain) == "loader.dataset.dataset.pipeline.0.prob"
+    for key in ("loader.dataset.seed", "loader.dataset.dataset.type", "loader.dataset.pipe", "x.y"):
+        assert through_wrappers(content, key) == key
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from train_teacher.domain import prompts
-from train_teacher.domain.errors import UsageError
+from train_teacher.domain.errors import UsageError, UserError
 
 
 @given(st.text(alphabet="ab_ ()", max_size=12))
@@ -47,3 +49,47 @@ def test_the_caption_is_built_as_mmdet_builds_it() -> None:
 
 def test_the_estimate_counts_marks_separators_and_words() -> None:
     assert prompts.estimate_tokens(["cat", "red car"]) == 2 + 2 + 3
+
+
+def test_a_phrase_for_no_class_of_many_lists_only_some() -> None:
+    with pytest.raises(UsageError, match=r"prompts: in YAML.*class 9 and 1190 more$"):
+        prompts.apply_class_prompts([f"class {i}" for i in range(1200)], {"zzz": "a cat"})
+
+
+@given(
+    st.lists(st.integers(1, 61), max_size=60),
+    st.integers(64, 128),
+    st.none() | st.integers(1, 20),
+)
+def test_every_class_is_in_one_prompt_and_no_prompt_exceeds_its_limits(
+    tokens: list[int], limit: int, most: int | None
+) -> None:
+    names = [f"class {i}" for i in range(len(tokens))]
+    parts = prompts.pack_classes(names, tokens, limit, most)
+    assert [position for part in parts for position in part] == list(range(len(tokens)))
+    for part in parts:
+        assert prompts.prompt_tokens([tokens[i] for i in part]) <= limit
+        assert 0 < len(part) <= (most or len(tokens))
+
+
+@given(st.lists(st.integers(1, 61), min_size=1, max_size=60))
+def test_no_prompt_ends_while_another_class_would_fit(tokens: list[int]) -> None:
+    parts = prompts.pack_classes([""] * len(tokens), tokens, 64)
+    for part, following in pairwise(parts):
+        with_one_more = [tokens[i] for i in (*part, following.start)]
+        assert prompts.prompt_tokens(with_one_more) > 64
+
+
+def test_a_class_longer_than_a_prompt_is_named() -> None:
+    with pytest.raises(UserError, match=r"class 'war and peace' needs a prompt of 257 tokens"):
+        prompts.pack_classes(["cat", "war and peace"], [1, 254])
+
+
+def test_a_class_without_a_token_is_named() -> None:
+    with pytest.raises(UserError, match=r"class '\(misc\)' has no token"):
+        prompts.pack_classes(["cat", "(misc)"], [1, 0])
+
+
+def test_classes_are_spread_evenly_over_the_fewest_prompts() -> None:
+    assert prompts.classes_per_prompt(["x"] * 130, [1] * 130, 256) == 65
+    assert prompts.classes_per_prompt(["x"] * 127, [1] * 127, 256) == 127

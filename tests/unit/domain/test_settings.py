@@ -67,3 +67,18 @@ def test_what_is_missing_is_named() -> None:
 @pytest.mark.parametrize("name", FIELD_TYPES)
 def test_every_setting_explains_itself(name: str) -> None:
     assert field_help(name).endswith(".")
+
+
+def test_an_automatic_batch_is_the_presets_in_parts_and_a_number_is_whole() -> None:
+    preset = layer(batch_size=8)
+    settings = merge_settings([preset, layer(batch_size="auto")])
+    assert (settings.batch_size, settings.fit_batch) == (8, True)
+    settings = merge_settings([preset, layer(batch_size="auto"), layer(batch_size=2)])
+    assert (settings.batch_size, settings.fit_batch) == (2, False)
+
+
+@pytest.mark.parametrize("layers", ["auto", 0, 3, 6])
+def test_recomputed_layers_are_chosen_or_counted(layers: object) -> None:
+    assert merge_settings([layer(checkpoint_layers=layers)]).checkpoint_layers == layers
+    with pytest.raises(UsageError, match="checkpoint_layers"):
+        merge_settings([layer(checkpoint_layers=-1)])

@@ -109,9 +109,24 @@ def test_a_checkpoint_of_another_model_names_the_parts_that_differ(
     weights = {k: v for k, v in model.state_dict().items() if not k.startswith("decoder.")}
     weights["text_feat_map.weight"] = torch.zeros(2, 2)
     path = tmp_path / "other.pth"
+    weights["extra.weight"] = torch.zeros(1)
     torch.save({"state_dict": weights}, path)
-    with pytest.raises(UserError, match=r"does not fit the model.*decoder \(\d+\).*text_feat_map"):
+    with pytest.raises(UserError, match="does not fit the model") as caught:
         build_model(make_settings(weights=str(path)))
+    lines = {line.split("  ")[1]: line for line in str(caught.value).splitlines() if "  " in line}
+    assert "decoder (" in lines["missing"]
+    assert "text_feat_map (1)" in lines["other shape"]
+    assert "file (2, 2)" in lines["other shape"]
+    assert "extra (1)" in lines["unexpected"]
+
+
+def test_the_weights_of_a_run_are_told_apart_from_base_weights(
+    model: torch.nn.Module, tmp_path: Path
+) -> None:
+    trained = {k: v for k, v in model.state_dict().items() if not k.startswith(FROZEN)}
+    torch.save({"state_dict": trained}, tmp_path / "best.pth")
+    with pytest.raises(UserError, match="hold only what was trained"):
+        build_model(make_settings(weights=str(tmp_path / "best.pth")))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04cut"])

@@ -9,7 +9,7 @@ from train_teacher.domain.checks.categories import real_categories
 from train_teacher.domain.checks.reporting import REPAIRED, SHOWN, listed, plural
 from train_teacher.domain.coco import CategoryRecord, CocoDataset
 from train_teacher.domain.dataset_info import Example, Finding, PromptInfo
-from train_teacher.domain.prompts import reads_as
+from train_teacher.domain.prompts import prompt_tokens, reads_as
 
 
 def check_names(
@@ -40,20 +40,23 @@ def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list
     if not empty:
         return []
     names = listed(c.name for c in empty)
-    return [
-        Finding(
-            code="N1",
-            severity="error",
-            count=len(empty),
-            message=f"{plural(len(empty), 'class', 'classes')} without words for the model: "
-            f"{names} (text in brackets is not read)",
-            consequence="MMDetection crashes or gives NaN scores for a class without text.",
-            fix=f'Rename it, or give words: --class-prompt "{empty[0].name}=some words".',
-            examples=_examples(empty),
-            section="categories",
-            ids=tuple(category.id for category in empty),
-        )
-    ]
+    classes = plural(len(empty), "class", "classes")
+    message = f"{classes} without words for the model: {names} (text in brackets is not read)"
+    return [_no_words(empty, message)]
+
+
+def _no_words(empty: Sequence[CategoryRecord], message: str) -> Finding:
+    return Finding(
+        code="N1",
+        severity="error",
+        count=len(empty),
+        message=message,
+        consequence="MMDetection crashes or gives NaN scores for a class without text.",
+        fix=f'Rename it, or give words: --class-prompt "{empty[0].name}=some words".',
+        examples=_examples(empty),
+        section="categories",
+        ids=tuple(category.id for category in empty),
+    )
 
 
 def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list[Finding]:
@@ -158,16 +161,66 @@ def check_token_budget(prompt: PromptInfo) -> list[Finding]:
     Args:
         prompt: the caption of all classes.
     """
-    if prompt.tokens <= prompt.limit:
+    if prompt.fits:
         return []
     about = "" if prompt.exact else "about "
     return [
         Finding(
             code="N10",
-            severity="error" if prompt.exact else "warning",
+            severity="warning",
             count=1,
-            message=f"the class names need {about}{prompt.tokens} tokens, limit {prompt.limit}",
-            consequence="Classes past the limit get no text: never learned, NaN scores.",
-            fix="Shorten names (--class-prompt NAME=PHRASE), or merge or drop classes.",
+            message=f"the class names need {about}{prompt.tokens} tokens, one prompt has "
+            f"{prompt.limit}",
+            consequence="Each picture is trained with some of the classes, and validated several "
+            "times, each time with others: slower, nothing is lost.",
+            fix="Nothing to do. Shorter names (--class-prompt NAME=PHRASE) need fewer prompts.",
+        )
+    ]
+
+
+def check_class_tokens(
+    categories: Sequence[CategoryRecord], phrases: Sequence[str], prompt: PromptInfo
+) -> list[Finding]:
+    """Return N1 and N10 for classes that no prompt can hold: no token, or too many alone.
+
+    Args:
+        categories: the classes.
+        phrases: what stands for each in the prompt.
+        prompt: with the tokens of each of them; nothing is said about an estimate.
+    """
+    if not prompt.exact:
+        return []
+    counted = list(zip(categories, prompt.class_tokens, strict=True))
+    unread = [
+        category
+        for (category, tokens), phrase in zip(counted, phrases, strict=True)
+        if tokens == 0 and reads_as(phrase)
+    ]
+    findings = []
+    if unread:
+        names = listed(c.name for c in unread)
+        classes = plural(len(unread), "class", "classes")
+        findings.append(_no_words(unread, f"{classes} without a token for the model: {names}"))
+    return findings + _too_long(counted, prompt.limit - prompt_tokens([0]))
+
+
+def _too_long(counted: Sequence[tuple[CategoryRecord, int]], longest: int) -> list[Finding]:
+    long = [category for category, tokens in counted if tokens > longest]
+    if not long:
+        return []
+    classes = plural(len(long), "class", "classes")
+    most = max(tokens for _, tokens in counted)
+    return [
+        Finding(
+            code="N10",
+            severity="error",
+            count=len(long),
+            message=f"{classes} too long for a prompt of its own: {listed(c.name for c in long)} "
+            f"({most} tokens, limit {longest})",
+            consequence="The end of the name would be cut off.",
+            fix=f'Give a shorter phrase: --class-prompt "{long[0].name}=some words".',
+            examples=_examples(long),
+            section="categories",
+            ids=tuple(category.id for category in long),
         )
     ]

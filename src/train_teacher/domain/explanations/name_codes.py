@@ -63,10 +63,12 @@ NAME_CODES = {
     ),
     "N10": Explanation(
         "The caption does not fit",
-        "All class names together make one caption of at most 256 tokens (about 127 one-word "
-        "classes). Classes beyond are cut off: they have no text, are never trained, and score "
-        "NaN.",
-        "Shorten names with --class-prompt, or merge or drop classes.",
+        "The model reads one caption of at most 256 tokens (about 127 one-word classes). With more "
+        "classes every picture is trained with its own classes and some of the others, and "
+        "validated once with each part of them. That is slower; each class still has its text. "
+        "MMDetection alone would cut the others off: never trained, scored NaN. A single class "
+        "of more than 253 tokens is an error.",
+        "Nothing to do. Shorter names (--class-prompt) need fewer parts.",
     ),
     "N11": Explanation(
         "Names that contain each other, or a plural",

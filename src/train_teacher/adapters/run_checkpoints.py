@@ -1,0 +1,53 @@
+"""The checkpoints of a run folder: the newest one that can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_teacher.domain.errors import UserError
+
+NEWEST_FIRST = ("last.pth", "previous.pth")
+
+
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """Where a run can go on."""
+
+    checkpoint: Path | None
+    """None when nothing was saved."""
+    epoch: int = 0
+    """Epochs done."""
+    step: int = 0
+    """Optimizer steps done."""
+    notes: tuple[str, ...] = ()
+
+
+def newest_usable(folder: Path) -> FoundCheckpoint:
+    """Return the newest checkpoint of a run that is not damaged.
+
+    Args:
+        folder: `checkpoints/` of a run.
+
+    Raises:
+        UserError: there are some, and all are damaged.
+    """
+    from train_teacher.mmdet_plugin.checkpointing import read_checkpoint
+
+    notes: list[str] = []
+    for name in NEWEST_FIRST:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            meta = read_checkpoint(path).get("meta") or {}
+        except UserError as error:
+            notes.append(f"{error} The one before it is used.")
+            continue
+        return FoundCheckpoint(path, int(meta["epoch"]), int(meta["iter"]), tuple(notes))
+    if notes:
+        raise UserError(
+            f"--resume: no checkpoint in {folder} can be read: {notes[0]} Remove the folder and "
+            "start again; best.pth, if there is one, can still be used by teacher predict."
+        )
+    return FoundCheckpoint(None)

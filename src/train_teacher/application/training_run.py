@@ -1,0 +1,107 @@
+"""A run from its written folder on: start it, or go on with it, and write what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from train_teacher import __version__
+from train_teacher.adapters import launcher, mmengine_runner, preset_file, training_process
+from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.application.run_results import RunResult, write_run_results
+from train_teacher.domain.dataset_info import DatasetInfo
+from train_teacher.domain.settings import TeacherSettings
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run that is ready to train."""
+
+    folder: RunFolder
+    settings: TeacherSettings
+    train: Callable[[], int]
+    """Trains to the end and returns the optimizer steps done."""
+
+    def finish(self, dataset_info: DatasetInfo) -> RunResult:
+        """Train, and write plots, results and report.
+
+        Args:
+            dataset_info: facts about the canonical copies.
+
+        Raises:
+            UserError: training cannot go on; the checkpoints written so far stay.
+            KeyboardInterrupt: told to stop; the state is saved.
+        """
+        started = time.monotonic()
+        steps = self.train()
+        seconds = time.monotonic() - started
+        return write_run_results(
+            self.folder, dataset_info, self.settings, steps=steps, seconds=seconds
+        )
+
+
+def start_training(
+    folder: RunFolder, settings: TeacherSettings, resume_from: Path | None = None
+) -> Training:
+    """Build the model, or prepare the processes that will.
+
+    Args:
+        folder: with config and canonical copies.
+        settings: resolved.
+        resume_from: checkpoint to go on from.
+
+    Raises:
+        UserError: the model and its checkpoint do not fit.
+    """
+    if settings.gpus > 1:
+
+        def train_together() -> int:
+            launcher.run_processes(folder.root, settings.gpus, resume_from)
+            return _last_step(folder)
+
+        return Training(folder, settings, train_together)
+    with mmengine_runner.stdout_to_log(folder.log):
+        runner = mmengine_runner.build_runner(folder.config, resume_from=resume_from)
+    return Training(folder, settings, lambda: training_process.train(runner, folder.log))
+
+
+def _last_step(folder: RunFolder) -> int:
+    records = folder.read_metrics()
+    return max((int(r["step"]) for r in records if r.get("kind") == "train"), default=0)
+
+
+def write_plan(
+    folder: RunFolder, settings: TeacherSettings, info: DatasetInfo, config_text: str
+) -> None:
+    """Write the config, the settings and the facts that a run is made of.
+
+    Args:
+        folder: where to.
+        settings: resolved.
+        info: facts about the canonical copies.
+        config_text: the generated config.
+    """
+    write_atomically(folder.config, config_text)
+    write_atomically(folder.settings, _settings_text(folder, settings))
+    facts = msgspec.json.format(msgspec.json.encode(info), indent=2)
+    write_atomically(folder.dataset_info, facts)
+
+
+def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
+    values = {
+        name: value
+        for name, value in msgspec.to_builtins(settings).items()
+        if name != "output" and value is not None
+    }
+    header = (
+        f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
+        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
+        "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
+        "`chosen`: what train-teacher decided; everything else was given, or is a default."
+    )
+    return preset_file.render_settings({preset_file.EXTENDS: None, **values}, header)

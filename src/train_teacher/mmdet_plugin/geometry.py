@@ -1,0 +1,146 @@
+"""Sizes of the feature levels, known to the host, and the grids that follow from them.
+
+mmdet hands the sizes through the model as a tensor on the device and reads numbers back out of it
+in every layer (deformable_detr_layers.py:103-108, deformable_detr.py:489-508, mmcv's
+multi_scale_deform_attn.py:335). Here the tensor carries the same sizes as Python numbers, and each
+grid is made once per size.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+LevelSizes = tuple[tuple[int, int], ...]
+"""(height, width) of every feature level."""
+
+REMEMBERED_SIZES = 64
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Send host values to the device without waiting for the work queued there.
+
+    Args:
+        values: on CPU.
+        device: where to.
+    """
+    if device.type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
+@lru_cache(maxsize=REMEMBERED_SIZES)
+def image_extents(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
+    """Return what normalises boxes of each image.
+
+    Args:
+        shapes: (height, width) of every image.
+        device: where they live.
+
+    Returns:
+        (N, 4): width, height, width, height.
+    """
+    extents = [[width, height, width, height] for height, width in shapes]
+    return to_device(torch.tensor(extents, dtype=torch.float32), device)
+
+
+@lru_cache(maxsize=REMEMBERED_SIZES)
+def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return `spatial_shapes` and `level_start_index` as mmdet's modules expect them.
+
+    Args:
+        sizes: (height, width) by level.
+        device: where they live.
+
+    Returns:
+        (levels, 2) sizes, which `sizes_of` reads without waiting, and (levels,) first positions.
+    """
+    shapes = torch.tensor(sizes, dtype=torch.long).to(device)
+    shapes.level_sizes = sizes  # type: ignore[attr-defined]
+    counts = [height * width for height, width in sizes]
+    starts = torch.tensor([0, *accumulate(counts[:-1])], dtype=torch.long).to(device)
+    return shapes, starts
+
+
+def sizes_of(spatial_shapes: Tensor) -> LevelSizes:
+    """Return the sizes that a tensor of `level_tensors` holds; any other tensor is read."""
+    known: LevelSizes | None = getattr(spatial_shapes, "level_sizes", None)
+    if known is None:
+        known = tuple((int(height), int(width)) for height, width in spatial_shapes.tolist())
+    return known
+
+
+@lru_cache(maxsize=REMEMBERED_SIZES)
+def pixel_centres(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the centre of every pixel of every level, and what it is divided by.
+
+    Args:
+        sizes: (height, width) by level.
+        device: where they live.
+
+    Returns:
+        (points, 2) centres (x, y) in pixels of their own level; (points, 2) width and height of
+        that level; (points,) its number.
+    """
+    centres, extents, levels = [], [], []
+    for level, (height, width) in enumerate(sizes):
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        centres.append(torch.stack([x, y], dim=-1).view(-1, 2) + 0.5)
+        extents.append(torch.tensor([[width, height]]).expand(height * width, 2))
+        levels.append(torch.full((height * width,), level))
+    return (
+        torch.cat(centres).to(device),
+        torch.cat(extents).float().to(device),
+        torch.cat(levels).to(device),
+    )
+
+
+def reference_points(sizes: LevelSizes, valid_ratios: Tensor) -> Tensor:
+    """Return the encoder's reference points, as mmdet's deformable_detr_layers.py:76-121.
+
+    Args:
+        sizes: (height, width) by level.
+        valid_ratios: (N, levels, 2) unpadded share of width and height.
+
+    Returns:
+        (N, points, levels, 2), in shares of the padded image.
+    """
+    centres, extents, levels = pixel_centres(sizes, valid_ratios.device)
+    own = centres / (valid_ratios[:, levels] * extents)
+    return own[:, :, None] * valid_ratios[:, None]
+
+
+def proposals(
+    sizes: LevelSizes, padding: Tensor | None, batch: int, device: torch.device
+) -> Tensor:
+    """Return the first-stage boxes around every pixel, as mmdet's deformable_detr.py:486-515.
+
+    Args:
+        sizes: (height, width) by level.
+        padding: (N, points), True outside the image; None without padding.
+        batch: N.
+        device: where the boxes live.
+
+    Returns:
+        (N, points, 4) boxes (cx, cy, w, h) in shares of the unpadded image.
+    """
+    centres, extents, levels = pixel_centres(sizes, device)
+    if padding is None:
+        xy = (centres / extents).expand(batch, -1, -1)
+    else:
+        xy = centres / _valid_extents(sizes, padding)[:, levels]
+    side = 0.05 * 2.0 ** levels.to(xy.dtype)
+    return torch.cat([xy, side[None, :, None].expand(batch, -1, 2)], dim=-1)
+
+
+def _valid_extents(sizes: LevelSizes, padding: Tensor) -> Tensor:
+    extents = []
+    for (height, width), level in zip(
+        sizes, torch.split(padding, [h * w for h, w in sizes], dim=1), strict=True
+    ):
+        inside = ~level.view(-1, height, width)
+        extents.append(torch.stack([inside[:, 0].sum(1), inside[:, :, 0].sum(1)], dim=-1))
+    return torch.stack(extents, dim=1)

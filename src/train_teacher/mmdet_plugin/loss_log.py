@@ -1,0 +1,52 @@
+"""Loss values that are read from the device once, when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+
+class LossLog(Mapping[str, float]):
+    """The losses of a step for the log.
+
+    MMEngine reads each of some forty scalars with an `.item()` of its own (message_hub.py:346).
+    Here they start towards the host as one tensor when they are known, and are read after the
+    optimizer step, when they have long arrived.
+    """
+
+    def __init__(self, names: Sequence[str], values: Tensor) -> None:
+        """Start the transfer.
+
+        Args:
+            names: of the losses.
+            values: (losses,).
+        """
+        self._names = tuple(names)
+        self._event: torch.cuda.Event | None = None
+        self._floats: dict[str, float] | None = None
+        values = values.detach()
+        if values.device.type == "cuda":
+            self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._host.copy_(values, non_blocking=True)
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._event.record()
+        else:
+            self._host = values
+
+    def __getitem__(self, name: str) -> float:
+        """Return one loss."""
+        if self._floats is None:
+            if self._event is not None:
+                self._event.synchronize()
+            self._floats = dict(zip(self._names, self._host.tolist(), strict=True))
+        return self._floats[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Return the number of losses."""
+        return len(self._names)

@@ -1,0 +1,133 @@
+"""Fits a run to its machine before it starts, and says what was chosen."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import torch
+from mmengine.dist import broadcast_object_list
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from train_teacher.mmdet_plugin.deformable_attention import backend_for
+from train_teacher.mmdet_plugin.hooks import say, unwrapped
+from train_teacher.mmdet_plugin.probe import (
+    LAYER_CHOICES,
+    USABLE_SHARE,
+    Choice,
+    choose,
+    crowded_batch,
+    peak_of_step,
+)
+
+
+@HOOKS.register_module()
+class ProbeHook(Hook):
+    """Chooses recomputed encoder layers and the images that go through the model at once.
+
+    Args:
+        image: height and width of the largest training image.
+        boxes: of the most crowded image.
+        classes: names of the prompt.
+        checkpoint_layers: `auto`, or the number of encoder layers to compute again.
+        fit_batch: whether a step's images may go through the model in parts.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(
+        self,
+        image: tuple[int, int],
+        boxes: int,
+        classes: tuple[str, ...],
+        checkpoint_layers: int | Literal["auto"] = "auto",
+        fit_batch: bool = False,
+    ) -> None:
+        """Remember what the data ask for."""
+        self._image = image[0], image[1]
+        self._boxes = boxes
+        self._classes = tuple(classes)
+        self._layers = checkpoint_layers
+        self._fit_batch = fit_batch
+        self.choice: Choice | None = None
+
+    def fit(self, runner: Runner) -> None:
+        """Choose, before data loader and optimizer are built.
+
+        Args:
+            runner: its model is on the device, its loader and optimizer are still configs.
+
+        Raises:
+            UserError: no setting fits.
+        """
+        model: Any = unwrapped(runner)
+        device = next(model.parameters()).device
+        if device.type != "cuda" or not getattr(model, "accelerated", False):
+            if isinstance(self._layers, int):
+                model.checkpoint_layers(self._layers)
+            return
+        found = [self._probe(runner, model, device)]
+        # Every process has to split its batch alike.
+        broadcast_object_list(found)
+        self.choice = found[0]
+        model.checkpoint_layers(self.choice.layers)
+        split_batch(runner, self.choice.images)
+
+    def before_train(self, runner: Runner) -> None:
+        """Say what was chosen."""
+        model = unwrapped(runner)
+        device = next(model.parameters()).device
+        say(runner, f"deformable attention: {backend_for(device).name}")
+        if self.choice:
+            say(
+                runner,
+                f"probe step: {self.choice.peak / 2**30:.1f} GiB of GPU memory with "
+                f"{self.choice.images} images of {self._image[1]}x{self._image[0]} at once, "
+                f"{self.choice.layers} encoder layers recomputed",
+            )
+
+    def _probe(self, runner: Runner, model: Any, device: torch.device) -> Choice:
+        deepest = len(model.encoder.layers)
+        choices = (
+            sorted({min(layers, deepest) for layers in LAYER_CHOICES})
+            if self._layers == "auto"
+            else [self._layers]
+        )
+        model.train()
+
+        def measure(layers: int, images: int) -> int | None:
+            model.checkpoint_layers(layers)
+            batch = crowded_batch(images, self._image, self._boxes, self._classes, device)
+            return peak_of_step(model, batch, _precision(runner.optim_wrapper))
+
+        total = torch.cuda.get_device_properties(device).total_memory
+        batch_size = runner.cfg.train_dataloader.batch_size
+        return choose(measure, int(total * USABLE_SHARE), batch_size, choices, self._fit_batch)
+
+
+def _precision(optim_wrapper: Any) -> AbstractContextManager[object]:
+    if optim_wrapper["type"] != "AmpOptimWrapper":
+        return nullcontext()
+    return torch.autocast("cuda", getattr(torch, optim_wrapper.get("dtype") or "float16"))
+
+
+def split_batch(runner: Any, images: int) -> None:
+    """Let a step's images go through the model in parts, with the same steps and rates.
+
+    Args:
+        runner: whose loader, optimizer and schedule are still configs.
+        images: of a part; divides the batch size.
+    """
+    loader = runner._train_dataloader
+    parts = loader["batch_size"] // images
+    if parts == 1:
+        return
+    loader["batch_size"] = images
+    runner.optim_wrapper["accumulative_counts"] = parts
+    # MMEngine counts parts as iterations.
+    for scheduler in runner.param_schedulers:
+        if not scheduler.get("by_epoch", True):
+            scheduler["begin"] *= parts
+            scheduler["end"] *= parts
