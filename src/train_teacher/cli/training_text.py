@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections.abc import Sequence
+from typing import TypeGuard
 
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.application.resume_training import ResumePlan
@@ -115,9 +117,29 @@ def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
     line = f"      {key}: {_side(theirs)} -> {_side(ours)}"
     if len(line) <= COLUMNS:
         return [line]
+    if _are_names(theirs) and _are_names(ours):
+        return [f"      {key}:", *_exchanged(theirs, ours)]
     room = (COLUMNS - len("        ") - len(" -> ")) // 2
     sides = (_shorten(_side(side), room) for side in (theirs, ours))
     return [f"      {key}:", f"        {' -> '.join(sides)}"]
+
+
+def _are_names(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _exchanged(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return what left and what joined a long list of names."""
+    changes = [
+        ("without", [name for name in theirs if name not in ours]),
+        ("with", [name for name in ours if name not in theirs]),
+        ("in another order", [] if set(theirs) != set(ours) else [""]),
+    ]
+    return [
+        "        " + _shorten(f"{word} {', '.join(names)}".rstrip(), COLUMNS - 8)
+        for word, names in changes
+        if names
+    ]
 
 
 def _side(value: object) -> str:
