@@ -130,6 +130,8 @@ def fitted(old: Any, new: Any) -> Any:
         old: the value that is replaced.
         new: its replacement, as YAML gives it.
     """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {name: fitted(old.get(name), value) for name, value in new.items()}
     if isinstance(old, float) and _is_number(new):
         return float(new)
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):

@@ -116,3 +116,4 @@ def test_yaml_values_take_the_containers_and_numbers_of_the_config() -> None:
     assert fitted([(480, 1333)], [[320, 640]]) == [(320, 640)]
     assert isinstance(fitted(5.0, 2), float)
     assert fitted([1], [2]) == [2]
+    assert fitted({"a": (1, 2), "b": 3}, {"a": [3, 4], "c": [5]}) == {"a": (3, 4), "c": [5]}
