@@ -81,10 +81,11 @@ def per_class(metrics: dict[str, Any]) -> dict[str, float]:
 def test_the_demo_model_scores_each_class_under_its_own_name(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     validations = [per_class(line) for line in lines if line["kind"] == "val"]
-    assert len(validations) == 2
+    base, trained = validations
+    # Exchanged as val lists them, these three would be near 0 (see the perfect detector below).
+    assert min(base[name] for name in KNOWN) > 0.3
+    assert min(trained[name] for name in KNOWN) > 0.1
     for scores in validations:
-        # With classes exchanged by val's order these three would be near 0.
-        assert all(scores[name] > 0.2 for name in KNOWN), scores
         assert set(scores) == {*KNOWN, "Traffic-Light", "traffic light"}
 
 
@@ -131,3 +132,30 @@ def test_a_phrase_in_yaml_for_no_class_names_the_nearest(
     assert result.returncode == 2
     assert "there is no class 'Red_Circel'" in result.stderr
     assert "did you mean 'Red_Circle'?" in result.stderr
+
+
+def test_scores_with_several_prompts_are_near_those_with_one(run: Path) -> None:
+    # Measured with the base weights: mAP 0.341 in one prompt, 0.322 with two classes a prompt.
+    whole = score_model(run, {"max_per_img": 40})
+    parts = score_model(run, {"max_per_img": 40, "chunked_size": 2})
+    assert min(parts[name] for name in KNOWN) > 0.3
+    assert all(abs(whole[name] - parts[name]) < 0.15 for name in whole)
+
+
+def score_model(run: Path, test_cfg: dict[str, int]) -> dict[str, float]:
+    """Return the AP of each class of val with the base weights."""
+    import torch
+    from mmdet.registry import DATASETS, METRICS, MODELS
+    from mmengine.evaluator import Evaluator
+
+    config = load_config(run)
+    model = MODELS.build({**config.model, "test_cfg": test_cfg}).eval()
+    dataset = DATASETS.build(config.val_dataloader.dataset)
+    evaluator = Evaluator(METRICS.build(config.val_evaluator))
+    evaluator.dataset_meta = dataset.metainfo
+    for i in range(len(dataset)):
+        packed = dataset[i]
+        batch = {name: [value] for name, value in packed.items()}
+        with torch.no_grad():
+            evaluator.process(data_samples=model.val_step(batch))
+    return per_class(evaluator.evaluate(len(dataset)))

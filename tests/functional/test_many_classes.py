@@ -117,7 +117,8 @@ def test_every_box_of_1200_classes_is_trained_from_the_odvg_files(run: Path) -> 
     config = load_config(run)
     from mmdet.registry import DATASETS
 
-    dataset = config.train_dataloader.dataset
+    outer = config.train_dataloader.dataset
+    dataset = outer.get("dataset", outer)
     assert dataset.type == "ODVGDataset"
     dataset.pipeline = []
     loaded = DATASETS.build(dataset)

@@ -30,6 +30,7 @@ from train_teacher.domain.config_overrides import (
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.tuning import with_decisions
 
 Progress = Callable[[int, int], None]
 SCORES_ONLY = frozenset({"D8"})
@@ -225,7 +226,12 @@ def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> Tea
     """Close what the generator chose, and remember that it was not the user."""
     schedule = generated.schedule
     epochs = None if settings.steps else schedule.epochs
-    closed = msgspec.structs.replace(settings, epochs=epochs, lr=schedule.lr)
+    closed = msgspec.structs.replace(
+        with_decisions(settings, generated.decisions),
+        epochs=epochs,
+        rounds=schedule.rounds,
+        lr=schedule.lr,
+    )
     chosen = {
         name
         for name in closed.__struct_fields__

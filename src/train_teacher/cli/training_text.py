@@ -14,7 +14,9 @@ from train_teacher.application.train_teacher import TrainingPlan
 from train_teacher.domain.config_differences import YOUR_DATA, group_differences
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
+from train_teacher.domain.settings import FIELD_TYPES
 from train_teacher.domain.split_report import split_lines
+from train_teacher.domain.tuning import EMA_REASON
 
 SHOWN_FINDINGS = 8
 COLUMNS = 80
@@ -38,8 +40,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
-        f"prompt    {info.prompt.tokens} of {info.prompt.limit} tokens"
-        f"{'' if info.prompt.exact else ' (estimate: no vocabulary at hand)'}",
+        f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
         f"frozen    {', '.join(plan.frozen) or 'nothing'}",
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
@@ -49,10 +50,35 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
     if detailed:
+        lines += ["", "chosen from the data and the machine:", *_decisions(plan)]
         lines += ["", "values set, and why:", *_values(plan)]
         lines += ["", "different from the official recipe, and why (recipe -> this run):"]
         lines += _differences(plan)
     return "\n".join(lines) + "\n"
+
+
+def _decisions(plan: TrainingPlan) -> list[str]:
+    given = set(FIELD_TYPES) - set(plan.settings.chosen)
+    return [
+        f"  {d.name}: {_shorten(str(d.value), 60)}"
+        f"{' (set by you or the preset)' if d.given and d.name in given else ''}"
+        + ("" if d.given and d.name in given else f"\n      {d.reason}")
+        for d in plan.generated.decisions
+    ] + [f"  ema: {EMA_REASON}"]
+
+
+def _prompt(plan: TrainingPlan) -> str:
+    prompt = plan.dataset_info.prompt
+    estimate = "" if prompt.exact else " (estimate: no vocabulary at hand)"
+    if prompt.fits:
+        return f"{prompt.tokens} of {prompt.limit} tokens{estimate}"
+    key = "model.test_cfg.chunked_size"
+    size = next(o.value for o in reversed(plan.generated.overrides) if o.key == key)
+    parts = -(-plan.dataset_info.num_classes // size)
+    return (
+        f"{prompt.tokens} tokens, {prompt.limit} in one{estimate}: a picture is trained with some "
+        f"of the classes, validated with {parts} prompts of {size}"
+    )
 
 
 def _random_parts(plan: TrainingPlan) -> list[str]:

@@ -21,12 +21,14 @@ from train_teacher.domain.prompts import classes_per_prompt
 from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.tuning import MIN_DELTA, Decision, tune, with_decisions
 
 # nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
 # number of rows would silently leave that table random. A label is a position in the prompt, and
 # a prompt of 256 tokens has at most 127 classes.
 PRETRAINED_NUM_CLASSES = 256
 METRIC = "coco/bbox_mAP"
+DENOISING_KEY = "model.dn_cfg.group_cfg.num_dn_queries"
 FROZEN_PARTS = ("backbone", "language_model")
 # Constructor arguments that the base config leaves at their default.
 ADDED_BY_PRESETS = frozenset(
@@ -62,6 +64,8 @@ class GeneratedConfig:
     base_config: str
     overrides: tuple[Override, ...]
     schedule: Schedule
+    decisions: tuple[Decision, ...] = ()
+    """What was chosen from the data, and what the settings had named."""
 
 
 def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
@@ -83,7 +87,11 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
         return generated
     open_again = dict.fromkeys(settings.chosen, None)
     first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
-    return replace(generated, overrides=_explained(generated.overrides, first.overrides))
+    return replace(
+        generated,
+        overrides=_explained(generated.overrides, first.overrides),
+        decisions=first.decisions,
+    )
 
 
 def _explained(
@@ -105,21 +113,27 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     train = _split(dataset_info, "train")
     if train is None:
         raise ValueError("the data set has no training split")
+    decisions = tune(dataset_info, settings)
+    reasons = {d.name: "set by you or the preset" if d.given else d.reason for d in decisions}
+    by_user = settings.epochs is not None or settings.steps is not None
+    settings = with_decisions(settings, decisions)
     schedule = build_schedule(
         train.num_images,
         settings.batch_size * settings.gpus,
         settings.epochs,
         settings.steps,
         settings.lr,
+        accumulation=settings.accumulation or 1,
+        rounds=settings.rounds,
     )
     overrides = (
-        *_model(dataset_info, settings),
-        *_data(dataset_info, settings, train),
-        *_optimization(settings, schedule),
+        *_model(dataset_info, settings, reasons),
+        *_data(dataset_info, settings, train, schedule),
+        *_optimization(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings),
     )
     overrides = (*overrides, *_set_by_user(settings, overrides))
-    return GeneratedConfig(settings.base_config, overrides, schedule)
+    return GeneratedConfig(settings.base_config, overrides, schedule, decisions)
 
 
 def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:
@@ -165,7 +179,9 @@ def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
     return next((split for split in info.splits if split.name == name), None)
 
 
-def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
+def _model(
+    info: DatasetInfo, settings: TeacherSettings, reasons: Mapping[str, str]
+) -> Iterator[Override]:
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
         adds = key in ADDED_BY_PRESETS
@@ -201,7 +217,9 @@ def _model(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
         PRETRAINED_NUM_CLASSES,
         "keeps the pretrained denoising labels; a label is a place in the prompt, always below it",
     )
-    yield Override("model.test_cfg.max_per_img", settings.max_per_img, "boxes kept per image")
+    yield Override("model.test_cfg.max_per_img", settings.max_per_img, reasons["max_per_img"])
+    if DENOISING_KEY not in settings.architecture:
+        yield Override(DENOISING_KEY, settings.denoising_queries, reasons["denoising_queries"])
     if not info.prompt.fits:
         yield Override(
             "model.test_cfg.chunked_size",
@@ -221,7 +239,9 @@ def _language_model_weights(weights: str | None, frozen: tuple[str, ...]) -> Ove
     return Override(key, "if_present", "no base checkpoint, and BERT is trained", adds=True)
 
 
-def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Iterator[Override]:
+def _data(
+    info: DatasetInfo, settings: TeacherSettings, train: SplitInfo, schedule: Schedule
+) -> Iterator[Override]:
     evaluated = {"val": _split(info, "val"), "test": _split(info, "test") or _split(info, "val")}
     batch_size = min(settings.batch_size, train.num_images)
     yield Override(
@@ -234,7 +254,8 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "dataset": _train_dataset(train, info, settings),
+                "times": schedule.rounds,
+                "dataset": _balanced(_train_dataset(train, info, settings), settings),
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
@@ -253,7 +274,7 @@ def _data(info: DatasetInfo, settings: TeacherSettings, train: SplitInfo) -> Ite
                 "dataset": {
                     **_dataset(split, info),
                     "test_mode": True,
-                    "pipeline": validation_pipeline(settings.val_scale),
+                    "pipeline": validation_pipeline(settings.val_scale or []),
                 },
             },
             f"{split.num_images} images of the {split.name} split",
@@ -285,7 +306,9 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
 def _train_dataset(
     train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
 ) -> dict[str, Any]:
-    pipeline = train_pipeline(settings.train_scales, settings.random_crop, settings.augmentation)
+    pipeline = train_pipeline(
+        settings.train_scales or [], settings.random_crop, settings.augmentation
+    )
     if info.prompt.fits:
         return {
             **_dataset(train, info),
@@ -318,12 +341,24 @@ def _classes_per_prompt(info: DatasetInfo) -> int:
     return classes_per_prompt(info.class_names, prompt.class_tokens, prompt.limit)
 
 
+def _balanced(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:
+    if not settings.class_balance:
+        return dataset
+    return {
+        "type": "ClassBalancedDataset",
+        "oversample_thr": settings.class_balance,
+        "dataset": dataset,
+    }
+
+
 def _worker_keys(workers: int) -> dict[str, Any]:
     # PyTorch refuses persistent workers when there are none.
     return {"num_workers": workers, "persistent_workers": workers > 0}
 
 
-def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Override]:
+def _optimization(
+    settings: TeacherSettings, schedule: Schedule, *, by_user: bool
+) -> Iterator[Override]:
     optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
@@ -332,6 +367,8 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
     }
+    if schedule.accumulation > 1:
+        wrapper["accumulative_counts"] = schedule.accumulation
     if settings.precision in AMP_DTYPES:
         wrapper["type"] = "AmpOptimWrapper"
         wrapper["dtype"] = AMP_DTYPES[settings.precision]
@@ -351,8 +388,9 @@ def _optimization(settings: TeacherSettings, schedule: Schedule) -> Iterator[Ove
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
-        f"{schedule.epochs} epochs of {schedule.steps_per_epoch} steps",
-        by_user=settings.epochs is not None or settings.steps is not None,
+        f"{schedule.epochs} epochs of {schedule.steps_per_epoch} steps, each "
+        f"{schedule.rounds} times through the images",
+        by_user=by_user,
     )
     yield Override(
         "auto_scale_lr",
@@ -410,6 +448,7 @@ def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]
             {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
             {"type": "KeepDetectionsHook"},
             _probe(info, settings),
+            *_early_stopping(settings),
             {"type": "StopOnSignalHook"},
         ],
         "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
@@ -425,10 +464,24 @@ def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]
     )
 
 
+def _early_stopping(settings: TeacherSettings) -> list[dict[str, Any]]:
+    if not settings.early_stopping:
+        return []
+    return [
+        {
+            "type": "EarlyStoppingHook",
+            "monitor": METRIC,
+            "rule": "greater",
+            "min_delta": MIN_DELTA,
+            "patience": settings.early_stopping,
+        }
+    ]
+
+
 def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
     return {
         "type": "ProbeHook",
-        "image": list(max(settings.train_scales, key=math.prod)),
+        "image": list(max(settings.train_scales or [[1, 1]], key=math.prod)),
         "boxes": max(1, info.sizes.boxes_per_image_max),
         "classes": list(info.class_names),
         "checkpoint_layers": settings.checkpoint_layers,

@@ -164,7 +164,7 @@ def _warmup(schedule: Schedule) -> list[dict[str, Any]]:
             "start_factor": WARMUP_START,
             "by_epoch": False,
             "begin": 0,
-            "end": schedule.warmup_steps,
+            "end": schedule.warmup_iterations,
         }
     ]
 
@@ -177,9 +177,9 @@ def _cosine(schedule: Schedule) -> dict[str, Any]:
     return {
         "type": "CosineAnnealingLR",
         "by_epoch": False,
-        "begin": schedule.warmup_steps,
-        "end": schedule.steps,
-        "T_max": schedule.steps - schedule.warmup_steps,
+        "begin": schedule.warmup_iterations,
+        "end": schedule.iterations,
+        "T_max": schedule.iterations - schedule.warmup_iterations,
         "eta_min_ratio": COSINE_FLOOR,
     }
 

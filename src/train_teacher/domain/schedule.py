@@ -25,16 +25,36 @@ class Schedule:
     """When training ends, warms up, decays and validates."""
 
     epochs: int
-    steps_per_epoch: int
+    rounds: int
+    """Passes over the images in one epoch."""
+    iterations_per_epoch: int
+    """Batches."""
+    accumulation: int
+    """Batches of an optimizer step."""
     warmup_steps: int
     decay_epochs: tuple[int, ...]
     val_interval: int
     lr: float
 
     @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        return math.ceil(self.iterations_per_epoch / self.accumulation)
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def iterations(self) -> int:
+        """Batches of the whole run."""
+        return self.epochs * self.iterations_per_epoch
+
+    @property
+    def warmup_iterations(self) -> int:
+        """Batches of the warm-up: MMEngine's schedulers count batches."""
+        return self.warmup_steps * self.accumulation
 
 
 def build_schedule(
@@ -43,32 +63,46 @@ def build_schedule(
     epochs: int | None = None,
     steps: int | None = None,
     lr: float | None = None,
+    *,
+    accumulation: int = 1,
+    rounds: int | None = None,
 ) -> Schedule:
     """Choose the length, warm-up, decay and learning rate of a run.
 
+    An epoch that we choose the length of has as many rounds over the images as make at most 20
+    validations, and at least 10 where there are 10 rounds at all.
+
     Args:
         num_images: training images.
-        batch_size: images per optimizer step.
-        epochs: wanted passes over the images, None to choose.
+        batch_size: images of a batch, all processes together.
+        epochs: wanted epochs, None to choose.
         steps: wanted optimizer steps, rounded up to whole epochs, None to choose.
         lr: wanted peak learning rate, None for the square-root rule.
+        accumulation: batches of an optimizer step.
+        rounds: passes over the images in one epoch, None to choose.
 
     Returns:
         The schedule; warm-up and decay always lie inside the run.
     """
-    steps_per_epoch = max(1, math.ceil(num_images / batch_size))
+    per_round = max(1, math.ceil(num_images / batch_size))
     if epochs is None:
-        wanted = steps if steps is not None else _steps_for(num_images, steps_per_epoch)
-        epochs = max(1, math.ceil(wanted / steps_per_epoch))
-    total = epochs * steps_per_epoch
+        steps_per_round = math.ceil(per_round / accumulation)
+        wanted = steps if steps is not None else _steps_for(num_images, steps_per_round)
+        passes = max(1, math.ceil(wanted / steps_per_round))
+        rounds = rounds or math.ceil(passes / MAX_VALIDATIONS)
+        epochs = math.ceil(passes / rounds)
+    rounds = rounds or 1
+    total = epochs * math.ceil(per_round * rounds / accumulation)
     decay = math.floor(epochs * DECAY_AT)
     return Schedule(
         epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
+        rounds=rounds,
+        iterations_per_epoch=per_round * rounds,
+        accumulation=accumulation,
         warmup_steps=min(MAX_WARMUP_STEPS, math.floor(total * WARMUP_SHARE)),
         decay_epochs=(decay,) if 0 < decay < epochs else (),
-        val_interval=max(1, round(epochs / MAX_VALIDATIONS)),
-        lr=lr if lr is not None else square_root_lr(batch_size),
+        val_interval=max(1, math.ceil(epochs / MAX_VALIDATIONS)),
+        lr=lr if lr is not None else square_root_lr(batch_size * accumulation),
     )
 
 

@@ -167,9 +167,26 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "multistep"
     clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
+    rounds: Annotated[
+        PositiveInt | None,
+        Meta(description="Passes over the images in one epoch; more for small sets."),
+    ] = None
+    accumulation: Annotated[
+        PositiveInt | None,
+        Meta(description="Batches of an optimizer step; chosen so that it sees about 8 images."),
+    ] = None
+    early_stopping: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Validations without gain after which the run ends; 0: never."),
+    ] = None
+    class_balance: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Classes in a smaller share of the images are drawn more often; 0: none."),
+    ] = None
     train_scales: Annotated[
-        list[ImageScale], Meta(description="Image sizes to draw from in training, [short, long].")
-    ] = msgspec.field(default_factory=lambda: [[size, 1333] for size in range(480, 801, 32)])
+        Annotated[list[ImageScale], Meta(min_length=1)] | None,
+        Meta(description="Image sizes to draw from in training, [short, long]; from the pictures."),
+    ] = None
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         Meta(
@@ -182,9 +199,19 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="The crop of augmentation: official, for half of the training images."),
     ] = True
     val_scale: Annotated[
-        ImageScale, Meta(description="Image size for validation, [short, long].")
-    ] = msgspec.field(default_factory=lambda: [800, 1333])
-    max_per_img: Annotated[int, Meta(ge=1, description="Boxes kept per image at validation.")] = 300
+        ImageScale | None,
+        Meta(description="Image size for validation, [short, long]; the largest of training."),
+    ] = None
+    max_per_img: Annotated[
+        PositiveInt | None,
+        Meta(description="Boxes kept per image at validation; from the objects in a picture."),
+    ] = None
+    denoising_queries: Annotated[
+        PositiveInt | None,
+        Meta(
+            description="Queries that learn from disturbed labels; from the objects in a picture."
+        ),
+    ] = None
     workers: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Data loading processes; chosen from cores and images."),

@@ -290,7 +290,10 @@ class AcceleratedGroundingDINO(GroundingDINO):
 
         with torch.no_grad():
             scores = classify(transformed(memory, usable), memory_text, text_token_mask).amax(-1)
-            chosen = scores.topk(self.num_queries, dim=1)[1][..., None]
+            # A picture may have fewer points than there are queries; mmdet fails there.
+            best = scores.topk(min(self.num_queries, scores.shape[1]), dim=1)[1]
+            repeats = -(-self.num_queries // best.shape[1])
+            chosen = best.repeat(1, repeats)[:, : self.num_queries, None]
 
         def pick(values: Tensor) -> Tensor:
             return values.gather(1, chosen.expand(-1, -1, values.shape[-1]))

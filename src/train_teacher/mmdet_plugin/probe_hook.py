@@ -125,7 +125,8 @@ def split_batch(runner: Any, images: int) -> None:
     if parts == 1:
         return
     loader["batch_size"] = images
-    runner.optim_wrapper["accumulative_counts"] = parts
+    whole = runner.optim_wrapper.get("accumulative_counts", 1)
+    runner.optim_wrapper["accumulative_counts"] = whole * parts
     # MMEngine counts parts as iterations.
     for scheduler in runner.param_schedulers:
         if not scheduler.get("by_epoch", True):

@@ -87,6 +87,30 @@ def test_phrases_become_the_names_that_are_trained(tmp_path: Path) -> None:
     assert copies["val"]["categories"][0]["name"] == "small cat"
 
 
+def test_classes_beyond_one_prompt_are_also_written_as_odvg_files(tmp_path: Path) -> None:
+    images = [image(i) for i in range(1, 9)]
+    boxes = [annotation(i, i, 90 + i % 2) for i in range(1, 9)]
+    classes = [category(i, f"class number {i}") for i in range(300)]
+    data = make(tmp_path / "d", images, boxes, classes)
+    copies = written(DataManager(data), tmp_path / "out")
+    assert set(copies) == {"train", "val", "test"}
+    lines = (tmp_path / "out" / "train.odvg.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [r["filename"] for r in records] == [i["file_name"] for i in copies["train"]["images"]]
+    labels = json.loads((tmp_path / "out" / "label_map.json").read_text())
+    for record, box in zip(records, copies["train"]["annotations"], strict=True):
+        (instance,) = record["detection"]["instances"]
+        assert labels[str(instance["label"])] == instance["category"]
+        assert instance["label"] == box["category_id"] - 1
+
+
+def test_classes_of_one_prompt_need_no_odvg_files(tmp_path: Path) -> None:
+    written(DataManager(make(tmp_path / "d", [image(i) for i in range(1, 9)])), tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "train.json" in names
+    assert not names & {"train.odvg.jsonl", "label_map.json"}
+
+
 def test_missing_pictures_are_counted_and_named(tmp_path: Path) -> None:
     data = make(tmp_path / "d", [image(i) for i in range(1, 9)])
     next((tmp_path / "d").rglob("3.jpg")).unlink()

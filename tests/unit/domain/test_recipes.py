@@ -16,7 +16,14 @@ from train_teacher.domain.recipes import (
 from train_teacher.domain.schedule import Schedule
 
 SCHEDULE = Schedule(
-    epochs=10, steps_per_epoch=20, warmup_steps=10, decay_epochs=(7,), val_interval=1, lr=1e-4
+    epochs=10,
+    rounds=1,
+    iterations_per_epoch=20,
+    accumulation=1,
+    warmup_steps=10,
+    decay_epochs=(7,),
+    val_interval=1,
+    lr=1e-4,
 )
 
 
@@ -69,11 +76,11 @@ def learning_rates(setting: Any) -> list[float]:
         for entry in entries
     ]
     rates = []
-    for step in range(SCHEDULE.steps):
+    for step in range(SCHEDULE.iterations):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         for scheduler in schedulers:
-            if not scheduler.by_epoch or (step + 1) % SCHEDULE.steps_per_epoch == 0:
+            if not scheduler.by_epoch or (step + 1) % SCHEDULE.iterations_per_epoch == 0:
                 scheduler.step()
     return rates
 
