@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,14 @@ from train_teacher.domain.config_invariants import find_broken
 from train_teacher.domain.config_overrides import GeneratedConfig, Override
 from train_teacher.domain.config_paths import (
     fitted,
+    is_wrapper,
     set_value,
     type_problem,
     unknown_key_problem,
     value_at,
 )
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.settings import FIELD_TYPES
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -105,11 +107,21 @@ def _apply(content: dict[str, Any], override: Override) -> str | None:
             return None
         old = None if override.adds else value_at(content, key)
     except KeyError:
-        return unknown_key_problem(content, key)
+        return _setting_instead(key) or unknown_key_problem(content, key)
     problem = type_problem(old, value)
     if problem:
         return f"{key}: {problem}."
     return _apply_free(content, key, old, value, adds=override.adds)
+
+
+def _setting_instead(key: str) -> str | None:
+    if key not in FIELD_TYPES:
+        return None
+    option = key.replace("_", "-")
+    return (
+        f"{key}: is a setting of train-teacher, not a key of MMDetection's config: write "
+        f"`{key}: ...` in a YAML file, or --{option} where there is such an option."
+    )
 
 
 def _apply_free(
@@ -143,7 +155,7 @@ def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> st
 def differences_from(
     config: Config, generated: GeneratedConfig
 ) -> Sequence[tuple[str, object, object]]:
-    """List what differs from the base config, leaf by leaf.
+    """List what differs from the base config, leaf by leaf, in the order of the config.
 
     Args:
         config: the generated config.
@@ -155,21 +167,37 @@ def differences_from(
     from mmengine.config import Config
 
     base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
-    theirs = dict(_leaves({k: v for k, v in base.to_dict().items() if k in RUNNER_KEYS}))
-    ours = dict(_leaves(config.to_dict()))
+    theirs = {key: value for key, value in base.to_dict().items() if key in RUNNER_KEYS}
     return [
-        (key, theirs.get(key, ...), ours.get(key, ...))
-        for key in sorted(theirs.keys() | ours.keys())
-        if theirs.get(key, ...) != ours.get(key, ...)
+        difference
+        for key in RUNNER_KEYS
+        for difference in _differing(key, theirs.get(key, ...), config.to_dict().get(key, ...))
     ]
 
 
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
-    for name, value in node.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            found += _leaves(value, f"{key}.")
-        else:
-            found.append((key, value))
-    return found
+def _differing(key: str, theirs: object, ours: object) -> Iterator[tuple[str, object, object]]:
+    if theirs == ours:
+        return
+    if is_wrapper(ours) and not is_wrapper(theirs) and isinstance(theirs, Mapping):
+        around = {name: value for name, value in ours.items() if name != "dataset"}
+        yield from _differing(key, ..., around)
+        yield from _differing(f"{key}.dataset", theirs, ours["dataset"])
+        return
+    left, right = _named_parts(theirs), _named_parts(ours)
+    same_steps = isinstance(theirs, list) and left.keys() == right.keys()
+    both = isinstance(theirs, Mapping) and isinstance(ours, Mapping)
+    one = ... in (theirs, ours) and not isinstance(theirs, list) and not isinstance(ours, list)
+    if (left or right) and (same_steps or both or one):
+        for name in {**left, **right}:
+            yield from _differing(f"{key}.{name}", left.get(name, ...), right.get(name, ...))
+    else:
+        yield key, theirs, ours
+
+
+def _named_parts(value: object) -> dict[str, object]:
+    """Return the members of a mapping, or the steps of a list of configs by their number."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list) and all(isinstance(item, (Mapping, list)) for item in value):
+        return {str(number): item for number, item in enumerate(value)}
+    return {}

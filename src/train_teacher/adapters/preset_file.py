@@ -127,7 +127,7 @@ class SettingsChain:
     layers: tuple[SettingsLayer, ...]
     """From the weakest to the file itself."""
     preset: str | None = None
-    """The preset of ours that lies at the bottom."""
+    """The first preset of ours that is reached."""
     complete: bool = False
     """True when the bottom says `extends: null`: it needs no preset beneath it."""
 
@@ -159,8 +159,8 @@ def read_chain(path: Path) -> SettingsChain:
         extended = values.pop(EXTENDS, None)
         layers.insert(0, SettingsLayer(layer.source, values, layer.lines))
         current = None if extended is None else _extended_file(extended, layer)
-    bottom = seen[-1]
-    ours = bottom.stem if bottom.parent == configs_folder().resolve() else None
+    folder = configs_folder().resolve()
+    ours = next((file.stem for file in seen if file.parent == folder), None)
     return SettingsChain(tuple(layers), ours, complete)
 
 

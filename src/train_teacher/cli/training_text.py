@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections.abc import Sequence
+from typing import TypeGuard
 
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.application.resume_training import ResumePlan
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
-from train_teacher.domain.config_differences import group_differences
+from train_teacher.domain.config_differences import YOUR_DATA, group_differences
 from train_teacher.domain.config_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
 from train_teacher.domain.settings import FIELD_TYPES
@@ -111,7 +113,8 @@ def _findings(plan: TrainingPlan) -> list[str]:
 
 def _values(plan: TrainingPlan) -> list[str]:
     return [
-        f"  {o.key} = {_shorten(repr(o.value))}\n      {o.reason}" for o in plan.generated.overrides
+        f"  {_shorten(f'{o.key} = {o.value!r}', COLUMNS - 2)}\n      {o.reason}"
+        for o in plan.generated.overrides
     ]
 
 
@@ -122,10 +125,14 @@ def _differences(plan: TrainingPlan) -> list[str]:
         if group.topic != topic:
             topic = group.topic
             lines += ["", f"  {topic}"]
-        indent = " " * 4
-        lines += textwrap.wrap(
-            group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
-        )
+        if group.reason == YOUR_DATA:
+            lines.append(f"    {YOUR_DATA}: files, folders and class names")
+            continue
+        if group.reason != topic:
+            indent = " " * 4
+            lines += textwrap.wrap(
+                group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
+            )
         for difference in group.differences:
             lines += _difference_lines(*difference)
     return lines
@@ -136,13 +143,37 @@ def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
     line = f"      {key}: {_side(theirs)} -> {_side(ours)}"
     if len(line) <= COLUMNS:
         return [line]
+    if _are_names(theirs) and _are_names(ours):
+        return [f"      {key}:", *_exchanged(theirs, ours)]
     room = (COLUMNS - len("        ") - len(" -> ")) // 2
     sides = (_shorten(_side(side), room) for side in (theirs, ours))
     return [f"      {key}:", f"        {' -> '.join(sides)}"]
 
 
+def _are_names(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _exchanged(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return what left and what joined a long list of names."""
+    changes = [
+        ("without", [name for name in theirs if name not in ours]),
+        ("with", [name for name in ours if name not in theirs]),
+        ("in another order", [] if set(theirs) != set(ours) else [""]),
+    ]
+    return [
+        "        " + _shorten(f"{word} {', '.join(names)}".rstrip(), COLUMNS - 8)
+        for word, names in changes
+        if names
+    ]
+
+
 def _side(value: object) -> str:
-    return "(absent)" if value is ... else " ".join(repr(value).split())
+    if value is ...:
+        return "(absent)"
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return f"[{', '.join(str(item.get('type', '...')) for item in value)}]"
+    return " ".join(repr(value).split())
 
 
 def _set_lines(plan: TrainingPlan) -> list[str]:

@@ -9,14 +9,17 @@ from train_teacher.domain.config_overrides import Override
 
 SET_BY_USER = "set by you"
 LEFT_OUT = "not in this run"
-# Beginning of a top-level key: what it is for, in the order in which it is shown.
+YOUR_DATA = "your data in place of the recipe's"
+DATA_KEYS = frozenset({"ann_file", "data_prefix", "data_root", "metainfo"})
+DATA_TOPIC = "data"
+# Top-level key: what it is for, in the order in which it is shown.
 TOPICS = (
     ("model", "model"),
-    ("train_dataloader", "data"),
-    ("val_dataloader", "data"),
-    ("test_dataloader", "data"),
-    ("val_evaluator", "data"),
-    ("test_evaluator", "data"),
+    ("train_dataloader", DATA_TOPIC),
+    ("val_dataloader", DATA_TOPIC),
+    ("test_dataloader", DATA_TOPIC),
+    ("val_evaluator", DATA_TOPIC),
+    ("test_evaluator", DATA_TOPIC),
     ("optim_wrapper", "training"),
     ("param_scheduler", "training"),
     ("train_cfg", "training"),
@@ -54,6 +57,8 @@ def group_differences(
         if override is not None and override.free and override.by_user:
             topic = SET_BY_USER
         reason = override.reason if override is not None else LEFT_OUT
+        if topic == DATA_TOPIC and DATA_KEYS & set(difference[0].split(".")):
+            reason = YOUR_DATA
         groups.setdefault((topic, reason), []).append(difference)
     order = [SET_BY_USER, *dict.fromkeys(topic for _, topic in TOPICS), OTHER_TOPIC]
     found = [DifferenceGroup(*key, tuple(members)) for key, members in groups.items()]
@@ -61,12 +66,14 @@ def group_differences(
 
 
 def _cause(key: str, overrides: Sequence[Override]) -> Override | None:
-    """Return the last override that touched a key: it, something above it or something in it."""
+    """Return the last override of a key or of something above it, else of something in it."""
+    inside = None
     for override in reversed(overrides):
-        shorter, longer = sorted((key, override.key), key=len)
-        if longer == shorter or longer.startswith(f"{shorter}."):
+        if f"{key}.".startswith(f"{override.key}."):
             return override
-    return None
+        if inside is None and override.key.startswith(f"{key}."):
+            inside = override
+    return inside
 
 
 def _topic(key: str) -> str:

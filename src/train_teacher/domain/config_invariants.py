@@ -62,7 +62,21 @@ def _keys(reason: str, *keys: str) -> list[Invariant]:
 
 def _loaders(reason: str, *keys: str) -> list[Invariant]:
     names = ("train_dataloader", "val_dataloader", "test_dataloader")
-    return _keys(reason, *(f"{name}.dataset.{key}" for name in names for key in keys))
+    return [Invariant(_in_datasets(name, key), reason) for name in names for key in keys]
+
+
+def _in_datasets(loader: str, key: str) -> Callable[[Any], Any]:
+    """Return a reader of a key of a loader's data set and of those that it wraps."""
+
+    def read(content: Any) -> list[Any]:
+        found = []
+        dataset = _at(f"{loader}.dataset")(content)
+        while isinstance(dataset, Mapping):
+            found.append(dataset.get(key))
+            dataset = dataset.get("dataset")
+        return found
+
+    return read
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -75,6 +89,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "optimizer's groups.",
         "model.frozen_modules",
     ),
+    *_keys("what LoRA adds is decided by --lora-rank and the lora_ settings.", "model.lora"),
     *_keys(
         "weights loaded here would overwrite frozen parts after they were checked, or leave them "
         "random; use --weights.",

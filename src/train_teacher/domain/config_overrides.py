@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.domain.config_paths import through_wrappers
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
@@ -129,9 +130,16 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *_data(dataset_info, settings, train, schedule),
         *_optimization(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings),
-        *(Override(k, v, "set by you", by_user=True, free=True) for k, v in settings.set.items()),
     )
+    overrides = (*overrides, *_set_by_user(settings, overrides))
     return GeneratedConfig(settings.base_config, overrides, schedule, decisions)
+
+
+def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:
+    ours = {override.key: override.value for override in overrides}
+    for key, value in settings.set.items():
+        # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
+        yield Override(through_wrappers(ours, key), value, "set by you", by_user=True, free=True)
 
 
 def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 # The places where MMDetection takes a word or a number: `log_scale` of the contrastive head
 # (grounding_dino_head.py:48).
@@ -53,6 +53,30 @@ def set_value(content: Any, key: str, value: Any, *, adds: bool = False) -> None
     if not (adds and isinstance(parent, dict)):
         _member(parent, last)
     parent[last if isinstance(parent, dict) else int(last)] = value
+
+
+def through_wrappers(content: Any, key: str) -> str:
+    """Return a key with `dataset` put in where another data set is wrapped around the one meant.
+
+    Args:
+        content: nested config.
+        key: dotted key as if nothing was wrapped; one that leads nowhere is returned as it is.
+    """
+    node, found = content, ""
+    for name in key.split("."):
+        while is_wrapper(node) and name not in node:
+            node, found = node["dataset"], f"{found}dataset."
+        try:
+            node = _member(node, name)
+        except KeyError:
+            return key
+        found = f"{found}{name}."
+    return found.removesuffix(".")
+
+
+def is_wrapper(node: object) -> TypeGuard[Mapping[str, Any]]:
+    """Return whether a config is that of a data set that is wrapped around another one."""
+    return isinstance(node, Mapping) and "type" in node and isinstance(node.get("dataset"), Mapping)
 
 
 def nearest_path(content: Any, key: str) -> str | None:
@@ -106,6 +130,8 @@ def fitted(old: Any, new: Any) -> Any:
         old: the value that is replaced.
         new: its replacement, as YAML gives it.
     """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {name: fitted(old.get(name), value) for name, value in new.items()}
     if isinstance(old, float) and _is_number(new):
         return float(new)
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):

@@ -32,7 +32,8 @@ WARMUP_START = 0.1
 
 # Loading and packing are fixed by the model's input; several images at once need another dataset.
 FIXED_TRANSFORMS = frozenset(
-    {"LoadImageFromFile", "LoadAnnotations", "PackDetInputs", "PackInputs", "RandomSamplingNegPos"}
+    "LoadImageFromFile LoadPicture LoadAnnotations PackDetInputs PackInputs "
+    "RandomSamplingNegPos RandomPrompt".split()
 )
 NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
 

@@ -10,7 +10,7 @@ from train_teacher.domain.html_parts import duration, score, size
 from train_teacher.domain.run_report import RunReport
 
 ABSENT = "-"
-PLACES = frozenset({"output"})
+PLACES = frozenset({"output", "chosen"})
 """Settings that differ between any two runs and say nothing."""
 LONGEST_VALUE = 60
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -365,8 +365,26 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
     try:
         msgspec.convert(value, FIELD_TYPES[key])
     except msgspec.ValidationError as error:
-        return f"{place}: {key}: {_readable(error, value)}"
+        return f"{place}: {key}: {_wrong_word(key, value) or _readable(error, value)}"
     return None
+
+
+def _wrong_word(key: str, value: object) -> str | None:
+    """Return what may stand instead of a word, for settings that know a few words."""
+    words = list(_words(FIELD_TYPES[key]))
+    if not words or not isinstance(value, str):
+        return None
+    near = difflib.get_close_matches(value, words, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{value!r} is not one of {', '.join(words)}.{hint}"
+
+
+def _words(kind: Any) -> Iterator[str]:
+    for part in get_args(kind):
+        if get_origin(kind) is Literal:
+            yield part
+        elif not isinstance(part, Meta):
+            yield from _words(part)
 
 
 def _readable(error: msgspec.ValidationError, value: object) -> str:

@@ -99,7 +99,7 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
     """
     weights = read_state_dict(path)
     own = model.state_dict()
-    parameters = {name for name, _ in model.named_parameters()}
+    parameters = {name for name, p in model.named_parameters() if not _is_neutral(name, p)}
     misfits = {n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape}
     missing = (parameters - weights.keys()) | (misfits & parameters)
     if missing - RESIZABLE:
@@ -115,6 +115,15 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
         reinitialised=tuple(sorted(missing)),
         unused=tuple(sorted(weights.keys() - own.keys())),
     )
+
+
+def _is_neutral(name: str, parameter: nn.Parameter) -> bool:
+    """Return whether a parameter changes nothing before it has learned.
+
+    MMDetection's recipe for the original Grounding DINO gives the head a scale that its published
+    weights do not have; scores are multiplied by exp(0) (grounding_dino_head.py:76).
+    """
+    return name.endswith(".log_scale") and not parameter.is_meta and not bool(parameter.any())
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,8 @@ from mmengine.config import Config
 
 from demo_model import make_info, make_settings
 from train_teacher.adapters import mmengine_config, preset_file
-from train_teacher.domain.config_overrides import generate_mmdet_config
+from train_teacher.domain.config_overrides import generate_mmdet_config, reasons_by_key
+from train_teacher.domain.config_paths import through_wrappers, value_at
 from train_teacher.domain.errors import UsageError, UserError
 
 PRESETS = preset_file.preset_names()
@@ -101,3 +102,107 @@ def test_differences_name_what_the_recipe_has_and_what_we_have() -> None:
     assert changed["model.backbone.with_cp"] == (True, False)
     assert changed["model.frozen_modules"][0] is ...
     assert "model.positional_encoding.num_feats" not in changed
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("model.bbox_head.loss_bbox.loss_weight", 2, 2.0),
+        ("train_dataloader.dataset.pipeline.2.prob", 0.3, 0.3),
+        ("val_dataloader.dataset.pipeline.1.scale", [320, 640], (320, 640)),
+        ("model.neck.in_channels", [1, 2], [1, 2]),
+        ("optim_wrapper.clip_grad", None, None),
+    ],
+)
+def test_what_is_set_arrives_in_the_kind_that_the_config_uses(
+    key: str, value: object, found: object
+) -> None:
+    config = build(set={key: value}).to_dict()
+    content = value_at(config, through_wrappers(config, key))
+    assert content == found
+    assert type(content) is type(found)
+
+
+def test_a_mapping_without_type_is_merged_and_one_with_type_is_taken_whole() -> None:
+    key = "model.bbox_head.loss_bbox"
+    assert build(set={key: {"loss_weight": 2.0}}).model.bbox_head.loss_bbox.type == "L1Loss"
+    whole = {"type": "SmoothL1Loss", "beta": 0.1}
+    assert build(set={key: whole}).model.bbox_head.loss_bbox == whole
+    with pytest.raises(
+        UsageError, match=r"did you mean `model\.bbox_head\.loss_bbox\.loss_weight`"
+    ):
+        build(set={key: {"loss_wieght": 2.0}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.num_queries", "many", r"there is a number there \(40\), and 'many' is text"),
+        ("model.bbox_head.loss_bbox", 3, "there is a mapping there"),
+        ("lr", 1e-5, "is a setting of train-teacher"),
+        ("bbox_head.loss_bbox.loss_weight", 2.0, "`model.bbox_head.loss_bbox.loss_weight`"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_says_what_is_there(
+    key: str, value: object, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        build(set={key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.type", "GroundingDINO", "would not freeze"),
+        ("model", {"type": "GroundingDINO"}, "would not freeze"),
+        ("model.frozen_modules", [], "--freeze"),
+        ("load_from", "x.pth", "--weights"),
+        ("model.language_model.name", "bert-large", "--language-model"),
+        ("custom_imports", None, "own classes"),
+        ("custom_hooks", [{"type": "ProgressHook"}], "FreezeProofHook"),
+        ("visualizer.vis_backends", [], "metrics.jsonl"),
+        ("work_dir", "/elsewhere", "--output"),
+        ("train_dataloader.dataset.metainfo.classes", ["b", "a"], "labels"),
+        ("val_dataloader.dataset.metainfo", {"classes": ["b", "a"]}, "labels"),
+        ("val_dataloader.dataset.ann_file", "x.json", "--val"),
+        ("test_evaluator.ann_file", "x.json", "--test"),
+        ("val_dataloader.dataset.return_classes", False, "class names"),
+    ],
+)
+def test_what_would_silently_break_freezing_or_labels_is_refused(
+    key: str, value: object, message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        build(set={key: value})
+    assert key.rpartition(".")[2] in str(caught.value).partition(":")[0]
+    assert ": may not be set: " in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_hooks_and_log_backends_may_be_added() -> None:
+    hooks = [{"type": "FreezeProofHook"}, {"type": "EMAHook"}]
+    assert len(build(set={"custom_hooks": hooks}).custom_hooks) == 2
+    backends = [{"type": "MetricsFileBackend"}, {"type": "TensorboardVisBackend"}]
+    assert len(build(set={"visualizer.vis_backends": backends}).visualizer.vis_backends) == 2
+
+
+def test_reasons_are_written_above_their_values() -> None:
+    generated = generate_mmdet_config(make_info(), make_settings(set={"model.num_queries": 33}))
+    config = mmengine_config.build_config(generated)
+    text = mmengine_config.render_config(config, "", reasons_by_key(generated.overrides))
+    assert "    # set by you\n    num_queries=33,\n" in text
+    for override in generated.overrides:
+        if "." not in override.key:
+            # A long reason takes several lines.
+            assert f"# {override.reason[:60]}" in text
+            assert f"\n{override.key} = " in text
+
+
+def test_a_list_of_steps_is_compared_step_by_step_also_in_a_wrapped_data_set() -> None:
+    key = "train_dataloader.dataset.pipeline.2.prob"
+    generated = generate_mmdet_config(make_info(), make_settings("swin-t", set={key: 0.3}))
+    config = mmengine_config.build_config(generated)
+    differences = mmengine_config.differences_from(config, generated)
+    inner = through_wrappers(config.to_dict(), key)
+    assert (inner, 0.5, 0.3) in differences
+    assert not any(name.endswith(".pipeline") for name, _, _ in differences)
