@@ -142,7 +142,7 @@ def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
     del trained
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 19e6
 
-    assert not torch.allclose(outputs(plain)[0], wanted[0], atol=1e-3)
+    assert (outputs(plain)[1] - wanted[1]).abs().max() > 1  # pixels
     attach_adapter(plain, tmp_path / "adapter")
     for ours, theirs in zip(outputs(plain), wanted, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-5)
