@@ -124,7 +124,7 @@ def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_it_used(stopped:
     last.write_bytes(last.read_bytes()[:5000])
     result = run("--output", stopped, "--resume", "--epochs", "4")
     assert result.returncode == 0, result.stderr
-    assert "last.pth: damaged" in result.stderr
+    assert "last.pth: is cut off, damaged" in result.stderr
     assert "(previous.pth)" in result.stderr
     assert "epochs: 3 -> 4" in result.stderr
     assert max(scores(stopped)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -64,6 +65,8 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    # Its own account of a failure is a traceback; ours is `_message`.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     for old in folder.glob(FAILURE.format(rank="*")):
         old.unlink()
     settings = LaunchConfig(

@@ -102,10 +102,13 @@ def stdout_to_log(log: Path) -> Iterator[None]:
         yield
 
 
-def _without_gpu() -> bool:
+def _join_without_gpu() -> None:
+    """Join the other processes where MMEngine cannot: it asks for a GPU of each (dist/utils.py)."""
     import torch
+    from torch import distributed
 
-    return not torch.cuda.is_available()
+    if not torch.cuda.is_available() and not distributed.is_initialized():
+        distributed.init_process_group("gloo")
 
 
 def silence_upstream() -> None:
@@ -138,8 +141,8 @@ def build_runner(
     silence_upstream()
     cfg = load_config(config)
     cfg.launcher = launcher
-    if launcher != "none" and _without_gpu():
-        cfg.env_cfg.dist_cfg.backend = "gloo"
+    if launcher != "none":
+        _join_without_gpu()
     if resume_from is not None:
         cfg.resume, cfg.load_from = True, str(resume_from)
 

@@ -79,7 +79,7 @@ def plain_config(settings: TeacherSettings, run_config: Config, class_names: lis
     model["encoder"]["num_cp"] = 0
     model["bbox_head"]["num_classes"] = run_model["bbox_head"]["num_classes"]
     model["test_cfg"] = dict(run_model["test_cfg"])
-    pipeline = run_config.val_dataloader.dataset.to_dict()["pipeline"]
+    pipeline = [_plain(t) for t in run_config.val_dataloader.dataset.to_dict()["pipeline"]]
     content = {
         "default_scope": "mmdet",
         "model": model,
@@ -108,6 +108,14 @@ def plain_config(settings: TeacherSettings, run_config: Config, class_names: lis
     }
     text: str = Config(content).pretty_text
     return text
+
+
+def _plain(transform: dict[str, Any]) -> dict[str, Any]:
+    """Return a transform of MMDetection's own: ours differs in its messages only."""
+    if transform["type"] != "LoadPicture":
+        return transform
+    own = {name: value for name, value in transform.items() if name != "skip_unreadable"}
+    return {**own, "type": "LoadImageFromFile"}
 
 
 def _set(node: Any, path: list[str], value: Any) -> None:

@@ -6,7 +6,10 @@ Started as `python -m train_teacher.adapters.training_process RUN` by the launch
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of Linux's prctl."""
 FAILURE = ".failure-{rank}"
 """File in the run folder in which a process leaves the message of the error that ended it."""
 
@@ -63,26 +68,44 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit code; the message of a failure is left in the run folder for the launcher.
     """
-    import os
-
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--resume-from", type=Path)
     options = parser.parse_args(arguments)
     folder: Path = options.folder
+    _end_with_launcher()
     try:
         with mmengine_runner.stdout_to_log(folder / "train.log"):
             runner = mmengine_runner.build_runner(
                 folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
             )
         train(runner, folder / "train.log")
-    except UserError as error:
-        rank = os.environ.get("RANK", "0")
-        (folder / FAILURE.format(rank=rank)).write_text(str(error), encoding="utf-8")
-        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outermost boundary of this process
+        _leave_message(folder, error)
+        return EXIT_FAILED
     return 0
+
+
+def _leave_message(folder: Path, error: Exception) -> None:
+    """Tell the launcher what happened, and the log in full unless it is the user's to mend."""
+    message = str(error)
+    if not isinstance(error, UserError):
+        log = folder / "train.log"
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+        message = f"{type(error).__name__}: {error}\nDetails: {log}"
+    rank = os.environ.get("RANK", "0")
+    (folder / FAILURE.format(rank=rank)).write_text(message, encoding="utf-8")
+
+
+def _end_with_launcher() -> None:
+    """Ask Linux for a SIGTERM when the launcher dies: it saves, and nothing trains on unseen."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,16 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.adapters import adapter_folder, mmengine_runner, plain_model, preset_file
+from train_teacher.adapters import adapter_folder, mmengine_runner, plain_model
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder, check_free
+from train_teacher.application.train_teacher import read_layers
 from train_teacher.domain.config_overrides import frozen_parts
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.model_card import Kind, render_model_card
 from train_teacher.domain.run_summary import RunSummary, summarize_run
-from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.teacher_card import TeacherCard, card_text, describe_teacher
 
 
@@ -140,14 +141,11 @@ def read_run(run: Path) -> FinishedRun:
         )
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
-    written = preset_file.read_settings(folder.settings)
-    values: dict[str, Any] = {**written.values, "output": str(folder.root)}
-    settings = merge_settings([SettingsLayer(str(folder.settings), values)])
-    inspection = folder.data / "inspection.json"
+    settings = read_layers({"output": str(folder.root)}, folder.settings)
     try:
-        info = msgspec.json.decode(inspection.read_bytes(), type=DatasetInfo)
+        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
-        raise UserError(f"{inspection}: is missing or damaged: {error}.") from error
+        raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
     return FinishedRun(
         folder, settings, info, summarize_run(folder.read_metrics(), info.class_names)
     )

@@ -59,6 +59,8 @@ class TeacherQueryGenerator(CdnQueryGenerator):
         """
         labels = gt_labels.repeat(2 * num_groups)
         share = self.label_noise_scale * 0.5
+        if not share:
+            return self.label_embedding(labels)  # type: ignore[no-any-return]
         chance = torch.rand(labels.shape, device=labels.device)
         random_labels = (chance * (self.num_classes / share)).long()
         random_labels = random_labels.clamp(max=self.num_classes - 1)

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
+from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
@@ -64,6 +66,14 @@ class TeacherRunner(Runner):
                 hook.fit(self)
         model: nn.Module = super().train()
         return model
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
+        """Wrap the model for several processes; on CPUs without the device that MMEngine names."""
+        if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
+            together: nn.Module = MMDistributedDataParallel(model, broadcast_buffers=False)
+            return together
+        wrapped: nn.Module = super().wrap_model(model_wrapper_cfg, model)
+        return wrapped
 
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""

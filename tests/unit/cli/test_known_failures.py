@@ -220,25 +220,6 @@ def evaluate_unknown_class() -> None:
     metric.results2json([{"img_id": 1, **box}], "unused")
 
 
-def chunked_batch() -> None:
-    from mmdet.models.detectors import GroundingDINO
-
-    class Chunked:
-        def __init__(self) -> None:
-            self.test_cfg = {"chunked_size": 1}
-
-        def extract_feat(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-            return [pictures]
-
-        def get_tokens_positive_and_prompts(self, *_: object) -> Any:
-            return [[{}], [{}]], [["a", "b"]], None, ["a", "b"]
-
-    from mmdet.structures import DetDataSample
-
-    samples = [DetDataSample(metainfo={"text": ("a", "b"), "custom_entities": True})] * 2
-    GroundingDINO.predict(Chunked(), torch.ones(2, 3, 4, 4), samples)
-
-
 def too_many_tokens() -> None:
     from mmdet.models.dense_heads.grounding_dino_head import ContrastiveEmbed
 
@@ -366,7 +347,6 @@ PROVOKED: list[tuple[str, Provoke]] = [
     ("loss-not-finite", lambda _: match_nothing()),
     ("too-few-positions", lambda _: torch.topk(torch.ones(10), 900)),
     ("too-many-tokens", lambda _: too_many_tokens()),
-    ("chunked-batch", lambda _: chunked_batch()),
     ("registry", lambda _: build(type="GroundingDINNO")),
     ("configuration-value", lambda _: build(type="ChannelMapper", in_chanels=3)),
     ("loader-options", lambda _: torch.utils.data.DataLoader([1], persistent_workers=True)),

@@ -35,14 +35,6 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         "max_tokens; inspect-data DATA.json counts the tokens",
     ),
     Failure(
-        code="chunked-batch",
-        types=("AssertionError",),
-        place=r"/mmdet/models/detectors/grounding_dino",
-        what="class names in chunks (chunked_size) can be validated one picture at a time only.",
-        consequence="Validation stopped.",
-        cure="take back the --set of val_dataloader.batch_size or test_dataloader.batch_size",
-    ),
-    Failure(
         code="registry",
         types=("KeyError",),
         pattern=r"(?P<name>\w+) is not in the (?P<registry>\S+) registry",

@@ -1,0 +1,134 @@
+"""Two processes learn what one learns with twice the batch, and end together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from demo_model import DEMO_BASE
+from generated_data import make_pictures
+
+PROGRAM = str(Path(sys.executable).parent / "train-teacher")
+OPTIONS = (
+    *("--device", "cpu", "--epochs", "1", "--seed", "3"),
+    *("--set", "model.dn_cfg.label_noise_scale=0.0", "--set", "model.dn_cfg.box_noise_scale=1e-6"),
+    # One group of denoising queries: their number depends on the pictures of a process.
+    *("--set", "model.dn_cfg.group_cfg.num_dn_queries=1"),
+    *("--set", "default_hooks.logger.interval=1"),
+)
+
+
+def command(*arguments: object) -> list[str]:
+    return [PROGRAM, *(str(argument) for argument in arguments)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=400, check=False
+    )
+
+
+def trained(output: Path) -> dict[str, torch.Tensor]:
+    from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
+
+    tensors: dict[str, torch.Tensor] = read_checkpoint(output / "checkpoints" / "last.pth")[
+        "state_dict"
+    ]
+    return tensors
+
+
+def trained_from(output: Path) -> dict[str, torch.Tensor]:
+    base: dict[str, torch.Tensor] = torch.load(DEMO_BASE, weights_only=True)["state_dict"]
+    return {name: base[name].float() for name in trained(output)}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    path = make_pictures(folder, images=20, seed=5, classes=("red star", "blue ring"))
+    content = json.loads(path.read_text())
+    # Equal sizes: padding would otherwise depend on which pictures share a batch.
+    from PIL import Image
+
+    for image in content["images"]:
+        picture = next(folder.rglob(image["file_name"]))
+        Image.open(picture).convert("RGB").resize((192, 160)).save(picture)
+        scale = (192 / image["width"], 160 / image["height"])
+        image["width"], image["height"] = 192, 160
+        for annotation in content["annotations"]:
+            if annotation["image_id"] == image["id"]:
+                x, y, w, h = annotation["bbox"]
+                box = [x * scale[0], y * scale[1], w * scale[0], h * scale[1]]
+                annotation["bbox"] = [round(value, 2) for value in box]
+                annotation["area"] = round(box[2] * box[3], 2)
+                annotation.pop("segmentation", None)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(
+    data: Path, tmp_path: Path
+) -> None:
+    # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
+    recipe = tmp_path / "sgd.yaml"
+    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.1\n")
+    options = ("--data", data, "--model", recipe, *OPTIONS)
+    one = run(*options, "--output", tmp_path / "one", "--batch-size", 4)
+    assert one.returncode == 0, one.stderr
+    two = run(*options, "--output", tmp_path / "two", "--batch-size", 2, "--gpus", 2)
+    assert two.returncode == 0, two.stderr
+    start = trained_from(tmp_path / "one")
+    alone, together = trained(tmp_path / "one"), trained(tmp_path / "two")
+    assert alone.keys() == together.keys()
+    far = {n: float((alone[n] - together[n]).abs().max()) for n in alone}
+    moved = max(float((alone[n] - start[n]).abs().max()) for n in alone)
+    assert max(far.values()) < 1e-4 < moved / 20, (max(far.values()), moved)
+    assert (tmp_path / "two" / "report.html").exists()
+
+
+def test_a_process_whose_pictures_have_no_box_does_not_hang(tmp_path: Path, data: Path) -> None:
+    content = json.loads(data.read_text())
+    few = content["images"][:4]
+    keep = {image["id"] for image in few[::2]}
+    content["images"] = few
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] in keep]
+    sparse = data.parent / "sparse.json"
+    sparse.write_text(json.dumps(content))
+    options = (*OPTIONS, "--model", "demo", "--val", str(data), "--batch-size", "1", "--gpus", "2")
+    result = run("--data", sparse, "--output", tmp_path / "run", *options)
+    assert result.returncode == 0, result.stderr
+
+
+def test_when_the_launcher_is_killed_its_processes_end_and_the_run_can_go_on(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    options = (*OPTIONS, "--model", "demo", "--batch-size", "1", "--gpus", "2", "--epochs", "2")
+    process = subprocess.Popen(
+        command("--data", data, "--output", output, *options),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    metrics = output / "metrics.jsonl"
+    deadline = time.monotonic() + 300
+    while not (metrics.exists() and metrics.read_text().count('"train"') > 2):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(8)
+    lines = len(metrics.read_text().splitlines())
+    time.sleep(2)
+    assert len(metrics.read_text().splitlines()) == lines, "somebody still trains"
+    result = run("--output", output, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert (output / "results.json").exists()
