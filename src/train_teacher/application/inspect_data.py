@@ -29,6 +29,7 @@ from train_teacher.domain.checks.exporter_checks import check_exporter, provenan
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images, check_pictures
 from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
+from train_teacher.domain.checks.image_size_checks import turned_photos
 from train_teacher.domain.checks.labelling_checks import check_partial_labelling
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
@@ -207,11 +208,18 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         sizes=_size_info(train, loaded[0]),
         provenance=provenance(train.dataset),
         masks=masks,
+        photos_turned=_photos_turned(splits),
     )
 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def _photos_turned(splits: Sequence[LoadedSplit]) -> tuple[int, int]:
+    looked = [(s.dataset, s.files.facts) for s in splits if s.files.facts is not None]
+    counts = [turned_photos(dataset, facts) for dataset, facts in looked]
+    return sum(unturned for unturned, _ in counts), sum(shown for _, shown in counts)
 
 
 def _mask_info(splits: Sequence[LoadedSplit]) -> MaskInfo | None:

@@ -279,7 +279,9 @@ def _data(
                 "dataset": {
                     **_dataset(split, info),
                     "test_mode": True,
-                    "pipeline": validation_pipeline(settings.val_scale or []),
+                    "pipeline": _as_labelled(
+                        validation_pipeline(settings.val_scale or []), settings
+                    ),
                 },
             },
             f"{split.num_images} images of the {split.name} split",
@@ -311,8 +313,9 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
 def _train_dataset(
     train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
 ) -> dict[str, Any]:
-    pipeline = train_pipeline(
-        settings.train_scales or [], settings.random_crop, settings.augmentation
+    pipeline = _as_labelled(
+        train_pipeline(settings.train_scales or [], settings.random_crop, settings.augmentation),
+        settings,
     )
     if info.prompt.fits:
         return {
@@ -344,6 +347,16 @@ def _train_dataset(
 def _classes_per_prompt(info: DatasetInfo) -> int:
     prompt = info.prompt
     return classes_per_prompt(info.class_names, prompt.class_tokens, prompt.limit)
+
+
+def _as_labelled(pipeline: list[dict[str, Any]], settings: TeacherSettings) -> list[dict[str, Any]]:
+    """Read photos without turning them where they were labelled so."""
+    if settings.exif_orientation != "ignore":
+        return pipeline
+    return [
+        {**t, "color_type": "color_ignore_orientation"} if t["type"] == "LoadPicture" else t
+        for t in pipeline
+    ]
 
 
 def _balanced(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:

@@ -141,3 +141,5 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     """Version, date, contributor and licence as the file states them."""
     masks: MaskInfo | None = None
     """None without masks."""
+    photos_turned: tuple[int, int] = (0, 0)
+    """Photos that EXIF turns by 90 degrees: labelled unturned, and labelled as displayed."""

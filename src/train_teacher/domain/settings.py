@@ -208,6 +208,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveInt | None,
         Meta(description="Boxes kept per image at validation; from the objects in a picture."),
     ] = None
+    exif_orientation: Annotated[
+        Literal["apply", "ignore"] | None,
+        Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
+    ] = None
     denoising_queries: Annotated[
         PositiveInt | None,
         Meta(

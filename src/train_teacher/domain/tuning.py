@@ -181,6 +181,16 @@ def _denoising_queries(info: DatasetInfo, settings: TeacherSettings) -> Decision
     return Decision("denoising_queries", DENOISING, why, source)
 
 
+def _exif_orientation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    unturned, shown = info.photos_turned
+    source = "mmcv imread: color, color_ignore_orientation"
+    if unturned and not shown:
+        why = f"{unturned} photos that EXIF turns are labelled unturned, none as displayed"
+        return Decision("exif_orientation", "ignore", why, source)
+    why = f"{shown} photos are labelled as EXIF displays them" if shown else "no photo is turned"
+    return Decision("exif_orientation", "apply", why, source)
+
+
 def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     train = _train(info)
     counts = [count for count in train.boxes_per_class if count]
@@ -219,6 +229,7 @@ RULES: Mapping[str, Rule] = {
     "val_scale": _val_scale,
     "max_per_img": _max_per_img,
     "denoising_queries": _denoising_queries,
+    "exif_orientation": _exif_orientation,
     "class_balance": _class_balance,
     "early_stopping": _early_stopping,
 }

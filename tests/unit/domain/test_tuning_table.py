@@ -174,6 +174,21 @@ def test_what_the_user_sets_is_not_decided() -> None:
     assert decisions["accumulation"].value == 4
 
 
+@pytest.mark.parametrize(
+    ("photos", "value"), [((0, 0), "apply"), ((7, 0), "ignore"), ((0, 7), "apply")]
+)
+def test_photos_are_turned_as_they_were_labelled(photos: tuple[int, int], value: str) -> None:
+    info = msgspec.structs.replace(data_set(), photos_turned=photos)
+    generated = chosen(info)
+    assert {d.name: d.value for d in generated.decisions}["exif_orientation"] == value
+    loaders = {o.key: o.value for o in generated.overrides if o.key.endswith("_dataloader")}
+    for loader in loaders.values():
+        dataset = loader["dataset"]
+        dataset = dataset.get("dataset", dataset)
+        first = dataset["pipeline"][0]
+        assert ("color_type" in first) == (value == "ignore")
+
+
 SIZES = st.tuples(st.integers(8, 9_000), st.integers(8, 9_000))
 
 

@@ -25,6 +25,20 @@ def test_a_good_picture_is_loaded_as_mmdet_loads_it(picture: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["cv2", "pillow"])
+def test_a_photo_can_be_read_without_turning_it(picture: Path, backend: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30), "red").save(picture, exif=exif)
+    shapes = []
+    for color_type in ("color", "color_ignore_orientation"):
+        load = LoadPicture(color_type=color_type, imdecode_backend=backend)
+        loaded = load.transform({"img_path": str(picture)})
+        assert loaded is not None
+        shapes.append(loaded["img_shape"])
+    assert shapes == [(40, 30), (30, 40)]
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
 @pytest.mark.parametrize("content", [None, b"", b"not a picture", b"\xff\xd8\xff\xe0cut"])
 def test_in_training_an_unreadable_picture_is_named_once_and_left_out(
     picture: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, backend: str

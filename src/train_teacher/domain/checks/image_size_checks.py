@@ -64,11 +64,7 @@ def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
         facts: what the files say.
     """
     stated = image_sizes(dataset)
-    comparable = (
-        np.isfinite(stated).all(axis=1)
-        & facts.size.all(axis=1)
-        & np.isin(facts.damage, (SOUND, TRUNCATED))
-    )
+    comparable = _comparable(stated, facts)
     shown = facts.displayed_size
     same = (stated == shown).all(axis=1)
     if same[comparable].all() and not (facts.orientation > 1).any():
@@ -81,6 +77,29 @@ def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
         *_orientation(dataset, facts, raw, undecided),
         *_other_sizes(dataset, stated, shown.astype(np.float64), comparable & ~same & ~raw),
     ]
+
+
+def turned_photos(dataset: CocoDataset, facts: ImageFacts) -> tuple[int, int]:
+    """Return how many photos that EXIF turns by 90 degrees are labelled unturned, and turned.
+
+    Args:
+        dataset: the data set.
+        facts: what the files say.
+    """
+    stated = image_sizes(dataset)
+    turned = _comparable(stated, facts) & (facts.orientation >= TURNED_FROM)
+    turned &= facts.size[:, 0] != facts.size[:, 1]
+    unturned = turned & (stated == facts.size).all(axis=1)
+    as_shown = turned & (stated == facts.displayed_size).all(axis=1)
+    return int(unturned.sum()), int(as_shown.sum())
+
+
+def _comparable(stated: Sizes, facts: ImageFacts) -> Flags:
+    return np.asarray(
+        np.isfinite(stated).all(axis=1)
+        & facts.size.all(axis=1)
+        & np.isin(facts.damage, (SOUND, TRUNCATED))
+    )
 
 
 def check_extremes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
@@ -153,10 +172,11 @@ def _orientation(
             dataset,
             wrong,
             code="I4",
-            severity="error",
+            severity="error" if turned_photos(dataset, facts)[1] else "warning",
             message=f"{plural(len(wrong), 'photo')} that EXIF turns by 90 degrees, labelled as if "
             "it did not",
-            consequence="MMDetection turns them when it reads them, and every box is elsewhere.",
+            consequence="MMDetection turns them when it reads them, and every box is elsewhere. "
+            "train-teacher reads a set without turning if no photo in it is labelled turned.",
             fix="Save these photos without the EXIF orientation, pixels unchanged "
             "(exiftool -Orientation= FILES), or label them again as displayed.",
             values=values[0],
