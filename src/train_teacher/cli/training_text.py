@@ -64,7 +64,7 @@ def _decisions(plan: TrainingPlan) -> list[str]:
         f"{' (set by you or the preset)' if d.given and d.name in given else ''}"
         + ("" if d.given and d.name in given else f"\n      {d.reason}")
         for d in plan.generated.decisions
-    ] + [f"  ema: {EMA_REASON}"]
+    ] + ["  ema: off", f"      {EMA_REASON}"]
 
 
 def _prompt(plan: TrainingPlan) -> str:

@@ -75,7 +75,8 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             derived,
             code="B8",
             severity="warning",
-            message=f"{plural(int(derived.sum()), 'annotation')} with polygons but no bbox",
+            message=f"{plural(int(derived.sum()), 'annotation')} with polygons but no bbox: "
+            "the boxes are derived from the polygons",
             consequence="MMDetection would stop with KeyError: 'bbox'.",
             fix=f"{REPAIRED}, where the box is the polygon's bounds.",
         ),
