@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,6 @@ class TeacherRunner(Runner):
 
     def build_logger(self, log_level: int | str = "INFO", **kwargs: Any) -> MMLogger:
         """Log everything to `train.log`; the terminal gets warnings, ProgressHook does the rest."""
-        stamped = Path(self._log_dir)
-        if stamped != Path(self.work_dir) and stamped.is_dir() and not any(stamped.iterdir()):
-            stamped.rmdir()
         self._log_dir = self.work_dir
         kwargs.setdefault("log_file", str(Path(self.work_dir) / LOG_FILE))
         logger: MMLogger = super().build_logger(log_level=log_level, **kwargs)
@@ -69,10 +67,14 @@ class TeacherRunner(Runner):
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         """Wrap the model for several processes; on CPUs without the device that MMEngine names."""
+        wrapped: nn.Module
         if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
-            together: nn.Module = MMDistributedDataParallel(model, broadcast_buffers=False)
-            return together
-        wrapped: nn.Module = super().wrap_model(model_wrapper_cfg, model)
+            wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
+        else:
+            wrapped = super().wrap_model(model_wrapper_cfg, model)
+        if is_main_process():
+            # Wrapping waits for every process, so none is still about to use this folder.
+            _remove_if_empty(Path(self.work_dir) / self.timestamp)
         return wrapped
 
     def dump_config(self) -> None:
@@ -147,6 +149,13 @@ class TeacherRunner(Runner):
         known = self.message_hub.runtime_info.get("best_score")
         if score is not None and (known is None or score > known):
             self.message_hub.update_info("best_score", score)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove the folder per start that MMEngine makes, unless something was written there."""
+    # Not there, or not empty: both are as they should be.
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _put_in_place(partial: Path, target: Path) -> None:
