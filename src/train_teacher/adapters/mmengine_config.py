@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from train_teacher.adapters.config_text import render_assignments, render_header
 from train_teacher.domain.config_invariants import find_broken
-from train_teacher.domain.config_overrides import GeneratedConfig, Override
+from train_teacher.domain.config_overrides import GeneratedConfig
 from train_teacher.domain.config_paths import (
     fitted,
     is_wrapper,
@@ -21,6 +21,7 @@ from train_teacher.domain.config_paths import (
     value_at,
 )
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.model_overrides import Override
 from train_teacher.domain.settings import FIELD_TYPES
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from train_teacher.adapters import adapter_folder, mmengine_runner, plain_model
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder, check_free
 from train_teacher.application.train_teacher import read_layers
-from train_teacher.domain.config_overrides import frozen_parts
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.model_card import Kind, render_model_card
+from train_teacher.domain.model_overrides import frozen_parts
 from train_teacher.domain.run_summary import RunSummary, summarize_run
 from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.teacher_card import TeacherCard, card_text, describe_teacher

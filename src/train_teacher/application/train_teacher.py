@@ -23,12 +23,12 @@ from train_teacher.application.run_results import RunResult
 from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import (
     GeneratedConfig,
-    frozen_parts,
     generate_mmdet_config,
     reasons_by_key,
 )
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.model_overrides import frozen_parts
 from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 from train_teacher.domain.tuning import with_decisions
 

@@ -21,8 +21,8 @@ from train_teacher.adapters import (
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.application.run_results import RunResult, write_run_results
-from train_teacher.domain.config_overrides import frozen_parts
 from train_teacher.domain.dataset_info import DatasetInfo
+from train_teacher.domain.model_overrides import frozen_parts
 from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.teacher_card import describe_teacher
 

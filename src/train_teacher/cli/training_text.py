@@ -12,7 +12,7 @@ from train_teacher.application.resume_training import ResumePlan
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import TrainingPlan
 from train_teacher.domain.config_differences import YOUR_DATA, group_differences
-from train_teacher.domain.config_overrides import random_frozen_parts
+from train_teacher.domain.model_overrides import random_frozen_parts
 from train_teacher.domain.run_summary import Validation
 from train_teacher.domain.settings import FIELD_TYPES
 from train_teacher.domain.split_report import split_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from train_teacher.domain.config_overrides import Override
+from train_teacher.domain.model_overrides import Override
 
 SET_BY_USER = "set by you"
 LEFT_OUT = "not in this run"

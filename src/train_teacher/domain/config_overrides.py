@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -13,47 +13,23 @@ import msgspec
 from train_teacher.domain.config_paths import through_wrappers
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.model_overrides import (
+    FROZEN_PARTS,
+    Override,
+    frozen_parts,
+    model_overrides,
+)
 from train_teacher.domain.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.domain.odvg import TRAIN_FILE as ODVG_FILE
-from train_teacher.domain.pipelines import train_pipeline, validation_pipeline
+from train_teacher.domain.pipelines import as_labelled, train_pipeline, validation_pipeline
 from train_teacher.domain.prompts import classes_per_prompt
 from train_teacher.domain.recipes import build_optimizer, build_param_scheduler
 from train_teacher.domain.schedule import Schedule, build_schedule
 from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.tuning import MIN_DELTA, Decision, tune, with_decisions
 
-# nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
-# number of rows would silently leave that table random. A label is a position in the prompt, and
-# a prompt of 256 tokens has at most 127 classes.
-PRETRAINED_NUM_CLASSES = 256
 METRIC = "coco/bbox_mAP"
-DENOISING_KEY = "model.dn_cfg.group_cfg.num_dn_queries"
-FROZEN_PARTS = ("backbone", "language_model")
-# Constructor arguments that the base config leaves at their default.
-ADDED_BY_PRESETS = frozenset(
-    {
-        "model.num_feature_levels",
-        "model.backbone.pretrain_img_size",
-        "model.decoder.layer_cfg.cross_attn_cfg.num_levels",
-    }
-)
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
-
-
-@dataclass(frozen=True)
-class Override:
-    """One value of the generated config that differs from the base."""
-
-    key: str
-    """Dotted."""
-    value: Any
-    reason: str
-    """Short; shown beside the value in the dry run."""
-    adds: bool = False
-    """True for a key that the base does not have and that we add knowingly."""
-    by_user: bool = False
-    free: bool = False
-    """True for a key that a user or a preset names: its type and its meaning are checked."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +102,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         rounds=settings.rounds,
     )
     overrides = (
-        *_model(dataset_info, settings, reasons),
+        *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),
         *_optimization(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings),
@@ -142,106 +118,8 @@ def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> 
         yield Override(through_wrappers(ours, key), value, "set by you", by_user=True, free=True)
 
 
-def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
-    """Return the names of the model's parts that never change, in a fixed order."""
-    named: set[str] = set(settings.freeze)
-    if settings.tune == "frozen":
-        named |= set(FROZEN_PARTS)
-    elif settings.tune == "lora":
-        # A part with adapters inside computes with gradients and dropout; its own weights are
-        # frozen by the injection.
-        named |= {part for part in FROZEN_PARTS if not _is_target(part, settings.lora_targets)}
-    return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
-
-
-def _is_target(part: str, targets: Sequence[str]) -> bool:
-    return any(target == part or target.startswith(f"{part}.") for target in targets)
-
-
-def random_frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
-    """Return the frozen parts that no checkpoint fills: they would keep random values.
-
-    The language model is not among them: without base weights its folder must have its own.
-    """
-    if settings.weights != "none":
-        return ()
-    if settings.tune == "lora":
-        return ("backbone", "neck", "encoder", "decoder")
-    return tuple(part for part in frozen_parts(settings) if part != "language_model")
-
-
 def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
     return next((split for split in info.splits if split.name == name), None)
-
-
-def _model(
-    info: DatasetInfo, settings: TeacherSettings, reasons: Mapping[str, str]
-) -> Iterator[Override]:
-    weights = None if settings.weights == "none" else settings.weights
-    for key, value in settings.architecture.items():
-        adds = key in ADDED_BY_PRESETS
-        yield Override(key, value, "architecture of the preset", adds=adds, free=True)
-    yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
-    yield Override(
-        "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
-    )
-    yield Override(
-        "model.base_checkpoint",
-        weights,
-        "loaded before freezing, every tensor accounted for",
-        adds=True,
-    )
-    if settings.tune == "lora":
-        yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
-    yield Override("load_from", None, "the model loads its own base checkpoint")
-    yield Override(
-        "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
-    )
-    yield Override("model.language_model.name", settings.language_model, "local folder")
-    fixed = settings.tune == "lora" or "language_model" in frozen_parts(settings)
-    yield _language_model_weights(weights, fixed)
-    yield Override(
-        "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
-    )
-    yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
-    yield Override("model.encoder.num_cp", 0, "no fairscale needed")
-    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
-    yield Override(
-        "model.bbox_head.num_classes",
-        PRETRAINED_NUM_CLASSES,
-        "keeps the pretrained denoising labels; a label is a place in the prompt, always below it",
-    )
-    yield Override("model.test_cfg.max_per_img", settings.max_per_img, reasons["max_per_img"])
-    if DENOISING_KEY not in settings.architecture:
-        yield Override(DENOISING_KEY, settings.denoising_queries, reasons["denoising_queries"])
-    if not info.prompt.fits:
-        yield Override(
-            "model.test_cfg.chunked_size",
-            _classes_per_prompt(info),
-            f"classes scored in one prompt: all {info.num_classes} need {info.prompt.tokens} "
-            f"tokens, the model reads {info.prompt.limit}",
-            adds=True,
-        )
-
-
-def _lora(settings: TeacherSettings) -> dict[str, Any]:
-    return {
-        "rank": settings.lora_rank,
-        "alpha": settings.lora_alpha,
-        "dropout": settings.lora_dropout,
-        "dora": settings.lora_dora,
-        "rslora": settings.lora_rslora,
-        "targets": list(settings.lora_targets),
-    }
-
-
-def _language_model_weights(weights: str | None, frozen_language_model: bool) -> Override:
-    key = "model.language_model.own_weights"
-    if weights:
-        return Override(key, "never", "BERT's weights come with the base checkpoint", adds=True)
-    if frozen_language_model:
-        return Override(key, "required", "no base checkpoint: BERT's own weights", adds=True)
-    return Override(key, "if_present", "no base checkpoint, and BERT is trained", adds=True)
 
 
 def _data(
@@ -279,8 +157,8 @@ def _data(
                 "dataset": {
                     **_dataset(split, info),
                     "test_mode": True,
-                    "pipeline": _as_labelled(
-                        validation_pipeline(settings.val_scale or []), settings
+                    "pipeline": as_labelled(
+                        validation_pipeline(settings.val_scale or []), settings.exif_orientation
                     ),
                 },
             },
@@ -313,9 +191,9 @@ def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
 def _train_dataset(
     train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
 ) -> dict[str, Any]:
-    pipeline = _as_labelled(
+    pipeline = as_labelled(
         train_pipeline(settings.train_scales or [], settings.random_crop, settings.augmentation),
-        settings,
+        settings.exif_orientation,
     )
     if info.prompt.fits:
         return {
@@ -331,7 +209,9 @@ def _train_dataset(
         "label_map_file": labels,
         "language_model": settings.language_model,
         "max_tokens": info.prompt.limit,
-        "most_negatives": _classes_per_prompt(info),
+        "most_negatives": classes_per_prompt(
+            info.class_names, info.prompt.class_tokens, info.prompt.limit
+        ),
     }
     return {
         **_dataset(train, info),
@@ -342,21 +222,6 @@ def _train_dataset(
         "need_text": False,
         "pipeline": [*pipeline[:-1], sampling, pipeline[-1]],
     }
-
-
-def _classes_per_prompt(info: DatasetInfo) -> int:
-    prompt = info.prompt
-    return classes_per_prompt(info.class_names, prompt.class_tokens, prompt.limit)
-
-
-def _as_labelled(pipeline: list[dict[str, Any]], settings: TeacherSettings) -> list[dict[str, Any]]:
-    """Read photos without turning them where they were labelled so."""
-    if settings.exif_orientation != "ignore":
-        return pipeline
-    return [
-        {**t, "color_type": "color_ignore_orientation"} if t["type"] == "LoadPicture" else t
-        for t in pipeline
-    ]
 
 
 def _balanced(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:

@@ -94,3 +94,20 @@ def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
         {"type": "LoadAnnotations", "with_bbox": True},
         {"type": "PackDetInputs", "meta_keys": (*META_KEYS, *TEXT_KEYS)},
     ]
+
+
+def as_labelled(
+    pipeline: list[dict[str, Any]], exif_orientation: str | None
+) -> list[dict[str, Any]]:
+    """Return the pipeline; photos are read without turning them where they were labelled so.
+
+    Args:
+        pipeline: transform configs.
+        exif_orientation: the setting of this name.
+    """
+    if exif_orientation != "ignore":
+        return pipeline
+    return [
+        {**t, "color_type": "color_ignore_orientation"} if t["type"] == "LoadPicture" else t
+        for t in pipeline
+    ]

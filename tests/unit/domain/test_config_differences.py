@@ -4,7 +4,7 @@ from train_teacher.domain.config_differences import (
     YOUR_DATA,
     group_differences,
 )
-from train_teacher.domain.config_overrides import Override
+from train_teacher.domain.model_overrides import Override
 
 OVERRIDES = (
     Override("model.type", "T", "really freezes"),

@@ -5,13 +5,10 @@ import msgspec
 import pytest
 
 from demo_model import make_info, make_settings
-from train_teacher.domain.config_overrides import (
-    frozen_parts,
-    generate_mmdet_config,
-    random_frozen_parts,
-)
+from train_teacher.domain.config_overrides import generate_mmdet_config
 from train_teacher.domain.dataset_info import PromptInfo
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.model_overrides import frozen_parts, random_frozen_parts
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
