@@ -59,7 +59,7 @@ def parse_block(text: bytes) -> ParsedBlock | None:
     import simdjson
 
     try:
-        return _Columns(simdjson.Array).read(simdjson.Parser().parse(text))
+        return _Columns(simdjson.Array).read(simdjson.Parser().parse(text), text.count(b"["))
     except (_UnusualError, AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         # Text that is not JSON for simdjson, and whatever comes of a value of another type.
         return None
@@ -74,8 +74,9 @@ class _Columns:
         self._lengths: list[int] = []
         self._numbers: list[memoryview] = []
         self._run_lengths: list[tuple[int, RunLengths]] = []
+        self._lists = 0
 
-    def read(self, records: Any) -> ParsedBlock:
+    def read(self, records: Any, brackets: int) -> ParsedBlock:
         if type(records) is not self._array_type or not len(records):
             raise _UnusualError
         keys = list(records[0].keys())
@@ -99,7 +100,20 @@ class _Columns:
             boxes.append(box.as_buffer(of_type="d"))
             if masked:
                 self._add_mask(record["segmentation"])
+        # Where every bracket of the text is one of these lists, no number is in a list of its own.
+        if brackets != 1 + len(boxes) + self._lists:
+            self._require_flat(records, masked=masked)
         return self._parsed(dict(zip(plain, zip(*rows, strict=True), strict=True)), boxes, masked)
+
+    def _require_flat(self, records: Any, *, masked: bool) -> None:
+        """Look for lists among the numbers: simdjson reads [1, 2, [3], 4] as four of them."""
+        for record in records:
+            lists = [record["bbox"]]
+            mask = record["segmentation"] if masked else None
+            if type(mask) is self._array_type:
+                lists += mask
+            if any(type(number) is self._array_type for part in lists for number in part):
+                raise _UnusualError
 
     def _add_mask(self, mask: Any) -> None:
         if type(mask) is self._array_type:
@@ -108,6 +122,7 @@ class _Columns:
             # Deeper lists are flattened by simdjson; the lengths give them away.
             if sum(lengths) * _BYTES != numbers.nbytes:
                 raise _UnusualError
+            self._lists += 1 + len(lengths)
             self._counts.append(len(lengths))
             self._lengths += lengths
             self._numbers.append(numbers)
@@ -123,6 +138,7 @@ class _Columns:
             found = msgspec.convert(mask.as_dict(), RunLengths)
         except (msgspec.ValidationError, OverflowError):
             raise _UnusualError from None
+        self._lists += 1 + isinstance(found.counts, list)
         self._run_lengths.append((len(self._counts), found))
 
     def _parsed(

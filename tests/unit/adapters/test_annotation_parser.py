@@ -69,6 +69,15 @@ def test_both_readers_agree_on_any_block(edits: list[tuple[int, str, Any]], twic
     _assert_same(read_text_block(text), _exactly(text))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("bbox", [1, 2, [3], 4]), ("segmentation", [[1, 2, [4], 2, 4, 6.5]])],
+)
+def test_a_list_among_the_numbers_is_no_number(key: str, value: Any) -> None:
+    text = json.dumps([PLAIN, {**PLAIN, key: value}]).encode()
+    _assert_same(read_text_block(text), _exactly(text))
+
+
 def test_the_common_block_takes_the_fast_way() -> None:
     crowd = {**PLAIN, "segmentation": {"size": [2, 2], "counts": [4]}, "iscrowd": 1}
     parsed = parse_block(json.dumps([PLAIN, crowd, {**PLAIN, "segmentation": []}]).encode())
