@@ -108,8 +108,8 @@ class _Columns:
     def _require_flat(self, records: Any, *, masked: bool) -> None:
         """Look for lists among the numbers: simdjson reads [1, 2, [3], 4] as four of them."""
         for record in records:
-            lists = [record["bbox"]]
-            mask = record["segmentation"] if masked else None
+            lists: list[Any] = [record["bbox"]]
+            mask: Any = record["segmentation"] if masked else None
             if type(mask) is self._array_type:
                 lists += mask
             if any(type(number) is self._array_type for part in lists for number in part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,10 +69,16 @@ def find_base_config(name: str) -> Path:
 
 
 def build_config(generated: GeneratedConfig) -> Config:
-    """Merge the overrides into the base config.
+    """Merge the overrides of a run into its base config; see `merge_overrides`."""
+    return merge_overrides(generated.base_config, generated.overrides)
+
+
+def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
+    """Merge overrides into a base config.
 
     Args:
-        generated: base and overrides.
+        base_config: as for `find_base_config`.
+        overrides: in the order in which they are applied.
 
     Returns:
         The complete config, free of the base's data sets and helper variables.
@@ -84,13 +90,13 @@ def build_config(generated: GeneratedConfig) -> Config:
     """
     from mmengine.config import Config
 
-    base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
+    base = Config.fromfile(find_base_config(base_config), import_custom_modules=False)
     content: dict[str, Any] = base.to_dict()
     for key in set(content) - set(RUNNER_KEYS):
         del content[key]
     content.setdefault("vis_backends", [])
     wrong = []
-    for override in generated.overrides:
+    for override in overrides:
         problem = _apply(content, override)
         if problem:
             wrong.append(problem)

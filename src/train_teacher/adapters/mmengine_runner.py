@@ -122,6 +122,13 @@ def silence_upstream() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
+def silence_logger() -> None:
+    """Keep MMEngine's remarks off the terminal where there is no train.log; errors still show."""
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance("mmengine", log_level="ERROR")
+
+
 def build_runner(
     config: Path, *, launcher: str = "none", resume_from: Path | None = None
 ) -> Runner:

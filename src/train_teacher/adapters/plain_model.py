@@ -29,12 +29,12 @@ LANGUAGE_FILES = (
 )
 
 
-def build_trained_detector(run_config: Config, checkpoint: Path) -> nn.Module:
+def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Module:
     """Build the detector of a run with the weights of one of its checkpoints.
 
     Args:
         run_config: `mmdet_config.py` of the run folder, read.
-        checkpoint: `best.pth` or `last.pth`.
+        checkpoint: `best.pth` or `last.pth`; None leaves the base as it is.
 
     Raises:
         UserError: the base is missing or another one, or the checkpoint is damaged.
@@ -48,12 +48,13 @@ def build_trained_detector(run_config: Config, checkpoint: Path) -> nn.Module:
         read_checkpoint,
     )
 
-    content = read_checkpoint(checkpoint)
+    content = read_checkpoint(checkpoint) if checkpoint else None
     register_all_modules(init_default_scope=True)
     model: nn.Module = MODELS.build(run_config.model)
-    if is_slim(content):
-        fill_from_base(content, model, checkpoint)
-    model.load_state_dict(content["state_dict"], strict=False)
+    if content and checkpoint:
+        if is_slim(content):
+            fill_from_base(content, model, checkpoint)
+        model.load_state_dict(content["state_dict"], strict=False)
     return model.eval()
 
 

@@ -19,6 +19,7 @@ from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.model_card import Kind, render_model_card
 from train_teacher.domain.model_overrides import frozen_parts
+from train_teacher.domain.run_report import RunReport
 from train_teacher.domain.run_summary import RunSummary, summarize_run
 from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.teacher_card import TeacherCard, card_text, describe_teacher
@@ -42,6 +43,8 @@ class FinishedRun:
     settings: TeacherSettings
     dataset_info: DatasetInfo
     summary: RunSummary
+    threshold: float | None
+    """Score that balanced precision and recall at validation, if the run says."""
 
 
 def export_teacher(
@@ -64,6 +67,7 @@ def export_teacher(
     finished = read_run(run)
     target = check_free(output.resolve()).root
     mmengine_runner.silence_upstream()
+    mmengine_runner.silence_logger()
     config = mmengine_runner.load_config(finished.folder.config)
     # Read before building: the registry takes the config apart.
     preprocessing = adapter_folder.preprocessing_of(
@@ -84,6 +88,7 @@ def export_teacher(
         frozen=frozen_parts(finished.settings),
         preprocessing=preprocessing,
         versions=adapter_folder.installed_versions(),
+        score_threshold=finished.threshold,
     )
     lora = finished.settings.tune == "lora"
     kind: Kind = "merged" if merge else "adapter" if lora else "changes"
@@ -146,6 +151,13 @@ def read_run(run: Path) -> FinishedRun:
         info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
-    return FinishedRun(
-        folder, settings, info, summarize_run(folder.read_metrics(), info.class_names)
-    )
+    summary = summarize_run(folder.read_metrics(), info.class_names)
+    return FinishedRun(folder, settings, info, summary, _threshold(folder))
+
+
+def _threshold(folder: RunFolder) -> float | None:
+    try:
+        report = msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return report.threshold

@@ -71,6 +71,7 @@ class Training:
                 config.model.to_dict(), self.settings.val_scale or []
             ),
             versions=adapter_folder.installed_versions(),
+            score_threshold=result.report.threshold,
         )
         best = self.folder.best_checkpoint()
         adapter_folder.write_adapter(self.folder.adapter, model, best, card)

@@ -10,9 +10,11 @@ from train_teacher import __version__
 from train_teacher.cli.compare import compare_command
 from train_teacher.cli.doctor import doctor_command
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.evaluate import evaluate_command
 from train_teacher.cli.export import export_command
 from train_teacher.cli.fetch import fetch_command
 from train_teacher.cli.inspect import inspect_command
+from train_teacher.cli.predict import predict_command
 from train_teacher.cli.train import train_command
 
 
@@ -52,6 +54,8 @@ def teacher() -> None:
     app.callback()(_umbrella)
     app.command("inspect")(inspect_command)
     app.command("train")(train_command)
+    app.command("evaluate")(evaluate_command)
+    app.command("predict")(predict_command)
     app.command("compare")(compare_command)
     app.command("fetch")(fetch_command)
     app.command("doctor")(doctor_command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,44 @@ class Detections:
         return Detections(
             self.image_id[chosen], self.label[chosen], self.score[chosen], self.box[chosen]
         )
+
+
+@dataclass(frozen=True)
+class PictureDetections:
+    """What a model found in one picture."""
+
+    width: int
+    """Pixels, as the model saw it: turned or not."""
+    height: int
+    label: Integers
+    """(K,) class number from 0."""
+    score: npt.NDArray[np.float64]
+    """(K,) 0 to 1, best first."""
+    box: Boxes
+    """(K, 4) xyxy, pixels."""
+
+    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> PictureDetections:
+        """Return some of them."""
+        return PictureDetections(
+            self.width, self.height, self.label[chosen], self.score[chosen], self.box[chosen]
+        )
+
+
+def joined(image_ids: Sequence[int], found: Sequence[PictureDetections]) -> Detections:
+    """Return the detections of several pictures as columns.
+
+    Args:
+        image_ids: of each picture.
+        found: in each picture.
+    """
+    counts = [len(picture.score) for picture in found]
+    empty = np.empty((0, 4))
+    return Detections(
+        image_id=np.repeat(np.asarray(image_ids, np.int64), counts),
+        label=np.concatenate([np.empty(0, np.int64), *(p.label for p in found)]),
+        score=np.concatenate([np.empty(0), *(p.score for p in found)]),
+        box=np.concatenate([empty, *(p.box for p in found)]),
+    )
 
 
 @dataclass(frozen=True)

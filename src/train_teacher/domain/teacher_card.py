@@ -7,12 +7,19 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.domain.dataset_info import DatasetInfo
+from train_teacher.domain.dataset_info import DatasetInfo, PromptInfo
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.run_summary import RunSummary
-from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
 
 FORMAT = 1
+# What a detector and its preprocessing are built from. No setting that names a place is among them:
+# where a data set lay is nobody's business.
+REBUILT_FROM = tuple(
+    """
+    base_config architecture tune freeze max_per_img denoising_queries val_scale exif_orientation
+    """.split()
+)
 
 
 class BaseFile(msgspec.Struct, frozen=True):
@@ -59,6 +66,11 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, Any]
     """Validation before training and at the best epoch."""
     versions: dict[str, str]
+    prompt_facts: PromptInfo | None = None
+    settings: dict[str, Any] = {}
+    """Those of `REBUILT_FROM`, and of `set` what changes the model."""
+    score_threshold: float | None = None
+    """Score that balances precision and recall on the validation split."""
 
 
 def describe_teacher(
@@ -70,6 +82,7 @@ def describe_teacher(
     frozen: tuple[str, ...],
     preprocessing: Preprocessing,
     versions: dict[str, str],
+    score_threshold: float | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher.
 
@@ -81,7 +94,10 @@ def describe_teacher(
         frozen: parts that were frozen.
         preprocessing: of the generated config.
         versions: of the packages that trained it.
+        score_threshold: that balances precision and recall on the validation split.
     """
+    rebuilt = {name: getattr(settings, name) for name in REBUILT_FROM}
+    changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
     return TeacherCard(
         base=base,
         model=settings.model,
@@ -96,7 +112,34 @@ def describe_teacher(
         preprocessing=preprocessing,
         metrics={"before": summary.before, "best": summary.best},
         versions=versions,
+        prompt_facts=info.prompt,
+        settings={**rebuilt, "set": changed},
+        score_threshold=score_threshold,
     )
+
+
+def detector_settings(card: TeacherCard, weights: str, language_model: str) -> TeacherSettings:
+    """Return the settings that the teacher's detector is built from.
+
+    Args:
+        card: from `teacher.json`.
+        weights: the base checkpoint, a file.
+        language_model: folder.
+
+    Raises:
+        UsageError: the card is not one that this version can build from.
+    """
+    values = {
+        **card.settings,
+        "model": card.model,
+        "weights": weights,
+        "language_model": language_model,
+        "prompts": card.class_prompts,
+        # Of a run only; nothing is read there.
+        "data": "",
+        "output": "",
+    }
+    return merge_settings([SettingsLayer("teacher.json", values)])
 
 
 def card_text(card: TeacherCard) -> str:

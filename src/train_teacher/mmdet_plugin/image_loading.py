@@ -15,6 +15,22 @@ MOST_SKIPPED = 20
 """Pictures that a loading process may skip; after that a disk or a folder is gone."""
 
 
+class UnreadablePictureError(UserError):
+    """A picture that is needed cannot be read."""
+
+    def __init__(self, message: str, path: str, reason: str) -> None:
+        """Keep what was wrong with which file.
+
+        Args:
+            message: for the user.
+            path: of the picture.
+            reason: why it cannot be read.
+        """
+        super().__init__(message)
+        self.path = path
+        self.reason = reason
+
+
 @TRANSFORMS.register_module()
 class LoadPicture(LoadImageFromFile):
     """LoadImageFromFile that names the file; in training another picture is taken instead."""
@@ -46,9 +62,11 @@ class LoadPicture(LoadImageFromFile):
 
     def _refuse(self, path: str, reason: str) -> None:
         if not self.skip_unreadable:
-            raise UserError(
+            raise UnreadablePictureError(
                 f"{path}: the picture cannot be read ({reason}). Without it the validation would "
-                "not be that of the other epochs. Put it back, then go on with --resume."
+                "not be that of the other epochs. Put it back, then go on with --resume.",
+                path,
+                reason,
             )
         if path in self._skipped:
             return

@@ -1,0 +1,223 @@
+"""Predictions on their way to a COCO JSON: one line a picture, so that nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from train_teacher.adapters.atomic_file import write_atomically
+from train_teacher.domain.errors import UserError
+
+
+class PredictedPicture(msgspec.Struct, frozen=True):
+    """A line: what was found in a picture."""
+
+    name: str
+    width: int = 0
+    """Pixels; 0 for a picture that could not be read."""
+    height: int = 0
+    labels: tuple[int, ...] = ()
+    """From 0."""
+    scores: tuple[float, ...] = ()
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """xywh, pixels."""
+    masks: tuple[dict[str, Any], ...] = ()
+    """Run lengths, one for each box, or none at all."""
+    unreadable: str = ""
+    """Why the picture could not be read."""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """The first line: what the rest was made with."""
+
+    made_with: dict[str, Any]
+    pictures: int
+
+
+class PredictionFile:
+    """The lines of an unfinished prediction; after an interruption the same command goes on."""
+
+    def __init__(self, output: Path, made_with: dict[str, Any], pictures: Sequence[str]) -> None:
+        """Look for what an interrupted command left.
+
+        Args:
+            output: the JSON that is to be written.
+            made_with: everything that decides what a line says.
+            pictures: names of all pictures, in order.
+
+        Raises:
+            UserError: what is there was made with something else.
+        """
+        self.path = output.with_name(f".{output.name}.partial")
+        self._header = _Header(made_with, len(pictures))
+        self._pictures = pictures
+        self.done = self._look()
+
+    def _look(self) -> int:
+        """Return the pictures done, and cut off a line that was not written to its end."""
+        try:
+            with self.path.open("rb+") as file:
+                return self._count(file)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be read: {error.strerror}.") from error
+
+    def _count(self, file: IO[bytes]) -> int:
+        done, whole = -1, 0
+        for line in file:
+            if not line.endswith(b"\n") or not self._continues(line, done):
+                break
+            whole += len(line)
+            done += 1
+        file.truncate(whole)
+        return max(done, 0)
+
+    def _continues(self, line: bytes, done: int) -> bool:
+        try:
+            if done < 0:
+                return self._require_same(msgspec.json.decode(line, type=_Header))
+            name = msgspec.json.decode(line, type=PredictedPicture).name
+        except msgspec.MsgspecError:
+            return False
+        if done < len(self._pictures) and name == self._pictures[done]:
+            return True
+        raise self._of_other(f"picture {done + 1} was {name}")
+
+    def _require_same(self, found: _Header) -> bool:
+        if found == self._header:
+            return True
+        keys = found.made_with.keys() | self._header.made_with.keys()
+        for key in sorted(keys):
+            was, now = found.made_with.get(key), self._header.made_with.get(key)
+            if was != now:
+                raise self._of_other(f"{key} was {was}, now {now}")
+        raise self._of_other(f"there were {found.pictures} pictures, now {self._header.pictures}")
+
+    def _of_other(self, difference: str) -> UserError:
+        return UserError(
+            f"{self.path}: is the unfinished work of another command ({difference}). Repeat that "
+            "command to finish it, or remove the file to start again."
+        )
+
+    def append(self, pictures: Iterator[PredictedPicture]) -> Iterator[PredictedPicture]:
+        """Write a line for each picture and pass it on.
+
+        Raises:
+            UserError: the system refuses, for example because the disk is full.
+        """
+        try:
+            with self.path.open("ab") as file:
+                if not file.tell():
+                    file.write(msgspec.json.encode(self._header) + b"\n")
+                for picture in pictures:
+                    file.write(msgspec.json.encode(picture) + b"\n")
+                    file.flush()
+                    yield picture
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be written: {error.strerror}. What is done is kept: the same "
+                "command goes on from there."
+            ) from error
+
+    def write(
+        self,
+        target: Path,
+        ids: Sequence[int],
+        categories: Sequence[dict[str, Any]],
+        description: str,
+        *,
+        scores: bool = True,
+    ) -> tuple[int, int]:
+        """Write a COCO JSON from the lines, a picture at a time.
+
+        Args:
+            target: the JSON.
+            ids: of all pictures, in order.
+            categories: COCO categories; label 0 is the first one.
+            description: of the data set.
+            scores: whether the annotations say how sure they are.
+
+        Returns:
+            Images and annotations written.
+
+        Raises:
+            UserError: the system refuses.
+        """
+        written = {"images": 0, "annotations": 0}
+
+        def parts() -> Iterator[bytes]:
+            info = msgspec.json.encode({"description": description})
+            yield b'{"info":' + info + b',"images":['
+            yield from _separated(self._images(ids, written))
+            yield b'],"annotations":['
+            yield from _separated(self._annotations(ids, categories, written, scores=scores))
+            yield b'],"categories":' + msgspec.json.encode(list(categories)) + b"}\n"
+
+        write_atomically(target, parts())
+        return written["images"], written["annotations"]
+
+    def remove(self) -> None:
+        """Remove the lines: everything that was to be written of them is."""
+        self.path.unlink()
+
+    def _lines(self) -> Iterator[PredictedPicture]:
+        with self.path.open("rb") as file:
+            next(file)
+            for line in file:
+                yield msgspec.json.decode(line, type=PredictedPicture)
+
+    def _images(self, ids: Sequence[int], written: dict[str, int]) -> Iterator[dict[str, Any]]:
+        for number, picture in zip(ids, self._lines(), strict=True):
+            if picture.unreadable:
+                continue
+            written["images"] += 1
+            yield {
+                "id": number,
+                "file_name": picture.name,
+                "width": picture.width,
+                "height": picture.height,
+            }
+
+    def _annotations(
+        self,
+        ids: Sequence[int],
+        categories: Sequence[dict[str, Any]],
+        written: dict[str, int],
+        *,
+        scores: bool,
+    ) -> Iterator[dict[str, Any]]:
+        for image_id, picture in zip(ids, self._lines(), strict=True):
+            masks = picture.masks or (None,) * len(picture.boxes)
+            for label, score, box, mask in zip(
+                picture.labels, picture.scores, picture.boxes, masks, strict=True
+            ):
+                written["annotations"] += 1
+                yield {
+                    "id": written["annotations"],
+                    "image_id": image_id,
+                    "category_id": categories[label]["id"],
+                    "bbox": box,
+                    "area": _area(box, mask),
+                    "iscrowd": 0,
+                    **({"score": score} if scores else {}),
+                    **({"segmentation": mask} if mask else {}),
+                }
+
+
+def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
+    if mask is None:
+        return round(box[2] * box[3], 2)
+    from pycocotools import mask as run_lengths
+
+    return float(run_lengths.area({**mask, "counts": mask["counts"].encode("ascii")}))
+
+
+def _separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    first = True
+    for record in records:
+        yield (b"\n" if first else b",\n") + msgspec.json.encode(record)
+        first = False

@@ -1,0 +1,258 @@
+"""A trained detector with its preprocessing, from a run folder or from a bundle of `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train_teacher.adapters import adapter_folder, mmengine_config, mmengine_runner, plain_model
+from train_teacher.domain.detections import PictureDetections
+from train_teacher.domain.errors import UserError
+from train_teacher.domain.model_overrides import Override, model_overrides
+from train_teacher.domain.pipelines import as_labelled, validation_pipeline
+from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.teacher_card import TeacherCard
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+Transforms = Sequence[Mapping[str, Any]]
+MOST_IN_PROMPT = 10_000
+"""More classes than any prompt holds: where a prompt ends is left to its tokens."""
+
+
+@dataclass(frozen=True)
+class TeacherModel:
+    """A detector that is ready to look at pictures."""
+
+    detector: nn.Module
+    pipeline: Transforms
+    """Validation transforms, without the labels."""
+    batch_size: int
+    """Of validation, which scores depend on in the last digits."""
+
+    @property
+    def turns_photos(self) -> bool:
+        """Whether photos are turned as EXIF says before they are looked at."""
+        return self.pipeline[0].get("color_type") != "color_ignore_orientation"
+
+    def detect(
+        self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0
+    ) -> Iterator[PictureDetections | UnreadablePicture]:
+        """Look at pictures, in order.
+
+        Args:
+            paths: of the pictures.
+            class_names: phrases to look for; a label is a position among them.
+            workers: processes that read the pictures.
+
+        Yields:
+            What was found in each, best first; or why it cannot be read.
+        """
+        import torch
+        from torch.utils.data import DataLoader
+
+        _fit_prompts(self.detector, class_names)
+        loader: Any = DataLoader(
+            _Pictures(paths, self.pipeline, class_names),  # type: ignore[arg-type]
+            batch_size=self.batch_size,
+            num_workers=workers,
+            collate_fn=list,
+        )
+        for items in loader:
+            sound = [item for item in items if not isinstance(item, UnreadablePicture)]
+            samples: list[Any] = []
+            if sound:
+                batch = {
+                    name: [item[name] for item in sound] for name in ("inputs", "data_samples")
+                }
+                with torch.no_grad():
+                    samples = self.detector.test_step(batch)  # type: ignore[operator]
+            results = iter(samples)
+            for item in items:
+                yield item if isinstance(item, UnreadablePicture) else _found(next(results))
+
+
+@dataclass(frozen=True)
+class UnreadablePicture:
+    """A picture that cannot be looked at."""
+
+    path: str
+    reason: str
+
+
+class _Pictures:
+    """The pictures as PyTorch's DataLoader takes them."""
+
+    def __init__(
+        self, paths: Sequence[Path], pipeline: Transforms, class_names: Sequence[str]
+    ) -> None:
+        from mmengine.dataset import Compose
+
+        self._paths = paths
+        self._transform = Compose([dict(step) for step in pipeline])
+        self._class_names = tuple(class_names)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> Any:
+        from train_teacher.mmdet_plugin.image_loading import UnreadablePictureError
+
+        try:
+            return self._transform(
+                {
+                    "img_path": str(self._paths[index]),
+                    "img_id": index,
+                    # CocoDataset's return_classes gives these two.
+                    "text": self._class_names,
+                    "custom_entities": True,
+                }
+            )
+        except UnreadablePictureError as error:
+            return UnreadablePicture(error.path, error.reason)
+
+
+def _found(sample: Any) -> PictureDetections:
+    height, width = sample.ori_shape[:2]
+    found = sample.pred_instances.cpu()
+    return PictureDetections(
+        width=int(width),
+        height=int(height),
+        label=found.labels.numpy().astype(np.int64),
+        score=found.scores.numpy().astype(np.float64),
+        box=found.bboxes.numpy().astype(np.float64),
+    )
+
+
+def _fit_prompts(detector: Any, class_names: Sequence[str]) -> None:
+    """Use several prompts where the classes do not fit into one."""
+    if not hasattr(detector, "check_prompts"):
+        return  # MMDetection's own detector, in a merged bundle
+    try:
+        detector.check_prompts(class_names, one_prompt=True)
+    except UserError:
+        detector.check_prompts(class_names, one_prompt=False)
+        if int(detector.test_cfg.get("chunked_size", -1)) <= 0:
+            detector.test_cfg["chunked_size"] = MOST_IN_PROMPT
+
+
+def load_run(config_file: Path, checkpoint: Path | None, device: str) -> TeacherModel:
+    """Build the teacher of a run folder.
+
+    Args:
+        config_file: `mmdet_config.py` of the run.
+        checkpoint: `best.pth` or `last.pth`; None: the base that the run started from.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: the base is gone or another one, or the checkpoint is damaged.
+    """
+    mmengine_runner.silence_upstream()
+    mmengine_runner.silence_logger()
+    config = mmengine_runner.load_config(config_file)
+    validation = config.val_dataloader
+    pipeline = validation.dataset.to_dict()["pipeline"]
+    batch_size = int(validation.batch_size)
+    if checkpoint is None:
+        _require_base(config.model.get("base_checkpoint"), config_file.parent)
+        # Without adapters the base computes what it computes alone, bit for bit.
+        config.model.pop("lora", None)
+    return _ready(
+        plain_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
+    )
+
+
+def _require_base(base: str | None, place: Path) -> None:
+    if base is None:
+        raise UserError(f"{place}: was trained from random weights: there is no base to look at.")
+
+
+def load_bundle(
+    folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
+) -> TeacherModel:
+    """Build the teacher of a bundle.
+
+    Args:
+        folder: of the bundle.
+        card: its `teacher.json`.
+        settings: from `detector_settings`.
+        device: `cpu` or `cuda`.
+        base: leave out what was trained.
+
+    Raises:
+        UserError: a file is missing or damaged, or the base is another one.
+    """
+    import msgspec
+
+    mmengine_runner.silence_upstream()
+    mmengine_runner.silence_logger()
+    adapter = (folder / adapter_folder.WEIGHTS).is_file()
+    if adapter or base:
+        # The adapter's own config says where it goes.
+        settings = msgspec.structs.replace(settings, tune="frozen")
+    config = _detector_config(card, settings)
+    detector = plain_model.build_trained_detector(
+        config, None if adapter or base else folder / adapter_folder.CHANGES
+    )
+    if adapter and not base:
+        adapter_folder.attach_adapter(detector, folder)
+    pipeline = as_labelled(validation_pipeline(settings.val_scale or []), settings.exif_orientation)
+    return _ready(detector, pipeline, 1, device)
+
+
+def _detector_config(card: TeacherCard, settings: TeacherSettings) -> Config:
+    """Return a config whose `model` is the card's detector."""
+    import train_teacher.mmdet_plugin  # noqa: F401 - registers the detector
+
+    if card.prompt_facts is None:
+        raise UserError(
+            "teacher.json was written by an older train-teacher, which did not say how to rebuild "
+            "the detector. Export the run again: teacher export RUN --output DIR."
+        )
+    reasons = {"max_per_img": "", "denoising_queries": ""}
+    changes = (Override(key, value, "", free=True) for key, value in settings.set.items())
+    overrides = (
+        *model_overrides(card.class_names, card.prompt_facts, settings, reasons),
+        *changes,
+    )
+    return mmengine_config.merge_overrides(settings.base_config, overrides)
+
+
+def load_merged(folder: Path, device: str) -> TeacherModel:
+    """Build the teacher of a bundle that `export --merge` wrote.
+
+    Args:
+        folder: with `config.py` and `model.pth`.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    from mmengine.config import Config
+    from transformers import logging
+
+    import train_teacher.mmdet_plugin  # noqa: F401 - stands in for a missing compiled mmcv
+
+    mmengine_runner.silence_upstream()
+    mmengine_runner.silence_logger()
+    # It reports every tensor that model.pth brings and the language model's folder does not.
+    logging.set_verbosity_error()
+    config = Config.fromfile(folder / plain_model.CONFIG)
+    pipeline = [
+        {**step, "type": "LoadPicture"} if step["type"] == "LoadImageFromFile" else step
+        for step in config.test_dataloader.dataset.to_dict()["pipeline"]
+    ]
+    detector = plain_model.build_trained_detector(config, folder / plain_model.WEIGHTS)
+    return _ready(detector, pipeline, 1, device)
+
+
+def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:
+    detector.requires_grad_(False)
+    unlabelled = [step for step in pipeline if step["type"] != "LoadAnnotations"]
+    return TeacherModel(detector.to(device).eval(), unlabelled, batch_size)

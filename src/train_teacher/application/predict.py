@@ -1,0 +1,214 @@
+"""Let a teacher label pictures: a COCO data set for a student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from train_teacher import __version__
+from train_teacher.adapters.annotation_formats import convert, require_converter, write_yolo
+from train_teacher.adapters.drawn_pictures import draw_detections
+from train_teacher.adapters.mmengine_runner import choose_workers
+from train_teacher.adapters.picture_list import PictureList, list_pictures
+from train_teacher.adapters.prediction_file import PredictedPicture, PredictionFile
+from train_teacher.adapters.sam_masks import SamMasks
+from train_teacher.adapters.teacher_model import UnreadablePicture
+from train_teacher.application.open_teacher import OpenTeacher, TeacherRequest, open_teacher
+from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.pseudo_labels import NEARLY_THE_SAME, choose_labels
+
+Progress = Callable[[int, int], None]
+BOX_DIGITS, SCORE_DIGITS = 2, 4
+SHOWN_FILES = 3
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What to label, and what to write."""
+
+    teacher: TeacherRequest
+    sources: tuple[Path, ...]
+    """Pictures, folders, .txt lists, or one COCO JSON."""
+    output: Path
+    """COCO JSON to write."""
+    images: Path | None = None
+    """Folder of a COCO JSON's pictures."""
+    score_threshold: float | None = None
+    """Least score; the one that balanced precision and recall at validation when None."""
+    most_overlap: float = NEARLY_THE_SAME
+    """Boxes that overlap more are one object."""
+    masks: str | None = None
+    """SAM model, by name or folder, that makes masks of the boxes."""
+    draw: Path | None = None
+    """Folder for copies of the pictures with the boxes drawn."""
+    yolo: Path | None = None
+    """Folder for the same labels in YOLO's format."""
+    label_studio: Path | None = None
+    """File for the same labels as Label Studio imports them."""
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What was written."""
+
+    output: Path
+    images: int
+    annotations: int
+    threshold: float
+    threshold_known: bool
+    resumed: int
+    """Pictures that an interrupted command had done."""
+    unreadable: tuple[str, ...]
+    image_root: Path
+    """Folder that the file names in the JSON are relative to."""
+
+
+def predict(request: PredictRequest, *, progress: Progress | None = None) -> PredictResult:
+    """Label pictures with a teacher; after an interruption the same call goes on.
+
+    Args:
+        request: what and where.
+        progress: called with pictures done and in all.
+
+    Raises:
+        UserError: teacher, pictures or output cannot be used.
+        UsageError: options that cannot be.
+    """
+    _check(request)
+    pictures = list_pictures(request.sources, request.images)
+    teacher = open_teacher(request.teacher)
+    threshold = request.score_threshold
+    threshold = teacher.facts.score_threshold if threshold is None else threshold
+    lines = PredictionFile(request.output, _made_with(request, threshold), pictures.names)
+    resumed, unreadable = lines.done, []
+    found = _look(request, teacher, pictures, threshold, lines.done)
+    for number, line in enumerate(lines.append(found), resumed + 1):
+        if line.unreadable:
+            unreadable.append(f"{pictures.root / line.name} ({line.unreadable})")
+        elif request.draw:
+            _draw(request.draw, pictures.root, line, teacher)
+        if progress:
+            progress(number, len(pictures.names))
+    categories = [
+        {"id": number, "name": name, "supercategory": ""}
+        for number, name in enumerate(teacher.facts.original_names, 1)
+    ]
+    description = (
+        f"labels predicted by {teacher.facts.name} (train-teacher {__version__}), score at least "
+        f"{threshold:g}"
+    )
+    images, annotations = lines.write(request.output, pictures.ids, categories, description)
+    try:
+        _write_other_formats(request, lines, pictures, categories)
+    finally:
+        lines.remove()
+    return PredictResult(
+        output=request.output,
+        images=images,
+        annotations=annotations,
+        threshold=threshold,
+        threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        resumed=resumed,
+        unreadable=tuple(unreadable),
+        image_root=pictures.root,
+    )
+
+
+def _check(request: PredictRequest) -> None:
+    if request.score_threshold is not None and not 0 <= request.score_threshold <= 1:
+        raise UsageError(f"--score-threshold {request.score_threshold}: give 0 to 1.")
+    if not 0 < request.most_overlap <= 1:
+        raise UsageError(f"--most-overlap {request.most_overlap}: give more than 0, up to 1.")
+    if request.output.suffix.lower() != ".json":
+        raise UsageError(f"--output {request.output}: give the name of a .json file.")
+    for option, path in (
+        ("--output", request.output),
+        ("--yolo", request.yolo),
+        ("--label-studio", request.label_studio),
+    ):
+        if path and path.exists():
+            raise UserError(f"{option} {path}: exists, and nothing is overwritten.")
+    if not request.output.parent.is_dir():
+        raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
+    if request.yolo or request.label_studio:
+        require_converter("--yolo" if request.yolo else "--label-studio")
+
+
+def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
+    return {
+        "teacher": str(request.teacher.place.resolve()),
+        "base": request.teacher.base,
+        "score_threshold": threshold,
+        "most_overlap": request.most_overlap,
+        "masks": request.masks,
+        "sources": [str(source.resolve()) for source in request.sources],
+    }
+
+
+def _look(
+    request: PredictRequest,
+    teacher: OpenTeacher,
+    pictures: PictureList,
+    threshold: float,
+    done: int,
+) -> Iterator[PredictedPicture]:
+    """Yield a line for every picture that is not done."""
+    sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
+    paths = pictures.paths(done)
+    results = teacher.model.detect(
+        paths, teacher.facts.class_names, workers=choose_workers(len(paths))
+    )
+    for name, path, result in zip(pictures.names[done:], paths, results, strict=True):
+        if isinstance(result, UnreadablePicture):
+            yield PredictedPicture(name, unreadable=result.reason)
+            continue
+        found = choose_labels(result, threshold, request.most_overlap)
+        boxes = found.box.copy()
+        boxes[:, 2:] -= boxes[:, :2]
+        turned = teacher.model.turns_photos
+        masks = sam.segment(path, found.box, turned=turned) if sam else []
+        yield PredictedPicture(
+            name,
+            width=found.width,
+            height=found.height,
+            labels=tuple(found.label.tolist()),
+            scores=tuple(found.score.round(SCORE_DIGITS).tolist()),
+            boxes=tuple((x, y, w, h) for x, y, w, h in boxes.round(BOX_DIGITS).tolist()),
+            masks=tuple(masks),
+        )
+
+
+def _draw(folder: Path, root: Path, line: PredictedPicture, teacher: OpenTeacher) -> None:
+    names: Sequence[str] = teacher.facts.original_names
+    texts = [
+        f"{names[label]} {score:.2f}" for label, score in zip(line.labels, line.scores, strict=True)
+    ]
+    target = folder / Path(line.name).with_suffix(".jpg")
+    draw_detections(
+        root / line.name,
+        target,
+        line.labels,
+        line.boxes,
+        texts,
+        line.masks,
+        turned=teacher.model.turns_photos,
+    )
+
+
+def _write_other_formats(
+    request: PredictRequest,
+    lines: PredictionFile,
+    pictures: PictureList,
+    categories: Sequence[dict[str, Any]],
+) -> None:
+    if request.yolo:
+        # A sixth column would be an error where the labels are trained on.
+        with TemporaryDirectory() as folder:
+            plain = Path(folder) / "labels.json"
+            lines.write(plain, pictures.ids, categories, "", scores=False)
+            write_yolo(plain, request.yolo, pictures.root, pictures.names)
+    if request.label_studio:
+        convert(request.output, request.label_studio, "label-studio")

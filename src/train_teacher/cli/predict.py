@@ -1,0 +1,114 @@
+"""`teacher predict`: pictures in, a COCO JSON out."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from train_teacher.cli.teacher_options import (
+    BaseOption,
+    DeviceOption,
+    ImagesOption,
+    LanguageModelOption,
+    MasksOption,
+    TeacherPlace,
+    WeightsOption,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    from train_teacher.application.predict import PredictResult
+
+SHOWN_FILES = 5
+
+
+def predict_command(
+    run: TeacherPlace,
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Pictures, folders, .txt lists of paths, or one COCO JSON.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="F.json", help="File to write.")],
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--score-threshold",
+            help="Least score; by default the one that balanced precision and recall at "
+            "validation. 0 keeps all, to be scored.",
+            show_default=False,
+        ),
+    ] = None,
+    most_overlap: Annotated[
+        float,
+        typer.Option("--most-overlap", help="Boxes that overlap more are one object; 1 keeps all."),
+    ] = 0.9,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option("--draw", metavar="DIR", help="Also copies of the pictures with boxes."),
+    ] = None,
+    yolo: Annotated[
+        Path | None, typer.Option("--yolo", metavar="DIR", help="Also in YOLO's format.")
+    ] = None,
+    label_studio: Annotated[
+        Path | None,
+        typer.Option("--label-studio", metavar="FILE", help="Also as Label Studio imports it."),
+    ] = None,
+    base: BaseOption = False,
+    weights: WeightsOption = None,
+    language_model: LanguageModelOption = None,
+    device: DeviceOption = "auto",
+) -> int:
+    """Label pictures with a trained teacher; the same command goes on after an interruption."""
+    one_of("--device", device, ("auto", "cpu", "cuda"))
+    from train_teacher.application.open_teacher import TeacherRequest
+    from train_teacher.application.predict import PredictRequest, predict
+    from train_teacher.cli.progress_line import progress_line
+
+    request = PredictRequest(
+        TeacherRequest(run, base, weights, language_model, device),
+        tuple(pictures),
+        output,
+        images=images,
+        score_threshold=score_threshold,
+        most_overlap=most_overlap,
+        masks=masks,
+        draw=draw,
+        yolo=yolo,
+        label_studio=label_studio,
+    )
+    try:
+        result = predict(request, progress=progress_line("pictures"))
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    _tell(result)
+    print(  # noqa: T201 - the result
+        f"{result.output}: {result.annotations:,} boxes in {result.images:,} images"
+    )
+    return 0
+
+
+def _tell(result: PredictResult) -> None:
+    lines = []
+    if result.resumed:
+        lines.append(f"went on after {result.resumed:,} pictures that were done")
+    guess = "" if result.threshold_known else " (a guess: what suits this teacher is not known)"
+    lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
+    if result.unreadable:
+        count = len(result.unreadable)
+        lines.append(f"warning: {count} pictures cannot be read and are left out:")
+        lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
+        lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
+    place, root = (shlex.quote(str(path)) for path in (result.output, result.image_root))
+    lines.append(f"look at it: inspect-data {place} --images {root}")
+    print("\n".join(lines), file=sys.stderr)  # noqa: T201

@@ -1,0 +1,69 @@
+"""COCO's scores of a set of detections, whole, by class and by size."""
+
+from __future__ import annotations
+
+import msgspec
+
+SIZES = ("small", "medium", "large")
+"""Areas up to 32 * 32 and 96 * 96 pixels, and beyond (COCOeval's areaRng)."""
+
+
+class ClassScores(msgspec.Struct, frozen=True):
+    """One class; None where no object of it could be found."""
+
+    name: str
+    objects: int
+    average_precision: float | None
+    """Mean over overlaps of 0.5 to 0.95."""
+    average_precision_50: float | None
+    average_recall: float | None
+    """With 100 detections an image, mean over the overlaps."""
+
+
+class SizeScores(msgspec.Struct, frozen=True):
+    """Objects of one size; None where there are none."""
+
+    size: str
+    average_precision: float | None
+    average_recall: float | None
+
+
+class CocoScores(msgspec.Struct, frozen=True):
+    """What COCOeval says, with at most 100 detections an image; None where there is no object."""
+
+    average_precision: float | None
+    average_precision_50: float | None
+    average_precision_75: float | None
+    average_recall_1: float | None
+    """With one detection an image."""
+    average_recall_10: float | None
+    average_recall_100: float | None
+    sizes: tuple[SizeScores, ...]
+    classes: tuple[ClassScores, ...]
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
+
+    teacher: str
+    """Its folder."""
+    data: str
+    """The file whose labels were the measure."""
+    weights: str
+    """`trained`, or `base`: what the run started from."""
+    num_images: int
+    num_objects: int
+    """Crowds left out."""
+    prompt: tuple[str, ...]
+    """Phrases that the model was asked for."""
+    scores: CocoScores
+    masks: CocoScores | None = None
+    """Of masks instead of boxes (`--masks`)."""
+    ignored_classes: tuple[str, ...] = ()
+    """Classes of the data that the teacher does not know."""
+    seconds: float = 0.0
+
+
+def known(value: float) -> float | None:
+    """Return a score, None for COCOeval's -1: there was no object."""
+    return None if value < 0 else value

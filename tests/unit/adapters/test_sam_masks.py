@@ -1,0 +1,92 @@
+"""Masks by a SAM model of transformers: a tiny one, made here, with random weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools import mask as run_lengths
+from transformers import (
+    SamConfig,
+    SamImageProcessor,
+    SamMaskDecoderConfig,
+    SamModel,
+    SamProcessor,
+    SamPromptEncoderConfig,
+    SamVisionConfig,
+)
+
+from train_teacher.adapters.sam_masks import BOXES_AT_ONCE, SamMasks
+from train_teacher.domain.errors import UserError
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def sam(tmp_path_factory: pytest.TempPathFactory) -> SamMasks:
+    folder = tmp_path_factory.mktemp("sam")
+    torch.manual_seed(0)
+    vision = SamVisionConfig(
+        hidden_size=32,
+        output_channels=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=SIDE,
+        patch_size=16,
+        global_attn_indexes=[0],
+        window_size=2,
+        num_pos_feats=8,
+        mlp_dim=32,
+    )
+    prompt = SamPromptEncoderConfig(
+        hidden_size=16, image_size=SIDE, patch_size=16, mask_input_channels=4
+    )
+    decoder = SamMaskDecoderConfig(
+        hidden_size=16, num_attention_heads=2, mlp_dim=32, iou_head_hidden_dim=16
+    )
+    config = SamConfig(vision.to_dict(), prompt.to_dict(), decoder.to_dict())
+    SamModel(config).save_pretrained(folder)
+    sizes = {"size": {"longest_edge": SIDE}, "pad_size": {"height": SIDE, "width": SIDE}}
+    mask_sizes = {
+        "mask_size": {"longest_edge": SIDE // 4},
+        "mask_pad_size": {"height": SIDE // 4, "width": SIDE // 4},
+    }
+    processor = SamImageProcessor(**sizes, **mask_sizes)
+    SamProcessor(processor).save_pretrained(folder)
+    return SamMasks(str(folder), "cpu")
+
+
+def boxes(count: int) -> np.ndarray:
+    corner = np.linspace(0, 40, count)
+    return np.stack([corner, corner, corner + 30, corner + 20], axis=1)
+
+
+def test_every_box_gets_a_mask_of_the_pictures_size(sam: SamMasks, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.effect_noise((90, 70), 60).convert("RGB").save(path)
+    found = sam.segment(path, boxes(BOXES_AT_ONCE + 3))
+    assert len(found) == BOXES_AT_ONCE + 3
+    assert {tuple(mask["size"]) for mask in found} == {(70, 90)}
+    coded = {**found[0], "counts": found[0]["counts"].encode()}
+    assert run_lengths.decode(coded).shape == (70, 90)
+    # A mask depends on its own box alone, not on those that went through with it.
+    assert sam.segment(path, boxes(BOXES_AT_ONCE + 3)[-1:]) == found[-1:]
+    assert sam.segment(path, boxes(0)) == []
+
+
+def test_a_photo_is_turned_as_the_boxes_are(sam: SamMasks, tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((90, 70), 60).convert("RGB").save(path, exif=exif)
+    assert sam.segment(path, boxes(1))[0]["size"] == [90, 70]
+    assert sam.segment(path, boxes(1), turned=False)[0]["size"] == [70, 90]
+
+
+def test_what_is_no_model_is_named(sam: SamMasks, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--masks .*no SAM model could be loaded.*config\.json"):
+        SamMasks(str(tmp_path), "cpu")
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"bad\.jpg: the picture cannot be read"):
+        sam.segment(tmp_path / "bad.jpg", boxes(1))
