@@ -1,0 +1,220 @@
+"""`teacher evaluate` and `teacher predict` on a run and on its bundles."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo_model import DEMO_BASE
+from generated_data import make_pictures
+from train_teacher.adapters.coco_scores import score
+from train_teacher.application.evaluate import EvaluateRequest, evaluate
+from train_teacher.application.export import export_teacher
+from train_teacher.application.open_teacher import TeacherRequest, open_teacher
+from train_teacher.application.predict import PredictRequest, predict
+from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.evaluation import Evaluation
+
+CLASSES = ("red circle", "blue square")
+PHRASE = "azure square"
+
+
+def command(program: str, *arguments: object) -> list[str]:
+    return [str(Path(sys.executable).parent / program), *(str(a) for a in arguments)]
+
+
+def run_command(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        command(program, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("lora")
+    data = make_pictures(work / "data", images=24, seed=5, classes=CLASSES)
+    result = run_command(
+        "train-teacher", "--data", data, "--output", work / "exp", "--model", "demo",
+        "--device", "cpu", "--tune", "lora", "--epochs", 1, "--split", "0.5/0.3/0.2",
+        "--class-prompt", f"{CLASSES[1]}={PHRASE}",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return work / "exp"
+
+
+@pytest.fixture(scope="module")
+def scored(run: Path) -> Evaluation:
+    return evaluate(EvaluateRequest(cpu(run)))
+
+
+def cpu(place: Path, **options: Any) -> TeacherRequest:
+    return TeacherRequest(place, device="cpu", **options)
+
+
+def validations(run: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [record for record in records if record["kind"] == "val"]
+
+
+def test_evaluating_a_run_gives_what_its_validation_gave(run: Path, scored: Evaluation) -> None:
+    best = max(record["coco/bbox_mAP"] for record in validations(run))
+    assert scored.scores.average_precision == pytest.approx(best, abs=1e-3)
+    assert [entry.name for entry in scored.scores.classes] == [CLASSES[0], PHRASE]
+    before = evaluate(EvaluateRequest(cpu(run, base=True))).scores.average_precision
+    assert before == pytest.approx(validations(run)[0]["coco/bbox_mAP"], abs=1e-3)
+
+
+def test_predicting_the_validation_pictures_and_scoring_gives_the_validation_scores(
+    run: Path, scored: Evaluation, tmp_path: Path
+) -> None:
+    labels = json.loads((run / "data" / "val.json").read_text())
+    images = run.parent / "data"
+    everything = PredictRequest(
+        cpu(run),
+        (run / "data" / "val.json",),
+        tmp_path / "all.json",
+        images=images,
+        score_threshold=0,
+        most_overlap=1,
+    )
+    predict(everything)
+    found = json.loads((tmp_path / "all.json").read_text())
+    assert {i["id"]: i["file_name"] for i in found["images"]} == {
+        i["id"]: i["file_name"] for i in labels["images"]
+    }
+    keys = ("image_id", "category_id", "bbox", "score")
+    results = [{key: a[key] for key in keys} for a in found["annotations"]]
+    again = score(labels, results).average_precision
+    assert again == pytest.approx(scored.scores.average_precision, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [{}, {"merge": True}], ids=["adapter", "merged"])
+def test_a_bundle_detects_what_its_run_detects(
+    run: Path, scored: Evaluation, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    export_teacher(run, tmp_path / "bundle", **options)
+    data = {"data": run.parent / "data" / "annotations.json"}
+    ours = evaluate(EvaluateRequest(cpu(run), **data))
+    base = {} if options else {"weights": str(DEMO_BASE)}
+    theirs = evaluate(EvaluateRequest(cpu(tmp_path / "bundle", **base), **data))
+    assert theirs.scores == ours.scores
+    assert ours.num_images == 24
+    facts = open_teacher(cpu(tmp_path / "bundle", **base)).facts
+    assert facts.original_names == CLASSES
+    assert facts.threshold_known
+
+
+def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) -> None:
+    # Of every score: an untrained model is sure of little, and the boxes must be sound anyway.
+    result = run_command(
+        "teacher", "predict", run, run.parent / "data", "--output", tmp_path / "labels.json",
+        "--score-threshold", "0.02", "--draw", tmp_path / "drawn", "--yolo", tmp_path / "yolo",
+        "--label-studio", tmp_path / "tasks.json", "--device", "cpu",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "boxes in 24 images" in result.stdout
+    content = json.loads((tmp_path / "labels.json").read_text())
+    assert [category["name"] for category in content["categories"]] == list(CLASSES)
+    assert len(content["annotations"]) > 100
+    seen = run_command(
+        "inspect-data", tmp_path / "labels.json", "--images", run.parent / "data",
+        "--format", "json", "--deep",
+    )  # fmt: skip
+    findings = json.loads(seen.stdout)["findings"]
+    assert [f["code"] for f in findings if f["severity"] != "info"] == []
+    assert len(list((tmp_path / "drawn").rglob("*.jpg"))) == 24
+    lines = [p.read_text().splitlines() for p in (tmp_path / "yolo" / "labels").rglob("*.txt")]
+    assert {len(line.split()) for file in lines for line in file} == {5}
+    assert len(list((tmp_path / "yolo" / "images").rglob("*.*"))) == 24
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert sum(len(t["predictions"][0]["result"]) for t in tasks if "predictions" in t) == len(
+        content["annotations"]
+    )
+
+
+def test_an_interrupted_prediction_goes_on_with_no_picture_twice(run: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "many"
+    pictures.mkdir()
+    sources = sorted((run.parent / "data").rglob("*.jpg"))
+    for number in range(80):
+        shutil.copy(sources[number % len(sources)], pictures / f"{number:04}.jpg")
+    output = tmp_path / "labels.json"
+    arguments = ("predict", run, pictures, "--output", output, "--device", "cpu")
+    process = subprocess.Popen(command("teacher", *arguments), stderr=subprocess.DEVNULL)
+    partial = tmp_path / ".labels.json.partial"
+    deadline = time.monotonic() + 120
+    while not (partial.exists() and partial.read_bytes().count(b"\n") > 10):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not output.exists()
+    again = run_command("teacher", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert "went on after" in again.stderr
+    content = json.loads(output.read_text())
+    names = [image["file_name"] for image in content["images"]]
+    assert names == [f"{number:04}.jpg" for number in range(80)]
+    assert not partial.exists()
+
+
+def test_a_damaged_picture_is_left_out_and_named(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run.parent / "data", tmp_path / "data")
+    broken = sorted((tmp_path / "data").rglob("*.jpg"))[3]
+    broken.write_bytes(b"no picture")
+    result = predict(PredictRequest(cpu(run), (tmp_path / "data",), tmp_path / "labels.json"))
+    assert result.images == 23
+    assert len(result.unreadable) == 1
+    assert broken.name in result.unreadable[0]
+    with pytest.raises(UserError, match=rf"{broken.name}: the picture cannot be read"):
+        evaluate(EvaluateRequest(cpu(run), data=tmp_path / "data" / "annotations.json"))
+
+
+def test_data_with_other_classes_is_told_apart(run: Path, tmp_path: Path) -> None:
+    classes = (CLASSES[0], "green cross")
+    partly = make_pictures(tmp_path / "partly", images=6, seed=1, classes=classes)
+    scores = evaluate(EvaluateRequest(cpu(run), data=partly))
+    assert scores.ignored_classes == ("green cross",)
+    assert [entry.objects for entry in scores.scores.classes][1] == 0
+    own = evaluate(EvaluateRequest(cpu(run), data=partly, own_classes=True))
+    assert own.prompt == classes
+    foreign = make_pictures(tmp_path / "foreign", images=6, seed=1, classes=("green cross",))
+    with pytest.raises(UserError, match=r"none of its classes \('green cross'\).*--own-classes"):
+        evaluate(EvaluateRequest(cpu(run), data=foreign))
+
+
+def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> None:
+    for request, message in (
+        (EvaluateRequest(cpu(run), split="val", data=tmp_path), "--split is one of the run's own"),
+        (EvaluateRequest(cpu(run), own_classes=True), "go with --data"),
+        (EvaluateRequest(cpu(run, weights="x.pth")), "are for bundles"),
+        (EvaluateRequest(cpu(tmp_path)), "neither a run folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            evaluate(request)
+    sources = (run.parent / "data",)
+    for changes, message in (
+        ({"output": tmp_path / "labels.csv"}, r"a \.json file"),
+        ({"output": run / "settings.yaml"}, r"a \.json file"),
+        ({"output": run / "results.json"}, "exists, and nothing is overwritten"),
+        ({"score_threshold": 2.0}, "give 0 to 1"),
+    ):
+        values = {"output": tmp_path / "labels.json", **changes}
+        with pytest.raises((UserError, UsageError), match=message):
+            predict(PredictRequest(cpu(run), sources, **values))
