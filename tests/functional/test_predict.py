@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from demo_model import DEMO_BASE
@@ -26,6 +27,7 @@ from train_teacher.domain.evaluation import Evaluation
 
 CLASSES = ("red circle", "blue square")
 PHRASE = "azure square"
+OTHER_CLASSES = ("green triangle", "red circle")
 
 
 def command(program: str, *arguments: object) -> list[str]:
@@ -48,10 +50,11 @@ def run_command(program: str, *arguments: object) -> subprocess.CompletedProcess
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("lora")
     data = make_pictures(work / "data", images=24, seed=5, classes=CLASSES)
+    other = make_pictures(work / "other", images=4, seed=8, classes=OTHER_CLASSES)
     result = run_command(
         "train-teacher", "--data", data, "--output", work / "exp", "--model", "demo",
         "--device", "cpu", "--tune", "lora", "--epochs", 1, "--split", "0.5/0.3/0.2",
-        "--class-prompt", f"{CLASSES[1]}={PHRASE}",
+        "--class-prompt", f"{CLASSES[1]}={PHRASE}", "--retain", other,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return work / "exp"
@@ -101,6 +104,18 @@ def test_predicting_the_validation_pictures_and_scoring_gives_the_validation_sco
     results = [{key: a[key] for key in keys} for a in found["annotations"]]
     again = score(labels, results).average_precision
     assert again == pytest.approx(scored.scores.average_precision, abs=1e-3)
+
+
+def test_the_run_says_what_was_forgotten_and_that_the_base_comes_back(run: Path) -> None:
+    other = {"data": run.parent / "other" / "annotations.json", "own_classes": True}
+    retained = json.loads((run / "results.json").read_text())["retained"]
+    before = evaluate(EvaluateRequest(cpu(run, base=True), **other))
+    after = evaluate(EvaluateRequest(cpu(run), **other))
+    assert retained["before"] == json.loads(msgspec.json.encode(before.scores))
+    assert retained["after"] == json.loads(msgspec.json.encode(after.scores))
+    assert retained["adapter_off_equal"] is True
+    assert [entry["name"] for entry in retained["before"]["classes"]] == list(OTHER_CLASSES)
+    assert "What it still knows of other things" in (run / "report.html").read_text()
 
 
 @pytest.mark.parametrize("options", [{}, {"merge": True}], ids=["adapter", "merged"])

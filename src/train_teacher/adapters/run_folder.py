@@ -69,6 +69,11 @@ class RunFolder:
         return self.data / "dataset_info.json"
 
     @property
+    def retained(self) -> Path:
+        """Canonical copy of the other data set that forgetting is measured on (--retain)."""
+        return self.data / "retain.json"
+
+    @property
     def results(self) -> Path:
         """The facts of the finished run."""
         return self.root / "results.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,12 @@ class TeacherModel:
     def turns_photos(self) -> bool:
         """Whether photos are turned as EXIF says before they are looked at."""
         return self.pipeline[0].get("color_type") != "color_ignore_orientation"
+
+    def without_adapters(self) -> AbstractContextManager[None]:
+        """Compute what the base computes, for as long as the context lasts."""
+        from train_teacher.mmdet_plugin.lora import without_adapters
+
+        return without_adapters(self.detector)
 
     def detect(
         self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0

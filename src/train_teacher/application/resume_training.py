@@ -12,6 +12,7 @@ import msgspec
 from train_teacher.adapters import mmengine_config, mmengine_runner, run_checkpoints
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.adapters.run_lock import run_lock
+from train_teacher.application.labelled_pictures import Progress
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import config_header, read_layers
 from train_teacher.application.training_run import start_training, write_plan
@@ -21,10 +22,10 @@ from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import TeacherSettings
 
 MAY_CHANGE = frozenset(
-    {"epochs", "steps", "workers", "device", "tensorboard", "wandb", "evaluate_before"}
+    "epochs steps workers device tensorboard wandb evaluate_before retain_drop".split()
 )
 """Settings with which a run can go on; with any other it would be another run."""
-PATHS = frozenset({"data", "val", "test", "images", "weights", "output"})
+PATHS = frozenset({"data", "val", "test", "images", "weights", "output", "retain", "retain_images"})
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,12 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
     )
 
 
-def resume_training(plan: ResumePlan) -> RunResult:
+def resume_training(plan: ResumePlan, *, retained: Progress | None = None) -> RunResult:
     """Go on with a run.
 
     Args:
         plan: from `plan_resume`.
+        retained: called with pictures of --retain scored and in all.
 
     Raises:
         UserError: another process trains in the folder, or training cannot go on.
@@ -112,7 +114,7 @@ def resume_training(plan: ResumePlan) -> RunResult:
         if plan.checkpoint is None:
             plan.folder.metrics.unlink(missing_ok=True)
         training = start_training(plan.folder, plan.settings, plan.checkpoint)
-        return training.finish(plan.dataset_info)
+        return training.finish(plan.dataset_info, retained)
 
 
 def _settings(folder: RunFolder, cli_values: Mapping[str, Any]) -> TeacherSettings:

@@ -24,6 +24,7 @@ from train_teacher.adapters.validation_files import (
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.detection_analysis import DetectionAnalysis, PictureResult, analyse
 from train_teacher.domain.detections import Detections
+from train_teacher.domain.forgetting import RetainedScores
 from train_teacher.domain.report_page import RunPicture, render_report
 from train_teacher.domain.run_report import RunReport, build_report, freeze_lines
 from train_teacher.domain.run_summary import RunSummary, summarize_cost, summarize_run
@@ -51,6 +52,7 @@ def write_run_results(
     settings: TeacherSettings,
     steps: int | None = None,
     seconds: float | None = None,
+    retained: RetainedScores | None = None,
 ) -> RunResult:
     """Write plots, results.json and report.html from what the run left.
 
@@ -60,6 +62,7 @@ def write_run_results(
         settings: resolved settings.
         steps: optimizer steps done.
         seconds: wall time of the training.
+        retained: scores on the data set of --retain.
 
     Returns:
         Paths and facts.
@@ -78,6 +81,7 @@ def write_run_results(
         settings=msgspec.to_builtins(settings),
         name=folder.root.name,
         version=__version__,
+        retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
         cost=summarize_cost(records, steps, seconds),
         environment=describe_environment(),

@@ -19,6 +19,8 @@ from train_teacher.adapters.run_lock import run_lock
 from train_teacher.adapters.tokenizer import resolve_language_model
 from train_teacher.adapters.weights import expected_weights, resolve_weights
 from train_teacher.application.data_manager import DataManager
+from train_teacher.application.forgetting import write_retained
+from train_teacher.application.labelled_pictures import LabelledPictures, read_labelled
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import (
@@ -52,6 +54,8 @@ class TrainingPlan:
     differences: Sequence[tuple[str, object, object]]
     """(dotted key, official recipe, this run)."""
     frozen: tuple[str, ...]
+    retained: LabelledPictures | None
+    """What forgetting is measured on."""
 
 
 def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSettings:
@@ -113,6 +117,7 @@ def plan_training(
     info = manager.inspect()
     _refuse_errors(info)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
+    retained = _retained(settings)
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
     generated = generate_mmdet_config(info, settings)
     config = mmengine_config.build_config(generated)
@@ -127,14 +132,16 @@ def plan_training(
         ),
         differences=mmengine_config.differences_from(config, generated),
         frozen=frozen_parts(settings),
+        retained=retained,
     )
 
 
-def train_teacher(plan: TrainingPlan) -> RunResult:
+def train_teacher(plan: TrainingPlan, *, retained: Progress | None = None) -> RunResult:
     """Write the run folder, train, and write what came of it.
 
     Args:
         plan: from `plan_training`, not as a dry run.
+        retained: called with pictures of --retain scored and in all.
 
     Returns:
         Scores before and after, and where things lie.
@@ -150,10 +157,12 @@ def train_teacher(plan: TrainingPlan) -> RunResult:
         with ExitStack() as undo:
             undo.callback(run_folder.discard, plan.folder)
             plan.manager.write_splits(plan.folder.data)
+            if plan.retained:
+                write_retained(plan.folder, plan.retained)
             write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
             training = start_training(plan.folder, plan.settings)
             undo.pop_all()
-        return training.finish(plan.dataset_info)
+        return training.finish(plan.dataset_info, retained)
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:
@@ -168,6 +177,17 @@ def _data_manager(settings: TeacherSettings) -> DataManager:
         class_prompts=settings.prompts,
         language_model=settings.language_model,
     )
+
+
+def _retained(settings: TeacherSettings) -> LabelledPictures | None:
+    if settings.retain is None:
+        if settings.retain_images:
+            raise UsageError("--retain-images goes with --retain.")
+        return None
+    if settings.weights == "none":
+        raise UsageError("--retain: random weights (--weights none) know nothing to be forgotten.")
+    images = Path(settings.retain_images) if settings.retain_images else None
+    return read_labelled(Path(settings.retain), images)
 
 
 def _refuse_errors(info: DatasetInfo) -> None:
@@ -208,6 +228,10 @@ def _resolve(
         val=str(Path(settings.val).resolve()) if settings.val else None,
         test=str(Path(settings.test).resolve()) if settings.test else None,
         images=str(Path(settings.images).resolve()) if settings.images else None,
+        retain=str(Path(settings.retain).resolve()) if settings.retain else None,
+        retain_images=(
+            str(Path(settings.retain_images).resolve()) if settings.retain_images else None
+        ),
         output=str(folder.root),
         weights=str(weights) if weights else "none",
         language_model=language_model,

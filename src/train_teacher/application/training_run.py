@@ -20,6 +20,7 @@ from train_teacher.adapters import (
 )
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.application.forgetting import score_retained
 from train_teacher.application.run_results import RunResult, write_run_results
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.model_overrides import frozen_parts
@@ -38,11 +39,14 @@ class Training:
     detector: Callable[[], Any]
     """Returns the model of the run."""
 
-    def finish(self, dataset_info: DatasetInfo) -> RunResult:
+    def finish(
+        self, dataset_info: DatasetInfo, retained: Callable[[int, int], None] | None = None
+    ) -> RunResult:
         """Train, and write plots, results and report.
 
         Args:
             dataset_info: facts about the canonical copies.
+            retained: called with pictures of --retain scored and in all.
 
         Raises:
             UserError: training cannot go on; the checkpoints written so far stay.
@@ -51,9 +55,13 @@ class Training:
         started = time.monotonic()
         steps = self.train()
         seconds = time.monotonic() - started
-        result = write_run_results(
-            self.folder, dataset_info, self.settings, steps=steps, seconds=seconds
-        )
+        facts: dict[str, Any] = {"steps": steps, "seconds": seconds}
+        result = write_run_results(self.folder, dataset_info, self.settings, **facts)
+        if self.settings.retain:
+            # After the results, which a failure here must not cost.
+            device = mmengine_runner.resolve_device(self.settings.device, "fp32")
+            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
+            result = write_run_results(self.folder, dataset_info, self.settings, **facts)
         if self.settings.tune == "lora":
             self._write_adapter(dataset_info, result)
         return result

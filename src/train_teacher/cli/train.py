@@ -49,6 +49,10 @@ def train_command(
     gpus: Annotated[int | None, _option("gpus", "--gpus")] = None,
     tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
     wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
+    retain: Annotated[str | None, _option("retain", "--retain", metavar="FILE")] = None,
+    retain_images: Annotated[
+        str | None, _option("retain_images", "--retain-images", metavar="DIR")
+    ] = None,
     class_prompt: Annotated[
         list[str] | None, _option("prompts", "--class-prompt", metavar="NAME=PHRASE")
     ] = None,
@@ -101,7 +105,7 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
         return 0
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.train_teacher(plan)
+        result = use_case.train_teacher(plan, retained=progress_line("retained pictures"))
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
@@ -112,12 +116,13 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
 def _resume(given: dict[str, Any], config: Path | None) -> int:
     from train_teacher.application import resume_training as use_case
     from train_teacher.cli import training_text
+    from train_teacher.cli.progress_line import progress_line
 
     plan = use_case.plan_resume(given, config)
     print(training_text.render_resume(plan), file=sys.stderr)  # noqa: T201
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.resume_training(plan)
+        result = use_case.resume_training(plan, retained=progress_line("retained pictures"))
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130

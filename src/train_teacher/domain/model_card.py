@@ -84,7 +84,7 @@ def render_model_card(
         "With train-teacher:",
         "",
         f"    teacher predict {name} IMAGES... --output labels.json",
-        f"    teacher evaluate {name} --data labels.json",
+        f"    teacher evaluate {name} --data LABELLED.json",
         "",
         "In Python:",
         "",

@@ -8,6 +8,7 @@ from typing import Any
 
 from train_teacher.domain import chart_svg, html_parts, line_chart
 from train_teacher.domain.detection_analysis import PrecisionRecall
+from train_teacher.domain.forgetting import RetainedScores
 from train_teacher.domain.html_parts import card, change, duration, facts, figure, score, table
 from train_teacher.domain.line_chart import Line
 from train_teacher.domain.page_style import page, safe
@@ -52,6 +53,7 @@ def render_report(
         _head(report),
         _cards(report),
         _classes(report),
+        _retained(report.retained),
         _curves(records),
         _precision_recall(report.precision_recall),
         _errors(report),
@@ -113,6 +115,27 @@ def _classes(report: RunReport) -> str:
     hidden = len(report.classes) - SHOWN_CLASSES
     more = f'<p class="quiet">and {hidden:,} more in results.json</p>' if hidden > 0 else ""
     return f"<h2>Classes</h2>{table(header, rows)}{more}{_sizes(report)}"
+
+
+def _retained(retained: RetainedScores | None) -> str:
+    if retained is None:
+        return ""
+    rows = [
+        (now.name, f"{now.objects:,}", score(was.average_precision), score(now.average_precision))
+        for was, now in zip(retained.before.classes, retained.after.classes, strict=True)
+    ]
+    whole = (
+        "all",
+        f"{retained.num_objects:,}",
+        score(retained.before.average_precision),
+        score(retained.after.average_precision),
+    )
+    header = ("class", "objects", "AP before", "AP after")
+    return (
+        "<h2>What it still knows of other things</h2>"
+        f'<p class="quiet">{retained.num_images:,} pictures of {safe(retained.data)}, asked for '
+        f"their own classes</p>{table(header, [whole, *rows[:SHOWN_CLASSES]])}"
+    )
 
 
 def _share(value: float | None) -> str:

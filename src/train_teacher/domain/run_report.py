@@ -9,6 +9,7 @@ import msgspec
 
 from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
 from train_teacher.domain.detection_analysis import Confusion, DetectionAnalysis, PrecisionRecall
+from train_teacher.domain.forgetting import RetainedScores, tell_of_forgetting
 from train_teacher.domain.run_summary import RunCost, RunSummary
 from train_teacher.domain.verdict import ClassOutcome, Verdict, judge_run, outcomes
 
@@ -50,6 +51,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, int] = {}
     """Bytes of what the run leaves."""
     freeze_table: str = ""
+    retained: RetainedScores | None = None
+    """What was forgotten of other things (--retain)."""
     threshold: float | None = None
     """Score at which `confusions` and `errors` were counted."""
     confusions: tuple[Confusion, ...] = ()
@@ -81,11 +84,14 @@ def build_report(
     val = boxes.get("val", nothing)
     recall = {c.name: c.recall for c in before.classes} if before else {}
     classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
+    verdict = judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val))
+    told = _forgetting(facts.get("retained"), str(settings["tune"]))
+    verdict = msgspec.structs.replace(verdict, sentences=(*verdict.sentences, *told))
     return RunReport(
         model=str(settings["model"]),
         tune=str(settings["tune"]),
         data=str(settings["data"]),
-        verdict=judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val)),
+        verdict=verdict,
         summary=summary,
         classes=classes,
         splits=info.splits,
@@ -97,6 +103,14 @@ def build_report(
         precision_recall=best.classes if best else (),
         **facts,
     )
+
+
+def _forgetting(retained: RetainedScores | None, tune: str) -> tuple[str, ...]:
+    if retained:
+        return tell_of_forgetting(retained, tune)
+    if tune == "lora":
+        return ("With the adapter off the model is the base again, bit for bit.",)
+    return ()
 
 
 def _errors(names: Sequence[str], best: DetectionAnalysis | None) -> tuple[ClassErrors, ...]:

@@ -225,6 +225,16 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_before: Annotated[
         bool, Meta(description="Validate the base weights first, to see what training gained.")
     ] = True
+    retain: Annotated[
+        str | None,
+        Meta(description="COCO JSON of other things, scored before and after: what was forgotten."),
+    ] = None
+    retain_images: Annotated[
+        str | None, Meta(description="Folder of the pictures of --retain; found by itself.")
+    ] = None
+    retain_drop: Annotated[
+        float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
+    ] = 0.02
     precision: Annotated[
         Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
     ] = "auto"
@@ -250,7 +260,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)
 REQUIRED = ("data", "output")
 # A preset describes a model; where the data lies and where the run goes is the user's.
-RUN_ONLY = frozenset({"data", "output", "val", "test", "images", "model"})
+RUN_ONLY = frozenset(
+    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+)
 
 
 @dataclass(frozen=True)

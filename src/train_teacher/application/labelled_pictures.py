@@ -1,0 +1,140 @@
+"""Labelled pictures that a teacher is scored on, and what it finds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train_teacher.adapters.coco_scores import coco_results
+from train_teacher.adapters.mmengine_runner import choose_workers
+from train_teacher.adapters.sam_masks import SamMasks
+from train_teacher.adapters.teacher_model import TeacherModel, UnreadablePicture
+from train_teacher.application.inspect_data import InspectRequest, LoadedSplit, load_splits
+from train_teacher.domain.canonical import canonical_split, category_targets
+from train_teacher.domain.checks.categories import dummy_categories, real_categories
+from train_teacher.domain.detections import PictureDetections, joined
+from train_teacher.domain.errors import UserError
+
+Progress = Callable[[int, int], None]
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """A COCO object in canonical form, and where its pictures lie."""
+
+    path: str
+    content: dict[str, Any]
+    image_dir: Path
+    phrases: tuple[str, ...]
+    """What the model is asked for, in the order of the categories."""
+    ignored_classes: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures in the order of `images`."""
+        return [self.image_dir / image["file_name"] for image in self.content["images"]]
+
+
+def read_labelled(
+    path: Path,
+    images: Path | None,
+    names: Sequence[str] | None = None,
+    phrases: Sequence[str] | None = None,
+) -> LabelledPictures:
+    """Read a COCO file that was not trained on.
+
+    Args:
+        path: COCO JSON, or a folder with one.
+        images: folder of the pictures; found when None.
+        names: classes to score, as they stand in the file; all of its own when None.
+        phrases: what the model reads for them; the names when None.
+
+    Raises:
+        UserError: it cannot be read, has none of the classes, or lacks pictures.
+    """
+    split = load_splits(InspectRequest(data=path, images=images))[0]
+    own = [category.name for category in real_categories(split.dataset)]
+    names = own if names is None else names
+    known = tuple(names)
+    ignored = tuple(name for name in own if name not in known)
+    if len(ignored) == len(own):
+        raise UserError(
+            f"{split.dataset.path}: none of its classes ({_shown(own)}) is one of the teacher's "
+            f"({_shown(known)}). To ask the teacher for them nevertheless, add --own-classes."
+        )
+    _require_pictures(split)
+    dropped = frozenset(c.name for c in dummy_categories(split.dataset)) | frozenset(ignored)
+    content = canonical_split(
+        split.dataset,
+        np.arange(len(split.dataset.images)),
+        known,
+        category_targets(split.dataset, known, dropped),
+        split.files,
+    )
+    folder = split.files.image_dir or split.dataset.path.parent
+    return LabelledPictures(
+        str(split.dataset.path), content, Path(folder), tuple(phrases or known), ignored
+    )
+
+
+def _require_pictures(split: LoadedSplit) -> None:
+    missing = split.files.missing
+    if len(missing):
+        names = [split.dataset.images[row].file_name for row in missing[:SHOWN_NAMES].tolist()]
+        raise UserError(
+            f"{split.dataset.path}: I1 {len(missing)} of {len(split.dataset.images)} images were "
+            f"not found ({_shown(names)}): they cannot be scored. Give their folder with --images."
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    rest = ", ..." if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(repr, names[:SHOWN_NAMES])) + rest
+
+
+def detect_all(
+    model: TeacherModel,
+    data: LabelledPictures,
+    sam: SamMasks | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Look at every picture of a data set.
+
+    Args:
+        model: the teacher.
+        data: whose pictures.
+        sam: makes masks of the boxes.
+        progress: called with pictures done and in all.
+
+    Returns:
+        COCO result records of boxes, and of masks when there is a `sam`.
+
+    Raises:
+        UserError: a picture cannot be read: the scores would be of another data set.
+    """
+    pictures = data.pictures
+    found: list[PictureDetections] = []
+    masks: list[Any] = []
+    workers = choose_workers(len(pictures))
+    for result in model.detect(pictures, data.phrases, workers=workers):
+        if isinstance(result, UnreadablePicture):
+            raise UserError(
+                f"{result.path}: the picture cannot be read ({result.reason}). Without it the "
+                "scores would not be those of the data set. Put it back, or take it out of "
+                f"{data.path}."
+            )
+        if sam:
+            picture = pictures[len(found)]
+            masks += sam.segment(picture, result.box, turned=model.turns_photos)
+        found.append(result)
+        if progress:
+            progress(len(found), len(pictures))
+    detections = joined([image["id"] for image in data.content["images"]], found)
+    ids = [category["id"] for category in data.content["categories"]]
+    boxes = coco_results(detections, ids)
+    return boxes, coco_results(detections, ids, masks) if sam else []
