@@ -225,6 +225,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_before: Annotated[
         bool, Meta(description="Validate the base weights first, to see what training gained.")
     ] = True
+    preflight: Annotated[
+        bool,
+        Meta(description="Try a step, a validation picture and the disk before training; undo it."),
+    ] = True
     precision: Annotated[
         Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
     ] = "auto"
