@@ -12,6 +12,8 @@ from typing import Any
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
+from train_teacher.mmdet_plugin.output_folder import require_folder
+
 FILE_NAME = "metrics.jsonl"
 
 
@@ -49,6 +51,9 @@ class MetricsFileBackend(BaseVisBackend):
             step: the optimizer step in training, the epoch in validation.
             file_path: unused, MMEngine's own file.
             **kwargs: unused.
+
+        Raises:
+            UserError: the run folder is gone.
         """
         kind = "val" if any(name.startswith("coco/") for name in scalar_dict) else "train"
         record: dict[str, Any] = {"kind": kind, "step": step}
@@ -57,5 +62,6 @@ class MetricsFileBackend(BaseVisBackend):
                 number = float(value)  # type: ignore[arg-type]
                 record[name] = number if math.isfinite(number) else None
         record["step"] = step
+        require_folder(self.experiment)
         with self.experiment.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")

@@ -31,6 +31,7 @@ from train_teacher.mmdet_plugin.checkpointing import (
     trust_mmengine_types,
 )
 from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
+from train_teacher.mmdet_plugin.output_folder import require_folder
 from train_teacher.mmdet_plugin.precision import allow_tf32
 from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
@@ -89,6 +90,7 @@ class TeacherRunner(Runner):
             UserError: the system refuses, for example because the disk is full.
         """
         target = Path(out_dir) / filename
+        require_folder(target)
         partial = target.with_name(f".{filename}.partial")
         try:
             super().save_checkpoint(out_dir, partial.name, *args, **kwargs)

@@ -185,3 +185,10 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
         runner.save_checkpoint(str(tmp_path), "last.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["last.pth"]
     assert (tmp_path / "last.pth").read_bytes() == b"the one before"
+
+
+def test_a_removed_folder_is_not_made_anew(tmp_path: Path) -> None:
+    runner = TeacherRunner.__new__(TeacherRunner)
+    with pytest.raises(UserError, match=r"last\.pth: cannot be written: the folder .* was removed"):
+        runner.save_checkpoint(str(tmp_path / "gone"), "last.pth")
+    assert not (tmp_path / "gone").exists()
