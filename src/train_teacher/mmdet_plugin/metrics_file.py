@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
-from train_teacher.mmdet_plugin.output_folder import require_folder
+from train_teacher.mmdet_plugin.output_folder import naming
 
 FILE_NAME = "metrics.jsonl"
 
@@ -53,7 +53,7 @@ class MetricsFileBackend(BaseVisBackend):
             **kwargs: unused.
 
         Raises:
-            UserError: the run folder is gone.
+            UserError: the system refuses, or the run folder is gone.
         """
         kind = "val" if any(name.startswith("coco/") for name in scalar_dict) else "train"
         record: dict[str, Any] = {"kind": kind, "step": step}
@@ -62,6 +62,6 @@ class MetricsFileBackend(BaseVisBackend):
                 number = float(value)  # type: ignore[arg-type]
                 record[name] = number if math.isfinite(number) else None
         record["step"] = step
-        require_folder(self.experiment)
-        with self.experiment.open("a", encoding="utf-8") as file:
+        path = self.experiment
+        with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
