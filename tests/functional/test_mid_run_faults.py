@@ -10,9 +10,10 @@ import json
 import pickle
 import random
 import shutil
+import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,21 @@ def torch_free(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: torch_free(item) for name, item in value.items()}
     return [torch_free(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+@pytest.fixture(autouse=True)
+def nothing_asks_the_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take the network away from every run here, and see that none asked for it."""
+    asked: list[str] = []
+
+    def gone(host: object, *_: object, **__: object) -> None:
+        asked.append(str(host))
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", gone)
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: gone(address))
+    yield
+    assert not asked
 
 
 @pytest.fixture
