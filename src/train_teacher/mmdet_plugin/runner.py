@@ -60,6 +60,8 @@ class TeacherRunner(Runner):
     def train(self) -> nn.Module:
         """Fit the run to its machine and train."""
         allow_tf32()
+        # MMDetection's own tools start in an empty folder.
+        (Path(self.work_dir) / FOLDER).mkdir(parents=True, exist_ok=True)
         for hook in self.hooks:
             if isinstance(hook, ProbeHook):
                 hook.fit(self)
