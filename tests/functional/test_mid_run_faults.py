@@ -227,3 +227,30 @@ def test_a_known_failure_in_mid_run_is_one_message_and_its_traceback_is_in_the_l
     log = tmp_path / "run" / "train.log"
     assert str(log) in told
     assert "Traceback (most recent call last)" in log.read_text()
+
+
+def losses(output: Path) -> dict[int, float]:
+    records = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    return {record["step"]: record["loss"] for record in records if record["kind"] == "train"}
+
+
+def test_a_checkpoint_between_two_batches_of_an_optimizer_step_loses_neither(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "recipe.yaml").open("a") as recipe:
+        recipe.write("accumulation: 2\n")
+    code, told = run("--epochs", "2")
+    assert code == 0, told
+    (tmp_path / "run").rename(tmp_path / "whole")
+
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as fault:
+        at_step(fault, STEPS + 2, kill)
+        assert run("--epochs", "2")[0] == 130
+    assert STEPS % 2
+    code, told = run("--resume")
+    assert code == 0, told
+    assert f"step {STEPS}" in told
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")

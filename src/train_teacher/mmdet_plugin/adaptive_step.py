@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
+from torch import Tensor
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.pending_gradients import pending_gradients, put_back
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class AdaptiveStep:
         self._say = say
         self._pending: list[_Batch] = []
         self._first_count = 0
+        self._carried: dict[str, Tensor] = {}
         self.images: int | None = None
         """Images at once; None as long as whole batches fit."""
 
@@ -62,12 +65,15 @@ class AdaptiveStep:
         """
         if not self._pending:
             self._first_count = self._wrapper.inner_count
+            # Only in the first step after --resume.
+            self._carried = pending_gradients(self._detector, self._wrapper)
         self._pending.append(_Batch(data, torch.initial_seed()))
         outputs = self._attempt(self._pending[-1:], again=False)
         while outputs is None:
             self._halve()
             self._wrapper.zero_grad()
             self._wrapper._inner_count = self._first_count
+            put_back(self._detector, self._carried)
             outputs = self._attempt(self._pending, again=True)
         if self._wrapper.should_update():
             self._pending.clear()

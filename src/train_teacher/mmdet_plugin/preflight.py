@@ -16,7 +16,7 @@ import torch
 from mmcv.transforms import RandomChoice, RandomChoiceResize
 from mmengine.runner import Runner
 from mmengine.runner.amp import autocast
-from torch import Tensor, nn
+from torch import Tensor
 
 from train_teacher.domain.disk_space import RunBytes, too_little_space
 from train_teacher.domain.errors import UserError
@@ -24,7 +24,7 @@ from train_teacher.mmdet_plugin.bad_values import CAUSES, not_finite, pictures
 from train_teacher.mmdet_plugin.checkpointing import FOLDER
 from train_teacher.mmdet_plugin.hooks import unwrapped
 from train_teacher.mmdet_plugin.lora import lora_config
-from train_teacher.mmdet_plugin.probe import ADAMW_STATES, trained_bytes
+from train_teacher.mmdet_plugin.probe import trained_bytes
 
 
 def rehearse_step(runner: Any) -> RunBytes:
@@ -54,19 +54,7 @@ def rehearse_step(runner: Any) -> RunBytes:
                 f"the loss of a trial step is not a number: {', '.join(bad)}.\nPicture: "
                 f"{pictures(batch)[0]}.\nNothing was trained. Likely causes:\n{causes}"
             )
-        state = runner.optim_wrapper.optimizer.state.values()
-        return _bytes_of(unwrapped(runner), sum(map(_tensor_bytes, state)))
-
-
-def resumed_bytes(runner: Any) -> RunBytes:
-    """Return what the checkpoints of a run will hold that goes on.
-
-    Args:
-        runner: with its state loaded.
-    """
-    model = unwrapped(runner)
-    state = sum(map(_tensor_bytes, runner.optim_wrapper.optimizer.state.values()))
-    return _bytes_of(model, state or ADAMW_STATES * trained_bytes(model))
+        return bytes_to_write(runner)
 
 
 def rehearse_validation(runner: Any) -> None:
@@ -92,6 +80,22 @@ def rehearse_validation(runner: Any) -> None:
             # A score over all pictures would wait for those that were not predicted.
             metric.img_ids = [sample.img_id for sample in outputs]
         evaluator.evaluate(len(outputs))
+
+
+def bytes_to_write(runner: Any) -> RunBytes:
+    """Return what the checkpoints of a run hold.
+
+    Args:
+        runner: whose optimizer has made a step.
+    """
+    model, wrapper = unwrapped(runner), runner.optim_wrapper
+    trained = trained_bytes(model)
+    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
+    if wrapper._accumulative_counts > 1:
+        state += trained  # a half-made step
+    everything = sum(_size(tensor) for tensor in model.state_dict().values())
+    saved = trained if getattr(model, "base_identity", None) else everything
+    return RunBytes(saved, state, trained if lora_config(model) is not None else 0)
 
 
 def check_space(runner: Runner, size: RunBytes) -> int:
@@ -221,13 +225,6 @@ def _random_kept() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-def _bytes_of(model: nn.Module, optimizer: int) -> RunBytes:
-    trained = trained_bytes(model)
-    everything = sum(_size(tensor) for tensor in model.state_dict().values())
-    saved = trained if getattr(model, "base_identity", None) else everything
-    return RunBytes(saved, optimizer, trained if lora_config(model) is not None else 0)
 
 
 def _tensor_bytes(state: Mapping[str, Any]) -> int:

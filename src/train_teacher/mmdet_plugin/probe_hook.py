@@ -15,10 +15,10 @@ from mmengine.runner import Runner
 from train_teacher.mmdet_plugin.deformable_attention import backend_for
 from train_teacher.mmdet_plugin.hooks import say, unwrapped
 from train_teacher.mmdet_plugin.preflight import (
+    bytes_to_write,
     check_space,
     rehearse_step,
     rehearse_validation,
-    resumed_bytes,
 )
 from train_teacher.mmdet_plugin.probe import (
     LAYER_CHOICES,
@@ -128,7 +128,7 @@ def _rehearse(runner: Runner) -> None:
     """Fail now what would fail later; a run that goes on has made its steps already."""
     started = time.monotonic()
     runner.logger.info("preflight: a step and a validation picture follow, of which nothing stays")
-    size = resumed_bytes(runner) if runner.iter else rehearse_step(runner)
+    size = bytes_to_write(runner) if runner.iter else rehearse_step(runner)
     free = check_space(runner, size)
     rehearse_validation(runner)
     tried = "a validation picture" if runner.iter else "a step and a validation picture"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from train_teacher.mmdet_plugin.checkpointing import (
 )
 from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
 from train_teacher.mmdet_plugin.output_folder import require_folder
+from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
+from train_teacher.mmdet_plugin.pending_gradients import put_back
 from train_teacher.mmdet_plugin.precision import allow_tf32
 from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
@@ -44,6 +47,7 @@ trust_mmengine_types()
 class TeacherRunner(Runner):
     """Writes `train.log` and `metrics.jsonl` into the run folder instead of a folder per start."""
 
+    _half_step: Mapping[str, torch.Tensor]
     _log_dir: str
     _load_from: str | None
 
@@ -128,7 +132,9 @@ class TeacherRunner(Runner):
             loaded: dict[str, Any] = super().load_checkpoint(
                 filename, map_location, *args, **kwargs
             )
+            self._half_step = loaded.pop(GRADIENTS, {})
             return loaded
+        self._half_step = checkpoint.pop(GRADIENTS, {})
         model = unwrapped(self)
         fill_from_base(checkpoint, model, path)
         # EMAHook exchanges tensors here, and needs every one of them.
@@ -141,6 +147,7 @@ class TeacherRunner(Runner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Go on from a checkpoint, without forgetting a `best.pth` that is newer than it."""
         super().resume(filename, *args, **kwargs)
+        put_back(unwrapped(self), self._half_step)
         best = Path(self.work_dir) / FOLDER / BEST
         if not best.is_file():
             return

@@ -20,7 +20,7 @@ from train_teacher.mmdet_plugin.checkpointing import FOLDER, LAST
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGREE_EVERY = 10
-"""Steps between two questions to the other processes whether one of them was told to stop."""
+"""Batches between two questions to the other processes whether one of them was told to stop."""
 
 
 @HOOKS.register_module()
@@ -61,7 +61,10 @@ class StopOnSignalHook(Hook):
         Raises:
             KeyboardInterrupt: told to stop; the state is in last.pth.
         """
-        if not self._agreed(runner.iter + 1):
+        # Of several batches the last makes the optimizer's step.
+        parts = runner.optim_wrapper._accumulative_counts
+        step = (runner.iter + 1) // parts
+        if not runner.optim_wrapper.should_update() or not self._agreed(step, parts):
             return
         runner.save_checkpoint(
             str(Path(runner.work_dir) / FOLDER),
@@ -92,10 +95,10 @@ class StopOnSignalHook(Hook):
         """Give the signals back."""
         self._give_back()
 
-    def _agreed(self, step: int) -> bool:
+    def _agreed(self, step: int, parts: int = 1) -> bool:
         if get_world_size() == 1:
             return self._told
-        if step % AGREE_EVERY:
+        if step % max(1, AGREE_EVERY // parts):
             return False
         told = torch.tensor(int(self._told))
         all_reduce(told, "max")
