@@ -25,8 +25,8 @@ OPTIONS = (
     *("--set", "default_hooks.logger.interval=1"),
 )
 
-TWO = ("--batch-size", "2", "--gpus", "2")
 AGREED = 10
+TWO = ("--batch-size", "2", "--gpus", "2")
 
 
 def command(*arguments: object) -> list[str]:
@@ -82,7 +82,7 @@ def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[objec
     # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
     # Rounds: the processes ask each other every tenth step whether to stop.
     recipe = tmp_path_factory.mktemp("recipe") / "sgd.yaml"
-    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.1\nrounds: 4\n")
+    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n")
     return ("--data", data, "--model", recipe, *OPTIONS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGREE_EVERY = 10
 """Batches between two questions to the other processes whether one of them was told to stop."""
 
+SAME_WITHIN = 1.0
+"""Seconds in which a signal counts as the one before it. Ctrl-C reaches every process, and the
+launcher then sends its own SIGTERM; when a launcher is killed, Linux sends the death signal once
+for each of its threads that takes the orphans over before it dies too (kernel/exit.c,
+forget_original_parent)."""
+
 
 @HOOKS.register_module()
 class StopOnSignalHook(Hook):
@@ -31,16 +38,19 @@ class StopOnSignalHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Take the signals over, where Python lets this thread do so."""
-        self._told = False
+        self._told, self._told_at = False, 0.0
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self._told:
+            if now - self._told_at < SAME_WITHIN:
+                return
             self._give_back()
             raise KeyboardInterrupt
-        self._told = True
+        self._told, self._told_at = True, now
         if is_main_process():
             print(  # noqa: T201 - said at once, wherever the run is
                 f"\n{signal.Signals(number).name}: stopping after this step, the state is saved "
