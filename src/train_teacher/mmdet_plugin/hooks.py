@@ -142,7 +142,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Start the display."""
-        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs)
+        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs, is_main_process())
         self._started = time.monotonic()
         self._done_before = runner.iter
 
