@@ -145,7 +145,10 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(8)
+    saved = output / "checkpoints" / "last.pth"
+    while not saved.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     lines = len(metrics.read_text().splitlines())
     time.sleep(2)
     assert len(metrics.read_text().splitlines()) == lines, "somebody still trains"
