@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,13 +111,18 @@ def test_sigterm_saves_in_mid_epoch_and_the_run_goes_on_from_that_very_step(
     assert scores(output) == scores(whole)
 
 
-@pytest.fixture
-def stopped(data: Path, tmp_path: Path) -> Path:
-    """A run with two checkpoints, stopped in its last epoch."""
-    output = tmp_path / "run"
+@pytest.fixture(scope="module")
+def stopped_once(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("stopped") / "run"
     code = stop_after(15, output, signal.SIGINT, ("--data", data, "--output", output, *OPTIONS))
     assert code == 130
     return output
+
+
+@pytest.fixture
+def stopped(stopped_once: Path, tmp_path: Path) -> Path:
+    """A run with two checkpoints, stopped in its last epoch."""
+    return Path(shutil.copytree(stopped_once, tmp_path / "run"))
 
 
 def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_it_used(stopped: Path) -> None:

@@ -25,6 +25,9 @@ OPTIONS = (
     *("--set", "default_hooks.logger.interval=1"),
 )
 
+AGREED = 10
+TWO = ("--batch-size", "2", "--gpus", "2")
+
 
 def command(*arguments: object) -> list[str]:
     return [PROGRAM, *(str(argument) for argument in arguments)]
@@ -74,24 +77,42 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_two_processes_learn_what_one_learns_with_twice_the_batch(
-    data: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
-    recipe = tmp_path / "sgd.yaml"
-    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.1\n")
-    options = ("--data", data, "--model", recipe, *OPTIONS)
+    # Rounds: the processes ask each other every tenth step whether to stop.
+    recipe = tmp_path_factory.mktemp("recipe") / "sgd.yaml"
+    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n")
+    return ("--data", data, "--model", recipe, *OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def together(options: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of two processes."""
+    output = tmp_path_factory.mktemp("together") / "run"
+    result = run(*options, "--output", output, *TWO)
+    assert result.returncode == 0, result.stderr
+    return output
+
+
+def losses(output: Path) -> dict[int, float]:
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return {r["step"]: r["loss"] for r in records if r["kind"] == "train"}
+
+
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(
+    options: tuple[object, ...], together: Path, tmp_path: Path
+) -> None:
     one = run(*options, "--output", tmp_path / "one", "--batch-size", 4)
     assert one.returncode == 0, one.stderr
-    two = run(*options, "--output", tmp_path / "two", "--batch-size", 2, "--gpus", 2)
-    assert two.returncode == 0, two.stderr
     start = trained_from(tmp_path / "one")
-    alone, together = trained(tmp_path / "one"), trained(tmp_path / "two")
-    assert alone.keys() == together.keys()
-    far = {n: float((alone[n] - together[n]).abs().max()) for n in alone}
+    alone, shared = trained(tmp_path / "one"), trained(together)
+    assert alone.keys() == shared.keys()
+    far = {n: float((alone[n] - shared[n]).abs().max()) for n in alone}
     moved = max(float((alone[n] - start[n]).abs().max()) for n in alone)
     assert max(far.values()) < 1e-4 < moved / 20, (max(far.values()), moved)
-    assert (tmp_path / "two" / "report.html").exists()
+    assert (together / "report.html").exists()
 
 
 def test_a_process_whose_pictures_have_no_box_does_not_hang(tmp_path: Path, data: Path) -> None:
@@ -107,13 +128,12 @@ def test_a_process_whose_pictures_have_no_box_does_not_hang(tmp_path: Path, data
     assert result.returncode == 0, result.stderr
 
 
-def test_when_the_launcher_is_killed_its_processes_end_and_the_run_can_go_on(
-    data: Path, tmp_path: Path
+def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_equal_losses(
+    options: tuple[object, ...], together: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
-    options = (*OPTIONS, "--model", "demo", "--batch-size", "1", "--gpus", "2", "--epochs", "2")
     process = subprocess.Popen(
-        command("--data", data, "--output", output, *options),
+        command(*options, "--output", output, *TWO),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -125,10 +145,16 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_can_go_on(
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(8)
+    saved = output / "checkpoints" / "last.pth"
+    while not saved.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     lines = len(metrics.read_text().splitlines())
     time.sleep(2)
     assert len(metrics.read_text().splitlines()) == lines, "somebody still trains"
+    assert len(losses(output)) < len(losses(together))
     result = run("--output", output, "--resume")
     assert result.returncode == 0, result.stderr
+    assert f"step {AGREED}" in result.stderr
+    assert losses(output) == losses(together)
     assert (output / "results.json").exists()

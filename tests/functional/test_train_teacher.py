@@ -326,19 +326,6 @@ def test_a_mistake_is_one_message_and_nothing_is_written(
     assert not output.exists()
 
 
-def test_a_known_failure_during_the_run_is_one_message_and_its_traceback_is_in_the_log(
-    data: Path, tmp_path: Path
-) -> None:
-    output = tmp_path / "exp1"
-    alone = ("--set", "train_dataloader.persistent_workers=true")
-    result = run("--data", data, "--output", output, *QUICK, "--epochs", 1, *alone)
-    assert result.returncode == 1, result.stderr
-    assert "error: the data loader's persistent_workers was set" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert str(output / "train.log") in result.stderr
-    assert "Traceback (most recent call last)" in (output / "train.log").read_text()
-
-
 def test_after_a_failure_before_the_first_step_the_same_command_can_be_repeated(
     data: Path, tmp_path: Path
 ) -> None:

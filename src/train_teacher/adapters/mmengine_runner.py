@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,8 +98,14 @@ def load_config(path: Path) -> Config:
 @contextmanager
 def stdout_to_log(log: Path) -> Iterator[None]:
     """Send what upstream prints, such as pycocotools' tables, to the log: stdout is for results."""
-    with log.open("a", encoding="utf-8") as file, redirect_stdout(file):
-        yield
+    file = log.open("a", encoding="utf-8")
+    try:
+        with redirect_stdout(file):
+            yield
+    finally:
+        # On a full disk the rest of a table is lost; the error that stopped the run must not be.
+        with suppress(OSError):
+            file.close()
 
 
 def _join_without_gpu() -> None:

@@ -93,6 +93,10 @@ class RunFolder:
         best = self.checkpoints / "best.pth"
         return best if best.exists() else self.checkpoints / "last.pth"
 
+    def has_results(self) -> bool:
+        """Return whether a step, a score or a checkpoint was written."""
+        return self.metrics.exists() or any(self.checkpoints.glob("*.pth"))
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""
         if not self.metrics.exists():

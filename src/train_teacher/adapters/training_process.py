@@ -91,13 +91,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _leave_message(folder: Path, error: Exception) -> None:
     """Tell the launcher what happened, and the log in full unless it is the user's to mend."""
     message = str(error)
-    if not isinstance(error, UserError):
-        log = folder / "train.log"
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exception(error, file=file)
-        message = f"{type(error).__name__}: {error}\nDetails: {log}"
     rank = os.environ.get("RANK", "0")
-    (folder / FAILURE.format(rank=rank)).write_text(message, encoding="utf-8")
+    try:
+        if not isinstance(error, UserError):
+            log = folder / "train.log"
+            with log.open("a", encoding="utf-8") as file:
+                traceback.print_exception(error, file=file)
+            message = f"{type(error).__name__}: {error}\nDetails: {log}"
+        (folder / FAILURE.format(rank=rank)).write_text(message, encoding="utf-8")
+    except OSError:
+        # The disk is full or the folder gone; the launcher shares this process's stderr.
+        print(f"process {rank}: {message}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _end_with_launcher() -> None:

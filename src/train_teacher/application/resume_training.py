@@ -22,7 +22,7 @@ from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.settings import TeacherSettings
 
 MAY_CHANGE = frozenset(
-    "epochs steps workers device tensorboard wandb evaluate_before retain_drop".split()
+    "epochs steps workers device tensorboard wandb evaluate_before preflight retain_drop".split()
 )
 """Settings with which a run can go on; with any other it would be another run."""
 PATHS = frozenset({"data", "val", "test", "images", "weights", "output", "retain", "retain_images"})

@@ -147,8 +147,9 @@ def train_teacher(plan: TrainingPlan, *, retained: Progress | None = None) -> Ru
         Scores before and after, and where things lie.
 
     Raises:
-        UserError: the model could not be built. After this and any other failure before the
-            first step the run folder is removed again, so that the same command can be repeated.
+        UserError: the model could not be built, or the preflight failed. After this and any other
+            failure before the first step and the first score the run folder is removed again, so
+            that the same command can be repeated.
         KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
@@ -162,7 +163,13 @@ def train_teacher(plan: TrainingPlan, *, retained: Progress | None = None) -> Ru
             write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
             training = start_training(plan.folder, plan.settings)
             undo.pop_all()
-        return training.finish(plan.dataset_info, retained)
+        try:
+            return training.finish(plan.dataset_info, retained)
+        except Exception as error:
+            # What several processes tell may point to their log.
+            if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
+                run_folder.discard(plan.folder)
+            raise
 
 
 def _data_manager(settings: TeacherSettings) -> DataManager:

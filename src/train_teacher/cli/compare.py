@@ -18,9 +18,10 @@ def compare_command(
     """Show what was set differently in several runs, and what came of it."""
     from train_teacher.application.compare import compare, write_comparison
     from train_teacher.cli.comparison_text import render_comparison_text
+    from train_teacher.domain.plain_text import plain
 
     compared = compare(runs)
-    print(render_comparison_text(compared.comparison))  # noqa: T201 - the result
+    print(plain(render_comparison_text(compared.comparison)))  # noqa: T201 - the result
     if html:
         write_comparison(compared, html)
         print(f"page: {html}", file=sys.stderr)  # noqa: T201

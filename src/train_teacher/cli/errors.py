@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from train_teacher import __version__
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.failures import FailureFacts, Translation, recognise
+from train_teacher.domain.plain_text import plain
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 # torch/_utils.py, ExceptionWrapper
@@ -55,7 +56,7 @@ def guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the error channel
+        print(plain(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - the error channel
@@ -67,7 +68,8 @@ def guarded(work: Callable[[], int]) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug gets a log file
         known = recognise_error(error)
         log = _write_traceback(error)
-        print(_known_message(known, log) if known else _bug_message(error, log), file=sys.stderr)  # noqa: T201 - the error channel
+        message = _known_message(known, log) if known else _bug_message(error, log)
+        print(plain(message), file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_FAILED if known else EXIT_BUG
 
 

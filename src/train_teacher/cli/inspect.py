@@ -142,7 +142,8 @@ def _explain(code: str) -> int:
 def _fix(request: InspectRequest, output: Path) -> int:
     from train_teacher.application.fix_data import fix_data
     from train_teacher.cli.fix_text import render_fix
+    from train_teacher.domain.plain_text import plain
 
     report = fix_data(request, output)
-    sys.stdout.write(render_fix(report))
+    sys.stdout.write(plain(render_fix(report)))
     return int(any(finding.severity == "error" for finding in report.left))

@@ -17,6 +17,7 @@ from train_teacher.domain.dataset_info import (
     Severity,
     SplitInfo,
 )
+from train_teacher.domain.plain_text import plain
 from train_teacher.domain.prompts import reads_as
 
 MAX_WIDTH = 100
@@ -77,7 +78,7 @@ class _Paper:
         """Write `label text`, continuation lines under the text."""
         first = f"{label:<{indent}}"
         self.lines += textwrap.wrap(
-            text,
+            plain(text),
             self.width,
             initial_indent=first,
             subsequent_indent=" " * indent,
@@ -149,7 +150,7 @@ def _table(
             f"{cell:<{w}}" if i < texts else f"{cell:>{w}}"
             for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
-        paper.lines.append(("  " + "  ".join(cells)).rstrip())
+        paper.lines.append(plain("  " + "  ".join(cells)).rstrip())
 
 
 def _classes(paper: _Paper, info: DatasetInfo) -> None:

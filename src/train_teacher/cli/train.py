@@ -10,6 +10,7 @@ import typer
 
 from train_teacher.cli.errors import keep_tracebacks_in
 from train_teacher.domain.errors import UsageError
+from train_teacher.domain.plain_text import plain
 from train_teacher.domain.settings import field_help
 
 
@@ -99,7 +100,8 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     plan = use_case.plan_training(
         settings, dry_run=dry_run, progress=progress_line("weights", unit="MiB", per=2**20)
     )
-    print(training_text.render_plan(plan, detailed=dry_run), file=sys.stderr)  # noqa: T201
+    text = training_text.render_plan(plan, detailed=dry_run)
+    print(plain(text), file=sys.stderr)  # noqa: T201
     if dry_run:
         sys.stdout.write(plan.config_text)
         return 0
@@ -109,7 +111,7 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
-    print(training_text.render_result(result))  # noqa: T201
+    print(plain(training_text.render_result(result)))  # noqa: T201
     return 0
 
 
@@ -119,14 +121,14 @@ def _resume(given: dict[str, Any], config: Path | None) -> int:
     from train_teacher.cli.progress_line import progress_line
 
     plan = use_case.plan_resume(given, config)
-    print(training_text.render_resume(plan), file=sys.stderr)  # noqa: T201
+    print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
     keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.resume_training(plan, retained=progress_line("retained pictures"))
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
-    print(training_text.render_result(result))  # noqa: T201
+    print(plain(training_text.render_result(result)))  # noqa: T201
     return 0
 
 

@@ -371,6 +371,7 @@ def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
         "classes": list(info.class_names),
         "checkpoint_layers": settings.checkpoint_layers,
         "fit_batch": settings.fit_batch,
+        "preflight": settings.preflight,
     }
 
 

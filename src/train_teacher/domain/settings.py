@@ -235,6 +235,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     retain_drop: Annotated[
         float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
     ] = 0.02
+    preflight: Annotated[
+        bool,
+        Meta(description="Try a step, a validation picture and the disk before training; undo it."),
+    ] = True
     precision: Annotated[
         Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
     ] = "auto"

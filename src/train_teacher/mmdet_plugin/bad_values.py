@@ -38,24 +38,38 @@ class NonFiniteLossHook(Hook):
         Raises:
             UserError: a loss is infinite or not a number.
         """
-        losses = outputs or {}
-        if "loss" in losses and not math.isfinite(float(losses["loss"])):
-            values = {name: float(value) for name, value in losses.items()}
-            raise UserError(_message(runner.iter + 1, values, _pictures(data_batch)))
+        if bad := not_finite(outputs or {}):
+            raise UserError(_message(runner.iter + 1, bad, pictures(data_batch)))
 
 
-def _message(step: int, values: Mapping[str, float], pictures: Sequence[str]) -> str:
-    bad = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+def not_finite(losses: Mapping[str, Any]) -> list[str]:
+    """Return `name = value` of each loss that is no number; none as long as their sum is one.
+
+    Args:
+        losses: of a step, with their sum as `loss`.
+    """
+    if "loss" not in losses or math.isfinite(float(losses["loss"])):
+        return []
+    values = {name: float(value) for name, value in losses.items()}
+    return [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+
+
+def _message(step: int, bad: Sequence[str], paths: Sequence[str]) -> str:
     causes = "\n".join(f"  - {cause}" for cause in CAUSES)
     return (
         f"the loss of step {step} is not a number: {', '.join(bad)}.\n"
-        f"Pictures of the step: {', '.join(pictures) or 'unknown'}.\n"
+        f"Pictures of the step: {', '.join(paths) or 'unknown'}.\n"
         "The step would have spoiled all weights, so the run stopped; the checkpoints are from "
         f"before it. Likely causes:\n{causes}\n"
         "Go on from the last checkpoint with --resume."
     )
 
 
-def _pictures(data_batch: Mapping[str, Any] | None) -> list[str]:
+def pictures(data_batch: Mapping[str, Any] | None) -> list[str]:
+    """Return path and id of each picture of a batch.
+
+    Args:
+        data_batch: as the loader collates it.
+    """
     samples = (data_batch or {}).get("data_samples") or []
     return [f"{s.metainfo.get('img_path')} (id {s.metainfo.get('img_id')})" for s in samples]

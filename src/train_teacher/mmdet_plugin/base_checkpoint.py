@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -50,6 +51,14 @@ class LoadReport:
         return text
 
 
+ACCEPT = """\
+If you know who made it and trust them, take its tensors out once (this runs whatever is in it):
+  python -c 'import sys, torch; c = torch.load(sys.argv[1], map_location="cpu", \
+weights_only=False); torch.save({{"state_dict": c.get("state_dict", c)}}, sys.argv[2])' \
+{path} plain.pth
+and give --weights plain.pth."""
+
+
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     """Read the weights of an MMEngine or plain PyTorch checkpoint, without running its pickle.
 
@@ -69,7 +78,7 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     except UnpicklingError as error:
         raise UserError(
             f"{path}: not a checkpoint of plain tensors, so it is not loaded (it could run code): "
-            f"{_first_line(error)}"
+            f"{_first_line(error)}\n{ACCEPT.format(path=shlex.quote(str(path)))}"
         ) from error
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

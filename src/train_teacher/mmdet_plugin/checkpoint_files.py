@@ -48,7 +48,7 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     except UnpicklingError as error:
         raise UserError(
             f"{path}: is not a checkpoint of plain tensors, so it is not loaded (it could run "
-            "code)."
+            "code). train-teacher writes no such file: somebody else put it there."
         ) from error
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: is cut off, damaged or not a checkpoint.") from error

@@ -20,6 +20,8 @@ from mmengine.runner import Runner
 
 from train_teacher.mmdet_plugin.base_identity import BaseIdentity
 from train_teacher.mmdet_plugin.hooks import unwrapped
+from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
+from train_teacher.mmdet_plugin.pending_gradients import pending_gradients
 
 FOLDER = "checkpoints"
 LAST = "last.pth"
@@ -91,8 +93,12 @@ class TeacherCheckpointHook(CheckpointHook):
         self.out_dir = str(Path(runner.work_dir) / FOLDER)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Drop what the base checkpoint holds already."""
+        """Drop what the base checkpoint holds already; add a half-made step."""
         model = unwrapped(runner)
+        if "optimizer" in checkpoint and (
+            gradients := pending_gradients(model, runner.optim_wrapper)
+        ):
+            checkpoint[GRADIENTS] = gradients
         base: BaseIdentity | None = getattr(model, "base_identity", None)
         checkpoint["meta"]["base"] = base.to_dict() if base else None
         if base is None:

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.plain_text import plain
 from train_teacher.mmdet_plugin.lora import describe_lora
 from train_teacher.mmdet_plugin.progress import ProgressDisplay
 from train_teacher.mmdet_plugin.proof import TrainingProof, parameter_digests
@@ -28,7 +29,7 @@ def say(runner: Runner, text: str) -> None:
     """Write a message to the log and, from the first process, to the terminal."""
     runner.logger.info(text)
     if is_main_process():
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the terminal output
+        print(plain(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the terminal output
 
 
 def unwrapped(runner: Runner) -> nn.Module:
@@ -141,7 +142,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Start the display."""
-        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs)
+        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs, is_main_process())
         self._started = time.monotonic()
         self._done_before = runner.iter
 

@@ -10,6 +10,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.plain_text import plain
 
 MOST_SKIPPED = 20
 """Pictures that a loading process may skip; after that a disk or a folder is gone."""
@@ -78,8 +79,10 @@ class LoadPicture(LoadImageFromFile):
                 "go on with --resume."
             )
         print(  # noqa: T201 - loader processes have no logger
-            f"\nwarning: {path}: the picture cannot be read ({reason}); another one is trained "
-            "instead",
+            plain(
+                f"\nwarning: {path}: the picture cannot be read ({reason}); another one is "
+                "trained instead"
+            ),
             file=sys.stderr,
             flush=True,
         )

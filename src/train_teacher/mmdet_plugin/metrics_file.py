@@ -12,6 +12,8 @@ from typing import Any
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
+from train_teacher.mmdet_plugin.output_folder import naming
+
 FILE_NAME = "metrics.jsonl"
 
 
@@ -49,6 +51,9 @@ class MetricsFileBackend(BaseVisBackend):
             step: the optimizer step in training, the epoch in validation.
             file_path: unused, MMEngine's own file.
             **kwargs: unused.
+
+        Raises:
+            UserError: the system refuses, or the run folder is gone.
         """
         kind = "val" if any(name.startswith("coco/") for name in scalar_dict) else "train"
         record: dict[str, Any] = {"kind": kind, "step": step}
@@ -57,5 +62,6 @@ class MetricsFileBackend(BaseVisBackend):
                 number = float(value)  # type: ignore[arg-type]
                 record[name] = number if math.isfinite(number) else None
         record["step"] = step
-        with self.experiment.open("a", encoding="utf-8") as file:
+        path = self.experiment
+        with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")

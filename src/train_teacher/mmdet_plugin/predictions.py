@@ -15,6 +15,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from train_teacher.mmdet_plugin.output_folder import naming
+
 METRIC = "coco/bbox_mAP"
 FOLDER = "data"
 BEFORE, BEST = "val_detections_before.npz", "val_detections_best.npz"
@@ -83,8 +85,12 @@ def _score_of(path: Path) -> float:
 def _write(path: Path, found: dict[str, np.ndarray], score: float) -> None:
     members: dict[str, Any] = {"map": np.float64(score), **found}
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, **members)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with naming(path):
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **members)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

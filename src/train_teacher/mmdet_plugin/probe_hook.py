@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -13,6 +14,12 @@ from mmengine.runner import Runner
 
 from train_teacher.mmdet_plugin.deformable_attention import backend_for
 from train_teacher.mmdet_plugin.hooks import say, unwrapped
+from train_teacher.mmdet_plugin.preflight import (
+    bytes_to_write,
+    check_space,
+    rehearse_step,
+    rehearse_validation,
+)
 from train_teacher.mmdet_plugin.probe import (
     LAYER_CHOICES,
     USABLE_SHARE,
@@ -33,9 +40,11 @@ class ProbeHook(Hook):
         classes: names of the prompt.
         checkpoint_layers: `auto`, or the number of encoder layers to compute again.
         fit_batch: whether a step's images may go through the model in parts.
+        preflight: whether a step, a validation picture and the disk are tried before training.
     """
 
-    priority = "VERY_LOW"
+    # Before FreezeProofHook, which watches the gradients of the run's own steps.
+    priority = "HIGHEST"
 
     def __init__(
         self,
@@ -44,6 +53,7 @@ class ProbeHook(Hook):
         classes: tuple[str, ...],
         checkpoint_layers: int | Literal["auto"] = "auto",
         fit_batch: bool = False,
+        preflight: bool = True,
     ) -> None:
         """Remember what the data ask for."""
         self._image = image[0], image[1]
@@ -51,6 +61,7 @@ class ProbeHook(Hook):
         self._classes = tuple(classes)
         self._layers = checkpoint_layers
         self._fit_batch = fit_batch
+        self._preflight = preflight
         self.choice: Choice | None = None
 
     def fit(self, runner: Runner) -> None:
@@ -76,7 +87,11 @@ class ProbeHook(Hook):
         split_batch(runner, self.choice.images)
 
     def before_train(self, runner: Runner) -> None:
-        """Say what was chosen."""
+        """Say what was chosen, and try what the run will do.
+
+        Raises:
+            UserError: it would fail.
+        """
         model = unwrapped(runner)
         device = next(model.parameters()).device
         say(runner, f"deformable attention: {backend_for(device).name}")
@@ -87,6 +102,8 @@ class ProbeHook(Hook):
                 f"{self.choice.images} images of {self._image[1]}x{self._image[0]} at once, "
                 f"{self.choice.layers} encoder layers recomputed",
             )
+        if self._preflight:
+            _rehearse(runner)
 
     def _probe(self, runner: Runner, model: Any, device: torch.device) -> Choice:
         deepest = len(model.encoder.layers)
@@ -105,6 +122,21 @@ class ProbeHook(Hook):
         total = torch.cuda.get_device_properties(device).total_memory
         batch_size = runner.cfg.train_dataloader.batch_size
         return choose(measure, int(total * USABLE_SHARE), batch_size, choices, self._fit_batch)
+
+
+def _rehearse(runner: Runner) -> None:
+    """Fail now what would fail later; a run that goes on has made its steps already."""
+    started = time.monotonic()
+    runner.logger.info("preflight: a step and a validation picture follow, of which nothing stays")
+    size = bytes_to_write(runner) if runner.iter else rehearse_step(runner)
+    free = check_space(runner, size)
+    rehearse_validation(runner)
+    tried = "a validation picture" if runner.iter else "a step and a validation picture"
+    say(
+        runner,
+        f"preflight: {tried} tried in {time.monotonic() - started:.1f} s; up to "
+        f"{size.needed() / 1e6:,.0f} MB will be written, {free / 1e6:,.0f} MB are free",
+    )
 
 
 def _precision(optim_wrapper: Any) -> AbstractContextManager[object]:

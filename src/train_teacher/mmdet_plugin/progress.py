@@ -16,10 +16,12 @@ class ProgressDisplay:
     Args:
         total_steps: steps of the whole run.
         total_epochs: epochs of the whole run.
+        shown: False in all but the first of several processes.
     """
 
-    def __init__(self, total_steps: int, total_epochs: int) -> None:
+    def __init__(self, total_steps: int, total_epochs: int, shown: bool = True) -> None:
         """Start with nothing shown."""
+        self._shown = shown
         self._total_steps = total_steps
         self._total_epochs = total_epochs
         self._live = sys.stderr.isatty()
@@ -93,10 +95,10 @@ class ProgressDisplay:
         self._write("\r" + text.ljust(self._width))
         self._width = len(text)
 
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    def _write(self, text: str) -> None:
+        if self._shown:
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 def _clock(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from train_teacher.mmdet_plugin.checkpointing import (
     trust_mmengine_types,
 )
 from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
+from train_teacher.mmdet_plugin.output_folder import require_folder
+from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
+from train_teacher.mmdet_plugin.pending_gradients import put_back
 from train_teacher.mmdet_plugin.precision import allow_tf32
 from train_teacher.mmdet_plugin.probe_hook import ProbeHook
 
@@ -43,6 +47,7 @@ trust_mmengine_types()
 class TeacherRunner(Runner):
     """Writes `train.log` and `metrics.jsonl` into the run folder instead of a folder per start."""
 
+    _half_step: Mapping[str, torch.Tensor]
     _log_dir: str
     _load_from: str | None
 
@@ -59,6 +64,8 @@ class TeacherRunner(Runner):
     def train(self) -> nn.Module:
         """Fit the run to its machine and train."""
         allow_tf32()
+        # MMDetection's own tools start in an empty folder.
+        (Path(self.work_dir) / FOLDER).mkdir(parents=True, exist_ok=True)
         for hook in self.hooks:
             if isinstance(hook, ProbeHook):
                 hook.fit(self)
@@ -89,6 +96,7 @@ class TeacherRunner(Runner):
             UserError: the system refuses, for example because the disk is full.
         """
         target = Path(out_dir) / filename
+        require_folder(target)
         partial = target.with_name(f".{filename}.partial")
         try:
             super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
@@ -124,7 +132,9 @@ class TeacherRunner(Runner):
             loaded: dict[str, Any] = super().load_checkpoint(
                 filename, map_location, *args, **kwargs
             )
+            self._half_step = loaded.pop(GRADIENTS, {})
             return loaded
+        self._half_step = checkpoint.pop(GRADIENTS, {})
         model = unwrapped(self)
         fill_from_base(checkpoint, model, path)
         # EMAHook exchanges tensors here, and needs every one of them.
@@ -137,6 +147,7 @@ class TeacherRunner(Runner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Go on from a checkpoint, without forgetting a `best.pth` that is newer than it."""
         super().resume(filename, *args, **kwargs)
+        put_back(unwrapped(self), self._half_step)
         best = Path(self.work_dir) / FOLDER / BEST
         if not best.is_file():
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -20,7 +21,13 @@ from train_teacher.mmdet_plugin.checkpointing import FOLDER, LAST
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGREE_EVERY = 10
-"""Steps between two questions to the other processes whether one of them was told to stop."""
+"""Batches between two questions to the other processes whether one of them was told to stop."""
+
+SAME_WITHIN = 1.0
+"""Seconds in which a signal counts as the one before it. Ctrl-C reaches every process, and the
+launcher then sends its own SIGTERM; when a launcher is killed, Linux sends the death signal once
+for each of its threads that takes the orphans over before it dies too (kernel/exit.c,
+forget_original_parent)."""
 
 
 @HOOKS.register_module()
@@ -31,16 +38,19 @@ class StopOnSignalHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Take the signals over, where Python lets this thread do so."""
-        self._told = False
+        self._told, self._told_at = False, 0.0
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self._told:
+            if now - self._told_at < SAME_WITHIN:
+                return
             self._give_back()
             raise KeyboardInterrupt
-        self._told = True
+        self._told, self._told_at = True, now
         if is_main_process():
             print(  # noqa: T201 - said at once, wherever the run is
                 f"\n{signal.Signals(number).name}: stopping after this step, the state is saved "
@@ -61,7 +71,10 @@ class StopOnSignalHook(Hook):
         Raises:
             KeyboardInterrupt: told to stop; the state is in last.pth.
         """
-        if not self._agreed(runner.iter + 1):
+        # Of several batches the last makes the optimizer's step.
+        parts = runner.optim_wrapper._accumulative_counts
+        step = (runner.iter + 1) // parts
+        if not runner.optim_wrapper.should_update() or not self._agreed(step, parts):
             return
         runner.save_checkpoint(
             str(Path(runner.work_dir) / FOLDER),
@@ -92,10 +105,10 @@ class StopOnSignalHook(Hook):
         """Give the signals back."""
         self._give_back()
 
-    def _agreed(self, step: int) -> bool:
+    def _agreed(self, step: int, parts: int = 1) -> bool:
         if get_world_size() == 1:
             return self._told
-        if step % AGREE_EVERY:
+        if step % max(1, AGREE_EVERY // parts):
             return False
         told = torch.tensor(int(self._told))
         all_reduce(told, "max")

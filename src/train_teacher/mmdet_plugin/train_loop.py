@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 
+from train_teacher.mmdet_plugin.adaptive_step import AdaptiveStep
+from train_teacher.mmdet_plugin.hooks import say
 from train_teacher.mmdet_plugin.metrics_file import FILE_NAME
 from train_teacher.mmdet_plugin.repeatable import ResumableBatchSampler
 
@@ -20,8 +25,12 @@ VALIDATED = "validated_epoch"
 class TeacherTrainLoop(EpochBasedTrainLoop):
     """EpochBasedTrainLoop whose state is a step, not an epoch."""
 
+    step: AdaptiveStep
+
     def run(self) -> torch.nn.Module:
         """Train to the end; after a stop, first validate the epoch that was not validated."""
+        runner = self.runner
+        self.step = AdaptiveStep(runner.model, runner.optim_wrapper, partial(say, runner))
         validated = self._validated_epoch()
         if self._iter and is_main_process():
             forget_after(Path(self.runner.work_dir) / FILE_NAME, self._iter, validated)
@@ -59,6 +68,20 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
             self.run_iter(index, batch)
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
+
+    def run_iter(self, idx: int, data_batch: Mapping[str, Any]) -> None:
+        """Train on one batch, in parts if the memory does not hold it.
+
+        Args:
+            idx: number of the batch in its epoch.
+            data_batch: as the loader collates it.
+        """
+        self.runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self.step(data_batch)
+        self.runner.call_hook(
+            "after_train_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+        self._iter += 1
 
 
 def forget_after(path: Path, step: int, epoch: int) -> None:

@@ -82,3 +82,11 @@ def test_what_an_error_was_raised_from_is_looked_at(capsys: pytest.CaptureFixtur
     outer.__cause__ = RuntimeError("no kernel image is available for execution on the device")
     assert failing(outer) == 1
     assert "gpu-code" in capsys.readouterr().err
+
+
+def test_a_name_in_a_message_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for error in (UserError("a\x1b[2Jb.png: cannot be read"), KeyError("a\x1b[2Jb")):
+        failing(error)
+        told = capsys.readouterr().err
+        assert "\x1b" not in told
+        assert "x1b[2Jb" in told or r"\u001b[2Jb" in told

@@ -185,3 +185,25 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
         runner.save_checkpoint(str(tmp_path), "last.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["last.pth"]
     assert (tmp_path / "last.pth").read_bytes() == b"the one before"
+
+
+def test_a_removed_folder_is_not_made_anew(tmp_path: Path) -> None:
+    runner = TeacherRunner.__new__(TeacherRunner)
+    with pytest.raises(UserError, match=r"last\.pth: cannot be written: the folder .* was removed"):
+        runner.save_checkpoint(str(tmp_path / "gone"), "last.pth")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_checkpoint_with_code_in_it_is_named_passed_over_and_never_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "ran",)
+
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    torch.save({"state_dict": {}, "meta": {"epoch": 2}, "trap": Trap()}, folder / "last.pth")
+    torch.save({"state_dict": {}, "meta": {"epoch": 1}}, folder / "previous.pth")
+    told: list[str] = []
+    assert newest_checkpoint(tmp_path, told.append) == folder / "previous.pth"
+    assert "last.pth: is not a checkpoint of plain tensors" in told[0]
+    assert not (tmp_path / "ran").exists()

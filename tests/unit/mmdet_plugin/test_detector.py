@@ -1,3 +1,6 @@
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,6 +8,7 @@ import torch
 
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.base_checkpoint import read_state_dict
 from train_teacher.mmdet_plugin.hooks import freeze_table, frozen_hashes
 
 FROZEN = ("backbone.", "language_model.")
@@ -137,16 +141,30 @@ def test_a_damaged_checkpoint_is_one_message(tmp_path: Path, content: bytes) -> 
         build_model(make_settings(weights=str(path)))
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return Path.touch, (Path(tmp_path / "ran"),)  # type: ignore[return-value]
+class Trap:
+    """Unpickled, it makes a file."""
 
-    path = tmp_path / "evil.pth"
-    torch.save({"state_dict": Evil()}, path)
-    with pytest.raises(UserError, match="could run code"):
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.made,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_checkpoint_that_would_run_code_is_refused_until_its_tensors_are_taken_out_knowingly(
+    tmp_path: Path, zipped: bool
+) -> None:
+    path, made = tmp_path / "from a stranger.pth", tmp_path / "ran"
+    content = {"state_dict": {"level_embed": torch.zeros(3, 256)}, "trap": Trap(made)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match="could run code") as refusal:
         build_model(make_settings(weights=str(path)))
-    assert not (tmp_path / "ran").exists()
+    assert not made.exists()
+    line = next(x for x in str(refusal.value).splitlines() if x.startswith("  python -c"))
+    command = [sys.executable, *shlex.split(line)[1:]]
+    subprocess.run(command, check=True, cwd=tmp_path, timeout=120)
+    assert set(read_state_dict(tmp_path / "plain.pth")) == {"level_embed"}
 
 
 def test_frozen_random_language_weights_are_refused() -> None:

@@ -114,8 +114,8 @@ MACHINE_FAILURES: tuple[Failure, ...] = (
         errnos=(errno.ENOSPC, errno.EDQUOT),
         what="the disk is full, or your share of it.",
         consequence="What was being written is incomplete; the checkpoint before it is kept.",
-        cure="free some space (a run of swin-t takes about 1 GB) and start again, or choose "
-        "another --output.",
+        cure="free some space (a run of swin-t takes about 1 GB) and go on with --resume, or start "
+        "again with another --output.",
     ),
     Failure(
         code="disk-full",
@@ -124,8 +124,8 @@ MACHINE_FAILURES: tuple[Failure, ...] = (
         r"No space left on device|file write failed",
         what="a checkpoint could not be written, most likely because the disk is full.",
         consequence="The checkpoint before it is kept.",
-        cure="free some space (a run of swin-t takes about 1 GB) and start again, or choose "
-        "another --output.",
+        cure="free some space (a run of swin-t takes about 1 GB) and go on with --resume, or start "
+        "again with another --output.",
     ),
     Failure(
         code="permission",

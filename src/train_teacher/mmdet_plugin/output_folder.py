@@ -1,0 +1,48 @@
+"""Writing into the run folder: what cannot be written is named, a removed folder stops the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from train_teacher.domain.errors import UserError
+
+
+def require_folder(file: Path) -> None:
+    """Check that a file of the run can still be written where it belongs.
+
+    MMEngine would make the folder anew (local_backend.py:76) and train on.
+
+    Args:
+        file: about to be written.
+
+    Raises:
+        UserError: its folder is gone.
+    """
+    if not file.parent.is_dir():
+        raise UserError(
+            f"{file}: cannot be written: the folder {file.parent} was removed or renamed while "
+            "the run wrote into it. Training stopped. Put the folder back and go on with "
+            "--resume, or start again with another --output."
+        )
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Name the file that is being written: a full disk does not (write(2) has no path).
+
+    Args:
+        file: of the run folder.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    require_folder(file)
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{file}: cannot be written: {error.strerror}. Training stopped, the last checkpoint "
+            "is kept. Make room or mend the disk, then go on with --resume."
+        ) from error
