@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.adapters.annotation_parser import ParsedBlock, parse_block
+from train_teacher.adapters.annotation_parser import parse_block
 from train_teacher.adapters.coco_records import NOT_A_NUMBER, AnnotationEntry, RecordReader
 from train_teacher.adapters.mask_measures import (
     Polygons,
@@ -72,7 +72,9 @@ def read_text_block(text: bytes) -> AnnotationBlock:
     """
     parsed = parse_block(text)
     if parsed is not None:
-        return _parsed_block(parsed)
+        rows = len(parsed.entries)
+        measured = measure_packed(rows, parsed.polygons, parsed.run_lengths)
+        return _block(rows, np.arange(rows), parsed.entries, measured, ())
     try:
         entries: Sequence[AnnotationEntry] = _decode_block(text)
     except (msgspec.ValidationError, UnicodeError, RecursionError):
@@ -108,26 +110,6 @@ def _segmentation(value: Any) -> Any:
         return msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return "unreadable"
-
-
-def _parsed_block(parsed: ParsedBlock) -> AnnotationBlock:
-    rows = len(parsed.bbox)
-    has_bbox = np.ones(rows, np.bool_)
-    masks = measure_packed(rows, parsed.polygons, parsed.run_lengths)
-    flag_masks_apart(masks, parsed.bbox, has_bbox)
-    return AnnotationBlock(
-        records=rows,
-        index=np.arange(rows),
-        ids=_ids(parsed.ids),
-        image_ids=_ids(parsed.image_ids),
-        category_ids=_ids(parsed.category_ids),
-        bbox=parsed.bbox,
-        has_bbox=has_bbox,
-        area=_areas(parsed.areas),
-        iscrowd=_crowds(parsed.crowds),
-        ignore=_marks(parsed.ignores),
-        masks=masks,
-    )
 
 
 def _block(
