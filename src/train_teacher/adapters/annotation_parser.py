@@ -58,10 +58,15 @@ def parse_block(text: bytes) -> ParsedBlock | None:
     try:
         entries = _decode(text)
         masks = list(map(_segmentation_of, entries))
-        polygons = _read_polygons([mask if type(mask) is list else () for mask in masks])
+        run_lengths = []
+        for row, mask in enumerate(masks):
+            if type(mask) is not list:
+                masks[row] = ()
+                if mask is not None:
+                    run_lengths.append((row, mask))
+        polygons = _read_polygons(masks)
     except (msgspec.DecodeError, UnicodeError, RecursionError, _UnusualError):
         return None
-    run_lengths = [(row, mask) for row, mask in enumerate(masks) if type(mask) is RunLengths]
     return ParsedBlock(entries, polygons, run_lengths)
 
 
