@@ -8,6 +8,7 @@ import typer
 
 from train_teacher import __version__
 from train_teacher.cli.errors import run_app
+from train_teacher.cli.plain_values import PlainValuesCommand
 
 
 def _print_version(wanted: bool) -> None:
@@ -26,7 +27,7 @@ def _umbrella(
 
 def _single(command: object) -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)  # type: ignore[type-var]
+    app.command(cls=PlainValuesCommand)(command)  # type: ignore[type-var]
     return app
 
 
@@ -56,7 +57,7 @@ def teacher() -> None:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
     app.callback()(_umbrella)
-    app.command("inspect")(inspect_command)
+    app.command("inspect", cls=PlainValuesCommand)(inspect_command)
     app.command("train")(train_command)
     app.command("compare")(compare_command)
     app.command("fetch")(fetch_command)
