@@ -288,6 +288,10 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "M2": (polygon(8, OUTLINE[0]),),
     "M3": (polygon(8, [[300, 200, 310, 200, 310, 220]]), change(8, area=W * H)),
     "M4": (polygon(8, [*OUTLINE, [X, Y, X + 1, Y, X + 2, Y]]),),
+    "M4 crossing": (
+        polygon(8, [[X, Y, X + W, Y + H, X + W, Y, X, Y + H / 2]]),
+        change(8, area=W * H / 4),
+    ),
     "M5": (polygon(8, {"size": [WIDTH, HEIGHT], "counts": [WIDTH * HEIGHT]}),),
     "M6": (polygon(8, OUTLINE), change(8, iscrowd=1)),
     "M7": (rectangles,),

@@ -2,9 +2,10 @@
 
 python scripts/benchmarks/inspect_speed.py --peers VENV VENV --sizes 10 40 420
 
-Every command is a fresh process on a file that was just written (warm cache). Wall time is the
-best of --repeat runs, memory the highest sum over the process and its children (proportional set
-size, so that pages shared between them count once).
+Every command is a fresh process on a file that was just written (warm cache). The tools take
+turns, so that other work on the machine meets all of them; wall time is the best of --repeat
+rounds, memory the highest sum over the process and its children (proportional set size, so that
+pages shared between them count once). Python may keep its bytecode, as pip's installations do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from subprocess import DEVNULL
 
 from make_large_coco import write
 
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 FULL_IMAGES, FULL_ANNOTATIONS, FULL_MEGABYTES = 118_287, 860_001, 420
 POLL_SECONDS = 0.1
 
@@ -29,13 +31,15 @@ POLL_SECONDS = 0.1
 def wall_seconds(command: Sequence[str]) -> tuple[float, int]:
     """Return wall seconds and exit code."""
     started = time.perf_counter()
-    code = subprocess.run(command, stdout=DEVNULL, stderr=DEVNULL, check=False).returncode
+    code = subprocess.run(
+        command, stdout=DEVNULL, stderr=DEVNULL, check=False, env=ENVIRONMENT
+    ).returncode
     return time.perf_counter() - started, code
 
 
 def peak_megabytes(command: Sequence[str]) -> float:
     """Return the peak memory of the process tree; a run of its own, since looking slows it down."""
-    process = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL)
+    process = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL, env=ENVIRONMENT)
     peak = 0.0
     while process.poll() is None:
         peak = max(peak, sum(_megabytes(pid) for pid in _tree(process.pid)))
@@ -94,6 +98,8 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 40, FULL_MEGABYTES])
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--tools", nargs="*", default=[""], help="parts of names; all by default")
+    parser.add_argument("--no-memory", action="store_true", help="time only")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {sys.version[:6]}")
     print("\n| file | tool | wall s | peak MB | exit code |\n|---|---|---|---|---|")
@@ -104,11 +110,20 @@ def main() -> None:
             file = Path(folder) / str(size) / "annotations" / "instances_train.json"
             file.parent.mkdir(parents=True)
             write(file, int(FULL_IMAGES * share), int(FULL_ANNOTATIONS * share))
-            for name, command in commands(file, arguments.peers).items():
-                runs = [wall_seconds(command) for _ in range(arguments.repeat)]
-                wall, code = min(runs)
-                told = f"{wall:.2f} | {peak_megabytes(command):.0f} | {code}"
-                print(f"| {file.stat().st_size / 1e6:.0f} MB | {name} | {told} |", flush=True)
+            tools = {
+                name: command
+                for name, command in commands(file, arguments.peers).items()
+                if any(part in name for part in arguments.tools)
+            }
+            rounds = [
+                {name: wall_seconds(command) for name, command in tools.items()}
+                for _ in range(arguments.repeat)
+            ]
+            for name, command in tools.items():
+                wall, code = min(taken[name] for taken in rounds)
+                peak = "" if arguments.no_memory else f"{peak_megabytes(command):.0f}"
+                size_told = f"{file.stat().st_size / 1e6:.0f} MB"
+                print(f"| {size_told} | {name} | {wall:.2f} | {peak} | {code} |", flush=True)
             file.unlink()
 
 

@@ -24,6 +24,7 @@ def test_the_clean_set_has_no_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", DEFECTS)
 def test_a_planted_defect_is_found_and_nothing_else(tmp_path: Path, code: str) -> None:
     path = spoil(tmp_path, *DEFECTS[code])
+    code = code.split(maxsplit=1)[0]
     info = inspect_data(InspectRequest(data=path))
     codes = {finding.code for finding in info.findings}
     assert code in codes

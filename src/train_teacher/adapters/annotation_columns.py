@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.adapters.annotation_parser import ParsedBlock, parse_block
+from train_teacher.adapters.annotation_parser import parse_block
 from train_teacher.adapters.coco_records import NOT_A_NUMBER, AnnotationEntry, RecordReader
 from train_teacher.adapters.mask_measures import (
     Polygons,
@@ -72,7 +72,9 @@ def read_text_block(text: bytes) -> AnnotationBlock:
     """
     parsed = parse_block(text)
     if parsed is not None:
-        return _parsed_block(parsed)
+        rows = len(parsed.entries)
+        measured = measure_packed(rows, parsed.polygons, parsed.run_lengths)
+        return _block(rows, np.arange(rows), parsed.entries, measured, ())
     try:
         entries: Sequence[AnnotationEntry] = _decode_block(text)
     except (msgspec.ValidationError, UnicodeError, RecursionError):
@@ -110,26 +112,6 @@ def _segmentation(value: Any) -> Any:
         return "unreadable"
 
 
-def _parsed_block(parsed: ParsedBlock) -> AnnotationBlock:
-    rows = len(parsed.bbox)
-    has_bbox = np.ones(rows, np.bool_)
-    masks = measure_packed(rows, parsed.polygons, parsed.run_lengths)
-    flag_masks_apart(masks, parsed.bbox, has_bbox)
-    return AnnotationBlock(
-        records=rows,
-        index=np.arange(rows),
-        ids=_ids(parsed.ids),
-        image_ids=_ids(parsed.image_ids),
-        category_ids=_ids(parsed.category_ids),
-        bbox=parsed.bbox,
-        has_bbox=has_bbox,
-        area=_areas(parsed.areas),
-        iscrowd=_crowds(parsed.crowds),
-        ignore=_marks(parsed.ignores),
-        masks=masks,
-    )
-
-
 def _block(
     records: int,
     index: npt.NDArray[np.int64],
@@ -140,11 +122,7 @@ def _block(
     # One pass in C over all members is four times faster than a comprehension for each.
     values = list(zip(*map(_MEMBERS, entries), strict=True)) or [()] * 7
     ids, image_ids, category_ids, boxes, areas, crowds, ignores = values
-    has_bbox = np.ones(len(entries), np.bool_)
-    if None in boxes:
-        has_bbox = np.array([box is not None for box in boxes], np.bool_)
-        boxes = tuple(_NO_BOX if box is None else box for box in boxes)
-    bbox = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4)
+    bbox, has_bbox = _boxes(boxes)
     flag_masks_apart(masks, bbox, has_bbox)
     return AnnotationBlock(
         records=records,
@@ -162,16 +140,33 @@ def _block(
     )
 
 
+def _boxes(
+    values: Sequence[tuple[float, float, float, float] | None],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    has_bbox = np.ones(len(values), np.bool_)
+    try:
+        numbers = np.fromiter(chain.from_iterable(values), np.float64, 4 * len(values))  # type: ignore[arg-type]  # None is caught
+    except TypeError:
+        has_bbox = np.array([box is not None for box in values], np.bool_)
+        boxes = [_NO_BOX if box is None else box for box in values]
+        numbers = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes))
+    return numbers.reshape(-1, 4), has_bbox
+
+
+# np.fromiter needs no look at the values before it starts: twice as fast as np.array. It stops
+# at what is no number of its type.
 def _areas(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    if None in values:
-        values = [NOT_A_NUMBER if area is None else area for area in values]
-    return np.array(values, np.float64)
+    try:
+        return np.fromiter(values, np.float64, len(values))
+    except TypeError:
+        known = [NOT_A_NUMBER if area is None else area for area in values]
+        return np.array(known, np.float64)
 
 
 def _crowds(values: Sequence[float | None]) -> npt.NDArray[np.int8]:
     if not set(values) <= {0, 1}:
         values = [-1 if crowd is None else bool(crowd) for crowd in values]
-    return np.array(values, np.int8)
+    return np.fromiter(values, np.int8, len(values))
 
 
 def _marks(values: Sequence[float | None]) -> npt.NDArray[np.bool_]:
@@ -179,8 +174,12 @@ def _marks(values: Sequence[float | None]) -> npt.NDArray[np.bool_]:
 
 
 def _ids(values: Sequence[RecordId | None]) -> IdColumn:
-    column = np.array(values) if values else np.empty(0, np.int64)
-    return column if column.dtype == np.int64 else values
+    if not set(map(type, values)) <= {int}:
+        return values
+    try:
+        return np.fromiter(values, np.int64, len(values))
+    except OverflowError:
+        return values
 
 
 def join_blocks(blocks: Sequence[AnnotationBlock]) -> AnnotationBlock:

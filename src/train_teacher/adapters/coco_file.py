@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from train_teacher.adapters.large_file import (
     LargeFile,
     MappedRecords,
     open_large_file,
-    read_blocks,
+    reading_blocks,
 )
 from train_teacher.domain.coco import (
     AnnotationColumns,
@@ -53,6 +54,16 @@ MAX_PIXELS = 2**31
 MAX_ID = 2**63
 BLOCK_RECORDS = 2048
 _COCO_URL = "http://images.cocodataset.org/"
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """The records beside the annotations, and what was wrong with them."""
+
+    images: tuple[ImageRecord, ...]
+    categories: tuple[CategoryRecord, ...]
+    problems: list[RecordProblem]
+    names_from_addresses: int
 
 
 def read_coco(path: Path | str) -> CocoDataset:
@@ -74,13 +85,16 @@ def read_coco(path: Path | str) -> CocoDataset:
             except msgspec.DecodeError:
                 pass  # laid out in an unusual way
         top = read_top_level(path)
-        return _dataset(path, top, top.annotations, join_blocks(list(_blocks(top.annotations))))
+        block = join_blocks(list(_blocks(top.annotations)))
+        return _dataset(path, top, _read_lists(top), top.annotations, block)
 
 
 def _read_large(path: Path, large: LargeFile) -> CocoDataset:
-    blocks = list(read_blocks(large))
+    with reading_blocks(large) as coming:
+        lists = _read_lists(large.top)
+        blocks = list(coming)
     records = MappedRecords(large, [block.records for block in blocks])
-    return _dataset(path, large.top, records, join_blocks(blocks))
+    return _dataset(path, large.top, lists, records, join_blocks(blocks))
 
 
 def _blocks(records: Sequence[Any]) -> Iterator[AnnotationBlock]:
@@ -92,24 +106,29 @@ def _blocks(records: Sequence[Any]) -> Iterator[AnnotationBlock]:
             yield read_record_block(part)
 
 
-def _dataset(
-    path: Path, top: TopLevel, records: Sequence[Any], block: AnnotationBlock
-) -> CocoDataset:
-    _refuse_files_without_boxes(path, records)
+def _read_lists(top: TopLevel) -> _Lists:
     problems: list[RecordProblem] = []
     from_addresses: list[int] = []
     images = tuple(_images(top.images, problems, from_addresses))
     categories = tuple(_categories(top.categories, problems))
+    return _Lists(images, categories, problems, len(from_addresses))
+
+
+def _dataset(
+    path: Path, top: TopLevel, lists: _Lists, records: Sequence[Any], block: AnnotationBlock
+) -> CocoDataset:
+    _refuse_files_without_boxes(path, records)
+    problems = lists.problems.copy()
     return CocoDataset(
         path=path,
-        images=images,
-        categories=categories,
-        annotations=_annotation_columns(block, images, categories, problems),
+        images=lists.images,
+        categories=lists.categories,
+        annotations=_annotation_columns(block, lists.images, lists.categories, problems),
         raw_annotations=records,
         info=top.info,
         licenses=top.licenses,
         problems=tuple(problems),
-        names_from_addresses=len(from_addresses),
+        names_from_addresses=lists.names_from_addresses,
         encoding_note=top.note,
     )
 
@@ -145,25 +164,22 @@ def _images(
 ) -> Iterator[ImageRecord]:
     reader = RecordReader(ImageEntry, "images", problems)
     for index, entry in reader.read_all(records):
-        name = entry.file_name or (entry.coco_url or "").removeprefix(_COCO_URL)
+        name = entry.file_name
         if not name:
-            reader.report(index, "file_name", "missing: the picture cannot be found", "", False)
-            continue
-        if not entry.file_name:
+            name = (entry.coco_url or "").removeprefix(_COCO_URL)
+            if not name:
+                what = "missing: the picture cannot be found"
+                reader.report(index, "file_name", what, "", False)
+                continue
             from_addresses.append(index)
-        yield ImageRecord(
-            index=index,
-            id=entry.id,
-            file_name=name,
-            width=_pixels(entry.width),
-            height=_pixels(entry.height),
-        )
+        # Positions, not names: a third less time for each of a hundred thousand pictures.
+        yield ImageRecord(index, entry.id, name, _pixels(entry.width), _pixels(entry.height))
 
 
 def _pixels(value: float | None) -> int | None:
     if value is None or not 0 < value < MAX_PIXELS:
         return None
-    return round(value) or None
+    return value if type(value) is int else round(value) or None
 
 
 def _categories(records: Sequence[Any], problems: list[RecordProblem]) -> Iterator[CategoryRecord]:

@@ -12,10 +12,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 import numpy as np
@@ -23,6 +23,8 @@ import numpy as np
 from train_teacher.adapters.annotation_columns import AnnotationBlock, join_blocks, read_text_block
 from train_teacher.adapters.coco_bytes import TopLevel
 
+MAPPED_BYTES = 2 * 2**20
+"""Below it, finding where the annotations stand costs more than it gains."""
 LARGE_BYTES = 24 * 2**20
 """Below it, starting processes costs more than it gains."""
 TASK_BYTES = 8 * 2**20
@@ -37,6 +39,9 @@ _CLOSING = re.compile(
     rb'\}\s*(\]\s*(?:\}\s*$|,\s*"(?:images|categories|info|licenses|type|contributor)"\s*:))'
 )
 Span = tuple[int, int]
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _mapped: mmap.mmap | None = None
 """The file, in a process that reads blocks of it."""
@@ -64,7 +69,7 @@ class LargeFile:
 def open_large_file(path: Path) -> LargeFile | None:
     """Locate the annotations of a large file; None when the ordinary reader must take it."""
     try:
-        if path.stat().st_size < LARGE_BYTES:
+        if path.stat().st_size < MAPPED_BYTES:
             return None
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -124,17 +129,18 @@ def _cut(mapped: mmap.mmap, span: Span, size: int) -> Iterator[Span]:
         start = cut.end(1) if cut else end
 
 
-def read_blocks(large: LargeFile) -> Iterator[AnnotationBlock]:
-    """Yield the columns of every block, in order.
+@contextmanager
+def reading_blocks(large: LargeFile) -> Iterator[Iterator[AnnotationBlock]]:
+    """Have the blocks read, of a large file by other processes while the caller does other work.
 
-    Raises:
-        msgspec.DecodeError: the list is not what it looked like; read the file as a whole.
+    Yields:
+        The columns of every block, in order. Taking one raises msgspec.DecodeError when the list
+        is not what it looked like: then the file must be read as a whole.
     """
     workers = min(_usable_cores(), len(large.spans))
-    if workers < 2 or sys.platform != "linux":  # noqa: PLR2004 - one core has nothing to share
-        global _mapped  # noqa: PLW0603 - what a worker process inherits is here set by hand
-        _mapped = large.mapped
-        yield from map(_read_span, large.spans)
+    if workers < 2 or len(large.mapped) < LARGE_BYTES or sys.platform != "linux":  # noqa: PLR2004 - one core has nothing to share
+        _inherit(large.mapped)
+        yield map(_read_span, large.spans)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -142,8 +148,10 @@ def read_blocks(large: LargeFile) -> Iterator[AnnotationBlock]:
     # A forked process inherits the mapping, so nothing of the file is sent to it.
     with ProcessPoolExecutor(workers, get_context("fork"), _inherit, (large.mapped,)) as pool:
         futures: list[Future[AnnotationBlock]] = [pool.submit(_read_span, s) for s in large.spans]
-        for future in futures:
-            yield future.result()
+        try:
+            yield (future.result() for future in futures)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _usable_cores() -> int:
@@ -153,11 +161,8 @@ def _usable_cores() -> int:
 
 
 def _inherit(mapped: mmap.mmap) -> None:
-    import gc
-
     global _mapped  # noqa: PLW0603 - set once in each process
     _mapped = mapped
-    gc.disable()
 
 
 def _read_span(span: Span) -> AnnotationBlock:

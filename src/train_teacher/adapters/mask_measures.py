@@ -16,6 +16,7 @@ from train_teacher.domain.box_overlap import overlap_ratio
 from train_teacher.domain.coco import (
     MASK_APART,
     MASK_BROKEN,
+    MASK_CROSSING,
     MASK_FLAT,
     MASK_NESTED,
     MASK_NO_EXTENT,
@@ -25,6 +26,7 @@ from train_teacher.domain.coco import (
     MIN_MASK_OVERLAP,
     MaskColumns,
 )
+from train_teacher.domain.polygon_turning import crosses_itself
 from train_teacher.domain.run_lengths import packed_run_totals
 
 MIN_NUMBERS = 6
@@ -140,6 +142,8 @@ def _measure_polygons(
     area[rows] = np.add.reduceat(areas, starts)
     points[rows] = np.add.reduceat(counts, starts)
     flags[rows[np.minimum.reduceat(areas, starts) < NO_EXTENT]] |= MASK_NO_EXTENT
+    crossing = crosses_itself(numbers, lengths) & (areas >= NO_EXTENT)
+    flags[owner[crossing]] |= MASK_CROSSING
     rectangle = (
         (np.diff(starts, append=len(owner)) == 1)
         & np.isin(points[rows], RECTANGLE_POINTS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -78,6 +79,8 @@ ONLY_IN_TRAIN = frozenset({"R7", "N12", "I7"})
 MANY_ANNOTATIONS = 100_000
 Check = Callable[[], list[Finding]]
 Progress = Callable[[int, int], None]
+First = TypeVar("First")
+Second = TypeVar("Second")
 _WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -108,6 +111,15 @@ class LoadedSplit:
     def sizes(self) -> npt.NDArray[np.float64]:
         """(M, 2) width and height in pixels, from the JSON or else the file, NaN if unknown."""
         return image_sizes(self.dataset, self.files.sizes)
+
+
+@dataclass(frozen=True)
+class _TrainingFacts:
+    """What the loader makes of every file, and what that says about the training set."""
+
+    loaded: Sequence[LoadedRows]
+    findings: Sequence[Finding]
+    sizes: SizeInfo
 
 
 def inspect_data(request: InspectRequest, *, progress: Progress | None = None) -> DatasetInfo:
@@ -168,8 +180,12 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         class_tokens=tokens.by_class,
     )
     texts = [request.class_prompts.get(c.name, c.name) for c in classes]
-    loaded = [_replay(split, [c.name for c in classes]) for split in splits]
-    findings = [f for split in splits for f in _findings_of(split, train, len(splits) > 1)]
+    training, findings = _at_once(
+        lambda: _training_facts(splits, [c.name for c in classes]),
+        lambda: [f for split in splits for f in _findings_of(split, train, len(splits) > 1)],
+        parallel=_is_large(train.dataset),
+    )
+    loaded = training.loaded
     infos = tuple(
         _split_info(split, rows, [c.name for c in classes])
         for split, rows in zip(splits, loaded, strict=True)
@@ -180,7 +196,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         [ClassText(*of) for of in zip(classes, texts, tokens.by_class, tokens.unknown, strict=True)]
     )
     findings += [*check_token_budget(prompt), *check_class_tokens(classes, names, prompt)]
-    findings += _findings_of_training(train, loaded[0], [c.name for c in classes])
+    findings += training.findings
     shown = [(split.name, split.dataset, split.files) for split in splits]
     findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
     findings += check_no_validation([split.name for split in splits])
@@ -205,7 +221,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
             boxes=int(loaded[0].kept.sum()),
             dropped=loaded[0].dropped,
         ),
-        sizes=_size_info(train, loaded[0]),
+        sizes=training.sizes,
         provenance=provenance(train.dataset),
         masks=masks,
         photos_turned=_photos_turned(splits),
@@ -264,7 +280,7 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
             lambda: check_images(dataset, files.image_dir, files.missing),
             lambda: check_pictures(dataset, files),
         ],
-        parallel=len(dataset.annotations) > MANY_ANNOTATIONS,
+        parallel=_is_large(dataset),
     )
     if split is not train:
         findings = [f for f in findings if f.code not in ONLY_IN_TRAIN]
@@ -272,6 +288,23 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
     if not several:
         return findings
     return [msgspec.structs.replace(f, split=split.name) for f in findings]
+
+
+def _is_large(dataset: CocoDataset) -> bool:
+    return len(dataset.annotations) > MANY_ANNOTATIONS
+
+
+def _at_once(
+    first: Callable[[], First], second: Callable[[], Second], *, parallel: bool
+) -> tuple[First, Second]:
+    if not parallel:
+        return first(), second()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        other = pool.submit(_quietly, first)
+        found = second()
+        return other.result(), found
 
 
 def _run(checks: Sequence[Check], *, parallel: bool) -> list[Finding]:
@@ -284,10 +317,19 @@ def _run(checks: Sequence[Check], *, parallel: bool) -> list[Finding]:
         return [finding for found in pool.map(_quietly, checks) for finding in found]
 
 
-def _quietly(check: Check) -> list[Finding]:
+def _quietly(work: Callable[[], First]) -> First:
     # numpy's error state belongs to a thread; absurd numbers are found, not warned of.
     with np.errstate(all="ignore"):
-        return check()
+        return work()
+
+
+def _training_facts(splits: Sequence[LoadedSplit], names: Sequence[str]) -> _TrainingFacts:
+    loaded = [_replay(split, names) for split in splits]
+    return _TrainingFacts(
+        loaded=loaded,
+        findings=_findings_of_training(splits[0], loaded[0], names),
+        sizes=_size_info(splits[0], loaded[0]),
+    )
 
 
 def _findings_of_training(
@@ -301,7 +343,7 @@ def _findings_of_training(
         *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
         *check_training_set(train.dataset, names, labels, image_rows),
         *check_partial_labelling(train.dataset, names, labels, image_rows),
-        *check_object_size(train.sizes, rows.boxes[rows.kept], image_rows),
+        *check_object_size(train.sizes, rows.kept_boxes, image_rows),
     ]
 
 
@@ -331,7 +373,7 @@ def _size_info(train: LoadedSplit, rows: LoadedRows) -> SizeInfo:
     counts = np.bincount(
         train.dataset.annotations.image_row[rows.kept], minlength=len(train.dataset.images)
     )
-    boxes = rows.boxes[rows.kept]
+    boxes = rows.kept_boxes
     return SizeInfo(
         width_median=int(_median(sizes[:, 0])),
         width_max=int(sizes[:, 0].max()),

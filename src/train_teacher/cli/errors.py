@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -132,6 +131,8 @@ def _bug_message(error: Exception, log: Path | None) -> str:
 
 def _write_traceback(error: Exception) -> Path | None:
     """Append the traceback to the run's log or a temporary file; without either, show it."""
+    import tempfile
+
     lines = "".join(traceback.format_exception(error))
     text = f"\ntrain-teacher {__version__}\n{' '.join(sys.argv)}\n\n{lines}"
     log = _RUN_LOG.get()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,7 +101,6 @@ def inspect_command(
     from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
     from train_teacher.cli.inspection_text import render_json, render_text
     from train_teacher.cli.progress_line import progress_line
-    from train_teacher.cli.train import parse_assignments
 
     if deep and no_images:
         raise UsageError("--deep decodes the pictures and --no-images skips them: give one.")
@@ -112,7 +112,7 @@ def inspect_command(
         check_images=not no_images,
         deep=deep,
         language_model=language_model,
-        class_prompts=parse_assignments(class_prompt or [], "--class-prompt"),
+        class_prompts=_class_prompts(class_prompt or []),
     )
     if fix is not None:
         return _fix(request, fix)
@@ -129,6 +129,14 @@ def inspect_command(
         write_inspection_page(html, info, splits)
         sys.stderr.write(f"report: {html}\n")
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))
+
+
+def _class_prompts(given: list[str]) -> Mapping[str, str]:
+    if not given:
+        return {}
+    from train_teacher.cli.train import parse_assignments
+
+    return parse_assignments(given, "--class-prompt")
 
 
 def _explain(code: str) -> int:

@@ -129,11 +129,12 @@ def _header(paper: _Paper, info: DatasetInfo) -> None:
 
 def _masks(masks: MaskInfo) -> str:
     kinds = (
-        (masks.polygons - masks.rectangles, f"polygons of {masks.points_mean:g} points"),
-        (masks.rectangles, "polygons that are just boxes"),
-        (masks.run_lengths, "run-length masks"),
+        (masks.polygons - masks.rectangles, "polygon{} of " + f"{masks.points_mean:g} points"),
+        (masks.rectangles, "upright rectangle{}"),
+        (masks.run_lengths, "run-length mask{}"),
     )
-    return ", ".join(f"{count:,} {what}" for count, what in kinds if count)
+    told = [f"{n:,} {what.format('' if n == 1 else 's')}" for n, what in kinds if n]
+    return ", ".join(told)
 
 
 def _n(number: int) -> str:

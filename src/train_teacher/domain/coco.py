@@ -15,12 +15,18 @@ RecordId = int | str
 Section = Literal["images", "annotations", "categories"]
 
 MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
-MASK_BROKEN, MASK_FLAT, MASK_NESTED, MASK_RECTANGLE, MASK_NO_EXTENT, MASK_APART = (
-    1 << bit for bit in range(6)
-)
+(
+    MASK_BROKEN,
+    MASK_FLAT,
+    MASK_NESTED,
+    MASK_RECTANGLE,
+    MASK_NO_EXTENT,
+    MASK_APART,
+    MASK_CROSSING,
+) = (1 << bit for bit in range(7))
 """Bits of `MaskColumns.flags`: unusable parts; one list of numbers instead of a list of lists;
 one level of lists too many; a polygon that is just a box; a polygon without area; polygons
-elsewhere than the box of the same annotation."""
+elsewhere than the box of the same annotation; an outline that crosses itself."""
 MIN_MASK_OVERLAP = 0.5
 """Intersection over union of the box and the box around its polygons; less is elsewhere."""
 
@@ -70,7 +76,7 @@ class MaskColumns:
     kind: npt.NDArray[np.int8]
     """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
     flags: npt.NDArray[np.uint8]
-    """(N,) bits, MASK_BROKEN to MASK_APART."""
+    """(N,) bits, MASK_BROKEN to MASK_CROSSING."""
     bounds: npt.NDArray[np.float32]
     """(N, 4) xywh around the polygons, pixels, NaN without polygons."""
     area: npt.NDArray[np.float32]

@@ -117,7 +117,8 @@ def _head(info: DatasetInfo) -> str:
         facts += [(split.name, split.path) for split in info.splits]
     folders = dict.fromkeys(split.image_dir or "not found" for split in info.splits)
     facts += [("pictures", folder) for folder in folders]
-    facts.append(("exporter", info.exporter or "unknown"))
+    stated = f" ({info.provenance})" if info.provenance else ""
+    facts.append(("exporter", f"{info.exporter or 'unknown'}{stated}"))
     rows = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in facts)
     return (
         f'<h1>What is in this data set</h1>\n<dl class="facts">{rows}</dl>\n'

@@ -89,7 +89,6 @@ def test_the_common_block_takes_the_fast_way() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        {"bbox": None},
         {"bbox": [1, 2, "3", 4]},
         {"id": 1.5},
         {"segmentation": [1, 2, 3, 4, 5, 6]},
@@ -102,7 +101,14 @@ def test_a_mistake_is_left_to_the_exact_reader(edit: dict[str, Any]) -> None:
     assert parse_block(json.dumps([PLAIN, {**PLAIN, **edit}]).encode()) is None
 
 
-def test_a_key_that_stands_twice_is_left_to_the_exact_reader() -> None:
+def test_the_last_of_two_equal_keys_counts() -> None:
     text = json.dumps([PLAIN]).replace('"area":', '"bbox": [9, 9, 9, 9], "area":').encode()
-    assert parse_block(text) is None
     assert read_text_block(text).bbox.tolist() == [[9, 9, 9, 9]]
+
+
+@pytest.mark.parametrize(
+    "polygons",
+    ["[[1,2,,3,4,5]]", "[[1,2,3,4,5.5.5,6]]", "[[1,2,3,4,5,6],[]]", "[[1 2,3,4,5,6]]", "[[01,2]]"],
+)
+def test_polygons_that_are_no_lists_of_numbers_are_left_to_the_exact_reader(polygons: str) -> None:
+    assert parse_block(f'[{{"id":1,"segmentation":{polygons}}}]'.encode()) is None

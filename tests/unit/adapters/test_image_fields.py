@@ -48,7 +48,7 @@ def test_a_file_with_nan_is_read_too(tmp_path: Path) -> None:
 def test_a_large_file_is_read_without_its_annotations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large_file, "LARGE_BYTES", 0)
+    monkeypatch.setattr(large_file, "MAPPED_BYTES", 0)
     monkeypatch.setattr("train_teacher.adapters.image_fields.read_top_level", None)
     images = [image(number, day=number % 3) for number in range(50)]
     assert fields_of(tmp_path, images, "day").values == {"day": [n % 3 for n in range(50)]}

@@ -37,6 +37,7 @@ def content(count: int = 400, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_file, "MAPPED_BYTES", 1000)
     monkeypatch.setattr(large_file, "LARGE_BYTES", 1000)
     monkeypatch.setattr(large_file, "TASK_BYTES", 9000)
     monkeypatch.setattr(large_file, "BLOCK_BYTES", 2000)
@@ -50,6 +51,8 @@ def write(path: Path, value: dict[str, Any], **style: Any) -> Path:
 def read_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[CocoDataset, CocoDataset]:
     blocks = read_coco(path)
     monkeypatch.setattr(large_file, "LARGE_BYTES", 10**9)
+    assert_same(read_coco(path), blocks)
+    monkeypatch.setattr(large_file, "MAPPED_BYTES", 10**9)
     return blocks, read_coco(path)
 
 

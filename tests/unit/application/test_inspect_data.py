@@ -140,3 +140,12 @@ def test_a_file_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match=r"a\.json: F4 the file holds a list"):
         inspect_data(InspectRequest(data=tmp_path / "a.json"))
+
+
+def test_a_keypoints_file_is_named_for_what_it_is(tmp_path: Path) -> None:
+    plain = make_coco(tmp_path / "a", annotations=[annotation(1)])
+    points = make_coco(tmp_path / "b", annotations=[annotation(1, keypoints=[5, 5, 2])])
+
+    told = [inspect_data(InspectRequest(data=file)).provenance or "" for file in (plain, points)]
+
+    assert ["keypoints" in text for text in told] == [False, True]

@@ -55,15 +55,17 @@ def check_boxes(
     boxes, derived = boxes_with_derived(dataset)
     usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
+    here = sizes_of_annotations(dataset, sizes)
+    placed = usable & every(np.isfinite(here))
     convention = _normalised(dataset, boxes, usable) or _other_convention(
-        dataset, boxes, usable, sizes
+        dataset, boxes, placed, here
     )
     if convention:
         # Every further remark on these boxes would only repeat the wrong convention.
         return [*findings, *convention]
-    findings += _in_a_corner(dataset, boxes, usable, sizes)
+    findings += _in_a_corner(dataset, boxes, placed, here)
     findings += _without_size(dataset, boxes, usable)
-    return [*findings, *_outside(dataset, boxes, usable, sizes)]
+    return [*findings, *_outside(dataset, boxes, placed, here)]
 
 
 def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
@@ -128,11 +130,9 @@ def _normalised(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Findi
 
 
 def _other_convention(
-    dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
+    dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes
 ) -> list[Finding]:
     """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
-    here = sizes_of_annotations(dataset, sizes)
-    judged = usable & every(np.isfinite(here))
     total = int(judged.sum())
     if total < MIN_BOXES_FOR_CONVENTION:
         return []
@@ -197,12 +197,8 @@ def _centres(dataset: CocoDataset, judged: Flags, left: str, wrong: int) -> list
     )
 
 
-def _in_a_corner(
-    dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
-) -> list[Finding]:
+def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
     """Boxes drawn on smaller copies of the pictures fill only the upper left of each."""
-    here = sizes_of_annotations(dataset, sizes)
-    judged = usable & every(np.isfinite(here))
     if judged.sum() < MIN_BOXES_FOR_CORNER:
         return []
     with np.errstate(invalid="ignore"):
@@ -250,11 +246,8 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
     return findings
 
 
-def _outside(
-    dataset: CocoDataset, boxes: Boxes, usable: Flags, sizes: npt.NDArray[np.float64]
-) -> list[Finding]:
-    here = sizes_of_annotations(dataset, sizes)
-    judged = usable & every(np.isfinite(here)) & every(boxes[:, 2:] > 0)
+def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
+    judged = judged & every(boxes[:, 2:] > 0)
     far = boxes[:, :2] + boxes[:, 2:]
     fully = judged & some((far <= 0) | (boxes[:, :2] >= here))
     partly = judged & ~fully & some((far > here + OVERHANG) | (boxes[:, :2] < -OVERHANG))

@@ -18,6 +18,8 @@ DATE_LENGTH = len("2022-10-26")
 def provenance(dataset: CocoDataset) -> str | None:
     """Return version, date, contributor and licence as the file states them; None if it does not.
 
+    A keypoints file is named for what it is: it has boxes as well.
+
     Args:
         dataset: the data set.
     """
@@ -30,7 +32,21 @@ def provenance(dataset: CocoDataset) -> str | None:
         ("licence", _text(licence.get("name")) or _text(licence.get("url"))),
     )
     parts = [f"{label} {value}".strip() for label, value in told if value]
+    if _has_keypoints(dataset):
+        parts.append("a keypoints file: only its boxes are used")
     return ", ".join(parts) or None
+
+
+def _has_keypoints(dataset: CocoDataset) -> bool:
+    if not len(dataset.annotations):
+        return False
+    first = dataset.raw_annotations[int(dataset.annotations.index[0])]
+    if not isinstance(first, msgspec.Raw):
+        return "keypoints" in first
+    try:
+        return msgspec.json.decode(first, type=_Keypoints).keypoints != msgspec.Raw()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _text(value: Any) -> str:
@@ -58,6 +74,10 @@ def _names_from_addresses(dataset: CocoDataset) -> list[Finding]:
             "label every object of a picture: unlabelled ones are learned as background.",
         )
     ]
+
+
+class _Keypoints(msgspec.Struct):
+    keypoints: msgspec.Raw = msgspec.Raw()
 
 
 class _Attributes(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ class LoadedRows:
     """(M,) images that the loader keeps, with or without boxes."""
     dropped: dict[str, int]
     """Annotations that never become a box, by reason; only reasons that occur."""
+
+    @cached_property
+    def kept_boxes(self) -> npt.NDArray[np.float64]:
+        """(K, 4) the boxes to learn, xywh in pixels, each column in one piece of memory."""
+        return np.stack([column[self.kept] for column in self.boxes.T]).T
 
 
 def trained_rows(

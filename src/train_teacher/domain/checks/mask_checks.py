@@ -10,6 +10,7 @@ from train_teacher.domain.checks.rowwise import every, some
 from train_teacher.domain.coco import (
     MASK_APART,
     MASK_BROKEN,
+    MASK_CROSSING,
     MASK_FLAT,
     MASK_NESTED,
     MASK_NO_EXTENT,
@@ -44,6 +45,7 @@ def check_masks(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Fi
         *_nesting(dataset, polygon & _has(dataset, MASK_FLAT | MASK_NESTED)),
         *_other_place(dataset, polygon),
         *_without_extent(dataset, polygon, sizes),
+        *_crossing_itself(dataset, polygon & _has(dataset, MASK_CROSSING)),
         *_run_lengths(dataset, sizes),
         *_polygon_crowds(dataset, polygon & (dataset.annotations.iscrowd == 1)),
         *_rectangles(dataset, polygon),
@@ -115,6 +117,19 @@ def _without_extent(
         "the image",
         consequence="Boxes are trained as they are; such a mask says nothing.",
         fix="Draw these again if masks are to be used.",
+        key="segmentation",
+    )
+
+
+def _crossing_itself(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
+    return annotation_finding(
+        dataset,
+        hit,
+        code="M4",
+        severity="info",
+        message=f"{plural(int(hit.sum()), 'mask')} with an outline that crosses itself",
+        consequence="Boxes are trained as they are; a mask from it has a hole or a fold there.",
+        fix="Draw these again if masks are to be used: points in the wrong order look like this.",
         key="segmentation",
     )
 

@@ -92,7 +92,8 @@ def _double(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
     )
     findings = []
     for found, what, consequence, fix in kinds:
-        hit = np.unique(np.concatenate(found))
+        # A set, since np.unique would import numpy.ma.
+        hit = np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
         findings += annotation_finding(
             dataset,
             hit,

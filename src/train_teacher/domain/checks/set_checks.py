@@ -236,9 +236,8 @@ def check_object_size(
         boxes: (K, 4) xywh in pixels of the boxes that are trained.
         image_rows: (K,) image of each.
     """
-    here = sizes[image_rows]
-    short, long = np.minimum(here[:, 0], here[:, 1]), np.maximum(here[:, 0], here[:, 1])
-    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)
+    short, long = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
+    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)[image_rows]
     side = np.sqrt(boxes[:, 2] * boxes[:, 3])
     tiny = int(((side * scale < TINY_SIDE) & (scale < 1)).sum())
     if tiny <= TINY_SHARE * len(boxes):

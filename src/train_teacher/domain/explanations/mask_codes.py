@@ -30,9 +30,12 @@ MASK_CODES = {
         "Look at them. If the polygons are right, remove the bbox members.",
     ),
     "M4": Explanation(
-        "Polygons without area or outside the image",
-        f"Lines, points, or beyond the edge. {_UNUSED}",
-        "Draw them again.",
+        "Polygons without area, outside the image, or crossing themselves",
+        "Lines, points, beyond the edge, or an outline that passes over itself. A crossing is "
+        "told from how often the outline turns around: once where it crosses nowhere. No mask is "
+        "accused wrongly; an outline with an even number of crossings can pass unseen. Small "
+        f"slips of the hand are common in COCO itself and do no harm. {_UNUSED}",
+        "Draw them again, or leave small loops as they are.",
     ),
     "M5": Explanation(
         "Run lengths that do not fit their image",
