@@ -14,4 +14,5 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-python -m pytest -n 2 "$@"
+# A file at a time: what its tests share is made once.
+python -m pytest -n 2 --dist loadfile "$@"
