@@ -19,11 +19,12 @@ class ShapeOrderSampler(DefaultSampler):
 
     Args:
         dataset: whose `get_data_info` knows `width` and `height`.
+        seed: as MMEngine hands it to every sampler; nothing is drawn.
     """
 
-    def __init__(self, dataset: Any) -> None:
-        """Order the pictures once."""
-        super().__init__(dataset, shuffle=False, seed=0)
+    def __init__(self, dataset: Any, seed: int | None = None) -> None:
+        """Order nothing yet: the data set may not be read."""
+        super().__init__(dataset, shuffle=False, seed=seed or 0)
         self._order: list[int] | None = None
 
     def __iter__(self) -> Iterator[int]:
