@@ -21,6 +21,8 @@ MAX_WORKERS = 4
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
 IMAGES_WORTH_WORKERS = 500
 BF16_CAPABILITY = 8
+GPU_VALIDATION_BATCH = 4
+"""Pictures at once: without gradients they take less than one of training."""
 
 
 def resolve_device(device: str, precision: str) -> str:
@@ -72,6 +74,19 @@ def choose_workers(num_images: int) -> int:
     if num_images < IMAGES_WORTH_WORKERS:
         return 0
     return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+
+
+def choose_validation_batch(device: str) -> int:
+    """Return how many pictures are validated at once: on a CPU a batch gains nothing.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+    """
+    if device == "cpu":
+        return 1
+    import torch
+
+    return GPU_VALIDATION_BATCH if torch.cuda.is_available() else 1
 
 
 def require_loggers(*, tensorboard: bool, wandb: bool) -> None:

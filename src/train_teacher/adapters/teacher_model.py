@@ -209,7 +209,10 @@ def load_bundle(
     )
     if adapter and not base:
         adapter_folder.attach_adapter(detector, folder)
-    pipeline = as_labelled(validation_pipeline(settings.val_scale or []), settings.exif_orientation)
+    pipeline = as_labelled(
+        validation_pipeline(settings.val_scale or [], settings.validation_resize),
+        settings.exif_orientation,
+    )
     return _ready(detector, pipeline, 1, device)
 
 

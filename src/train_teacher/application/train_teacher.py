@@ -244,6 +244,8 @@ def _resolve(
         language_model=language_model,
         precision=mmengine_runner.resolve_precision(settings.precision, settings.device),
         workers=mmengine_runner.choose_workers(train_images) if workers is None else workers,
+        val_batch_size=settings.val_batch_size
+        or mmengine_runner.choose_validation_batch(settings.device),
     )
 
 

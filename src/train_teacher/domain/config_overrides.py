@@ -150,15 +150,16 @@ def _data(
         yield Override(
             f"{name}_dataloader",
             {
-                "batch_size": 1,
-                **_worker_keys(min(settings.workers or 0, 2)),
+                "batch_size": settings.val_batch_size or 1,
+                **_worker_keys(settings.workers or 0),
                 "drop_last": False,
-                "sampler": {"type": "DefaultSampler", "shuffle": False},
+                "sampler": {"type": "ShapeOrderSampler"},
                 "dataset": {
                     **_dataset(split, info),
                     "test_mode": True,
                     "pipeline": as_labelled(
-                        validation_pipeline(settings.val_scale or []), settings.exif_orientation
+                        validation_pipeline(settings.val_scale or [], settings.validation_resize),
+                        settings.exif_orientation,
                     ),
                 },
             },

@@ -74,22 +74,24 @@ def _with_tuples(value: Any) -> Any:
     return value
 
 
-def validation_pipeline(scale: Sequence[int]) -> list[dict[str, Any]]:
-    """Return load, resize, pack: pillow's resize, as the published numbers were made with.
+def validation_pipeline(scale: Sequence[int], resize: str = "cv2") -> list[dict[str, Any]]:
+    """Return load, resize, pack.
 
     Args:
         scale: [short, long] sides in pixels.
+        resize: `cv2`, which training reads and resizes with; or `pillow`, which the recipe
+            validates with and the published numbers were made with.
 
     Returns:
         Transform configs in order.
     """
     return [
-        {"type": "LoadPicture", "backend_args": None, "imdecode_backend": "pillow"},
+        {"type": "LoadPicture", "backend_args": None, "imdecode_backend": resize},
         {
             "type": "FixScaleResize",
             "scale": tuple(scale),
             "keep_ratio": True,
-            "backend": "pillow",
+            "backend": resize,
         },
         {"type": "LoadAnnotations", "with_bbox": True},
         {"type": "PackDetInputs", "meta_keys": (*META_KEYS, *TEXT_KEYS)},

@@ -204,6 +204,17 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         ImageScale | None,
         Meta(description="Image size for validation, [short, long]; the largest of training."),
     ] = None
+    validation_resize: Annotated[
+        Literal["cv2", "pillow"],
+        Meta(
+            description="Reads and resizes pictures at validation: cv2 as in training, or pillow, "
+            "slower, as the published scores were made with."
+        ),
+    ] = "cv2"
+    val_batch_size: Annotated[
+        PositiveInt | None,
+        Meta(description="Pictures of one size validated at once; chosen from the device."),
+    ] = None
     max_per_img: Annotated[
         PositiveInt | None,
         Meta(description="Boxes kept per image at validation; from the objects in a picture."),

@@ -18,6 +18,7 @@ FORMAT = 1
 REBUILT_FROM = tuple(
     """
     base_config architecture tune freeze max_per_img denoising_queries val_scale exif_orientation
+    validation_resize
     """.split()
 )
 

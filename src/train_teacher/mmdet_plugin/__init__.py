@@ -25,6 +25,7 @@ from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops 
     runner,
     stopping,
     train_loop,
+    validation_order,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "runner",
     "stopping",
     "train_loop",
+    "validation_order",
 ]

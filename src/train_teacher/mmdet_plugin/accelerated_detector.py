@@ -13,7 +13,6 @@ from mmcv.cnn.bricks.transformer import MultiheadAttention
 from mmcv.ops import MultiScaleDeformableAttention
 from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.dense_heads.grounding_dino_head import ContrastiveEmbed
-from mmdet.models.detectors import GroundingDINO
 from mmdet.models.detectors.glip import create_positive_map
 from mmdet.models.layers import CdnQueryGenerator
 from mmdet.models.layers.transformer.deformable_detr_layers import (
@@ -23,6 +22,7 @@ from mmdet.models.layers.transformer.grounding_dino_layers import GroundingDinoT
 from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention, SingleScaleBiAttentionBlock
 from torch import Tensor, nn
 
+from train_teacher.mmdet_plugin.accelerated_prediction import AcceleratedPrediction
 from train_teacher.mmdet_plugin.attention import (
     TeacherBiAttention,
     TeacherMultiheadAttention,
@@ -88,7 +88,7 @@ class Prompt:
     """(classes, text width): 1 where a token of the caption belongs to the class."""
 
 
-class AcceleratedGroundingDINO(GroundingDINO):
+class AcceleratedGroundingDINO(AcceleratedPrediction):
     """MMDetection's Grounding DINO with the same parameters, losses and predictions.
 
     Args:

@@ -14,6 +14,7 @@ from mmdet.utils import reduce_mean
 from mmengine.dist import get_world_size
 from torch import Tensor
 
+from train_teacher.mmdet_plugin.fast_prediction import class_tokens, predict_batch
 from train_teacher.mmdet_plugin.focal import focal_terms
 from train_teacher.mmdet_plugin.geometry import image_extents, to_device
 from train_teacher.mmdet_plugin.matching import (
@@ -143,6 +144,43 @@ class TeacherGroundingDINOHead(GroundingDINOHead):
         noisy_logits = all_layers_cls_scores[:, :, :first, :width]
         noisy = _denoising(all_layers_bbox_preds[:, :, :first], truth, dn_meta, self)
         return _named(matched, self._losses(noisy_logits, noisy, tokens))
+
+    def predict(
+        self,
+        hidden_states: Tensor,
+        references: Sequence[Tensor],
+        memory_text: Tensor,
+        text_token_mask: Tensor,
+        batch_data_samples: Sequence[Any],
+        rescale: bool = True,
+    ) -> list[Any]:
+        """Return the detections of every image on the CPU, best first.
+
+        Args:
+            hidden_states: (layers, N, queries, channels).
+            references: boxes (N, queries, 4) before each layer and after the last.
+            memory_text: (N, tokens, channels).
+            text_token_mask: (N, tokens).
+            batch_data_samples: with `token_positive_map`.
+            rescale: whether boxes are in pixels of the original image.
+
+        Returns:
+            `bboxes`, `scores` and `labels` of each image.
+        """
+        maps = [sample.token_positive_map for sample in batch_data_samples]
+        outputs = {
+            "hidden_states": hidden_states,
+            "references": references,
+            "memory_text": memory_text,
+            "text_token_mask": text_token_mask,
+        }
+        if not maps[0] or any(own != maps[0] for own in maps):
+            detections: list[Any] = super().predict(
+                **outputs, batch_data_samples=batch_data_samples, rescale=rescale
+            )
+            return detections
+        metas = [sample.metainfo for sample in batch_data_samples]
+        return predict_batch(self, outputs, class_tokens(maps[0]), metas, rescale)
 
     def _costs(self) -> MatchCosts | None:
         usual = (
