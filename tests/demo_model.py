@@ -15,7 +15,8 @@ from train_teacher.domain.dataset_info import (
     SplitInfo,
     TrainedInfo,
 )
-from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
 
 def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> DatasetInfo:

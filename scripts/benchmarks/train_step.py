@@ -133,7 +133,7 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     """Return the config that `train-teacher --tune` generates."""
     from train_teacher.adapters import mmengine_config, preset_file
     from train_teacher.domain.config_overrides import generate_mmdet_config
-    from train_teacher.domain.settings import SettingsLayer, merge_settings
+    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
     values = {
         "data": "data.json",

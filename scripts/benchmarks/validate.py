@@ -157,7 +157,7 @@ def generated_config(options: argparse.Namespace, folder: Path) -> Any:
     """Return our config for generated pictures."""
     from train_teacher.adapters import mmengine_config, preset_file
     from train_teacher.domain.config_overrides import generate_mmdet_config
-    from train_teacher.domain.settings import SettingsLayer, merge_settings
+    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
     annotations = write_pictures(folder / "pictures", options)
     names = [one["name"] for one in json.loads(annotations.read_text())["categories"]]

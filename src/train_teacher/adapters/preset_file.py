@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from train_teacher.domain.errors import UsageError
-from train_teacher.domain.settings import RUN_ONLY, SettingsLayer, merge_values
+from train_teacher.domain.settings import RUN_ONLY
+from train_teacher.domain.settings_layers import SettingsLayer, merge_values
 
 YAML_ENDINGS = (".yaml", ".yml")
 EXTENDS = "extends"

@@ -18,7 +18,7 @@ from train_teacher.adapters.teacher_model import (
 from train_teacher.adapters.weights import resolve_weights
 from train_teacher.application.export import FinishedRun, read_run
 from train_teacher.domain.errors import UsageError, UserError
-from train_teacher.domain.settings import SettingsLayer, merge_settings
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 from train_teacher.domain.teacher_card import TeacherCard, detector_settings
 from train_teacher.domain.teacher_source import TeacherFacts, teacher_facts
 

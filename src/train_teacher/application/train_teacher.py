@@ -31,7 +31,8 @@ from train_teacher.domain.config_overrides import (
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.model_overrides import frozen_parts
-from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 from train_teacher.domain.tuning import with_decisions
 
 Progress = Callable[[int, int], None]

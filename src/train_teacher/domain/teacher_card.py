@@ -10,7 +10,8 @@ import msgspec
 from train_teacher.domain.dataset_info import DatasetInfo, PromptInfo
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.run_summary import RunSummary
-from train_teacher.domain.settings import SettingsLayer, TeacherSettings, merge_settings
+from train_teacher.domain.settings import TeacherSettings
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
 FORMAT = 1
 # What a detector and its preprocessing are built from. No setting that names a place is among them:

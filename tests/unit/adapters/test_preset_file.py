@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from train_teacher.adapters import preset_file
 from train_teacher.domain.errors import UsageError
-from train_teacher.domain.settings import SettingsLayer, merge_settings
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,12 +1,8 @@
 import pytest
 
 from train_teacher.domain.errors import UsageError
-from train_teacher.domain.settings import (
-    FIELD_TYPES,
-    SettingsLayer,
-    field_help,
-    merge_settings,
-)
+from train_teacher.domain.settings import FIELD_TYPES, field_help
+from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
 
 REQUIRED = {"data": "d.json", "output": "exp"}
 
