@@ -115,7 +115,21 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     assert (together / "report.html").exists()
 
 
-def test_a_process_whose_pictures_have_no_box_does_not_hang(tmp_path: Path, data: Path) -> None:
+def under_torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
+    outer = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [sys.executable, *outer, *command(*arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_processes_that_torchrun_started_train_together_even_when_one_sees_no_box(
+    tmp_path: Path, data: Path
+) -> None:
     content = json.loads(data.read_text())
     few = content["images"][:4]
     keep = {image["id"] for image in few[::2]}
@@ -123,9 +137,23 @@ def test_a_process_whose_pictures_have_no_box_does_not_hang(tmp_path: Path, data
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] in keep]
     sparse = data.parent / "sparse.json"
     sparse.write_text(json.dumps(content))
-    options = (*OPTIONS, "--model", "demo", "--val", str(data), "--batch-size", "1", "--gpus", "2")
-    result = run("--data", sparse, "--output", tmp_path / "run", *options)
+    options = (*OPTIONS, "--model", "demo", "--val", str(data), "--batch-size", "1")
+    result = under_torchrun("--data", sparse, "--output", tmp_path / "run", *options)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.count("best weights:") == 1
+    assert (tmp_path / "run" / "report.html").exists()
+    assert "gpus: 2" in (tmp_path / "run" / "settings.yaml").read_text()
+    assert len(losses(tmp_path / "run")) == 2
+
+
+def test_when_the_first_process_refuses_the_others_end_without_a_word(
+    tmp_path: Path, data: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "used").touch()
+    result = under_torchrun("--data", data, "--output", tmp_path / "run", "--model", "demo")
+    assert result.returncode == 1
+    assert result.stderr.count("already holds a run") == 1
 
 
 def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_equal_losses(

@@ -1,4 +1,4 @@
-"""Several training processes: started by us with torchrun's own agent, or by an outer launcher."""
+"""Several training processes on this machine, started with torchrun's own agent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,33 +18,6 @@ if TYPE_CHECKING:
 
 MODULE = "train_teacher.adapters.training_process"
 POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class OuterLauncher:
-    """The place of this process among those that something else started."""
-
-    kind: str
-    """As MMEngine names it: `pytorch` (torchrun) or `slurm`."""
-    rank: int
-    world_size: int
-
-
-def outer_launcher(environment: Mapping[str, str] = os.environ) -> OuterLauncher | None:
-    """Return the launcher that started this process, None when it is alone.
-
-    Args:
-        environment: of the process.
-    """
-    for kind, rank, size in (
-        ("pytorch", "RANK", "WORLD_SIZE"),
-        ("slurm", "SLURM_PROCID", "SLURM_NTASKS"),
-    ):
-        if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit():
-            world = int(environment[size])
-            if world > 1:
-                return OuterLauncher(kind, int(environment[rank]), world)
-    return None
 
 
 def run_processes(folder: Path, processes: int, resume_from: Path | None = None) -> None:

@@ -13,6 +13,7 @@ from train_teacher.adapters import mmengine_config, mmengine_runner, run_checkpo
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.adapters.run_lock import run_lock
 from train_teacher.application.labelled_pictures import Progress
+from train_teacher.application.outer_launch import Others
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.train_teacher import config_header, read_layers
 from train_teacher.application.training_run import start_training, write_plan
@@ -91,12 +92,15 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
     )
 
 
-def resume_training(plan: ResumePlan, *, retained: Progress | None = None) -> RunResult:
+def resume_training(
+    plan: ResumePlan, *, retained: Progress | None = None, others: Others | None = None
+) -> RunResult:
     """Go on with a run.
 
     Args:
         plan: from `plan_resume`.
         retained: called with pictures of --retain scored and in all.
+        others: processes that an outer launcher started with this one.
 
     Raises:
         UserError: another process trains in the folder, or training cannot go on.
@@ -113,7 +117,7 @@ def resume_training(plan: ResumePlan, *, retained: Progress | None = None) -> Ru
         write_plan(plan.folder, plan.settings, plan.dataset_info, text)
         if plan.checkpoint is None:
             plan.folder.metrics.unlink(missing_ok=True)
-        training = start_training(plan.folder, plan.settings, plan.checkpoint)
+        training = start_training(plan.folder, plan.settings, plan.checkpoint, others)
         return training.finish(plan.dataset_info, retained)
 
 

@@ -21,6 +21,7 @@ from train_teacher.adapters.weights import expected_weights, resolve_weights
 from train_teacher.application.data_manager import DataManager
 from train_teacher.application.forgetting import write_retained
 from train_teacher.application.labelled_pictures import LabelledPictures, read_labelled
+from train_teacher.application.outer_launch import Others
 from train_teacher.application.run_results import RunResult
 from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import (
@@ -137,12 +138,15 @@ def plan_training(
     )
 
 
-def train_teacher(plan: TrainingPlan, *, retained: Progress | None = None) -> RunResult:
+def train_teacher(
+    plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
+) -> RunResult:
     """Write the run folder, train, and write what came of it.
 
     Args:
         plan: from `plan_training`, not as a dry run.
         retained: called with pictures of --retain scored and in all.
+        others: processes that an outer launcher started with this one.
 
     Returns:
         Scores before and after, and where things lie.
@@ -162,7 +166,7 @@ def train_teacher(plan: TrainingPlan, *, retained: Progress | None = None) -> Ru
             if plan.retained:
                 write_retained(plan.folder, plan.retained)
             write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
-            training = start_training(plan.folder, plan.settings)
+            training = start_training(plan.folder, plan.settings, others=others)
             undo.pop_all()
         try:
             return training.finish(plan.dataset_info, retained)

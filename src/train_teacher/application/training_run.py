@@ -21,6 +21,7 @@ from train_teacher.adapters import (
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.application.forgetting import score_retained
+from train_teacher.application.outer_launch import Others
 from train_teacher.application.run_results import RunResult, write_run_results
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.model_overrides import frozen_parts
@@ -86,7 +87,10 @@ class Training:
 
 
 def start_training(
-    folder: RunFolder, settings: TeacherSettings, resume_from: Path | None = None
+    folder: RunFolder,
+    settings: TeacherSettings,
+    resume_from: Path | None = None,
+    others: Others | None = None,
 ) -> Training:
     """Build the model, or prepare the processes that will.
 
@@ -94,11 +98,12 @@ def start_training(
         folder: with config and canonical copies.
         settings: resolved.
         resume_from: checkpoint to go on from.
+        others: processes that an outer launcher started with this one.
 
     Raises:
         UserError: the model and its checkpoint do not fit.
     """
-    if settings.gpus > 1:
+    if settings.gpus > 1 and others is None:
 
         def train_together() -> int:
             launcher.run_processes(folder.root, settings.gpus, resume_from)
@@ -111,7 +116,10 @@ def start_training(
             lambda: mmengine_runner.detector_of(mmengine_runner.build_runner(folder.config)),
         )
     with mmengine_runner.stdout_to_log(folder.log):
-        runner = mmengine_runner.build_runner(folder.config, resume_from=resume_from)
+        if others:
+            others.tell(folder.root, resume_from)
+        kind = others.launcher.kind if others else "none"
+        runner = mmengine_runner.build_runner(folder.config, launcher=kind, resume_from=resume_from)
     return Training(
         folder,
         settings,

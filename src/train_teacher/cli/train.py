@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,9 @@ from train_teacher.cli.errors import keep_tracebacks_in
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.plain_text import plain
 from train_teacher.domain.settings import field_help
+
+if TYPE_CHECKING:
+    from train_teacher.application.outer_launch import Others
 
 
 def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
@@ -87,11 +91,35 @@ def train_command(
     if resume:
         if dry_run:
             raise UsageError("--resume and --dry-run exclude each other.")
-        return _resume(given, config)
-    return _train(given, config, dry_run)
+        return _together(given, lambda others: _resume(given, config, others))
+    if dry_run:
+        return _train(given, config, dry_run=True)
+    return _together(given, lambda others: _train(given, config, others))
 
 
-def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
+def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
+    """Work alone, or among the processes that torchrun or srun started."""
+    from train_teacher.application.outer_launch import among_others
+
+    with among_others() as others:
+        if others is None:
+            return work(None)
+        size = others.launcher.world_size
+        if given.setdefault("gpus", size) != size:
+            raise UsageError(
+                f"--gpus {given['gpus']}: {size} processes were started from outside. Leave --gpus "
+                "out there."
+            )
+        return work(others) if others.launcher.leads else others.follow()
+
+
+def _train(
+    given: dict[str, Any],
+    config: Path | None,
+    others: Others | None = None,
+    *,
+    dry_run: bool = False,
+) -> int:
     from train_teacher.application import train_teacher as use_case
     from train_teacher.cli import training_text
     from train_teacher.cli.progress_line import progress_line
@@ -107,7 +135,9 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
         return 0
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.train_teacher(plan, retained=progress_line("retained pictures"))
+        result = use_case.train_teacher(
+            plan, retained=progress_line("retained pictures"), others=others
+        )
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
@@ -115,7 +145,7 @@ def _train(given: dict[str, Any], config: Path | None, dry_run: bool) -> int:
     return 0
 
 
-def _resume(given: dict[str, Any], config: Path | None) -> int:
+def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
     from train_teacher.application import resume_training as use_case
     from train_teacher.cli import training_text
     from train_teacher.cli.progress_line import progress_line
@@ -124,7 +154,9 @@ def _resume(given: dict[str, Any], config: Path | None) -> int:
     print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.resume_training(plan, retained=progress_line("retained pictures"))
+        result = use_case.resume_training(
+            plan, retained=progress_line("retained pictures"), others=others
+        )
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from train_teacher.adapters import launcher
-from train_teacher.adapters.launcher import OuterLauncher, outer_launcher, run_processes
+from train_teacher.adapters.launcher import run_processes
+from train_teacher.adapters.outer_launcher import OuterLauncher, outer_launcher
 from train_teacher.adapters.training_process import without_worker_traceback
 from train_teacher.domain.errors import UserError
 
@@ -20,8 +21,8 @@ from train_teacher.domain.errors import UserError
         ({}, None),
         ({"RANK": "0", "WORLD_SIZE": "1"}, None),
         ({"RANK": "1", "WORLD_SIZE": "4"}, OuterLauncher("pytorch", 1, 4)),
-        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "8"}, OuterLauncher("slurm", 3, 8)),
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, None),
+        ({"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "8"}, OuterLauncher("slurm", 3, 8)),
+        ({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, None),
         ({"RANK": "", "WORLD_SIZE": "two"}, None),
     ],
 )
