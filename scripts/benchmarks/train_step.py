@@ -144,11 +144,11 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
         "precision": options.precision,
         "workers": 0,
         "batch_size": options.batch,
-        "set": {"model.language_model.own_weights": "never"},
     }
     layers = [preset_file.read_preset("swin-t"), SettingsLayer("benchmark", values)]
     info = dataset_info(options.names, options.boxes)
     config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    config.model.language_model.own_weights = "never"
     config.model.checkpoint_layers = options.checkpoint_layers
     if mode.endswith("-plain"):
         config.model.accelerated = False

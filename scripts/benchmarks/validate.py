@@ -177,9 +177,9 @@ def generated_config(options: argparse.Namespace, folder: Path) -> Any:
         values["language_model"] = str(demo / "language_model")
     else:
         values["language_model"] = str(write_bert(folder / "bert"))
-        values["set"] = {"model.language_model.own_weights": "never"}
     layers = [preset_file.read_preset(options.model), SettingsLayer("benchmark", values)]
     config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    config.model.language_model.own_weights = "never"
     point_at(config, annotations, annotations.parent / "images")
     config.val_dataloader.dataset.metainfo = {"classes": tuple(names)}
     return config
