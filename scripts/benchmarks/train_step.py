@@ -10,29 +10,38 @@ process, so that whatever else the machine does falls on all of them. `--steps 0
 lr_mult 0 for backbone and BERT, both checkpointed, six encoder layers recomputed. Where fairscale
 is missing its layers are recomputed by torch.utils.checkpoint, which costs the same arithmetic.
 A mode with `-plain` is ours without the accelerated modules, text cache and merged groups.
+`--peers` adds Hugging Face's MM Grounding DINO of the same size (huggingface_step.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import json
 import platform
-import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from benchmark_models import (
+    RecomputedLayer,
+    class_names,
+    our_config,
+    prepare_upstream,
+    stock_config,
+    write_bert,
+)
+from huggingface_step import MODES as PEERS
+from huggingface_step import Peer
 from torch import Tensor, nn
 
-RECIPE = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
-MODES = ("stock", "frozen-plain", "frozen", "lora")
+MODES = ("stock", "frozen-plain", "frozen", "lora-plain", "lora", *PEERS)
 WARM_UP = 2
 
 
@@ -53,21 +62,6 @@ class Measured:
     def median(self) -> float | None:
         """Return the median step time in seconds."""
         return statistics.median(self.seconds) if self.seconds else None
-
-
-class RecomputedLayer(nn.Module):
-    """Stands in for fairscale's wrapper in the stock model."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        """Wrap a layer."""
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the layer, keeping its inputs only."""
-        from torch.utils.checkpoint import checkpoint
-
-        return checkpoint(self.layer, *args, use_reentrant=False, **kwargs)
 
 
 class KeptBytes:
@@ -94,130 +88,25 @@ class KeptBytes:
         return sum(self._kept.values()) / 2**20
 
 
-def class_names(count: int) -> tuple[str, ...]:
-    """Return names of the demo vocabulary's words, two to a class."""
-    words = (Path(__file__).parents[2] / "configs/demo/language_model/vocab.txt").read_text()
-    usable = [w for w in words.split() if w.isalpha() and len(w) > 2]
-    pairs = ((a, b) for a in usable for b in usable if a != b)
-    return tuple(f"{a} {b}" for _, (a, b) in zip(range(count), pairs, strict=False))
-
-
-def dataset_info(names: tuple[str, ...], boxes: int) -> Any:
-    """Return the facts of a data set that is not on disk."""
-    from train_teacher.domain import dataset_info as facts
-
-    splits = tuple(
-        facts.SplitInfo(name, f"{name}.json", "images", 100, 100, 100, (100,) * len(names), 0)
-        for name in ("train", "val", "test")
-    )
-    return facts.DatasetInfo(
-        path="data.json",
-        exporter=None,
-        data_root=".",
-        image_dir="images",
-        num_images=300,
-        num_annotations=300,
-        num_classes=len(names),
-        class_names=names,
-        has_boxes=True,
-        has_masks=False,
-        splits=splits,
-        prompt=facts.PromptInfo("", 0, 256, True),
-        findings=(),
-        trained=facts.TrainedInfo(300, 300, {}),
-        sizes=facts.SizeInfo(512, 512, 512, 512, 512, float(boxes), boxes, 64.0),
-    )
-
-
-def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
-    """Return the config that `train-teacher --tune` generates."""
-    from train_teacher.adapters import mmengine_config, preset_file
-    from train_teacher.domain.config_overrides import generate_mmdet_config
-    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
-
-    values = {
-        "data": "data.json",
-        "output": "run",
-        "tune": mode.removesuffix("-plain"),
-        "weights": "none",
-        "language_model": str(bert),
-        "precision": options.precision,
-        "workers": 0,
-        "batch_size": options.batch,
-        "set": {"model.language_model.own_weights": "never"},
-    }
-    layers = [preset_file.read_preset("swin-t"), SettingsLayer("benchmark", values)]
-    info = dataset_info(options.names, options.boxes)
-    config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
-    config.model.checkpoint_layers = options.checkpoint_layers
-    if mode.endswith("-plain"):
-        config.model.accelerated = False
-        config.model.language_model.cache_text = False
-        config.model.bbox_head.type = "GroundingDINOHead"
-        del config.optim_wrapper["constructor"]
-    return config
-
-
-def stock_config(options: argparse.Namespace, bert: Path) -> Any:
-    """Return the official recipe with a BERT that needs no download."""
-    from mmengine.config import Config
-
-    from train_teacher.adapters.mmengine_config import find_base_config
-
-    config = Config.fromfile(find_base_config(RECIPE))
-    config.model.language_model.update(
-        type="ConfiguredBertModel", name=str(bert), own_weights="never", cache_text=False
-    )
-    config.model.backbone.init_cfg = None
-    config.model.encoder.num_cp = 0  # RecomputedLayer does it
-    config.model.bbox_head.num_classes = 256
-    if options.precision != "fp32":
-        names = {"bf16": "bfloat16", "fp16": "float16"}
-        config.optim_wrapper.update(type="AmpOptimWrapper", dtype=names[options.precision])
-    return config
-
-
 class Case:
-    """A model with its optimizer and a batch."""
+    """Counts and times the steps of a model."""
 
-    def __init__(self, mode: str, options: argparse.Namespace, bert: Path) -> None:
-        """Build everything on the device."""
-        from mmdet.registry import MODELS
-        from mmengine.optim import build_optim_wrapper
+    model: nn.Module
+    wrapper: Any
+    """Has `optimizer` and `param_groups`."""
 
-        torch.manual_seed(0)
-        config = stock_config(options, bert) if mode == "stock" else our_config(mode, options, bert)
-        self.model = MODELS.build(config.model)
-        self.model.init_weights()
-        if mode == "stock":
-            for layers in (self.model.encoder.layers, self.model.encoder.fusion_layers):
-                for place, layer in enumerate(layers):
-                    layers[place] = RecomputedLayer(layer)
-        self.model = self.model.to(options.device).train()
-        self.wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
+    def __init__(self, mode: str, options: argparse.Namespace) -> None:
+        """Describe what was built."""
         self._options = options
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         self.measured = Measured(mode, trained / 1e6, groups=len(self.wrapper.param_groups))
 
     def step(self, forward: Any = None) -> None:
         """Train one step; `forward` is a context around the forward pass."""
-        inputs, samples = make_batch(self._options)
-        with self.wrapper.optim_context(self.model):
-            if forward is None:
-                losses = self.model.loss(inputs, samples)
-            else:
-                with forward:
-                    losses = self.model.loss(inputs, samples)
-        total, log = self.model.parse_losses(losses)
-        self.wrapper.update_params(total)
-        for value in dict(log).values():
-            float(value.detach() if isinstance(value, Tensor) else value)
+        raise NotImplementedError
 
     def count(self) -> None:
         """Count arithmetic, host reads and kept bytes, each in a step of its own."""
-        from torch.nn.attention import SDPBackend, sdpa_kernel
-        from torch.utils.flop_counter import FlopCounterMode
-
         from train_teacher.mmdet_plugin.host_reads import HostReads
 
         # AdamW counts steps in tensors that lie on the CPU everywhere: no wait, so not counted.
@@ -226,13 +115,11 @@ class Case:
         self.step(kept.hooks())  # also fills the caches
         with HostReads() as reads:
             self.step()
-        # Fused attention on CPU is unknown to the counter; its parts are not.
-        with FlopCounterMode(display=False) as flops, sdpa_kernel(SDPBackend.MATH):
-            self.step()
+        arithmetic = count_flops(self.step)
         self.wrapper.optimizer.step = update
         self.measured.kept_mib = kept.mib
         self.measured.host_reads = reads.total
-        self.measured.gflop = flops.get_total_flops() / 1e9
+        self.measured.gflop = arithmetic / 1e9
 
     def timed_step(self) -> float:
         """Return the seconds of a step, the device's work included."""
@@ -260,6 +147,79 @@ class Case:
         self.measured.peak_mib = (own + states + grown) / 2**20
 
 
+class MMDetectionCase(Case):
+    """The official recipe or ours, with its optimizer."""
+
+    def __init__(self, mode: str, options: argparse.Namespace, bert: Path) -> None:
+        """Build everything on the device."""
+        from mmdet.registry import MODELS
+        from mmengine.optim import build_optim_wrapper
+
+        torch.manual_seed(0)
+        config = stock_config(options, bert) if mode == "stock" else our_config(mode, options, bert)
+        self.model = MODELS.build(config.model)
+        self.model.init_weights()
+        if mode == "stock":
+            for layers in (self.model.encoder.layers, self.model.encoder.fusion_layers):
+                for place, layer in enumerate(layers):
+                    layers[place] = RecomputedLayer(layer)
+        self.model = self.model.to(options.device).train()
+        self.wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
+        super().__init__(mode, options)
+
+    def step(self, forward: Any = None) -> None:
+        """Train one step; `forward` is a context around the forward pass."""
+        inputs, samples = make_batch(self._options)
+        with self.wrapper.optim_context(self.model):
+            if forward is None:
+                losses = self.model.loss(inputs, samples)
+            else:
+                with forward:
+                    losses = self.model.loss(inputs, samples)
+        total, log = self.model.parse_losses(losses)
+        self.wrapper.update_params(total)
+        for value in dict(log).values():
+            float(value.detach() if isinstance(value, Tensor) else value)
+
+
+class HuggingFaceCase(Case):
+    """A model of transformers."""
+
+    def __init__(self, mode: str, options: argparse.Namespace) -> None:
+        """Build everything on the device."""
+        self._peer = Peer(mode, options)
+        self.model, self.wrapper = self._peer.model, self._peer.wrapper
+        super().__init__(mode, options)
+
+    def step(self, forward: Any = None) -> None:
+        """Train one step; `forward` is a context around the forward pass."""
+        self._peer.step(forward)
+
+
+def build_case(mode: str, options: argparse.Namespace, bert: Path) -> Case:
+    """Return the case of a mode."""
+    return HuggingFaceCase(mode, options) if mode in PEERS else MMDetectionCase(mode, options, bert)
+
+
+def count_flops(work: Callable[[], Any]) -> int:
+    """Return the floating point operations of matrix products, attention and convolutions."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    # Fused attention on CPU is unknown to the counter; its parts are not.
+    with FlopCounterMode(display=False) as flops, sdpa_kernel(SDPBackend.MATH):
+        work()
+    return int(flops.get_total_flops())
+
+
+def machine(options: argparse.Namespace) -> str:
+    """Return where and when this was measured."""
+    on_gpu = getattr(options, "device", "cpu") == "cuda"
+    device = torch.cuda.get_device_name() if on_gpu else platform.machine()
+    day = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    return f"{device}, {options.threads} threads, torch {torch.__version__}, {day}"
+
+
 def synchronize(device: str) -> None:
     """Wait for the device."""
     if device == "cuda":
@@ -276,34 +236,12 @@ def make_batch(options: argparse.Namespace) -> tuple[Tensor, list[Any]]:
     )
 
 
-def write_bert(folder: Path) -> Path:
-    """Write the config of BERT-base and the demo's vocabulary."""
-    from transformers import BertConfig
-
-    shutil.copytree(Path(__file__).parents[2] / "configs/demo/language_model", folder)
-    BertConfig().save_pretrained(folder)
-    return folder
-
-
-def prepare_upstream(device: str) -> None:
-    """Register everything; give the stock model a deformable attention where none is compiled."""
-    plugin = importlib.import_module("train_teacher.mmdet_plugin")
-    from mmcv.ops import multi_scale_deform_attn
-    from mmdet.utils import register_all_modules
-    from mmengine.logging import MMLogger
-
-    register_all_modules(init_default_scope=True)
-    MMLogger.get_instance("benchmark", log_level="ERROR")
-    if device == "cuda" and plugin.mmcv_ops.install() == "stand-in":
-        multi_scale_deform_attn.IS_CUDA_AVAILABLE = False
-
-
 def measure(options: argparse.Namespace) -> list[Measured]:
     """Build all modes, count each, and time them in turns."""
     prepare_upstream(options.device)
     with tempfile.TemporaryDirectory() as folder:
         bert = write_bert(Path(folder) / "bert")
-        cases = [Case(mode, options, bert) for mode in options.modes]
+        cases = [build_case(mode, options, bert) for mode in options.modes]
     for case in cases:
         case.count()
         if options.device == "cuda":
@@ -320,12 +258,9 @@ def measure(options: argparse.Namespace) -> list[Measured]:
 def table(rows: list[Measured], options: argparse.Namespace) -> str:
     """Return a Markdown table with machine and date."""
     first = rows[0]
-    device = torch.cuda.get_device_name() if options.device == "cuda" else platform.machine()
     lines = [
         f"Swin-T, {options.classes} classes, {options.batch} x {options.size} x {options.size}, "
-        f"{options.boxes} boxes an image, {options.precision}, {device}, "
-        f"{options.threads} threads, torch {torch.__version__}, "
-        f"{datetime.now(timezone.utc):%Y-%m-%d}",
+        f"{options.boxes} boxes an image, {options.precision}, {machine(options)}",
         "",
         f"| mode | trained M | GFLOP | of {first.mode} | host reads | groups | kept MiB | peak MiB "
         f"| median s | of {first.mode} |",
@@ -348,6 +283,7 @@ def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modes", default="stock,frozen,lora", help=f"of {', '.join(MODES)}")
+    parser.add_argument("--peers", action="store_true", help=f"also {', '.join(PEERS)}")
     parser.add_argument("--classes", type=int, default=3)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--batch", type=int, default=2)
@@ -361,7 +297,7 @@ def read_options() -> argparse.Namespace:
     options = parser.parse_args()
     from train_teacher.domain.settings import Tune
 
-    wanted = options.modes.split(",")
+    wanted = [*options.modes.split(","), *(PEERS if options.peers else ())]
     unknown = sorted(set(wanted) - set(MODES))
     if unknown:
         parser.error(f"--modes {','.join(unknown)}: known are {', '.join(MODES)}")

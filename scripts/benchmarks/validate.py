@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from train_step import class_names, dataset_info, prepare_upstream, synchronize, write_bert
+from benchmark_models import class_names, dataset_info, prepare_upstream, write_bert
+from train_step import synchronize
 
 MODES = ("stock", "pillow", "ours")
 SCRIPTS = Path(__file__).parents[1]
@@ -177,9 +178,9 @@ def generated_config(options: argparse.Namespace, folder: Path) -> Any:
         values["language_model"] = str(demo / "language_model")
     else:
         values["language_model"] = str(write_bert(folder / "bert"))
-        values["set"] = {"model.language_model.own_weights": "never"}
     layers = [preset_file.read_preset(options.model), SettingsLayer("benchmark", values)]
     config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    config.model.language_model.own_weights = "never"
     point_at(config, annotations, annotations.parent / "images")
     config.val_dataloader.dataset.metainfo = {"classes": tuple(names)}
     return config

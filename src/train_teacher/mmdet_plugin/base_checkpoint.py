@@ -72,7 +72,9 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
         UserError: missing, damaged, not a checkpoint, or a pickle that wants to run code.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped, a large file is read once, into the model; bare pickles cannot be.
+        mapped = path.is_file() and zipfile.is_zipfile(path)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such checkpoint. Give --weights FILE.") from None
     except UnpicklingError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
 from train_teacher.mmdet_plugin.base_identity import BaseIdentity, identify_base
 from train_teacher.mmdet_plugin.chunked_prediction import ChunkedGroundingDINO
 from train_teacher.mmdet_plugin.lora import inject_lora, options_from
+from train_teacher.mmdet_plugin.undrawn import draw_embeddings, undrawn_weights
 
 
 @MODELS.register_module()
@@ -49,12 +51,19 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         Raises:
             UserError: the checkpoint does not fit, or a part to freeze or adapt does not exist.
         """
-        super().__init__(*args, **kwargs)
-        self.has_base = base_checkpoint is not None
-        self._keeps_weights = self.has_base
-        if base_checkpoint is not None:
-            report = load_base_checkpoint(self, Path(base_checkpoint))
-            self.base_identity = identify_base(Path(base_checkpoint))
+        self.has_base = self._keeps_weights = False
+        if base_checkpoint is None:
+            super().__init__(*args, **kwargs)
+        else:
+            # Hashing leaves the interpreter free: the model is built and filled meanwhile.
+            with ThreadPoolExecutor(max_workers=1) as aside:
+                identity = aside.submit(identify_base, Path(base_checkpoint))
+                with undrawn_weights():
+                    super().__init__(*args, **kwargs)
+                report = load_base_checkpoint(self, Path(base_checkpoint))
+            draw_embeddings(self, report.reinitialised)
+            self.has_base = self._keeps_weights = True
+            self.base_identity = identity.result()
             MMLogger.get_current_instance().info(
                 f"base checkpoint {base_checkpoint}, SHA-256 {self.base_identity.sha256}: {report}"
             )

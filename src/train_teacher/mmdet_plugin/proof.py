@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import torch
@@ -15,6 +16,7 @@ from train_teacher.mmdet_plugin.lora import is_lora_parameter, lora_config
 # The first factor of LoRA has a zero gradient while the second one is zero, that is in the first
 # step (Hu et al. 2021, section 4.1); pictures without boxes give others a zero gradient too.
 STEPS_TO_WAIT = 20
+HASHING_THREADS = 4
 
 
 def parameter_digests(model: nn.Module, *, trainable: bool) -> dict[str, str]:
@@ -27,14 +29,15 @@ def parameter_digests(model: nn.Module, *, trainable: bool) -> dict[str, str]:
     Returns:
         Hex digests by parameter name.
     """
-    return {
-        name: hashlib.blake2b(
-            parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(),
-            digest_size=16,
-        ).hexdigest()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad == trainable
-    }
+    chosen = {n: p for n, p in model.named_parameters() if p.requires_grad == trainable}
+    # Hashing leaves the interpreter free.
+    with ThreadPoolExecutor(max_workers=HASHING_THREADS) as threads:
+        return dict(zip(chosen, threads.map(_digest, chosen.values()), strict=True))
+
+
+def _digest(parameter: Tensor) -> str:
+    content = parameter.detach().cpu().contiguous().view(torch.uint8).numpy()
+    return hashlib.blake2b(content.data, digest_size=16).hexdigest()
 
 
 class GradientWatch:

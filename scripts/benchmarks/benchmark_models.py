@@ -1,0 +1,133 @@
+"""The official recipe and ours with random weights, for the benchmarks beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+RECIPE = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+
+
+class RecomputedLayer(nn.Module):
+    """Stands in for fairscale's wrapper in the stock model."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        """Wrap a layer."""
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the layer, keeping its inputs only."""
+        from torch.utils.checkpoint import checkpoint
+
+        return checkpoint(self.layer, *args, use_reentrant=False, **kwargs)
+
+
+def class_names(count: int) -> tuple[str, ...]:
+    """Return names of the demo vocabulary's words, two to a class."""
+    words = (Path(__file__).parents[2] / "configs/demo/language_model/vocab.txt").read_text()
+    usable = [w for w in words.split() if w.isalpha() and len(w) > 2]
+    pairs = ((a, b) for a in usable for b in usable if a != b)
+    return tuple(f"{a} {b}" for _, (a, b) in zip(range(count), pairs, strict=False))
+
+
+def dataset_info(names: tuple[str, ...], boxes: int) -> Any:
+    """Return the facts of a data set that is not on disk."""
+    from train_teacher.domain import dataset_info as facts
+
+    splits = tuple(
+        facts.SplitInfo(name, f"{name}.json", "images", 100, 100, 100, (100,) * len(names), 0)
+        for name in ("train", "val", "test")
+    )
+    return facts.DatasetInfo(
+        path="data.json",
+        exporter=None,
+        data_root=".",
+        image_dir="images",
+        num_images=300,
+        num_annotations=300,
+        num_classes=len(names),
+        class_names=names,
+        has_boxes=True,
+        has_masks=False,
+        splits=splits,
+        prompt=facts.PromptInfo("", 0, 256, True),
+        findings=(),
+        trained=facts.TrainedInfo(300, 300, {}),
+        sizes=facts.SizeInfo(512, 512, 512, 512, 512, float(boxes), boxes, 64.0),
+    )
+
+
+def our_config(mode: str, options: argparse.Namespace, bert: Path, model: str = "swin-t") -> Any:
+    """Return the config that `train-teacher --tune` generates."""
+    from train_teacher.adapters import mmengine_config, preset_file
+    from train_teacher.domain.config_overrides import generate_mmdet_config
+    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
+
+    values = {
+        "data": "data.json",
+        "output": "run",
+        "tune": mode.removesuffix("-plain"),
+        "weights": "none",
+        "language_model": str(bert),
+        "precision": options.precision,
+        "workers": 0,
+        "batch_size": options.batch,
+    }
+    layers = [preset_file.read_preset(model), SettingsLayer("benchmark", values)]
+    info = dataset_info(options.names, options.boxes)
+    config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    config.model.language_model.own_weights = "never"
+    config.model.checkpoint_layers = options.checkpoint_layers
+    if mode.endswith("-plain"):
+        config.model.accelerated = False
+        config.model.language_model.cache_text = False
+        config.model.bbox_head.type = "GroundingDINOHead"
+        del config.optim_wrapper["constructor"]
+    return config
+
+
+def stock_config(options: argparse.Namespace, bert: Path) -> Any:
+    """Return the official recipe with a BERT that needs no download."""
+    from mmengine.config import Config
+
+    from train_teacher.adapters.mmengine_config import find_base_config
+
+    config = Config.fromfile(find_base_config(RECIPE))
+    config.model.language_model.update(
+        type="ConfiguredBertModel", name=str(bert), own_weights="never", cache_text=False
+    )
+    config.model.backbone.init_cfg = None
+    config.model.encoder.num_cp = 0  # RecomputedLayer does it
+    config.model.bbox_head.num_classes = 256
+    if options.precision != "fp32":
+        names = {"bf16": "bfloat16", "fp16": "float16"}
+        config.optim_wrapper.update(type="AmpOptimWrapper", dtype=names[options.precision])
+    return config
+
+
+def write_bert(folder: Path) -> Path:
+    """Write the config of BERT-base and the demo's vocabulary."""
+    from transformers import BertConfig
+
+    shutil.copytree(Path(__file__).parents[2] / "configs/demo/language_model", folder)
+    BertConfig().save_pretrained(folder)
+    return folder
+
+
+def prepare_upstream(device: str) -> None:
+    """Register everything; give the stock model a deformable attention where none is compiled."""
+    plugin = importlib.import_module("train_teacher.mmdet_plugin")
+    from mmcv.ops import multi_scale_deform_attn
+    from mmdet.utils import register_all_modules
+    from mmengine.logging import MMLogger
+
+    register_all_modules(init_default_scope=True)
+    MMLogger.get_instance("benchmark", log_level="ERROR")
+    if device == "cuda" and plugin.mmcv_ops.install() == "stand-in":
+        multi_scale_deform_attn.IS_CUDA_AVAILABLE = False
