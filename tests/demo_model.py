@@ -73,7 +73,10 @@ def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> A
     from mmdet.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)
-    return MODELS.build(build_config(settings, info).model)
+    model = MODELS.build(build_config(settings, info).model)
+    # As the Runner does: some parameters are whatever their memory held until then.
+    model.init_weights()
+    return model
 
 
 def demo_batch(model: Any, boxes: int = 2, size: int = 160) -> tuple[Any, Any]:

@@ -198,7 +198,7 @@ def read_settings(path: Path) -> SettingsLayer:
         values = yaml.load(text, Loader=_StrictLoader)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such settings file.") from None
+        raise UsageError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from train_teacher.adapters import adapter_folder, mmengine_config, mmengine_runner, plain_model
+from train_teacher.domain.dataset_info import PromptInfo
 from train_teacher.domain.detections import PictureDetections
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.model_overrides import Override, model_overrides
@@ -195,43 +197,66 @@ def load_bundle(
     Raises:
         UserError: a file is missing or damaged, or the base is another one.
     """
-    import msgspec
-
     mmengine_runner.silence_upstream()
     mmengine_runner.silence_logger()
     adapter = (folder / adapter_folder.WEIGHTS).is_file()
     if adapter or base:
         # The adapter's own config says where it goes.
         settings = msgspec.structs.replace(settings, tune="frozen")
-    config = _detector_config(card, settings)
-    detector = plain_model.build_trained_detector(
-        config, None if adapter or base else folder / adapter_folder.CHANGES
-    )
-    if adapter and not base:
-        adapter_folder.attach_adapter(detector, folder)
-    pipeline = as_labelled(
-        validation_pipeline(settings.val_scale or [], settings.validation_resize),
-        settings.exif_orientation,
-    )
-    return _ready(detector, pipeline, 1, device)
-
-
-def _detector_config(card: TeacherCard, settings: TeacherSettings) -> Config:
-    """Return a config whose `model` is the card's detector."""
-    import train_teacher.mmdet_plugin  # noqa: F401 - registers the detector
-
     if card.prompt_facts is None:
         raise UserError(
             "teacher.json was written by an older train-teacher, which did not say how to rebuild "
             "the detector. Export the run again: teacher export RUN --output DIR."
         )
+    config = _detector_config(card.class_names, card.prompt_facts, settings)
+    detector = plain_model.build_trained_detector(
+        config, None if adapter or base else folder / adapter_folder.CHANGES
+    )
+    if adapter and not base:
+        adapter_folder.attach_adapter(detector, folder)
+    return _ready(detector, _pipeline(settings), 1, device)
+
+
+def load_base(
+    class_names: Sequence[str], prompt: PromptInfo, settings: TeacherSettings, device: str
+) -> TeacherModel:
+    """Build the base that a run with these settings would start from.
+
+    Args:
+        class_names: phrases of the data set.
+        prompt: facts about the caption of all of them.
+        settings: resolved, with base weights.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: the base is damaged or does not fit.
+    """
+    mmengine_runner.silence_upstream()
+    mmengine_runner.silence_logger()
+    settings = msgspec.structs.replace(settings, tune="frozen")
+    config = _detector_config(class_names, prompt, settings)
+    detector = plain_model.build_trained_detector(config, None)
+    batch_size = mmengine_runner.choose_validation_batch(device)
+    return _ready(detector, _pipeline(settings), settings.val_batch_size or batch_size, device)
+
+
+def _detector_config(
+    class_names: Sequence[str], prompt: PromptInfo, settings: TeacherSettings
+) -> Config:
+    """Return a config whose `model` is the detector."""
+    import train_teacher.mmdet_plugin  # noqa: F401 - registers the detector
+
     reasons = {"max_per_img": "", "denoising_queries": ""}
     changes = (Override(key, value, "", free=True) for key, value in settings.set.items())
-    overrides = (
-        *model_overrides(card.class_names, card.prompt_facts, settings, reasons),
-        *changes,
-    )
+    overrides = (*model_overrides(class_names, prompt, settings, reasons), *changes)
     return mmengine_config.merge_overrides(settings.base_config, overrides)
+
+
+def _pipeline(settings: TeacherSettings) -> Transforms:
+    return as_labelled(
+        validation_pipeline(settings.val_scale or [], settings.validation_resize),
+        settings.exif_orientation,
+    )
 
 
 def load_merged(folder: Path, device: str) -> TeacherModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -58,7 +59,15 @@ def read_detections(path: Path) -> Detections | None:
 
 def read_truth(path: Path) -> ValidationTruth:
     """Return the labels of a canonical copy, with classes numbered from 0 in its order."""
-    data = msgspec.json.decode(path.read_bytes(), type=_Canonical)
+    return _truth(msgspec.json.decode(path.read_bytes(), type=_Canonical))
+
+
+def canonical_truth(content: Mapping[str, Any]) -> GroundTruth:
+    """Return the labels of a canonical COCO object, with classes numbered from 0 in its order."""
+    return _truth(msgspec.convert(content, _Canonical)).truth
+
+
+def _truth(data: _Canonical) -> ValidationTruth:
     number = {category.id: index for index, category in enumerate(data.categories)}
     rows = data.annotations
     boxes = np.array([a.bbox for a in rows], np.float64).reshape(-1, 4)

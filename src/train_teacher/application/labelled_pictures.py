@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from train_teacher.adapters.teacher_model import TeacherModel, UnreadablePicture
 from train_teacher.application.inspect_data import InspectRequest, LoadedSplit, load_splits
 from train_teacher.domain.canonical import canonical_split, category_targets
 from train_teacher.domain.checks.categories import dummy_categories, real_categories
-from train_teacher.domain.detections import PictureDetections, joined
+from train_teacher.domain.detections import Detections, PictureDetections, joined
 from train_teacher.domain.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -57,7 +57,13 @@ def read_labelled(
     Raises:
         UserError: it cannot be read, has none of the classes, or lacks pictures.
     """
-    split = load_splits(InspectRequest(data=path, images=images))[0]
+    return labelled_split(load_splits(InspectRequest(data=path, images=images))[0], names, phrases)
+
+
+def labelled_split(
+    split: LoadedSplit, names: Sequence[str] | None = None, phrases: Sequence[str] | None = None
+) -> LabelledPictures:
+    """Return a file that was read as pictures to score on; see `read_labelled`."""
     own = [category.name for category in real_categories(split.dataset)]
     names = own if names is None else names
     known = tuple(names)
@@ -120,21 +126,47 @@ def detect_all(
     pictures = data.pictures
     found: list[PictureDetections] = []
     masks: list[Any] = []
+    for result in _look(model, data, data.phrases, progress):
+        if sam:
+            picture = pictures[len(found)]
+            masks += sam.segment(picture, result.box, turned=model.turns_photos)
+        found.append(result)
+    detections = joined([image["id"] for image in data.content["images"]], found)
+    ids = [category["id"] for category in data.content["categories"]]
+    boxes = coco_results(detections, ids)
+    return boxes, coco_results(detections, ids, masks) if sam else []
+
+
+def detections_of(
+    model: TeacherModel,
+    data: LabelledPictures,
+    phrases: Sequence[str],
+    progress: Progress | None = None,
+) -> Detections:
+    """Look for phrases in every picture of a data set; a label is a position among them.
+
+    Raises:
+        UserError: a picture cannot be read.
+    """
+    found = list(_look(model, data, phrases, progress))
+    return joined([image["id"] for image in data.content["images"]], found)
+
+
+def _look(
+    model: TeacherModel,
+    data: LabelledPictures,
+    phrases: Sequence[str],
+    progress: Progress | None,
+) -> Iterator[PictureDetections]:
+    pictures = data.pictures
     workers = choose_workers(len(pictures))
-    for result in model.detect(pictures, data.phrases, workers=workers):
+    for done, result in enumerate(model.detect(pictures, phrases, workers=workers), 1):
         if isinstance(result, UnreadablePicture):
             raise UserError(
                 f"{result.path}: the picture cannot be read ({result.reason}). Without it the "
                 "scores would not be those of the data set. Put it back, or take it out of "
                 f"{data.path}."
             )
-        if sam:
-            picture = pictures[len(found)]
-            masks += sam.segment(picture, result.box, turned=model.turns_photos)
-        found.append(result)
+        yield result
         if progress:
-            progress(len(found), len(pictures))
-    detections = joined([image["id"] for image in data.content["images"]], found)
-    ids = [category["id"] for category in data.content["categories"]]
-    boxes = coco_results(detections, ids)
-    return boxes, coco_results(detections, ids, masks) if sam else []
+            progress(done, len(pictures))

@@ -55,6 +55,7 @@ def teacher() -> None:
     from train_teacher.cli.fetch import fetch_command
     from train_teacher.cli.inspect import inspect_command
     from train_teacher.cli.predict import predict_command
+    from train_teacher.cli.prompts import prompts_command
     from train_teacher.cli.train import train_command
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -64,6 +65,7 @@ def teacher() -> None:
     app.command("evaluate")(evaluate_command)
     app.command("predict")(predict_command)
     app.command("compare")(compare_command)
+    app.command("prompts")(prompts_command)
     app.command("fetch")(fetch_command)
     app.command("doctor")(doctor_command)
     app.command("export")(export_command)

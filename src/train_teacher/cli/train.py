@@ -165,17 +165,22 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
 
 
 def parse_assignments(pairs: list[str], option: str) -> dict[str, str]:
+    """Split NAME=VALUE arguments, the last of a name winning; see `parse_pairs`."""
+    return dict(parse_pairs(pairs, option))
+
+
+def parse_pairs(pairs: list[str], option: str) -> list[tuple[str, str]]:
     """Split NAME=VALUE arguments; the value may hold further equals signs.
 
     Raises:
         UsageError: one has no name or no `=`.
     """
-    parsed = {}
+    parsed = []
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{option} {pair}: write it as NAME=VALUE.")
-        parsed[name.strip()] = value
+        parsed.append((name.strip(), value))
     return parsed
 
 

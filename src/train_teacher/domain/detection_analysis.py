@@ -136,7 +136,7 @@ def _precision_recall(
     right = np.cumsum(flags[rows] == 1)
     recall = right / objects
     precision = right / np.arange(1, len(rows) + 1)
-    curve = _interpolated(precision, recall)
+    curve = interpolated_precision(precision, recall)
     threshold, f1 = _best_threshold(detections.score[rows], precision, recall)
     return PrecisionRecall(
         name=name,
@@ -149,7 +149,7 @@ def _precision_recall(
     )
 
 
-def _interpolated(precision: Numbers, recall: Numbers) -> Numbers:
+def interpolated_precision(precision: Numbers, recall: Numbers) -> Numbers:
     """Return (101,) the highest precision at each recall or beyond (COCOeval.accumulate)."""
     curve = np.zeros(RECALL_POINTS)
     if len(precision):

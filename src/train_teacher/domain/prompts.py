@@ -55,12 +55,17 @@ def canonical_name(name: str) -> str:
     return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
 
 
-def apply_class_prompts(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:
+def apply_class_prompts(
+    names: Sequence[str],
+    prompts: Mapping[str, str],
+    said: str = "--class-prompt (prompts: in YAML)",
+) -> tuple[str, ...]:
     """Return the canonical names, with the user's phrases in place of theirs.
 
     Args:
         names: class names as they stand in the JSON.
         prompts: phrase by class name.
+        said: how the user gave them, for messages.
 
     Returns:
         One canonical phrase per name, in order.
@@ -75,9 +80,7 @@ def apply_class_prompts(names: Sequence[str], prompts: Mapping[str, str]) -> tup
         elif not canonical_name(phrase):
             problems.append(f"the phrase for {name!r} is empty")
     if problems:
-        raise UsageError(
-            "\n".join(f"--class-prompt (prompts: in YAML): {problem}" for problem in problems)
-        )
+        raise UsageError("\n".join(f"{said}: {problem}" for problem in problems))
     return tuple(canonical_name(prompts.get(name, name)) for name in names)
 
 

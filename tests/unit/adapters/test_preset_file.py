@@ -31,7 +31,7 @@ def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> No
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such settings file"):
+    with pytest.raises(UsageError, match="no such file"):
         preset_file.read_settings(tmp_path / "x.yaml")
 
 

@@ -1,0 +1,69 @@
+"""`teacher prompts`: which words the base model reads best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from train_teacher.cli.teacher_options import DeviceOption, ImagesOption, one_of
+
+
+def prompts_command(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="COCO JSON, or a folder with train/valid/test.")
+    ],
+    phrases: Annotated[
+        Path | None,
+        typer.Option("--phrases", metavar="FILE", help="YAML: class name: [phrase, phrase, ...]."),
+    ] = None,
+    phrase: Annotated[
+        list[str] | None,
+        typer.Option("--phrase", metavar="NAME=PHRASE", help="Phrase to try; again for more."),
+    ] = None,
+    images: ImagesOption = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="Pictures to look at; rare classes come first.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
+    model: Annotated[
+        str, typer.Option("--model", metavar="PRESET", help="As for train-teacher.")
+    ] = "swin-t",
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="PATH|URL", help="Base weights.")
+    ] = None,
+    language_model: Annotated[
+        str | None, typer.Option("--language-model", metavar="NAME|DIR", help="BERT.")
+    ] = None,
+    device: DeviceOption = "auto",
+    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+) -> int:
+    """Try phrases for the classes on some pictures, before any training, and say which is best.
+
+    Without phrases it shows how the base model reads the names as they are.
+    """
+    one_of("--device", device, ("auto", "cpu", "cuda"))
+    one_of("--format", format, ("text", "json"))
+    from train_teacher.application.try_prompts import PromptsRequest, try_prompts
+    from train_teacher.cli.progress_line import progress_line
+    from train_teacher.cli.prompts_text import render_prompts, render_prompts_json
+    from train_teacher.cli.train import parse_pairs
+    from train_teacher.domain.plain_text import plain
+
+    request = PromptsRequest(
+        data=data,
+        images=images,
+        offered=tuple(parse_pairs(phrase or [], "--phrase")),
+        phrases=phrases,
+        sample=sample,
+        seed=seed,
+        model=model,
+        weights=weights,
+        language_model=language_model,
+        device=device,
+    )
+    result = try_prompts(request, progress=progress_line("pictures"))
+    as_json = format == "json"
+    print(render_prompts_json(result) if as_json else plain(render_prompts(result)))  # noqa: T201
+    return 0

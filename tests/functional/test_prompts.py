@@ -1,0 +1,75 @@
+"""`teacher prompts`: which words the base model reads best, tried on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generated_data import make_pictures
+
+RIGHT, BAD_NAME = "blue square", "purple ring"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class that the base model knows has a name that says nothing."""
+    path = make_pictures(
+        tmp_path_factory.mktemp("data"), images=16, seed=5, classes=("red circle", RIGHT)
+    )
+    content = json.loads(path.read_text())
+    content["categories"][1]["name"] = BAD_NAME
+    path.write_text(json.dumps(content))
+    return path
+
+
+def prompts(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = str(Path(sys.executable).parent / "teacher")
+    return subprocess.run(
+        [program, "prompts", *map(str, arguments), "--model", "demo", "--device", "cpu"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_words_that_the_model_knows_win_over_a_name_that_says_nothing(
+    data: Path, tmp_path: Path
+) -> None:
+    phrases = tmp_path / "phrases.yaml"
+    phrases.write_text(f"{BAD_NAME}: [something, {RIGHT}]\n")
+    result = prompts(data, "--phrases", phrases, "--phrase", "red circle=round", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["class_prompts"][BAD_NAME] == RIGHT
+    assert told["num_images"] == 16
+    circle, square = told["classes"]
+    assert [one["phrase"] for one in square["phrases"]] == [BAD_NAME, "something", RIGHT]
+    assert [one["phrase"] for one in circle["phrases"]] == ["red circle", "round"]
+    best = square["phrases"][square["best"]]
+    assert best["average_precision"] > square["phrases"][0]["average_precision"] + 0.1
+    assert told["best_score"] > told["names_score"]
+
+
+def test_the_terminal_shows_what_to_type_and_only_a_sample_is_looked_at(data: Path) -> None:
+    result = prompts(data, "--phrase", f"{BAD_NAME}={RIGHT}", "--sample", 12)
+    assert result.returncode == 0, result.stderr
+    assert "12 of 16 images" in result.stdout
+    assert f"--class-prompt '{BAD_NAME}={RIGHT}'" in result.stdout
+
+
+def test_what_cannot_be_tried_is_wrong_usage(data: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("red circle: [1, 2]\n")
+    for arguments, said in (
+        (("--phrase", "red circel=x"), "did you mean 'red circle'"),
+        (("--phrases", bad), "is no phrase"),
+        (("--weights", "none"), "random weights read no phrase"),
+    ):
+        result = prompts(data, *arguments)
+        assert result.returncode == 2, result.stderr
+        assert said in result.stderr
