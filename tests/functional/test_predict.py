@@ -17,6 +17,7 @@ import pytest
 
 from demo_model import DEMO_BASE
 from generated_data import make_pictures
+from tiny_sam import write_tiny_sam
 from train_teacher.adapters.coco_scores import score
 from train_teacher.application.evaluate import EvaluateRequest, evaluate
 from train_teacher.application.export import export_teacher
@@ -233,3 +234,35 @@ def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> 
         values = {"output": tmp_path / "labels.json", **changes}
         with pytest.raises((UserError, UsageError), match=message):
             predict(PredictRequest(cpu(run), sources, **values))
+
+
+def test_masks_of_a_sam_model_are_written_and_scored(run: Path, tmp_path: Path) -> None:
+    sam = str(write_tiny_sam(tmp_path / "sam"))
+    found = evaluate(EvaluateRequest(cpu(run), masks=sam))
+    assert found.masks is not None
+    assert found.masks.average_precision is not None
+    assert 0 <= found.masks.average_precision <= 1
+    assert found.masks.average_precision != found.scores.average_precision
+
+    images = run.parent / "data"
+    labels = json.loads((images / "annotations.json").read_text())
+    for annotation in labels["annotations"]:
+        annotation.pop("segmentation")
+    labels["images"] = labels["images"][:2]
+    shown = {image["id"] for image in labels["images"]}
+    labels["annotations"] = [a for a in labels["annotations"] if a["image_id"] in shown]
+    boxes_only = tmp_path / "boxes.json"
+    boxes_only.write_text(json.dumps(labels))
+    with pytest.raises(UsageError, match="has no masks to compare with"):
+        evaluate(EvaluateRequest(cpu(run), data=boxes_only, images=images, masks=sam))
+
+    output = tmp_path / "predicted.json"
+    result = run_command(
+        "teacher", "predict", run, boxes_only, "--images", images, "--output", output,
+        "--masks", sam, "--score-threshold", 0.3, "--device", "cpu",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    written = json.loads(output.read_text())["annotations"]
+    assert written
+    sizes = {(image["height"], image["width"]) for image in labels["images"]}
+    assert {tuple(a["segmentation"]["size"]) for a in written} <= sizes

@@ -85,6 +85,14 @@ def test_scores_before_and_after_are_results_on_stdout(finished: dict[str, Any])
     assert "Average Precision" not in out
 
 
+def test_the_report_says_why_a_value_was_chosen(finished: dict[str, Any]) -> None:
+    reasons = json.loads((finished["output"] / "results.json").read_text())["reasons"]
+    assert reasons["class_balance"] == "2 classes: no tail"
+    assert "epochs" not in reasons
+    page = (finished["output"] / "report.html").read_text()
+    assert reasons["class_balance"] in page
+
+
 def test_freezing_is_shown_and_proved(finished: dict[str, Any]) -> None:
     err = finished["result"].stderr
     assert "bit-identical after training" in err

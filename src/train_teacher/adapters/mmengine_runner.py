@@ -49,6 +49,22 @@ def resolve_device(device: str, precision: str) -> str:
     return chosen
 
 
+def gpu_bytes(device: str, gpus: int) -> int | None:
+    """Return the memory of the smallest GPU that would be used, None for a CPU.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        gpus: how many are used.
+    """
+    if device == "cpu":
+        return None
+    import torch
+
+    count = min(gpus, torch.cuda.device_count()) if torch.cuda.is_available() else 0
+    sizes = [int(torch.cuda.get_device_properties(index).total_memory) for index in range(count)]
+    return min(sizes, default=None)
+
+
 def resolve_precision(precision: str, device: str) -> str:
     """Return the number format that `auto` means on this machine.
 

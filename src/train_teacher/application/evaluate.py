@@ -20,7 +20,7 @@ from train_teacher.application.labelled_pictures import (
 )
 from train_teacher.application.open_teacher import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.domain.errors import UsageError, UserError
-from train_teacher.domain.evaluation import Evaluation
+from train_teacher.domain.evaluation import Evaluation, with_every_mask
 
 Split = Literal["val", "test"]
 
@@ -60,7 +60,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     teacher = open_teacher(request.teacher)
     data = _data_of(request, teacher)
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
-    if sam and not any("segmentation" in a for a in data.content["annotations"]):
+    if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
     results, mask_results = detect_all(teacher.model, data, sam, progress)
@@ -74,10 +74,16 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         num_objects=sum(not a["iscrowd"] for a in data.content["annotations"]),
         prompt=data.phrases,
         scores=score(data.content, results),
-        masks=score(data.content, mask_results, "segm") if sam else None,
+        masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
+        num_without_mask=_without_mask(data) if sam else 0,
         ignored_classes=data.ignored_classes,
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _without_mask(data: LabelledPictures) -> int:
+    annotations = data.content["annotations"]
+    return sum(not a["iscrowd"] and not a.get("segmentation") for a in annotations)
 
 
 def _check(request: EvaluateRequest) -> None:

@@ -20,6 +20,7 @@ from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import generate_mmdet_config, reasons_by_key
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.model_choice import AUTO
 from train_teacher.domain.settings import TeacherSettings
 
 MAY_CHANGE = frozenset(
@@ -122,7 +123,9 @@ def resume_training(
 
 
 def _settings(folder: RunFolder, cli_values: Mapping[str, Any]) -> TeacherSettings:
-    return read_layers({**cli_values, "output": str(folder.root)}, folder.settings)
+    # What `--model auto` chose stands in the folder's settings.
+    given = {name: value for name, value in cli_values.items() if (name, value) != ("model", AUTO)}
+    return read_layers({**given, "output": str(folder.root)}, folder.settings)
 
 
 def _changes(

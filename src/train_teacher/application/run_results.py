@@ -21,12 +21,18 @@ from train_teacher.adapters.validation_files import (
     read_detections,
     read_truth,
 )
+from train_teacher.domain.config_overrides import generate_mmdet_config
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.detection_analysis import DetectionAnalysis, PictureResult, analyse
 from train_teacher.domain.detections import Detections
 from train_teacher.domain.forgetting import RetainedScores
 from train_teacher.domain.report_page import RunPicture, render_report
-from train_teacher.domain.run_report import RunReport, build_report, freeze_lines
+from train_teacher.domain.run_report import (
+    RunReport,
+    build_report,
+    freeze_lines,
+    setting_reasons,
+)
 from train_teacher.domain.run_summary import RunSummary, summarize_cost, summarize_run
 from train_teacher.domain.settings import TeacherSettings
 
@@ -79,6 +85,7 @@ def write_run_results(
         before=analyse(before, truth.truth, names) if before else None,
         best=judged,
         settings=msgspec.to_builtins(settings),
+        reasons=setting_reasons(generate_mmdet_config(dataset_info, settings), settings),
         name=folder.root.name,
         version=__version__,
         retained=retained,

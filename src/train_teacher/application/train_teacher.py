@@ -31,6 +31,7 @@ from train_teacher.domain.config_overrides import (
 )
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.model_choice import AUTO
 from train_teacher.domain.model_overrides import frozen_parts
 from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
@@ -88,7 +89,9 @@ def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
     named = model or chain.values.get("model")
     beneath = chain.values.get("model") if chain.complete else chain.preset
     if not chain.complete and beneath is None:
-        return [*preset_file.read_preset_layers(str(named or "swin-t")), *chain.layers]
+        # What `auto` will be is not known yet: every preset has these settings.
+        preset = "swin-t" if named in (None, AUTO) else str(named)
+        return [*preset_file.read_preset_layers(preset), *chain.layers]
     if named not in (None, beneath):
         raise UsageError(
             f"--config {config}: is built on {beneath}, and the model asked for is {named}: most "
@@ -98,13 +101,24 @@ def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
     return [*bottom, *chain.layers]
 
 
+def names_setting(name: str, cli_values: Mapping[str, Any], config: Path | None) -> bool:
+    """Return whether the user gave a setting, on the command line or in a file."""
+    layers = preset_file.read_chain(config).layers if config else ()
+    return name in cli_values or any(name in layer.values for layer in layers)
+
+
 def plan_training(
-    settings: TeacherSettings, *, dry_run: bool = False, progress: Progress | None = None
+    settings: TeacherSettings,
+    *,
+    manager: DataManager | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> TrainingPlan:
     """Look at the data and the machine and decide everything; nothing is written.
 
     Args:
         settings: complete settings.
+        manager: the data, where it has been read already.
         dry_run: resolve neither weights nor language model beyond their names.
         progress: called with bytes done and in all while weights are downloaded.
 
@@ -115,7 +129,7 @@ def plan_training(
         UserError: the run folder is used, or data, weights or language model cannot be trained on.
     """
     folder = run_folder.check_free(Path(settings.output).resolve())
-    manager = _data_manager(settings)
+    manager = manager or data_manager(settings)
     info = manager.inspect()
     _refuse_errors(info)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
@@ -177,7 +191,8 @@ def train_teacher(
             raise
 
 
-def _data_manager(settings: TeacherSettings) -> DataManager:
+def data_manager(settings: TeacherSettings) -> DataManager:
+    """Return the data that the settings name."""
     return DataManager(
         Path(settings.data),
         images=Path(settings.images) if settings.images else None,

@@ -29,6 +29,11 @@ def render_evaluation(evaluation: Evaluation) -> str:
     ]
     if evaluation.masks:
         lines += ["", *_scores(evaluation.masks, "masks")]
+    if evaluation.num_without_mask:
+        lines += [
+            "",
+            f"{evaluation.num_without_mask:,} objects have no mask: masks leave them out.",
+        ]
     return "\n".join(lines)
 
 

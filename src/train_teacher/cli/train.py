@@ -121,12 +121,16 @@ def _train(
     dry_run: bool = False,
 ) -> int:
     from train_teacher.application import train_teacher as use_case
+    from train_teacher.application.choose_model import settle_model
     from train_teacher.cli import training_text
     from train_teacher.cli.progress_line import progress_line
 
-    settings = use_case.read_layers(given, config)
+    settings, manager = settle_model(use_case.read_layers(given, config), given, config)
     plan = use_case.plan_training(
-        settings, dry_run=dry_run, progress=progress_line("weights", unit="MiB", per=2**20)
+        settings,
+        manager=manager,
+        dry_run=dry_run,
+        progress=progress_line("weights", unit="MiB", per=2**20),
     )
     text = training_text.render_plan(plan, detailed=dry_run)
     print(plain(text), file=sys.stderr)  # noqa: T201

@@ -108,7 +108,14 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *_running(dataset_info, settings),
     )
     overrides = (*overrides, *_set_by_user(settings, overrides))
-    return GeneratedConfig(settings.base_config, overrides, schedule, decisions)
+    return GeneratedConfig(
+        settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
+    )
+
+
+def _by_auto(settings: TeacherSettings) -> Iterator[Decision]:
+    for name, reason in settings.auto_reasons.items():
+        yield Decision(name, getattr(settings, name), reason, "--model auto")
 
 
 def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:

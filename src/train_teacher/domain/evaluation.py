@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 SIZES = ("small", "medium", "large")
@@ -59,6 +62,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     scores: CocoScores
     masks: CocoScores | None = None
     """Of masks instead of boxes (`--masks`)."""
+    num_without_mask: int = 0
+    """Objects that the mask scores leave out."""
     ignored_classes: tuple[str, ...] = ()
     """Classes of the data that the teacher does not know."""
     seconds: float = 0.0
@@ -67,3 +72,21 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 def known(value: float) -> float | None:
     """Return a score, None for COCOeval's -1: there was no object."""
     return None if value < 0 else value
+
+
+def with_every_mask(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a COCO object in which objects without a mask are crowds with the mask of their box.
+
+    COCOeval needs a mask of everything; what lies on a crowd is neither right nor wrong.
+    """
+    annotations = [
+        annotation
+        if annotation.get("segmentation")
+        else {**annotation, "iscrowd": 1, "segmentation": [_outline(*annotation["bbox"])]}
+        for annotation in content["annotations"]
+    ]
+    return {**content, "annotations": annotations}
+
+
+def _outline(x: float, y: float, width: float, height: float) -> list[float]:
+    return [x, y, x + width, y, x + width, y + height, x, y + height]

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.domain.config_overrides import GeneratedConfig
 from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
 from train_teacher.domain.detection_analysis import Confusion, DetectionAnalysis, PrecisionRecall
 from train_teacher.domain.forgetting import RetainedScores, tell_of_forgetting
 from train_teacher.domain.run_summary import RunCost, RunSummary
+from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.verdict import ClassOutcome, Verdict, judge_run, outcomes
 
 KEPT_CONFUSIONS = 30
@@ -103,6 +105,20 @@ def build_report(
         precision_recall=best.classes if best else (),
         **facts,
     )
+
+
+def setting_reasons(generated: GeneratedConfig, settings: TeacherSettings) -> dict[str, str]:
+    """Return why a setting has its value, where it was chosen and not given.
+
+    Args:
+        generated: from the settings.
+        settings: resolved.
+    """
+    values = {override.key: override.reason for override in generated.overrides}
+    schedule = {"epochs": values["train_cfg"], "lr": values["optim_wrapper"]}
+    return {d.name: d.reason for d in generated.decisions if not d.given} | {
+        name: reason for name, reason in schedule.items() if name in settings.chosen
+    }
 
 
 def _forgetting(retained: RetainedScores | None, tune: str) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
-            "grounding-dino-swin-b, demo, or the path of your own YAML."
+            "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
+            "from the data and the machine."
         ),
     ] = "swin-t"
     base_config: Annotated[
@@ -263,6 +264,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         list[str],
         Meta(description="Settings in this file that train-teacher chose itself."),
     ] = []
+    auto_reasons: Annotated[
+        dict[str, str], Meta(description="Why --model auto chose what it did.")
+    ] = {}
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.domain.checks.reporting import plural
 from train_teacher.domain.dataset_info import DatasetInfo, SplitInfo
 from train_teacher.domain.settings import TeacherSettings
 
@@ -213,7 +214,7 @@ def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     source = f"validations without a gain of {MIN_DELTA}; MMEngine's own default is 0.1"
     patience = max(LEAST_PATIENCE, round(PATIENCE_SHARE * MOST_VALIDATIONS))
     if settings.epochs is not None and settings.epochs < ENOUGH_VALIDATIONS:
-        why = f"only {settings.epochs} validations: too few to judge"
+        why = f"{plural(settings.epochs, 'validation')} at most: too few to judge"
         return Decision("early_stopping", 0, why, source)
     val = next((split for split in info.splits if split.name == "val"), None)
     if val is None or not val.num_boxes:

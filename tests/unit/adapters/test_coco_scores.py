@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from train_teacher.adapters.coco_scores import coco_results, score
 from train_teacher.domain.detections import Detections
-from train_teacher.domain.evaluation import CocoScores, known
+from train_teacher.domain.evaluation import CocoScores, known, with_every_mask
 
 SIDE = 200
 
@@ -125,3 +125,23 @@ def test_detections_become_result_records() -> None:
     assert coco_results(found, [3, 9]) == [
         {"image_id": 7, "category_id": 9, "bbox": [10.0, 20.0, 30.0, 40.0], "score": 0.5}
     ]
+
+
+def test_objects_without_a_mask_count_neither_for_nor_against_a_mask() -> None:
+    truth, _ = labels_and_results(3, masks=True)
+    masked = {**truth, "annotations": [a for a in truth["annotations"] if a["id"] % 3]}
+    on_masked = [
+        {**annotation, "score": 0.9}
+        for annotation in truth["annotations"]
+        if not annotation["iscrowd"]
+    ]
+    some = [
+        {name: value for name, value in a.items() if a["id"] % 3 or name != "segmentation"}
+        for a in truth["annotations"]
+    ]
+    assert len(masked["annotations"]) < len(some)
+    found = score(with_every_mask({**truth, "annotations": some}), on_masked, "segm")
+    assert found.average_precision == 1.0
+    assert sum(entry.objects for entry in found.classes) == sum(
+        not a["iscrowd"] for a in masked["annotations"]
+    )

@@ -8,6 +8,7 @@ import pytest
 from generated_data import make_pictures
 from train_teacher.adapters import run_folder
 from train_teacher.application import train_teacher as use_case
+from train_teacher.application.choose_model import settle_model
 from train_teacher.application.training_run import write_plan
 
 CLASSES = ("red star", "blue ring")
@@ -73,3 +74,30 @@ def test_a_repeat_says_of_a_chosen_value_why_and_of_a_given_one_that_it_was_give
 
     assert not given_rate(plan(settings, tmp_path / "exp2"))
     assert given_rate(plan(settings, tmp_path / "exp3", lr=3e-5))
+
+
+def test_auto_settles_model_and_tuning_and_says_why(data: Path, tmp_path: Path) -> None:
+    given = {"model": "auto", "data": str(data), "output": str(tmp_path / "exp1"), "device": "cpu"}
+    settings, manager = settle_model(use_case.read_layers(given, None), given, None)
+    found = use_case.plan_training(settings, manager=manager, dry_run=True)
+    assert (found.settings.model, found.settings.tune) == ("swin-t", "lora")
+    assert "model.lora" in {override.key for override in found.generated.overrides}
+    reasons = {d.name: d.reason for d in found.generated.decisions if not d.given}
+    assert "no GPU" in reasons["model"]
+    assert "no GPU" in reasons["tune"]
+    again = plan(written(found), tmp_path / "exp2")
+    assert again.settings.model == "swin-t"
+    assert {d.name: d.reason for d in again.generated.decisions if not d.given} == reasons
+
+
+@pytest.mark.parametrize("place", ["command line", "file"])
+def test_with_auto_a_tuning_mode_that_was_named_stays(
+    data: Path, tmp_path: Path, place: str
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("model: auto\n" + ("tune: full\n" if place == "file" else ""), encoding="utf-8")
+    given = {"data": str(data), "output": str(tmp_path / "exp1"), "device": "cpu"}
+    given |= {"tune": "full"} if place == "command line" else {}
+    settings, _ = settle_model(use_case.read_layers(given, own), given, own)
+    assert (settings.model, settings.tune) == ("swin-t", "full")
+    assert set(settings.auto_reasons) == {"model"}
