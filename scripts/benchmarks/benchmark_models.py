@@ -63,8 +63,8 @@ def dataset_info(names: tuple[str, ...], boxes: int) -> Any:
     )
 
 
-def our_config(mode: str, options: argparse.Namespace, bert: Path, model: str = "swin-t") -> Any:
-    """Return the config that `train-teacher --tune` generates."""
+def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
+    """Return the config that `train-teacher --model --tune` generates."""
     from train_teacher.adapters import mmengine_config, preset_file
     from train_teacher.domain.config_overrides import generate_mmdet_config
     from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
@@ -78,8 +78,9 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path, model: str = 
         "precision": options.precision,
         "workers": 0,
         "batch_size": options.batch,
+        "accumulation": 1,  # as the recipe has it
     }
-    layers = [preset_file.read_preset(model), SettingsLayer("benchmark", values)]
+    layers = [preset_file.read_preset(options.model), SettingsLayer("benchmark", values)]
     info = dataset_info(options.names, options.boxes)
     config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
@@ -96,9 +97,12 @@ def stock_config(options: argparse.Namespace, bert: Path) -> Any:
     """Return the official recipe with a BERT that needs no download."""
     from mmengine.config import Config
 
+    from train_teacher.adapters import preset_file
     from train_teacher.adapters.mmengine_config import find_base_config
 
     config = Config.fromfile(find_base_config(RECIPE))
+    architecture = preset_file.read_preset(options.model).values.get("architecture", {})
+    config.merge_from_dict(dict(architecture))
     config.model.language_model.update(
         type="ConfiguredBertModel", name=str(bert), own_weights="never", cache_text=False
     )
@@ -111,12 +115,13 @@ def stock_config(options: argparse.Namespace, bert: Path) -> Any:
     return config
 
 
-def write_bert(folder: Path) -> Path:
-    """Write the config of BERT-base and the demo's vocabulary."""
+def write_bert(folder: Path, model: str = "swin-t") -> Path:
+    """Write the demo's vocabulary, and the config of its BERT or else of BERT-base."""
     from transformers import BertConfig
 
     shutil.copytree(Path(__file__).parents[2] / "configs/demo/language_model", folder)
-    BertConfig().save_pretrained(folder)
+    if model != "demo":
+        BertConfig().save_pretrained(folder)
     return folder
 
 

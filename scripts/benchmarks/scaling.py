@@ -165,7 +165,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     known: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as name:
-        bert = write_bert(Path(name) / "bert")
+        bert = write_bert(Path(name) / "bert", options.model)
         for varied in options.vary:
             for value in VALUES[varied]:
                 own = point(options, varied, value)
@@ -191,7 +191,7 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
     """Return a Markdown table with machine and date; a ratio is to the first value's."""
     start = ", ".join(f"{name} {value}" for name, value in {**START, "size": options.size}.items())
     lines = [
-        f"Swin-T, {start} unless varied, {options.precision}, {machine(options)}",
+        f"{options.model}, {start} unless varied, {options.precision}, {machine(options)}",
         "",
         "| varied | mode | trained M | GFLOP | times | host reads | times | kept MiB | times "
         "| median s | times |",
@@ -216,6 +216,7 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
 def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="swin-t", help="swin-t, swin-b, swin-l or demo")
     parser.add_argument("--vary", default=",".join(VALUES), help=f"of {', '.join(VALUES)}")
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--size", type=int, default=START["size"], help="where it does not vary")

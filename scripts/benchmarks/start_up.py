@@ -167,9 +167,9 @@ def write_base(model: str, folder: Path) -> tuple[Path, Path]:
 
     bert = write_bert(folder / "bert")
     options = argparse.Namespace(
-        names=class_names(3), boxes=4, batch=2, precision="fp32", checkpoint_layers=0
+        model=model, names=class_names(3), boxes=4, batch=2, precision="fp32", checkpoint_layers=0
     )
-    detector = MODELS.build(our_config("frozen", options, bert, model).model)
+    detector = MODELS.build(our_config("frozen", options, bert).model)
     detector.init_weights()
     torch.save({"state_dict": detector.state_dict()}, folder / "base.pth")
     return folder / "base.pth", bert

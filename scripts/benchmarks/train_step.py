@@ -2,7 +2,7 @@
 
 python scripts/benchmarks/train_step.py --classes 3 --size 512 --batch 2 --steps 10
 
-Swin-T with random weights and a BERT-base built from its config, so that nothing is downloaded;
+Swin-T (--model) with random weights and a BERT-base built from its config: nothing is downloaded;
 FLOPs, host reads, groups and kept bytes do not depend on the weights. The modes take turns in one
 process, so that whatever else the machine does falls on all of them. `--steps 0` counts only.
 
@@ -42,7 +42,8 @@ from huggingface_step import Peer
 from torch import Tensor, nn
 
 MODES = ("stock", "frozen-plain", "frozen", "lora-plain", "lora", *PEERS)
-WARM_UP = 2
+WARM_UP = 1
+"""Counting has run three steps before."""
 
 
 @dataclass
@@ -240,7 +241,7 @@ def measure(options: argparse.Namespace) -> list[Measured]:
     """Build all modes, count each, and time them in turns."""
     prepare_upstream(options.device)
     with tempfile.TemporaryDirectory() as folder:
-        bert = write_bert(Path(folder) / "bert")
+        bert = write_bert(Path(folder) / "bert", options.model)
         cases = [build_case(mode, options, bert) for mode in options.modes]
     for case in cases:
         case.count()
@@ -259,8 +260,8 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
     """Return a Markdown table with machine and date."""
     first = rows[0]
     lines = [
-        f"Swin-T, {options.classes} classes, {options.batch} x {options.size} x {options.size}, "
-        f"{options.boxes} boxes an image, {options.precision}, {machine(options)}",
+        f"{options.model}, {options.classes} classes, {options.batch} x {options.size} x "
+        f"{options.size}, {options.boxes} boxes an image, {options.precision}, {machine(options)}",
         "",
         f"| mode | trained M | GFLOP | of {first.mode} | host reads | groups | kept MiB | peak MiB "
         f"| median s | of {first.mode} |",
@@ -283,6 +284,7 @@ def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modes", default="stock,frozen,lora", help=f"of {', '.join(MODES)}")
+    parser.add_argument("--model", default="swin-t", help="swin-t, swin-b, swin-l or demo")
     parser.add_argument("--peers", action="store_true", help=f"also {', '.join(PEERS)}")
     parser.add_argument("--classes", type=int, default=3)
     parser.add_argument("--size", type=int, default=512)
