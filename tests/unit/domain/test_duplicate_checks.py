@@ -161,7 +161,7 @@ def test_only_names_that_speak_of_a_video_are_frames(
     assert video_frame(name) == expected
 
 
-def test_frames_of_one_video_in_two_splits_are_a_warning(tmp_path: Path) -> None:
+def test_a_frame_of_a_video_of_another_split_is_a_warning(tmp_path: Path) -> None:
     train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(5)])
     val = split(tmp_path, "val", ["clip_0099.jpg", "other_0001.jpg"])
 
@@ -172,10 +172,12 @@ def test_frames_of_one_video_in_two_splits_are_a_warning(tmp_path: Path) -> None
     assert finding.ids == (1,)
 
 
-def test_in_a_large_set_a_video_needs_three_frames_on_each_side(tmp_path: Path) -> None:
+def test_in_a_large_set_a_video_needs_three_frames_on_each_side_and_is_an_error(
+    tmp_path: Path,
+) -> None:
     train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(60)])
     few = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 62)])
     enough = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 63)])
 
     assert told([train, few]) == []
-    assert told([train, enough]) == [("D8", "warning", "val", (1, 2, 3))]
+    assert told([train, enough]) == [("D8", "error", "val", (1, 2, 3))]

@@ -259,7 +259,9 @@ def _video_finding(
 ) -> list[Finding]:
     name, dataset, _ = splits[number]
     elsewhere = _names_of(splits, earlier)
-    severity: Severity = "warning"
+    # One frame may have such a name by chance; several are a video.
+    certain = any(len(rows[video]) >= FRAMES for video in shared)
+    severity: Severity = "error" if certain else "warning"
     found = image_finding(
         dataset,
         [row for video in shared for row in rows[video]],
