@@ -75,7 +75,8 @@ def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> A
     register_all_modules(init_default_scope=True)
     model = MODELS.build(build_config(settings, info).model)
     # As the Runner does: some parameters are whatever their memory held until then.
-    model.init_weights()
+    if not any(parameter.is_meta for parameter in model.parameters()):
+        model.init_weights()
     return model
 
 
