@@ -16,6 +16,7 @@ from train_teacher.adapters.coco_bytes import read_other_members, read_top_level
 from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
 from train_teacher.domain.dataset_info import Finding
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.reference_repair import free_image_ids, with_image_ids
 from train_teacher.domain.repair import (
     Change,
     ChangeLog,
@@ -81,14 +82,7 @@ def fix_data(request: InspectRequest, output: Path) -> FixReport:
 def _write_copy(request: InspectRequest, output: Path, log: ChangeLog) -> Path | None:
     """Write the repaired copy, and return the folder of the pictures."""
     (split,) = load_splits(request)
-    info = describe((split,), request)
-    given = RepairInput(
-        dataset=split.dataset,
-        files=split.files,
-        sizes=split.sizes,
-        codes=frozenset(finding.code for finding in info.findings),
-        mask_box=_mask_box,
-    )
+    given = RepairInput(split.dataset, split.files, split.sizes)
     if split.dataset.encoding_note:
         log.note("F2", None)
     write_atomically(output, _repaired(request.data, given, log))
@@ -122,6 +116,8 @@ def _checked(request: InspectRequest, output: Path) -> Path:
 
 def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]:
     """Yield the text of the copy, one annotation at a time: a large file is never held twice."""
+    meant = free_image_ids(given.dataset)
+    given = replace(given, dataset=with_image_ids(given.dataset, meant))
     plan = plan_repair(given)
     others = read_other_members(path)
     top = read_top_level(path)
@@ -130,7 +126,7 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     categories, category_ids = repaired_categories(
         given, kept_usage(given, plan), category_records, log
     )
-    images, image_ids = repaired_images(given, image_records, log)
+    images, image_ids = repaired_images(given, plan.sizes, meant, image_records, log)
     copies = exact_copies(given, plan, image_ids, category_ids)
     plan = replace(plan, removed={**plan.removed, "B14": copies})
     yield b"{" + b"".join(_encoded({key: value})[1:-1] + b",\n" for key, value in others.items())
@@ -160,17 +156,3 @@ def _encoded(record: AnyRecord) -> bytes:
 def _decoded(records: Sequence[Any]) -> list[Record]:
     """Return records as dictionaries; one that is none is empty and will not be asked for."""
     return [plain_record(record) for record in records]
-
-
-def _mask_box(segmentation: Any) -> Sequence[float] | None:
-    """Return the xywh box around run lengths, None when they cannot be undone."""
-    from pycocotools import mask
-
-    try:
-        height, width = segmentation["size"]
-        if isinstance(segmentation["counts"], list):
-            segmentation = mask.frPyObjects(segmentation, height, width)
-        x, y, w, h = mask.toBbox(segmentation).tolist()
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
-        return None
-    return (x, y, w, h) if w > 0 and h > 0 else None

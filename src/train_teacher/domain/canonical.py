@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from train_teacher.domain.checks.rowwise import every
-from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset, used_categories
+from train_teacher.domain.coco import (
+    MASK_NONE,
+    CocoDataset,
+    boxes_with_derived,
+    raw_annotation,
+    used_categories,
+)
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.image_facts import ImageFiles
-
-POINT_NUMBERS = 2
 
 
 def category_targets(
@@ -52,23 +55,15 @@ def category_targets(
 
 
 def boxes_of(dataset: CocoDataset) -> npt.NDArray[np.float64]:
-    """Return the boxes, those of masks derived from their polygons.
+    """Return the boxes, those of masks derived where `bbox` is missing.
 
     Args:
         dataset: the file.
 
     Returns:
-        (N, 4) xywh, pixels; NaN where there is neither a box nor a polygon.
+        (N, 4) xywh, pixels; NaN where there is neither a box nor a mask that tells one.
     """
-    columns = dataset.annotations
-    boxes = columns.bbox.copy()
-    derivable = np.flatnonzero(~columns.has_bbox & (columns.mask_kind == MASK_POLYGON))
-    for row in derivable.tolist():
-        points = _polygon_points(_record(dataset, row).get("segmentation"))
-        if len(points):
-            low, high = points.min(axis=0), points.max(axis=0)
-            boxes[row] = (*low, *(high - low))
-    return boxes
+    return boxes_with_derived(dataset)[0]
 
 
 def trainable_rows(
@@ -170,23 +165,5 @@ def _annotations(
         if columns.ignore[row]:
             annotation["ignore"] = 1
         if columns.mask_kind[row] != MASK_NONE:
-            annotation["segmentation"] = _record(dataset, row)["segmentation"]
+            annotation["segmentation"] = raw_annotation(dataset, row)["segmentation"]
         yield annotation
-
-
-def _record(dataset: CocoDataset, row: int) -> dict[str, Any]:
-    raw = dataset.raw_annotations[int(dataset.annotations.index[row])]
-    decoded: dict[str, Any] = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
-    return decoded
-
-
-def _polygon_points(segmentation: Any) -> npt.NDArray[np.float64]:
-    """Return all corner points of a polygon list, (P, 2) x and y in pixels."""
-    flat = [
-        polygon
-        for polygon in segmentation or []
-        if isinstance(polygon, list) and polygon and len(polygon) % POINT_NUMBERS == 0
-    ]
-    if not flat:
-        return np.empty((0, 2))
-    return np.concatenate([np.asarray(p, dtype=np.float64).reshape(-1, 2) for p in flat])

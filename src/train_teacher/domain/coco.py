@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.domain.mask_boxes import mask_box
+
 RecordId = int | str
 Section = Literal["images", "annotations", "categories"]
 
@@ -192,31 +194,15 @@ def sizes_of_annotations(
     return here
 
 
-def polygon_bounds(segmentation: Any) -> tuple[float, float, float, float] | None:
-    """Return the xywh box around polygons, or None when there are none.
+def boxes_with_derived(
+    dataset: CocoDataset, sizes: npt.NDArray[np.float64] | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the boxes, taken from the masks where `bbox` is missing.
 
     Args:
-        segmentation: a decoded `segmentation`: lists of x, y, x, y, ..., or one such list flat.
-    """
-    if not isinstance(segmentation, list):
-        return None
-    polygons = segmentation if any(isinstance(p, list) for p in segmentation) else [segmentation]
-    try:
-        points = [np.asarray(p, np.float64)[: len(p) // 2 * 2].reshape(-1, 2) for p in polygons]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    xy = np.concatenate(points) if points else np.empty((0, 2))
-    if not len(xy) or not np.isfinite(xy).all():
-        return None
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    width, height = high - low
-    return float(low[0]), float(low[1]), float(width), float(height)
-
-
-def boxes_with_derived(
-    dataset: CocoDataset,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return the boxes, taken from the polygons where `bbox` is missing.
+        dataset: the data set.
+        sizes: (M, 2) width and height in pixels by image row, NaN where unknown; the JSON's when
+            None. Run lengths for a picture of another size tell no box.
 
     Returns:
         (N, 4) xywh in pixels, a row of NaN where there is neither, not to be written to;
@@ -226,11 +212,16 @@ def boxes_with_derived(
     derived = np.zeros(len(columns), np.bool_)
     if columns.has_bbox.all():
         return columns.bbox, derived
+    masks = columns.masks
+    rows = np.flatnonzero(~columns.has_bbox & (masks.kind != MASK_NONE))
+    here = sizes_of_annotations(dataset, image_sizes(dataset) if sizes is None else sizes, rows)
+    written = masks.rle_size[rows, ::-1]
+    fits = ((written == here) | np.isnan(here)).all(axis=1) | (masks.kind[rows] != MASK_RLE)
     boxes = columns.bbox.copy()
-    for position in np.flatnonzero(~columns.has_bbox & (columns.mask_kind == MASK_POLYGON)):
-        bounds = polygon_bounds(raw_annotation(dataset, int(position)).get("segmentation"))
-        if bounds is not None:
-            boxes[position] = bounds
+    for position in rows[fits].tolist():
+        box = mask_box(raw_annotation(dataset, position).get("segmentation"))
+        if box is not None:
+            boxes[position] = box
             derived[position] = True
     return boxes, derived
 

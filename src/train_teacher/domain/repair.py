@@ -6,7 +6,7 @@ Nothing here touches a file: typed columns and the findings in, changed records 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from train_teacher.domain.checks.file_checks import OF_OTHER_KIND
 from train_teacher.domain.coco import CocoDataset, RecordId, Section
 from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.prompts import visible_name
+from train_teacher.domain.repair_sizes import SettledSizes
 
 Record = dict[str, Any]
 WHAT_IS_DONE = {
@@ -27,7 +28,7 @@ WHAT_IS_DONE = {
     "F7": "references written like the ids they point to; text ids of annotations numbered",
     "F8": "width and height taken from the picture file",
     "F9": "file_name taken from coco_url",
-    "R1": "the second of two equal image records removed",
+    "R1": "the second of two equal image records removed; images with another's id given theirs",
     "R2": "all annotations numbered from 1, because these ids repeat or are missing",
     "R3": "all annotations numbered from 1, because this id was 0",
     "R4": "the second of two equal categories removed",
@@ -39,8 +40,9 @@ WHAT_IS_DONE = {
     "N12": "the exporter's root or background category removed",
     "B1": "boxes without width or height removed",
     "B2": "boxes under one pixel removed",
-    "B3": "normalised boxes multiplied by the image size",
+    "B3": "normalised boxes turned into x,y,width,height in pixels",
     "B4": "x1,y1,x2,y2 turned into x,y,width,height",
+    "B5": "centre x,y turned into the corner's",
     "B6": "boxes cut at the edge of the image; those outside removed",
     "B7": "boxes with NaN, infinite or huge numbers removed",
     "B8": "boxes taken from the mask; annotations with neither removed",
@@ -48,7 +50,9 @@ WHAT_IS_DONE = {
     "B10": "area of 0 or less filled in",
     "B12": "iscrowd set to 0 where it was missing",
     "B14": "exact copies of a box of the same class removed",
-    "M1": "polygons of fewer than 3 points or an odd count of numbers removed",
+    "I3": "sizes taken from the picture files; boxes drawn at another size brought to it",
+    "M1": "polygons of fewer than 3 points or an odd count of numbers removed; text in them made "
+    "numbers",
     "M2": "polygons written in COCO's depth of lists",
     "I9": "file_name written as the file is really called",
 }
@@ -85,16 +89,12 @@ class ChangeLog:
 
 @dataclass(frozen=True)
 class RepairInput:
-    """A file, what was found in it, and what only its pictures and masks can tell."""
+    """A file, and what only its pictures can tell."""
 
     dataset: CocoDataset
     files: ImageFiles
     sizes: npt.NDArray[np.float64]
     """(M, 2) width and height in pixels, from the JSON or else the file, NaN if unknown."""
-    codes: Collection[str]
-    """Codes of the findings."""
-    mask_box: Callable[[Any], Sequence[float] | None]
-    """Box around run lengths, xywh, None when they are broken."""
 
 
 def retyped(dataset: CocoDataset, section: Section) -> frozenset[int]:
@@ -173,12 +173,18 @@ def repaired_categories(
 
 
 def repaired_images(
-    given: RepairInput, records: Sequence[Record], log: ChangeLog
+    given: RepairInput,
+    sizes: SettledSizes,
+    meant: Mapping[int, RecordId],
+    records: Sequence[Record],
+    log: ChangeLog,
 ) -> tuple[list[Record], dict[int, RecordId]]:
     """Return the images, and by image row the id that its annotations get.
 
     Args:
         given: the input.
+        sizes: the sizes that images get.
+        meant: ids of images that had another's, by image row.
         records: the entries of `images`, by JSON index.
         log: grows.
     """
@@ -188,13 +194,17 @@ def repaired_images(
     first: dict[tuple[str, tuple[int, int] | None], RecordId] = {}
     for row, image in enumerate(given.dataset.images):
         name = given.files.name_of(row, image.file_name)
-        size = _size(given.sizes[row])
+        size = _size(sizes.sizes[row])
         if (name, size) in first:
             known = first[name, size]
             log.note("R1" if known == image.id else "R9", image.id)
             ids[row] = known
             continue
         record = {**records[image.index], "id": image.id}
+        if row in meant:
+            log.note("R1", id_of(records[image.index]))
+        if sizes.corrected[row]:
+            log.note("I3", image.id)
         if not record.get("file_name"):
             log.note("F9", image.id)
         elif name != image.file_name:
@@ -202,7 +212,7 @@ def repaired_images(
         if image.index in converted:
             log.note("F5", image.id)
         lacking = image.width is None or image.height is None
-        if size and (lacking or image.index in converted):
+        if size and (lacking or image.index in converted or sizes.corrected[row]):
             record["width"], record["height"] = size
             if lacking:
                 log.note("F8", image.id)

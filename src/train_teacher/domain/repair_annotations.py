@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from train_teacher.domain.checks.rowwise import some
 from train_teacher.domain.coco import RecordId, plain_id
+from train_teacher.domain.mask_boxes import is_coordinate, usable_polygons
+from train_teacher.domain.placed_boxes import DECIMALS
 from train_teacher.domain.repair import ChangeLog, Record, RepairInput, id_of, retyped
 from train_teacher.domain.repair_plan import Flags, RepairPlan, any_of
 
-LEAST_NUMBERS = 6
-LARGEST_NUMBER = 2**31 - 1
 AnyRecord = msgspec.Raw | Record
 
 
@@ -84,7 +85,8 @@ def _untouched(
 ) -> Flags:
     dataset = given.dataset
     columns = dataset.annotations
-    touched = any_of([*plan.changed.values(), plan.new_area, plan.scaled_masks])
+    touched = any_of([*plan.changed.values(), plan.new_box, plan.new_area])
+    touched |= some(plan.mask_scale != 1)
     problems = [p.index for p in dataset.problems if p.section == "annotations"]
     touched |= np.isin(columns.index, problems)
     images = [image.id for image in dataset.images]
@@ -167,11 +169,23 @@ class _Writer:
             record["iscrowd"] = 0
         if plan.changed["M1"][position] or plan.changed["M2"][position]:
             record["segmentation"] = usable_polygons(record.get("segmentation"))
-        if plan.scaled_masks[position]:
-            size = self._given.sizes[columns.image_row[position]]
+        self._enlarge(record, position)
+
+    def _enlarge(self, record: Record, position: int) -> None:
+        """Bring outlines and key points to the pixels of the picture."""
+        outline = self._plan.mask_scale[position]
+        if (outline != 1).any():
             record["segmentation"] = [
-                [tidy(round(v * size[n % 2], 4)) for n, v in enumerate(polygon)]
+                [tidy(round(v * outline[n % 2], DECIMALS)) for n, v in enumerate(polygon)]
                 for polygon in usable_polygons(record.get("segmentation"))
+            ]
+        row = int(self._given.dataset.annotations.image_row[position])
+        scale = self._plan.sizes.scale[row] if row >= 0 else np.ones(2)
+        points = record.get("keypoints")
+        if (scale != 1).any() and isinstance(points, list) and all(map(is_coordinate, points)):
+            x_y_seen = [*scale.tolist(), 1]
+            record["keypoints"] = [
+                tidy(round(v * x_y_seen[n % 3], DECIMALS)) for n, v in enumerate(points)
             ]
 
     def _refer(
@@ -190,31 +204,3 @@ class _Writer:
 def tidy(value: float) -> float | int:
     """Return a whole number as such."""
     return int(value) if value == int(value) else value
-
-
-def usable_polygons(segmentation: Any) -> list[list[float]]:
-    """Return the usable polygons of any value, as COCO writes them."""
-    if not isinstance(segmentation, list):
-        return []
-    parts = [segmentation] if not any(isinstance(p, list) for p in segmentation) else segmentation
-    polygons = []
-    for part in parts:
-        flat = part
-        if isinstance(part, list) and part and all(isinstance(p, list) for p in part):
-            flat = [value for point in part for value in point]
-        if (
-            isinstance(flat, list)
-            and len(flat) >= LEAST_NUMBERS
-            and len(flat) % 2 == 0
-            and all(map(_is_coordinate, flat))
-        ):
-            polygons.append(flat)
-    return polygons
-
-
-def _is_coordinate(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) < LARGEST_NUMBER  # False for NaN too
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.checks.box_checks import HUGE, OVERHANG
-from train_teacher.domain.checks.categories import dummy_categories
+from train_teacher.domain.box_conventions import OUTSIDE_SHARE, OVERHANG
 from train_teacher.domain.checks.rowwise import every, some
 from train_teacher.domain.coco import (
     MASK_BROKEN,
@@ -18,23 +17,25 @@ from train_teacher.domain.coco import (
     MASK_NESTED,
     MASK_NO_EXTENT,
     MASK_NONE,
-    MASK_POLYGON,
     MASK_RLE,
     AnnotationColumns,
     CocoDataset,
     RecordId,
     plain_id,
-    raw_annotation,
-    sizes_of_annotations,
 )
+from train_teacher.domain.mask_boxes import HUGE
+from train_teacher.domain.placed_boxes import DECIMALS, PlacedBoxes, place_boxes
+from train_teacher.domain.reference_repair import moved_category_rows
 from train_teacher.domain.repair import RepairInput
+from train_teacher.domain.repair_sizes import SettledSizes
 
 Boxes = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
-DECIMALS = 4
-"""Of boxes and areas that are computed here; values that are kept stay as they are written."""
+TOLERATED_SHARE = 0.05
+MIN_BOXES = 3
+"""Outside their image, from which on something else is wrong than these boxes."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,10 @@ class RepairPlan:
     """(N,) square pixels."""
     new_box: Flags
     new_area: Flags
-    scaled_masks: Flags
-    """(N,) polygons written as shares of the image size."""
+    mask_scale: Boxes
+    """(N, 2) by which outlines are multiplied, across and down: those written as shares of the
+    image size, and those drawn on a picture of another size."""
+    sizes: SettledSizes
     removed: Mapping[str, Flags]
     """By code; the first one that holds is the reason."""
     changed: Mapping[str, Flags]
@@ -64,40 +67,35 @@ class RepairPlan:
 
 def plan_repair(given: RepairInput) -> RepairPlan:
     """Decide what is changed and removed; exact copies are left to `exact_copies`."""
-    columns = given.dataset.annotations
-    here = sizes_of_annotations(given.dataset, given.sizes)
-    known = every(np.isfinite(here))
-    boxes, derived = _boxes_with_masks(given, here)
+    dataset, columns = given.dataset, given.dataset.annotations
+    placed = place_boxes(given)
+    boxes = placed.boxes
     finite = every(np.abs(boxes) < HUGE)
-    shares = _convert(given.codes, boxes, finite, columns.has_bbox, here)
-    changed = {"B8": derived, **{code: hit for code, hit in shares.items() if code != "left"}}
-    new_box = any_of(changed.values())
-    boxes[new_box] = boxes[new_box].round(DECIMALS)
     flat = finite & some(boxes[:, 2:] <= 0)
-    outside, over = _clip(boxes, here, finite & known & ~flat, columns.iscrowd != 1)
-    changed["B6"] = over
-    changed |= _members_to_write(columns)
-    rows, changed["R6"] = _category_rows(given.dataset)
-    numbering = _numbering(given.dataset)
-    scaled = _scaled_masks(given, changed.get("B3"))
-    area, new_area = _areas(given, boxes, changed, scaled, here)
+    outside, over = _clip(boxes, placed.here, placed.sure & ~flat, columns.iscrowd != 1)
+    changed = {**placed.converted, "B8": placed.derived, "B6": over, **_members_to_write(columns)}
+    rows = moved_category_rows(dataset)
+    changed["R6"] = np.full(len(columns), rows is not None)
+    numbering = _numbering(dataset)
+    area, new_area = _areas(given, placed, changed)
     return RepairPlan(
         boxes=boxes,
         area=area,
-        new_box=new_box | over,
+        new_box=placed.new | over,
         new_area=new_area,
-        scaled_masks=scaled,
+        mask_scale=placed.mask_scale,
+        sizes=placed.sizes,
         removed={
             "R5": columns.image_row < 0,
             "B7": columns.has_bbox & ~finite,
-            "B8": ~columns.has_bbox & ~derived,
-            "B1": flat,
+            "B8": ~columns.has_bbox & ~placed.derived,
+            "B1": flat & ~placed.left,
             "B6": outside,
             # A share of the size of an unknown picture is no thin box: it cannot be judged.
-            "B2": finite & some(boxes[:, 2:] < 1) & ~shares.get("left", np.False_),
+            "B2": finite & some(boxes[:, 2:] < 1) & ~placed.left,
         },
         changed={**changed, **numbering},
-        category_row=rows,
+        category_row=columns.category_row if rows is None else rows,
         renumber=any(bool(hit.any()) for hit in numbering.values()),
     )
 
@@ -170,80 +168,27 @@ def _first_rows(ids: Mapping[int, RecordId], count: int) -> Rows:
     )
 
 
-def _boxes_with_masks(given: RepairInput, here: Boxes) -> tuple[Boxes, Flags]:
-    """Return the boxes, those of masks where `bbox` is missing, and which these are."""
-    columns = given.dataset.annotations
-    masks = columns.masks
-    boxes = np.array(columns.bbox, np.float64, order="C")
-    derived = ~columns.has_bbox & every(np.abs(masks.bounds) < HUGE)
-    boxes[derived] = masks.bounds[derived]
-    # Run lengths that do not fill their picture tell no box, and may crash pycocotools.
-    sound = (masks.kind == MASK_RLE) & (masks.flags & MASK_BROKEN == 0)
-    fits = every((masks.rle_size[:, ::-1] == here) | np.isnan(here))
-    for position in np.flatnonzero(~columns.has_bbox & sound & fits).tolist():
-        box = given.mask_box(raw_annotation(given.dataset, position).get("segmentation"))
-        if box is not None:
-            boxes[position] = box
-            derived[position] = True
-    return boxes, derived
-
-
-def _convert(
-    codes: Collection[str], boxes: Boxes, finite: Flags, has_bbox: Flags, here: Boxes
-) -> dict[str, Flags]:
-    """Turn boxes in another convention into xywh in pixels; `left` are those that cannot be."""
-    if "B3" in codes:
-        share = finite & every(boxes >= 0) & every(boxes <= 1)
-        # With some sizes unknown a file half in pixels would hide what the rest of it is.
-        if not np.isfinite(here[share]).all():
-            return {"left": share}
-        boxes[share] *= np.tile(here[share], 2)
-        return {"B3": share}
-    if "B4" in codes:
-        # Boxes that were taken from masks are right already.
-        corners = finite & has_bbox
-        boxes[corners, 2:] -= boxes[corners, :2]
-        return {"B4": corners}
-    return {}
-
-
 def _clip(boxes: Boxes, here: Boxes, judged: Flags, cuttable: Flags) -> tuple[Flags, Flags]:
-    """Cut boxes at the edge; return which lie entirely outside and which were cut."""
+    """Cut boxes at the edge; return which lie entirely outside and which were cut.
+
+    Many of them say that sizes or boxes are wrong as a whole: then nothing is touched.
+    """
     corner, far = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     outside = judged & (some(far <= 0) | some(corner >= here))
+    sticks_out = some(far > here + OVERHANG) | some(corner < -OVERHANG)
+    over = judged & ~outside & sticks_out
+    total = int(judged.sum())
+    if _many(outside, TOLERATED_SHARE * total) or _many(outside | over, OUTSIDE_SHARE * total):
+        return np.zeros_like(judged), np.zeros_like(judged)
+    over &= cuttable
     clipped = np.column_stack([np.clip(corner, 0, here), np.clip(far, 0, here)])
     clipped[:, 2:] -= clipped[:, :2]
-    sticks_out = some(far > here + OVERHANG) | some(corner < -OVERHANG)
-    over = judged & ~outside & cuttable & sticks_out
     boxes[over] = clipped[over].round(DECIMALS)
     return outside, over
 
 
-def _category_rows(dataset: CocoDataset) -> tuple[Rows, Flags]:
-    """Return the category of each annotation, and which had to be moved by one to have it."""
-    columns = dataset.annotations
-    nothing = np.zeros(len(columns), np.bool_)
-    ids = columns.category_ids
-    unknown = columns.category_row < 0
-    whole = [c.id for c in dataset.categories if isinstance(c.id, int)]
-    if not unknown.any() or not isinstance(ids, np.ndarray) or not whole:
-        return columns.category_row, nothing
-    row_of = {category.id: row for row, category in enumerate(dataset.categories)}
-    low, high = min(whole), max(whole)
-    found, used = set(ids[unknown].tolist()), set(ids.tolist())
-    roots = {category.id for category in dummy_categories(dataset)}
-    # Only a block that starts one beyond the list, and leaves the other end unused, tells its
-    # mistake; an unused exporter's root at the lower end is no sign of one.
-    if found == {low - 1} and high not in used:
-        step = 1
-    elif found == {high + 1} and low not in used | roots:
-        step = -1
-    else:
-        return columns.category_row, nothing
-    moved = np.array([row_of.get(id_ + step, -1) for id_ in ids.tolist()], np.int64)
-    if (moved < 0).any():
-        return columns.category_row, nothing
-    return moved, np.ones(len(columns), np.bool_)
+def _many(hit: Flags, tolerated: float) -> bool:
+    return int(hit.sum()) >= MIN_BOXES and int(hit.sum()) > tolerated
 
 
 def _numbering(dataset: CocoDataset) -> dict[str, Flags]:
@@ -266,29 +211,24 @@ def _numbering(dataset: CocoDataset) -> dict[str, Flags]:
     }
 
 
-def _scaled_masks(given: RepairInput, converted: Flags | None) -> Flags:
-    masks = given.dataset.annotations.masks
-    if converted is None:
-        return np.zeros(len(masks.kind), np.bool_)
-    far = masks.bounds[:, :2] + masks.bounds[:, 2:]
-    shares = every(masks.bounds[:, :2] >= 0) & every(far <= 1)
-    return np.asarray(converted & shares & (masks.kind == MASK_POLYGON), np.bool_)
-
-
 def _areas(
-    given: RepairInput, boxes: Boxes, changed: Mapping[str, Flags], scaled: Flags, here: Boxes
+    given: RepairInput, placed: PlacedBoxes, changed: Mapping[str, Flags]
 ) -> tuple[npt.NDArray[np.float64], Flags]:
     """Return the areas, and which of them are new."""
     columns = given.dataset.annotations
-    outline = columns.masks.area.astype(np.float64)
-    outline[scaled] *= here[scaled, 0] * here[scaled, 1]
+    enlarged = placed.mask_scale[:, 0] * placed.mask_scale[:, 1]
+    with np.errstate(invalid="ignore", over="ignore"):
+        outline = columns.masks.area * enlarged
     masked = np.isfinite(outline) & (columns.masks.flags & MASK_NO_EXTENT == 0)
-    masked |= scaled & (outline > 1)
+    masked |= (enlarged != 1) & (outline > 1)
     no_mask = columns.masks.kind == MASK_NONE
-    anew = changed["B9"] | changed["B10"] | (changed["B6"] & no_mask) | scaled
+    anew = changed["B9"] | changed["B10"] | (changed["B6"] & no_mask)
     for code in ("B3", "B4"):
         if code in changed:
             anew |= changed[code] & ~masked
+    anew |= changed.get("B3", np.False_) & (enlarged != 1)
     with np.errstate(invalid="ignore", over="ignore"):
-        own = np.where(masked, outline, boxes[:, 2] * boxes[:, 3]).round(DECIMALS)
-    return np.where(anew, own, columns.area), anew
+        own = np.where(masked, outline, placed.boxes[:, 2] * placed.boxes[:, 3]).round(DECIMALS)
+        moved = (columns.area * placed.growth).round(DECIMALS)
+    grown = placed.growth != 1
+    return np.where(anew, own, np.where(grown, moved, columns.area)), anew | grown

@@ -1,8 +1,9 @@
-"""COCO's compressed run lengths, read in bulk."""
+"""COCO's run lengths: compressed ones added up in bulk, and the box around a single mask."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ GOES_ON, SIGN, LOW_BITS = 0x20, 0x10, 0x1F
 BITS = 5
 MOST_GROUPS = 12
 """60 bits; pycocotools writes at most 7 groups."""
+LARGEST_TOTAL = 2**62
+"""Pixels; nothing near it is a mask, and sums of what is under it are exact."""
 
 
 def packed_run_totals(texts: Sequence[bytes]) -> npt.NDArray[np.int64]:
@@ -59,3 +62,50 @@ def _numbers(
     negative = (groups[stops] & SIGN) != 0
     numbers -= np.where(negative, np.int64(1) << BITS * np.minimum(sizes, MOST_GROUPS), 0)
     return numbers, owner[stops], sizes > MOST_GROUPS
+
+
+def run_length_box(size: Any, counts: Any) -> tuple[float, float, float, float] | None:
+    """Return the xywh box around a mask in pixels, None when it is empty or cannot be undone.
+
+    Args:
+        size: height and width.
+        counts: lengths of the runs down the columns, background first; compressed when text.
+    """
+    if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
+        return None
+    height, width = size
+    runs = _runs(counts)
+    if height <= 0 or runs is None or (runs < 0).any() or (runs >= LARGEST_TOTAL).any():
+        return None
+    ends = np.cumsum(runs)
+    if ends[-1] != height * width:
+        return None
+    filled = np.arange(len(runs)) % 2 == 1
+    filled &= runs > 0
+    if not filled.any():
+        return None
+    first, last = ends[filled] - runs[filled], ends[filled] - 1
+    left, right = int(first.min()) // height, int(last.max()) // height
+    # A run that goes on in the next column reaches the bottom of one and the top of the other.
+    if (first // height < last // height).any():
+        return float(left), 0.0, float(right - left + 1), float(height)
+    top, bottom = int((first % height).min()), int((last % height).max())
+    return float(left), float(top), float(right - left + 1), float(bottom - top + 1)
+
+
+def _runs(counts: Any) -> npt.NDArray[np.int64] | None:
+    """Return the lengths of the runs, None when they cannot be read."""
+    if isinstance(counts, list):
+        if not counts or not all(type(count) is int for count in counts):
+            return None
+        return np.array([max(-1, min(count, LARGEST_TOTAL)) for count in counts], np.int64)
+    if not isinstance(counts, str):
+        return None
+    text = counts.encode("utf-8", "surrogatepass")
+    if packed_run_totals([text])[0] < 0:
+        return None
+    groups = np.frombuffer(text, np.uint8).astype(np.int64) - FIRST_CHARACTER
+    runs, _, _ = _numbers(groups, np.zeros(len(groups), np.int64))
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return runs

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from train_teacher.domain.mask_boxes import usable_polygons
 from train_teacher.domain.repair import WHAT_IS_DONE, Change, ChangeLog, id_of
-from train_teacher.domain.repair_annotations import plain_record, tidy, usable_polygons
+from train_teacher.domain.repair_annotations import plain_record, tidy
 
 TRIANGLE = [5, 5, 50, 5, 50, 50]
 
@@ -32,12 +33,15 @@ def test_the_log_counts_by_code_and_keeps_every_id() -> None:
         ([[float("nan"), *TRIANGLE[1:]]], []),
         ([[1e12, *TRIANGLE[1:]]], []),
         ([[True, *TRIANGLE[1:]]], []),
-        ([["5", *TRIANGLE[1:]]], []),
+        ([["5", "5.0", *TRIANGLE[2:]]], [TRIANGLE]),
+        ([["5.5", *TRIANGLE[1:]]], [[5.5, *TRIANGLE[1:]]]),
+        ([["inf", *TRIANGLE[1:]]], []),
+        ([["five", *TRIANGLE[1:]]], []),
         ("M 5 5", []),
         (None, []),
     ],
 )
-def test_only_polygons_of_three_points_and_plain_numbers_are_kept(
+def test_only_polygons_of_three_points_and_numbers_are_kept(
     written: Any, usable: list[list[int]]
 ) -> None:
     assert usable_polygons(written) == usable

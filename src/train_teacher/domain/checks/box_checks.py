@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.domain.box_conventions import OVERHANG, Convention, Reading, find_convention
 from train_teacher.domain.checks.reporting import (
     REPAIRED,
     annotation_examples,
@@ -21,22 +22,18 @@ from train_teacher.domain.coco import (
     sizes_of_annotations,
 )
 from train_teacher.domain.dataset_info import Finding
+from train_teacher.domain.mask_boxes import HUGE
 
-Rows = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 TOLERATED_SHARE = 0.05
-OVERHANG = 2.0
-"""Pixels a box may stick out without a word: rounding and tools that count edges."""
-HUGE = 1e6
-CONVENTION_SHARE = 0.95
-OUTSIDE_SHARE = 0.1
-MIN_BOXES_FOR_CONVENTION = 3
 MIN_BOXES_FOR_CORNER = 50
 CORNER_REACH = 0.55
-SAMPLE = 20_000
-"""Boxes that are looked at first, to spare a look at a million."""
+_READ_AS = {
+    Reading.CORNERS: "[x1, y1, x2 - x1, y2 - y1]",
+    Reading.CENTRE: "[x - width / 2, y - height / 2, width, height]",
+}
 
 
 def check_boxes(
@@ -52,17 +49,17 @@ def check_boxes(
     if not len(columns):
         return []
     sizes = image_sizes(dataset) if sizes is None else sizes
-    boxes, derived = boxes_with_derived(dataset)
+    boxes, derived = boxes_with_derived(dataset, sizes)
     usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
     here = sizes_of_annotations(dataset, sizes)
     placed = usable & every(np.isfinite(here))
-    convention = _normalised(dataset, boxes, usable) or _other_convention(
-        dataset, boxes, placed, here
-    )
-    if convention:
+    convention = find_convention(boxes, usable, columns.has_bbox, here)
+    if convention.are_shares:
         # Every further remark on these boxes would only repeat the wrong convention.
-        return [*findings, *convention]
+        return [*findings, *_normalised(dataset, convention, int(usable.sum()))]
+    if convention.readings != (Reading.SIZE,):
+        return [*findings, *_other_convention(dataset, convention, boxes, here)]
     findings += _in_a_corner(dataset, boxes, placed, here)
     findings += _without_size(dataset, boxes, usable)
     return [*findings, *_outside(dataset, boxes, placed, here)]
@@ -77,20 +74,22 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             derived,
             code="B8",
             severity="warning",
-            message=f"{plural(int(derived.sum()), 'annotation')} with polygons but no bbox: "
-            "the boxes are derived from the polygons",
+            message=f"{plural(int(derived.sum()), 'annotation')} with a mask but no bbox: "
+            "the boxes are derived from the masks",
             consequence="MMDetection would stop with KeyError: 'bbox'.",
-            fix=f"{REPAIRED}, where the box is the polygon's bounds.",
+            fix=f"{REPAIRED}, where the box is the mask's bounds.",
         ),
         *annotation_finding(
             dataset,
             lost,
             code="B8",
             severity="error",
-            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a polygon",
+            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a mask that "
+            "tells one",
             consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
             "and their objects are learned as background.",
-            fix="Add the boxes (for RLE masks: pycocotools.mask.toBbox), or export again.",
+            fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
+            "these annotations.",
         ),
     ]
 
@@ -109,92 +108,57 @@ def _not_finite(dataset: CocoDataset, usable: Flags) -> list[Finding]:
     )
 
 
-def _normalised(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Finding]:
-    total = int(usable.sum())
-    small = usable & every(boxes >= 0) & every(boxes <= 1)
-    count = int(small.sum())
-    if count < MIN_BOXES_FOR_CONVENTION or count < CONVENTION_SHARE * total:
-        return []
+def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Finding]:
+    shares = found.concerned
+    reading = found.decided
+    what, how = "", "; or export in pixels"
+    if reading is None:
+        what = ", and whether as corner and size, two corners, or centre and size cannot be told"
+    elif reading is not Reading.SIZE:
+        what, how = f" and look like {reading.value}", f" and writes {_READ_AS[reading]}{how}"
     return annotation_finding(
         dataset,
-        small,
+        shares,
         code="B3",
         severity="error",
-        message=f"boxes look normalised: {share(count, total)} lie between 0 and 1, "
-        "but COCO wants pixels",
+        message=f"boxes look normalised: {share(int(shares.sum()), total)} lie between 0 and 1"
+        f"{what}, but COCO wants x,y,width,height in pixels",
         consequence="Every one is smaller than a pixel, so MMDetection drops them all.",
-        fix="inspect-data DATA.json --fix OUT.json multiplies by the image size; "
-        "or export in pixels.",
+        fix=f"inspect-data DATA.json --fix OUT.json multiplies by the image size{how}."
+        if reading
+        else "Export in pixels; --fix leaves them, because it would have to guess.",
         key="bbox",
     )
 
 
 def _other_convention(
-    dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes
+    dataset: CocoDataset, found: Convention, boxes: Boxes, here: Boxes
 ) -> list[Finding]:
     """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
-    total = int(judged.sum())
-    if total < MIN_BOXES_FOR_CONVENTION:
-        return []
-    if not _often_outside(boxes, here):
-        return []
-    b, s = boxes[judged], here[judged]
-    outside = some(b[:, :2] + b[:, 2:] > s + OVERHANG)
-    if outside.mean() <= OUTSIDE_SHARE or outside.sum() < MIN_BOXES_FOR_CONVENTION:
-        return []
-    rows = np.flatnonzero(judged)[outside]
-    left = share(len(rows), total)
-    ordered = every(b[:, 2:] > b[:, :2])
-    as_corners = ordered & every(b[:, 2:] <= s + OVERHANG)
-    if as_corners.mean() >= CONVENTION_SHARE:
-        return _corners(dataset, judged, rows, left, int((~as_corners).sum()))
-    half = b[:, 2:] / 2
-    as_centre = every(b[:, :2] - half >= -OVERHANG)
-    as_centre &= every(b[:, :2] + half <= s + OVERHANG)
-    if as_centre.mean() >= CONVENTION_SHARE:
-        return _centres(dataset, judged, left, int((~as_centre).sum()))
-    return []
-
-
-def _often_outside(boxes: Boxes, here: Boxes) -> bool:
-    """Return whether a sample leaves its images often enough to look at all boxes."""
-    step = max(1, len(boxes) // SAMPLE)
-    some_boxes = boxes[::step]
-    outside = some(some_boxes[:, :2] + some_boxes[:, 2:] > here[::step] + OVERHANG)
-    return bool(outside.mean() > OUTSIDE_SHARE / 2)
-
-
-def _corners(
-    dataset: CocoDataset, judged: Flags, rows: npt.NDArray[np.int64], left: str, wrong: int
-) -> list[Finding]:
-    found = annotation_finding(
+    judged = found.concerned
+    left = share(found.outside, int(judged.sum()))
+    reading = found.decided
+    centre = reading is Reading.CENTRE
+    what = " or as ".join(r.value for r in found.readings)
+    cure = f"inspect-data DATA.json --fix OUT.json writes {_READ_AS[reading]}" if reading else ""
+    findings = annotation_finding(
         dataset,
         judged,
-        code="B4",
-        severity="error",
-        message="boxes look like x1,y1,x2,y2 instead of x,y,width,height: read as COCO, "
-        f"{left} leave their image, read as corners {wrong} do",
-        consequence="The model would learn boxes far larger than the objects.",
-        fix="inspect-data DATA.json --fix OUT.json writes [x1, y1, x2 - x1, y2 - y1]; "
-        "or correct the export.",
+        code="B5" if centre else "B4",
+        severity="warning" if centre else "error",
+        message=f"boxes look like {what} instead of x,y,width,height: read as COCO, {left} leave "
+        "their image, read like that (nearly) none does",
+        consequence="Every box would be learned half its size too far to the right and down."
+        if centre
+        else "The model would learn boxes far larger than the objects.",
+        fix=f"{cure}; or correct the export."
+        if reading
+        else "Correct the export; --fix leaves them, because it would have to guess.",
         key="bbox",
     )
-    examples = annotation_examples(dataset, rows, "bbox")
-    return [msgspec.structs.replace(finding, examples=examples) for finding in found]
-
-
-def _centres(dataset: CocoDataset, judged: Flags, left: str, wrong: int) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        judged,
-        code="B5",
-        severity="warning",
-        message="boxes look like centre x,y,width,height instead of corner x,y,width,height: read "
-        f"as COCO, {left} leave their image, read as centres {wrong} do",
-        consequence="Every box would be learned half its size too far to the right and down.",
-        fix="Write [x - width / 2, y - height / 2, width, height], or correct the export.",
-        key="bbox",
-    )
+    outside = judged & some(boxes[:, :2] + boxes[:, 2:] > here + OVERHANG)
+    examples = annotation_examples(dataset, np.flatnonzero(outside), "bbox")
+    return [msgspec.structs.replace(finding, examples=examples) for finding in findings]
 
 
 def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:

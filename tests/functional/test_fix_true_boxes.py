@@ -1,0 +1,217 @@
+"""`--fix` brings boxes back to where they were drawn, or leaves them: never somewhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from planted import DEFECTS, HEIGHT, WIDTH, Plant, change, clean_content, shift_boxes, spoil
+from train_teacher.application.fix_data import FixReport, fix_data
+from train_teacher.application.inspect_data import InspectRequest, inspect_data
+
+Content = dict[str, Any]
+Box = list[float]
+
+
+def corners(b: Box) -> Box:
+    return [b[0], b[1], b[0] + b[2], b[1] + b[3]]
+
+
+def centre(b: Box) -> Box:
+    return [b[0] + b[2] / 2, b[1] + b[3] / 2, b[2], b[3]]
+
+
+def shares(convert: Callable[[Box], Box]) -> Callable[[Box], Box]:
+    def converted(b: Box) -> Box:
+        x, y, w, h = convert(b)
+        return [
+            round(x / WIDTH, 6),
+            round(y / HEIGHT, 6),
+            round(w / WIDTH, 6),
+            round(h / HEIGHT, 6),
+        ]
+
+    return converted
+
+
+def exchange(content: Content, _folder: Path) -> None:
+    for image in content["images"]:
+        image.update(width=HEIGHT, height=WIDTH)
+
+
+def state(factor: float, *, boxes_too: bool) -> Plant:
+    """State another size than the files have, with or without the boxes."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for image in content["images"]:
+            image.update(width=int(WIDTH * factor), height=int(HEIGHT * factor))
+        for annotation in content["annotations"] if boxes_too else ():
+            annotation["bbox"] = [v * factor for v in annotation["bbox"]]
+            annotation["area"] *= factor**2
+
+    return plant
+
+
+def outline(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        x, y, w, h = annotation["bbox"]
+        annotation["segmentation"] = [[x, y, x + w, y, x + w, y + h]]
+        annotation["area"] = w * h / 2
+
+
+def double_outline(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation["segmentation"] = [[2 * v for v in annotation["segmentation"][0]]]
+        annotation["keypoints"] = [2 * annotation["bbox"][0], 10, 2]
+
+
+def fixed(tmp_path: Path, *plants: Plant, pictures: bool = True) -> tuple[FixReport, Content]:
+    path = spoil(tmp_path, *plants)
+    report = fix_data(InspectRequest(data=path, check_images=pictures), tmp_path / "out.json")
+    again = InspectRequest(data=tmp_path / "out.json", check_images=pictures)
+    assert fix_data(again, tmp_path / "again.json").changes == ()
+    return report, json.loads((tmp_path / "out.json").read_text())
+
+
+def boxes(content: Content) -> dict[int, Box]:
+    return {a["id"]: pytest.approx(a["bbox"], abs=0.01) for a in content["annotations"]}
+
+
+@pytest.mark.parametrize(
+    ("plants", "code"),
+    [
+        ((shift_boxes(shares(list)),), "B3"),
+        ((shift_boxes(shares(corners)),), "B3"),
+        ((shift_boxes(shares(centre)),), "B3"),
+        ((shift_boxes(corners),), "B4"),
+        ((shift_boxes(centre),), "B5"),
+        (DEFECTS["B5"], "B5"),
+        ((exchange,), "I3"),
+        ((state(2, boxes_too=True),), "I3"),
+        ((state(0.5, boxes_too=True),), "I3"),
+        ((state(2, boxes_too=False),), "I3"),
+        ((state(0.5, boxes_too=False),), "I3"),
+        ((state(3, boxes_too=False), shift_boxes(shares(centre))), "B3"),
+    ],
+)
+def test_the_copy_has_the_boxes_as_they_were_drawn(
+    tmp_path: Path, plants: tuple[Plant, ...], code: str
+) -> None:
+    report, copy = fixed(tmp_path, *plants)
+    true = clean_content()
+
+    assert code in {change.code for change in report.changes}
+    assert report.left == ()
+    assert {a["id"]: a["bbox"] for a in copy["annotations"]} == boxes(true)
+    assert [a["area"] for a in copy["annotations"]] == pytest.approx(
+        [a["area"] for a in true["annotations"]], rel=0.01
+    )
+    assert copy["images"] == true["images"]
+    assert inspect_data(InspectRequest(data=tmp_path / "out.json")).findings == ()
+
+
+def test_outlines_and_key_points_are_rescaled_with_their_boxes(tmp_path: Path) -> None:
+    _, copy = fixed(tmp_path, outline, double_outline, state(2, boxes_too=True))
+    true = clean_content()
+    outline(true, tmp_path)
+
+    for record, original in zip(copy["annotations"], true["annotations"], strict=True):
+        assert record["segmentation"] == original["segmentation"]
+        assert record["area"] == original["area"]
+        assert record["keypoints"] == [original["bbox"][0], 5, 2]
+
+
+def middle(content: Content, _folder: Path) -> None:
+    """Put small boxes into the middle, where each reading fits."""
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["bbox"] = [120 + number % 7, 90 + number % 5, 30 + number % 9, 25]
+
+
+def few_boxes(content: Content, _folder: Path) -> None:
+    content["annotations"] = [
+        a for a in content["annotations"] if a["bbox"][0] < 150 and a["bbox"][1] < 150
+    ][:6]
+
+
+def large_boxes(content: Content, _folder: Path) -> None:
+    """Boxes around a centre that could be corners as well."""
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["bbox"] = [150 + number % 7, 110 + number % 5, 290, 210 + number % 9]
+
+
+def strange_sizes(content: Content, _folder: Path) -> None:
+    for image in content["images"]:
+        image.update(width=200, height=230)
+
+
+def on_its_side(content: Content, folder: Path) -> None:
+    """Turn one photo by EXIF, and let one of its boxes stick out."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = folder / content["images"][0]["file_name"]
+    with Image.open(file) as picture:
+        picture.load()
+        picture.save(file, exif=exif)
+    content["annotations"][0]["bbox"] = [280, 100, 60, 60]
+
+
+def turned_files(_content: Content, folder: Path) -> None:
+    for file in folder.glob("*.jpg"):
+        with Image.open(file) as picture:
+            picture.transpose(Image.Transpose.ROTATE_90).save(file)
+
+
+def run_length_crowd(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation["segmentation"] = {"size": [2 * HEIGHT, 2 * WIDTH], "counts": [9, 9, 307182]}
+
+
+@pytest.mark.parametrize(
+    ("plants", "code"),
+    [
+        ((middle, shift_boxes(shares(centre))), "B3"),
+        ((middle, shift_boxes(shares(list))), "B3"),
+        ((large_boxes,), "B4"),
+        ((strange_sizes,), "I3"),
+        ((few_boxes, state(2, boxes_too=False)), "I3"),
+        ((on_its_side,), "I4"),
+        ((turned_files,), "I3"),
+        ((state(2, boxes_too=True), run_length_crowd), "I3"),
+    ],
+)
+def test_what_cannot_be_decided_is_left_as_it_is_written(
+    tmp_path: Path, plants: tuple[Plant, ...], code: str
+) -> None:
+    report, copy = fixed(tmp_path, *plants)
+    given = json.loads((tmp_path / "data.json").read_text())
+
+    assert code in {finding.code for finding in report.left}
+    assert [a["bbox"] for a in copy["annotations"]] == [a["bbox"] for a in given["annotations"]]
+    assert copy["images"] == given["images"]
+
+
+def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:
+    path = spoil(tmp_path, middle, shift_boxes(shares(centre)))
+    (found,) = (f for f in inspect_data(InspectRequest(data=path)).findings if f.code == "B3")
+
+    assert "cannot be told" in found.message
+    assert "--fix leaves them" in found.fix
+
+
+def test_many_boxes_outside_are_not_removed_without_the_pictures(tmp_path: Path) -> None:
+    report, copy = fixed(tmp_path, exchange, pictures=False)
+
+    assert [finding.code for finding in report.left] == ["B6"]
+    assert {a["id"]: a["bbox"] for a in copy["annotations"]} == boxes(clean_content())
+
+
+def test_one_box_outside_is_still_removed(tmp_path: Path) -> None:
+    report, copy = fixed(tmp_path, change(3, bbox=[400, 10, 20, 20], area=400))
+
+    assert [(c.code, c.ids) for c in report.changes] == [("B6", (4,))]
+    assert len(copy["annotations"]) == 159
