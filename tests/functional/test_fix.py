@@ -32,7 +32,6 @@ MORE: dict[str, tuple[Plant, ...]] = {
         change(1, "categories", supercategory="project"),
     ),
     "B8": (change(3, bbox=..., segmentation={"size": [240, 320], "counts": [5, 600, 76195]}),),
-    "I9": (change(3, "images", file_name="../train\\pnothing.jpg"),),
 }
 
 
@@ -41,7 +40,15 @@ def count_from_zero(content: dict[str, Any], _folder: Path) -> None:
         annotation["category_id"] -= 1
 
 
-MORE["R6"] = (count_from_zero,)
+def share_an_id(content: dict[str, Any], _folder: Path) -> None:
+    content["images"][1]["id"] = 1
+
+
+def full_path(content: dict[str, Any], folder: Path) -> None:
+    content["images"][0]["file_name"] = str(folder / content["images"][0]["file_name"])
+
+
+MORE |= {"R1": (share_an_id,), "R6": (count_from_zero,), "I9": (full_path,)}
 
 
 def codes(path: Path, images: Path) -> set[str]:
@@ -52,7 +59,7 @@ def fix(path: Path, output: Path) -> FixReport:
     return fix_data(InspectRequest(data=path, images=path.parent), output)
 
 
-@pytest.mark.parametrize("code", [*REPAIRED, "F7", "F8", "N3", "N8", "R6"])
+@pytest.mark.parametrize("code", [*REPAIRED, "F7", "F8", "N3", "N4", "N8", "R1", "R6", "I9"])
 def test_a_repaired_defect_is_gone_and_told(tmp_path: Path, code: str) -> None:
     path = spoil(tmp_path / "in", *MORE.get(code, DEFECTS.get(code, ())))
     before = path.read_bytes()
@@ -149,16 +156,16 @@ def test_any_mix_of_mistakes_is_fixed_once_and_readable(
     assert COCO(folder / "first.json").dataset["images"]
 
 
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = str(Path(sys.executable).parent / "inspect-data")
+    return subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
 def test_the_command_tells_what_was_done(tmp_path: Path) -> None:
     path = spoil(tmp_path / "in", *shift_and_zero())
-    program = str(Path(sys.executable).parent / "inspect-data")
-    done = subprocess.run(
-        [program, str(path), "--fix", str(tmp_path / "out.json")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run(path, "--fix", tmp_path / "out.json")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "x1,y1,x2,y2 turned into x,y,width,height" in done.stdout
@@ -167,3 +174,80 @@ def test_the_command_tells_what_was_done(tmp_path: Path) -> None:
 
 def shift_and_zero() -> list[Plant]:
     return [shift_boxes(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]]), change(0, id=0)]
+
+
+@pytest.mark.parametrize(("level", "expected"), [("error", 0), ("warning", 1), ("never", 0)])
+def test_the_exit_code_of_a_repair_follows_what_is_left(
+    tmp_path: Path, level: str, expected: int
+) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["N6"], *DEFECTS["R3"])
+
+    assert run(path, "--fix", tmp_path / "out.json", "--fail-on", level).returncode == expected
+
+
+def test_a_repair_as_json_is_the_report_on_the_copy_with_what_was_done(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["N6"], *DEFECTS["R3"])
+    done = run(path, "--fix", tmp_path / "out.json", "--format", "json")
+    told = json.loads(done.stdout)
+
+    assert told["path"] == str(tmp_path / "out.json")
+    assert [finding["code"] for finding in told["findings"]] == ["N6"]
+    assert told["fix"] == json.loads((tmp_path / "out.changes.json").read_text())
+    assert [change["code"] for change in told["fix"]["changes"]] == ["R3"]
+
+
+def test_the_page_of_a_repair_shows_the_copy(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["N6"], *DEFECTS["R3"])
+    done = run(path, "--fix", tmp_path / "out.json", "--html", tmp_path / "page.html")
+
+    assert (done.returncode, done.stderr) == (0, f"report: {tmp_path / 'page.html'}\n")
+    assert "cls_03" in (tmp_path / "page.html").read_text()
+    assert "R3" not in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("page", ["in/data.json", "out.json", "out.changes.json", "in/pa.jpg"])
+def test_a_page_over_what_a_repair_reads_or_writes_is_wrong_usage(
+    tmp_path: Path, page: str
+) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"], change(0, "images", file_name="pa.jpg"))
+    (tmp_path / "in" / "pa.jpg").write_bytes(b"a picture")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    done = run(path, "--fix", tmp_path / "out.json", "--html", tmp_path / page)
+
+    assert done.returncode == 2
+    assert "--html" in done.stderr
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_repair_over_its_input_is_wrong_usage(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"])
+    (tmp_path / "link.json").symlink_to(path)
+    for target in (path, tmp_path / "link.json"):
+        with pytest.raises(UsageError, match="would be lost"):
+            fix(path, target)
+
+
+def test_nothing_is_left_to_the_user_that_training_mends(tmp_path: Path) -> None:
+    apart = (change(0, "categories", name="a.b"), change(1, "categories", name="a b."))
+    report = fix(spoil(tmp_path / "in", *apart), tmp_path / "out.json")
+
+    assert report.changes == ()
+    assert [finding.code for finding in report.left] == ["N2"]
+    assert "N4" in {finding.code for finding in report.info.findings}
+
+
+def test_phrases_follow_the_names_that_the_copy_has(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["N4"])
+    request = InspectRequest(data=path, class_prompts={"st. bernard": "large dog"})
+    report = fix_data(request, tmp_path / "in" / "out.json")
+
+    assert "large dog" in report.info.prompt.text
+
+
+def test_a_phrase_for_no_class_stops_before_anything_is_written(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"])
+    request = InspectRequest(data=path, class_prompts={"horse": "pony"})
+    with pytest.raises(UsageError, match="no class"):
+        fix_data(request, tmp_path / "out.json")
+
+    assert not (tmp_path / "out.json").exists()

@@ -85,6 +85,35 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, option: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def linked(folder: Path, target: Path, name: str) -> Path:
+    (folder / name).symlink_to(target)
+    return folder / name
+
+
+@pytest.mark.parametrize("case", ["data", "val", "picture", "link to data", "data is a link"])
+def test_a_page_never_replaces_what_it_tells_of(tmp_path: Path, case: str) -> None:
+    data, val = make_coco(tmp_path / "set"), make_coco(tmp_path / "val", name="val.json")
+    page = {"data": data, "val": val, "picture": tmp_path / "set" / "3.jpg"}.get(case, data)
+    if case == "link to data":
+        page = linked(tmp_path, data, "page.html")
+    elif case == "data is a link":
+        data = linked(tmp_path, data, "data.json")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    done = run(data, "--val", val, "--html", page)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "would be lost" in done.stderr
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_page_replaces_an_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("old")
+    done = run(make_coco(tmp_path), "--html", tmp_path / "page.html")
+
+    assert done.returncode == 0
+    assert "<html" in (tmp_path / "page.html").read_text()
+
+
 def test_a_file_that_cannot_be_used_is_one_message_and_exit_1(tmp_path: Path) -> None:
     file = make_coco(tmp_path)
     file.write_bytes(file.read_bytes()[:200])

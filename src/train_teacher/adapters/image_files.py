@@ -103,7 +103,7 @@ def check_image_files(
         return ImageFiles(None, np.arange(len(dataset.images)), {}, checked=True)
     listings = FolderListings(image_dir)
     written = [image.file_name for image in dataset.images]
-    found = find_names(listings, written)
+    found = [name and _inside(listings, image_dir, name) for name in find_names(listings, written)]
     renamed = {
         row: name
         for row, (name, before) in enumerate(zip(found, written, strict=True))
@@ -137,6 +137,16 @@ def picture_paths(dataset: CocoDataset, files: ImageFiles) -> list[str | None]:
             zip(dataset.images, files.facts.exists.tolist(), strict=True)
         )
     ]
+
+
+def _inside(listings: FolderListings, image_dir: Path, name: str) -> str:
+    """Return the plain name under the folder of a file found as `/full/path` or `../folder/x`."""
+    if not (name.startswith(("/", "./")) or "/./" in name or "//" in name or ".." in name):
+        return name
+    path = os.path.normpath(os.path.join(image_dir, name))  # noqa: PTH118 (a call per picture)
+    plain = os.path.relpath(path, image_dir)
+    # Behind a link to another folder `..` leads elsewhere.
+    return plain if listings.has(plain) else name
 
 
 def _folder_with_similar_names(folders: list[Path], names: list[str]) -> Path | None:

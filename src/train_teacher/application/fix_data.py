@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,18 @@ import msgspec
 
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.coco_bytes import read_other_members, read_top_level
-from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
-from train_teacher.domain.dataset_info import Finding
+from train_teacher.adapters.protected_files import refuse_input
+from train_teacher.application.inspect_data import (
+    InspectRequest,
+    LoadedSplit,
+    Progress,
+    describe,
+    load_splits,
+)
+from train_teacher.domain.checks.categories import real_categories
+from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.prompts import apply_class_prompts, canonical_name, visible_name
 from train_teacher.domain.reference_repair import free_image_ids, with_image_ids
 from train_teacher.domain.repair import (
     Change,
@@ -32,9 +41,12 @@ from train_teacher.domain.repair_annotations import (
 )
 from train_teacher.domain.repair_plan import exact_copies, kept_usage, plan_repair
 
+NOTHING_TO_DO = "Nothing to do"
+"""How the cure of a finding begins that training mends by itself."""
 
-class FixReport(msgspec.Struct, frozen=True):
-    """What was changed, and what could not be."""
+
+class FixLog(msgspec.Struct, frozen=True):
+    """What the file beside the copy says."""
 
     input: str
     output: str
@@ -43,50 +55,117 @@ class FixReport(msgspec.Struct, frozen=True):
     """Folder that the file names of the copy are relative to."""
     changes: tuple[Change, ...]
     left: tuple[Finding, ...]
-    """Errors and warnings that the copy still has."""
+    """Errors and warnings that the copy still has and that only the user can mend."""
 
 
-def fix_data(request: InspectRequest, output: Path) -> FixReport:
+@dataclass(frozen=True)
+class FixReport:
+    """What was changed, and what the copy is like."""
+
+    written: FixLog
+    info: DatasetInfo
+    """Of the copy."""
+    splits: tuple[LoadedSplit, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What was changed, by code."""
+        return self.written.changes
+
+    @property
+    def left(self) -> tuple[Finding, ...]:
+        """What the user still has to mend."""
+        return self.written.left
+
+
+def fix_data(
+    request: InspectRequest,
+    output: Path,
+    *,
+    page: Path | None = None,
+    progress: Progress | None = None,
+) -> FixReport:
     """Write a repaired copy of a data set's JSON and a log beside it.
 
     Args:
         request: one JSON file, and where its pictures are.
         output: the copy; the log is called the same with `.changes.json`.
+        page: a file that the caller will write on the copy; nothing is done if it may not be.
+        progress: called with pictures decoded and in all (`deep`).
 
     Raises:
-        UsageError: the data set is a folder, or more than one file.
+        UsageError: the data set is a folder, or more than one file; the output or the page is
+            the input, a picture of it, or both are the same file.
         UserError: the input cannot be read, or the output exists or cannot be written.
     """
     log_file = _checked(request, output)
+    # The pictures are decoded when the copy is looked at: nothing before depends on it.
+    (split,) = load_splits(replace(request, deep=False))
+    _check_wishes(split, request, (output, log_file), page)
     log = ChangeLog()
-    image_dir = _write_copy(request, output, log)
+    _write_copy(split, output, log)
+    image_dir = split.files.image_dir
     try:
         again = replace(request, data=output, images=image_dir)
-        left = describe(load_splits(again), again).findings
-        report = FixReport(
+        splits = load_splits(again, progress=progress)
+        again = replace(again, class_prompts=_prompts_of_copy(request, splits[0]))
+        info = describe(splits, again)
+        written = FixLog(
             input=str(request.data),
             output=str(output),
             log=str(log_file),
             images=None if image_dir is None else str(image_dir),
             changes=log.changes(),
-            left=tuple(finding for finding in left if finding.severity != "info"),
+            left=tuple(filter(_is_left, info.findings)),
         )
-        write_atomically(log_file, msgspec.json.format(msgspec.json.encode(report), indent=2))
+        write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
     except UserError:
         # A copy without its log would say nothing of what was changed.
         output.unlink(missing_ok=True)
         raise
-    return report
+    return FixReport(written, info, splits)
 
 
-def _write_copy(request: InspectRequest, output: Path, log: ChangeLog) -> Path | None:
-    """Write the repaired copy, and return the folder of the pictures."""
-    (split,) = load_splits(request)
-    given = RepairInput(split.dataset, split.files, split.sizes)
+def _is_left(finding: Finding) -> bool:
+    return finding.severity != "info" and not finding.fix.startswith(NOTHING_TO_DO)
+
+
+def _check_wishes(
+    split: LoadedSplit, request: InspectRequest, written: Sequence[Path], page: Path | None
+) -> None:
+    """Raise before anything is written what would be raised after."""
+    names = [category.name for category in real_categories(split.dataset)]
+    apply_class_prompts(names, request.class_prompts)
+    if page is None:
+        return
+    from train_teacher.application.inspection_page import check_page_target
+
+    if page.resolve() in {path.resolve() for path in written}:
+        raise UsageError(f"--html {page}: --fix writes this file. Give another name.")
+    check_page_target(page, [split])
+
+
+def _prompts_of_copy(request: InspectRequest, copy: LoadedSplit) -> dict[str, str]:
+    """Return the user's phrases by the names that the classes have in the copy."""
+    names = {category.name for category in copy.dataset.categories}
+    return {
+        kept: phrase
+        for name, phrase in request.class_prompts.items()
+        for kept in dict.fromkeys((name, visible_name(name), canonical_name(name)))
+        if kept in names
+    }
+
+
+def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
     if split.dataset.encoding_note:
         log.note("F2", None)
-    write_atomically(output, _repaired(request.data, given, log))
-    return split.files.image_dir
+    given = RepairInput(split.dataset, split.files, split.sizes)
+    write_atomically(output, _repaired(split.dataset.path, given, log))
+
+
+def log_beside(output: Path) -> Path:
+    """Return where the log of a copy goes."""
+    return output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
 
 
 def _checked(request: InspectRequest, output: Path) -> Path:
@@ -98,7 +177,8 @@ def _checked(request: InspectRequest, output: Path) -> Path:
         )
     if output.is_dir():
         raise UserError(f"--fix {output}: this is a folder. Give the name of a new file in it.")
-    log_file = output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
+    refuse_input(output, [request.data], "--fix")
+    log_file = log_beside(output)
     for path in (output, log_file):
         if path.exists() or path.is_symlink():
             raise UserError(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.adapters.atomic_file import write_atomically
-from train_teacher.adapters.image_files import relative_name
+from train_teacher.adapters.image_files import picture_paths, relative_name
+from train_teacher.adapters.protected_files import refuse_input
 from train_teacher.adapters.thumbnails import thumbnail
 from train_teacher.application.inspect_data import TRAIN, LoadedSplit
 from train_teacher.domain.checks.categories import real_categories
@@ -30,11 +31,26 @@ Floats = npt.NDArray[np.float64]
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 
 
+def check_page_target(path: Path, splits: Sequence[LoadedSplit]) -> None:
+    """Make sure that the page does not replace what it tells of.
+
+    Args:
+        path: the HTML file.
+        splits: the files that the facts are from.
+
+    Raises:
+        UsageError: it is one of the annotation files or one of their pictures.
+    """
+    for split in splits:
+        pictures = (p for p in picture_paths(split.dataset, split.files) if p is not None)
+        refuse_input(path, [split.dataset.path, *pictures], "--html")
+
+
 def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:
     """Write the page.
 
     Args:
-        path: the HTML file; replaced when it exists.
+        path: the HTML file; replaced when it exists, see `check_page_target`.
         info: the facts.
         splits: the files that the facts are from, `train` first.
 

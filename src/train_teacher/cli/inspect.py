@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,8 @@ import typer
 from train_teacher.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from train_teacher.application.inspect_data import InspectRequest
+    from train_teacher.application.inspect_data import InspectRequest, LoadedSplit, Progress
+    from train_teacher.domain.dataset_info import DatasetInfo
 
 
 class ReportFormat(str, Enum):
@@ -114,9 +115,14 @@ def inspect_command(
         language_model=language_model,
         class_prompts=_class_prompts(class_prompt or []),
     )
+    progress = progress_line("pictures decoded") if deep else None
     if fix is not None:
-        return _fix(request, fix)
-    splits = load_splits(request, progress=progress_line("pictures decoded") if deep else None)
+        return _fix(request, fix, format_, fail_on, html, progress)
+    splits = load_splits(request, progress=progress)
+    if html is not None:
+        from train_teacher.application.inspection_page import check_page_target
+
+        check_page_target(html, splits)
     info = describe(splits, request)
     if format_ is ReportFormat.JSON:
         text = render_json(info)
@@ -124,10 +130,18 @@ def inspect_command(
         text = render_text(info, color=sys.stdout.isatty())
     sys.stdout.write(text)
     if html is not None:
-        from train_teacher.application.inspection_page import write_inspection_page
+        _write_page(html, info, splits)
+    return _exit_code(info, fail_on)
 
-        write_inspection_page(html, info, splits)
-        sys.stderr.write(f"report: {html}\n")
+
+def _write_page(html: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:
+    from train_teacher.application.inspection_page import write_inspection_page
+
+    write_inspection_page(html, info, splits)
+    sys.stderr.write(f"report: {html}\n")
+
+
+def _exit_code(info: DatasetInfo, fail_on: FailOn) -> int:
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))
 
 
@@ -147,11 +161,24 @@ def _explain(code: str) -> int:
     return 0
 
 
-def _fix(request: InspectRequest, output: Path) -> int:
+def _fix(
+    request: InspectRequest,
+    output: Path,
+    format_: ReportFormat,
+    fail_on: FailOn,
+    html: Path | None,
+    progress: Progress | None,
+) -> int:
+    """Repair, and report on the copy as on any data set."""
     from train_teacher.application.fix_data import fix_data
-    from train_teacher.cli.fix_text import render_fix
+    from train_teacher.cli.fix_text import render_fix, render_fix_json
     from train_teacher.domain.plain_text import plain
 
-    report = fix_data(request, output)
-    sys.stdout.write(plain(render_fix(report)))
-    return int(any(finding.severity == "error" for finding in report.left))
+    report = fix_data(request, output, page=html, progress=progress)
+    if format_ is ReportFormat.JSON:
+        sys.stdout.write(render_fix_json(report))
+    else:
+        sys.stdout.write(plain(render_fix(report)))
+    if html is not None:
+        _write_page(html, report.info, report.splits)
+    return _exit_code(report.info, fail_on)

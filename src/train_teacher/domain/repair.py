@@ -18,7 +18,7 @@ from train_teacher.domain.checks.categories import dummy_categories
 from train_teacher.domain.checks.file_checks import OF_OTHER_KIND
 from train_teacher.domain.coco import CocoDataset, RecordId, Section
 from train_teacher.domain.image_facts import ImageFiles
-from train_teacher.domain.prompts import visible_name
+from train_teacher.domain.prompts import canonical_name, reads_as, visible_name
 from train_teacher.domain.repair_sizes import SettledSizes
 
 Record = dict[str, Any]
@@ -36,6 +36,7 @@ WHAT_IS_DONE = {
     "R6": "category_id moved by 1: it was counted from another start than the list",
     "R9": "images with the same file merged",
     "N3": "categories with the same name merged",
+    "N4": "full stops and question marks in names replaced by spaces",
     "N8": "stray spaces and invisible characters removed from names",
     "N12": "the exporter's root or background category removed",
     "B1": "boxes without width or height removed",
@@ -147,6 +148,7 @@ def repaired_categories(
     categories = given.dataset.categories
     dummies = {category.index for category in dummy_categories(used)}
     converted = retyped(given.dataset, "categories")
+    names = _repaired_names([category.name for category in categories])
     kept: list[Record] = []
     ids: dict[int, RecordId] = {}
     by_name: dict[str, RecordId] = {}
@@ -154,22 +156,37 @@ def repaired_categories(
         if category.index in dummies:
             log.note("N12", category.id)
             continue
+        name = names[row]
         # Names of which nothing is visible are not alike: what they should be is unknown (N1).
-        visible = visible_name(category.name)
-        name = visible or category.name
-        if visible and name in by_name:
+        if name in by_name and visible_name(name):
             same_id = by_name[name] == category.id
             log.note("R4" if same_id else "N3", category.id)
             ids[row] = by_name[name]
             continue
-        if name != category.name:
+        visible = visible_name(category.name) or category.name
+        if visible != category.name:
             log.note("N8", category.id)
+        if name != visible:
+            log.note("N4", category.id)
         if category.index in converted:
             log.note("F5", category.id)
         by_name[name] = ids[row] = category.id
         kept.append({**records[category.index], "id": category.id, "name": name})
     note_unread(records, [category.index for category in categories], log)
     return kept, ids
+
+
+def _repaired_names(names: Sequence[str]) -> list[str]:
+    """Return names without stray characters and, where they stay apart, without separators."""
+    visible = [visible_name(name) or name for name in names]
+    plain = [canonical_name(name) or name for name in visible]
+    owners: dict[str, set[str]] = defaultdict(set)
+    for name, before in zip(plain, visible, strict=True):
+        owners[reads_as(name)].add(before)
+    return [
+        name if len(owners[reads_as(name)]) == 1 else before
+        for name, before in zip(plain, visible, strict=True)
+    ]
 
 
 def repaired_images(

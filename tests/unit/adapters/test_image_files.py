@@ -133,3 +133,35 @@ def test_pictures_that_no_record_names_are_listed(tmp_path: Path) -> None:
     write_picture(tmp_path / "elsewhere" / "5.jpg")
 
     assert check_image_files(dataset, tmp_path).unnamed == ("more.jpg",)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{folder}/1.jpg", "../set/1.jpg", "./1.jpg", "sub/../1.jpg", ".//1.jpg"]
+)
+def test_a_roundabout_name_is_made_plain_and_its_picture_is_not_unnamed(
+    tmp_path: Path, spelling: str
+) -> None:
+    folder = tmp_path / "set"
+    write_picture(folder / "1.jpg")
+    (folder / "sub").mkdir()
+    name = spelling.format(folder=folder)
+    dataset = read_coco(make_coco(folder, images=[image(1, name)], write_images=False))
+
+    files = check_image_files(dataset, folder)
+
+    assert files.renamed == {0: "1.jpg"}
+    assert files.unnamed == ()
+    assert len(files.missing) == 0
+
+
+def test_a_way_back_behind_a_link_keeps_its_name(tmp_path: Path) -> None:
+    write_picture(tmp_path / "elsewhere" / "1.jpg")
+    (tmp_path / "elsewhere" / "deep").mkdir()
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "link").symlink_to(tmp_path / "elsewhere" / "deep")
+    images = [image(1, "link/../1.jpg")]
+    dataset = read_coco(make_coco(tmp_path / "set", images=images, write_images=False))
+
+    files = check_image_files(dataset, tmp_path / "set")
+
+    assert (files.renamed, len(files.missing)) == ({}, 0)

@@ -346,7 +346,7 @@ def test_a_dot_in_the_name_of_the_copy_does_not_shorten_its_log(tmp_path: Path) 
     path = make_coco(tmp_path, write_images=False)
     report = fix_data(InspectRequest(data=path, check_images=False), tmp_path / "v1.2")
 
-    assert Path(report.log).name == "v1.2.changes.json"
+    assert Path(report.written.log).name == "v1.2.changes.json"
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])

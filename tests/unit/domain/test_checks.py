@@ -161,6 +161,45 @@ def test_an_annotation_of_an_undefined_category_is_r6(dataset_of: Any) -> None:
     assert "add 1 to every category_id" in finding.fix
 
 
+@pytest.mark.parametrize(("first", "told"), [(0, "add 1 to every"), (2, "take 1 from every")])
+def test_category_ids_off_by_one_are_told_as_such(dataset_of: Any, first: int, told: str) -> None:
+    dataset = dataset_of(annotations=[annotation(n, n % 12 + 1, n % 2 + first) for n in range(24)])
+
+    assert told in only(check_references(dataset), "R6").fix
+
+
+def test_a_missing_reference_is_told_as_null(dataset_of: Any) -> None:
+    dataset = dataset_of(annotations=[annotation(1), annotation(2, None, None)])
+    findings = [only(check_references(dataset), code) for code in ("R5", "R6")]
+
+    assert all("id null" in f.message and f.examples[0].value == "null" for f in findings)
+
+
+def test_the_id_that_an_image_was_meant_to_have_is_named(dataset_of: Any) -> None:
+    images = [image(1, "a.jpg"), image(1, "b.jpg"), image(3, "c.jpg")]
+    findings = check_references(dataset_of(images=images, annotations=[annotation(1, 2)]))
+
+    assert '"b.jpg" stands where id 2 is missing' in only(findings, "R1").fix
+    assert "R1" in only(findings, "R5").fix
+
+
+def test_annotation_ids_that_are_text_are_f7(dataset_of: Any) -> None:
+    dataset = dataset_of(annotations=[annotation(str(n)) for n in range(3)])
+    finding = only(check_references(dataset), "F7")
+
+    assert (finding.severity, finding.count) == ("warning", 3)
+
+
+def test_files_of_the_same_name_in_two_folders_are_r10(dataset_of: Any) -> None:
+    names = ["a/x.jpg", "b/x.jpg", "a/y.jpg", "b\\y.jpg", "a/z.jpg", "z.JPG"]
+    finding = only(
+        check_references(dataset_of(images=[image(n, name) for n, name in enumerate(names)])), "R10"
+    )
+
+    assert (finding.severity, finding.count) == ("info", 4)
+    assert "different folder" in finding.message
+
+
 def test_a_class_without_boxes_is_r7(dataset_of: Any) -> None:
     finding = only(check_references(dataset_of(annotations=[annotation(1)])), "R7")
 

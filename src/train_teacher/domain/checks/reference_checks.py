@@ -28,6 +28,9 @@ from train_teacher.domain.coco import (
     used_categories,
 )
 from train_teacher.domain.dataset_info import Example, Finding
+from train_teacher.domain.reference_repair import category_step, free_image_ids
+
+MOST_IDS = 5
 
 
 def check_references(dataset: CocoDataset) -> list[Finding]:
@@ -36,12 +39,14 @@ def check_references(dataset: CocoDataset) -> list[Finding]:
         *_repeated_image_ids(dataset),
         *_repeated_annotation_ids(dataset),
         *_annotation_id_zero(dataset),
+        *_text_annotation_ids(dataset),
         *_repeated_category_ids(dataset),
         *_unknown_images(dataset),
         *_unknown_categories(dataset),
         *_unused_categories(dataset),
         *_repeated_files(dataset),
         *_clashing_names(dataset),
+        *_same_names_in_folders(dataset),
     ]
 
 
@@ -75,13 +80,25 @@ def _repeated_image_ids(dataset: CocoDataset) -> list[Finding]:
             message=f"image id {id_} is used by {len(rows)} images: {listed(files, 3)}{rest}",
             consequence="The boxes of all of them are piled onto the last picture; "
             "the others are lost.",
-            fix="Give each image its own id and correct image_id in its annotations; "
-            "merging exports without renumbering usually causes this.",
+            fix="Give each image its own id and correct image_id in its annotations"
+            + _which_is_free(dataset),
             examples=_record_examples([dataset.images[r] for rs in repeated.values() for r in rs]),
             section="images",
             ids=tuple(repeated),
         )
     ]
+
+
+def _which_is_free(dataset: CocoDataset) -> str:
+    meant = free_image_ids(dataset)
+    if not meant:
+        return "; merging exports without renumbering usually causes this."
+    row, id_ = next(iter(meant.items()))
+    name = listed([dataset.images[row].file_name])
+    return (
+        f": {name} stands where id {id_} is missing, and annotations point to it. "
+        "inspect-data DATA.json --fix OUT.json does that."
+    )
 
 
 def _record_examples(records: Sequence[ImageRecord | CategoryRecord]) -> tuple[Example, ...]:
@@ -143,6 +160,24 @@ def _annotation_id_zero(dataset: CocoDataset) -> list[Finding]:
     )
 
 
+def _text_annotation_ids(dataset: CocoDataset) -> list[Finding]:
+    ids = dataset.annotations.ids
+    if isinstance(ids, np.ndarray):
+        return []
+    rows = np.array([row for row, id_ in enumerate(ids) if isinstance(id_, str)], np.int64)
+    return annotation_finding(
+        dataset,
+        rows,
+        code="F7",
+        severity="warning",
+        message=f"{plural(len(rows), 'annotation id is', 'annotation ids are')} text instead of "
+        "numbers",
+        consequence="COCO evaluation keeps them as numbers, and stops at text that is none.",
+        fix=f"{REPAIRED}, which are numbered from 1.",
+        key="id",
+    )
+
+
 def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
     repeated = _repeated([category.id for category in dataset.categories])
     if not repeated:
@@ -170,15 +205,19 @@ def _unknown_images(dataset: CocoDataset) -> list[Finding]:
     positions = np.flatnonzero(columns.image_row < 0)
     ids = _ids_at(columns.image_ids, positions)
     points = plural(len(positions), "annotation points", "annotations point")
+    meant = free_image_ids(dataset) if len(positions) else {}
     return annotation_finding(
         dataset,
         positions,
         code="R5",
         severity="warning",
-        message=f"{points} to {plural(len(ids), 'image')} not listed: id {listed(ids)}",
+        message=f"{points} to {plural(len(ids), 'image')} not listed: id {_listed_ids(ids)}",
         consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
-        fix="Add these images to the list, or remove the annotations.",
+        fix="Give them back their image, see R1: inspect-data DATA.json --fix OUT.json."
+        if meant
+        else "Add these images to the list, or remove the annotations.",
         key="image_id",
+        values=_values(columns.image_ids, positions),
     )
 
 
@@ -197,20 +236,36 @@ def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
         positions,
         code="R6",
         severity="error",
-        message=f"{uses} category id {listed(ids)}, which is not defined",
+        message=f"{uses} category id {_listed_ids(ids)}, which is not defined",
         consequence=f"{share(len(positions), len(columns))} annotations are not trained, "
         "and their objects are learned as background.",
         fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
-        f"{_off_by_one(ids, defined)}.",
+        f"{_off_by_one(dataset)}.",
         key="category_id",
+        values=_values(columns.category_ids, positions),
     )
 
 
-def _off_by_one(unknown: Sequence[RecordId | None], defined: Sequence[RecordId]) -> str:
-    numbers = [id_ for id_ in defined if isinstance(id_, int)]
-    if numbers and list(unknown) == [min(numbers) - 1]:
-        return "; the ids look counted from one lower than the list: add 1 to every category_id"
-    return ""
+def _off_by_one(dataset: CocoDataset) -> str:
+    step = category_step(dataset)
+    if not step:
+        return ""
+    side, change = ("lower", "add 1 to") if step > 0 else ("higher", "take 1 from")
+    return (
+        f"; the ids look counted from one {side} than the list: {change} every category_id, "
+        "which inspect-data DATA.json --fix OUT.json does"
+    )
+
+
+def _listed_ids(ids: Sequence[RecordId | None]) -> str:
+    """Return the first ids as the JSON has them: `null`, not Python's word for it."""
+    told = ", ".join("null" if id_ is None else listed([id_]) for id_ in ids[:MOST_IDS])
+    return f"{told}, ... ({len(ids)} in all)" if len(ids) > MOST_IDS else told
+
+
+def _values(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[str]:
+    """Return the first few ids as the JSON has them."""
+    return [_listed_ids([plain_id(ids[p])]) for p in positions[:SHOWN].tolist()]
 
 
 def _unused_categories(dataset: CocoDataset) -> list[Finding]:
@@ -281,4 +336,26 @@ def _clashing_names(dataset: CocoDataset) -> list[Finding]:
         "in upper and lower case",
         consequence="On Windows and macOS they are one file: boxes would lie on the wrong picture.",
         fix="Rename the files if the data set is used there.",
+    )
+
+
+def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
+    names = [image.file_name.replace("\\", "/") for image in dataset.images]
+    bases = [name.rpartition("/")[2] for name in names]
+    if len(set(bases)) == len(bases):
+        return []
+    folders: dict[str, set[str]] = defaultdict(set)
+    for name, base in zip(names, bases, strict=True):
+        folders[base].add(name.casefold())
+    rows = [row for row, base in enumerate(bases) if len(folders[base]) > 1]
+    return image_finding(
+        dataset,
+        rows,
+        code="R10",
+        severity="info",
+        message=f"{plural(len(rows), 'file has', 'files have')} the name of another in a different "
+        "folder",
+        consequence="Training tells them apart; a tool that puts all files into one folder would "
+        "overwrite one by the other.",
+        fix="Nothing to do; rename them before such an export or upload.",
     )
