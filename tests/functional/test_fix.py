@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from planted import DEFECTS, Plant, add, change, shift_boxes, spoil
+from planted import DEFECTS, Plant, add, box_of, change, shift_boxes, spoil
 from train_teacher.application.fix_data import FixReport, fix_data
 from train_teacher.application.inspect_data import InspectRequest, inspect_data
 from train_teacher.domain.errors import UsageError, UserError
@@ -225,6 +225,30 @@ def test_a_repair_over_its_input_is_wrong_usage(tmp_path: Path) -> None:
     for target in (path, tmp_path / "link.json"):
         with pytest.raises(UsageError, match="would be lost"):
             fix(path, target)
+
+
+X, Y, W, H = box_of(3)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ([[]], []),
+        ([[f"{X}", f"{Y}.0", X + W, Y, X + W, Y + H]], [[X, Y, X + W, Y, X + W, Y + H]]),
+        ([["ten", Y, X + W, Y, X + W, Y + H]], []),
+    ],
+)
+def test_report_and_log_agree_on_polygons_that_cannot_be_used_as_written(
+    tmp_path: Path, written: object, kept: object
+) -> None:
+    path = spoil(tmp_path / "in", change(3, segmentation=written))
+    report = fix(path, tmp_path / "out.json")
+    copy = json.loads((tmp_path / "out.json").read_text())
+
+    assert codes(path, path.parent) == {"M1"}
+    assert {change.code for change in report.changes} == {"M1"}
+    assert copy["annotations"][3]["segmentation"] == kept
+    assert report.left == ()
 
 
 def test_nothing_is_left_to_the_user_that_training_mends(tmp_path: Path) -> None:

@@ -73,6 +73,11 @@ class FixReport:
         return self.written.changes
 
     @property
+    def images(self) -> str | None:
+        """Folder that the file names of the copy are relative to."""
+        return self.written.images
+
+    @property
     def left(self) -> tuple[Finding, ...]:
         """What the user still has to mend."""
         return self.written.left

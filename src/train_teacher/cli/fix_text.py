@@ -23,7 +23,7 @@ def render_fix(report: FixReport) -> str:
         lines += ["", "Left for you, because only you can decide:"]
         for finding in report.left:
             lines += [f"  {finding.code:<4} {finding.message}", f"       > {finding.fix}"]
-    images = f" --images {shlex.quote(written.images)}" if written.images else ""
+    images = f" --images {shlex.quote(report.images)}" if report.images else ""
     lines.append(f"\nLook at it: inspect-data {shlex.quote(written.output)}{images}")
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,9 @@ BOX_CODES = {
         "Boxes between 0 and 1",
         "They are shares of the image size, as YOLO writes them; COCO wants pixels. Every one is "
         "under a pixel, so MMDetection drops them all.",
-        "Multiply x and width by the image width, y and height by its height.",
+        "Multiply x and width by the image width, y and height by its height. YOLO's x and y are "
+        "the centre: --fix tells from the numbers whether they are corner and size, two corners, "
+        "or centre and size, and leaves them where more than one fits.",
         "fix",
         example='wrong  "bbox": [0.25, 0.5, 0.125, 0.25]   of a picture of 640 x 480\n'
         'right  "bbox": [160, 240, 80, 120]',
@@ -31,7 +33,7 @@ BOX_CODES = {
         "Boxes as x1, y1, x2, y2",
         "COCO wants x, y, width, height. Read so, many boxes leave their image; read as corners, "
         "none does. The model would learn boxes far larger than the objects.",
-        "Correct the export.",
+        "Correct the export. --fix leaves them where they might be boxes around a centre as well.",
         "fix",
         example='wrong  "bbox": [100, 50, 180, 90]\nright  "bbox": [100, 50, 80, 40]',
     ),
@@ -40,7 +42,8 @@ BOX_CODES = {
         "x and y may be the centre of the box (YOLO's habit), or the sizes in the JSON may be "
         "those of the originals while the boxes were drawn on reduced copies: then all of them "
         "lie in the upper left. Either way no box fits its object.",
-        "Look at a few with --html, and correct the export.",
+        "Look at a few with --html, and correct the export. --fix turns boxes around a centre "
+        "into COCO's; boxes on smaller copies only you can tell.",
         example='wrong  "bbox": [140, 70, 80, 40]   around the centre\n'
         'right  "bbox": [100, 50, 80, 40]',
     ),
@@ -48,7 +51,8 @@ BOX_CODES = {
         "Boxes outside the image",
         "Boxes entirely outside are dropped; the part outside of others is cut off in training. "
         "Two pixels are tolerated: tools count edges differently.",
-        "Check that width and height are those of the picture that was labelled.",
+        "Check that width and height are those of the picture that was labelled. --fix cuts and "
+        "removes a few such boxes; many of them, or a size that is in doubt, it leaves to you.",
         "fix",
     ),
     "B7": Explanation(
@@ -59,7 +63,8 @@ BOX_CODES = {
     ),
     "B8": Explanation(
         "Annotations without a box",
-        "MMDetection stops with KeyError: 'bbox'. Where there is a mask, its bounds are the box.",
+        "MMDetection stops with KeyError: 'bbox'. Where there is a mask, polygons or run "
+        "lengths, its bounds are the box.",
         "Add boxes where there is no mask either.",
         "both",
     ),

@@ -48,10 +48,10 @@ FILE_CODES = {
         "Remove the flag where the object should be learned.",
     ),
     "F7": Explanation(
-        "An id is text in one list and a number in another",
+        "An id is text, in one list or in all",
         'image_id "7" and image id 7 are different to Python: the annotation would belong to no '
-        "image and be lost without a word.",
-        "Write both the same way.",
+        "image and be lost without a word. Annotation ids that are text stop COCO's evaluation.",
+        "Write both the same way, and number the annotations.",
         "both",
         example='wrong  {"id": 7, "file_name": "a.jpg"}   {"id": 1, "image_id": "7"}\n'
         'right  {"id": 7, "file_name": "a.jpg"}   {"id": 1, "image_id": 7}',

@@ -22,7 +22,9 @@ IMAGE_CODES = {
         "Boxes are pixels of the picture that was labelled. MMDetection takes the size of the file "
         "for scaling, so on a file of another size all boxes lie elsewhere. Swapped "
         "sizes are usually EXIF (I4), a constant factor means resized copies.",
-        "Use the pictures that were labelled, or export again.",
+        "Use the pictures that were labelled, or export again. Where the boxes tell at which of "
+        "two sizes they were drawn, --fix exchanges the sides, or brings sizes and boxes to those "
+        "of the file.",
     ),
     "I4": Explanation(
         "Photos turned by EXIF",

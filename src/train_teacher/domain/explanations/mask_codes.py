@@ -11,9 +11,9 @@ _UNUSED = (
 MASK_CODES = {
     "M1": Explanation(
         "Broken polygons",
-        f"Fewer than three points, or an odd count of numbers. {_UNUSED} pycocotools stops on "
-        "some of them and takes an area of 0 for others.",
-        "Draw them again, or remove them.",
+        f"Fewer than three points, an odd count of numbers, or numbers as text. {_UNUSED} "
+        "pycocotools stops on some of them and takes an area of 0 for others.",
+        "Draw them again, or remove them. --fix makes numbers of text.",
         "fix",
     ),
     "M2": Explanation(

@@ -29,8 +29,8 @@ NAME_CODES = {
     "N4": Explanation(
         "A name with a full stop or a question mark",
         "Both end a phrase in the caption: what follows is read as another class.",
-        "Nothing to do: a space is written instead.",
-        "copies",
+        "Nothing to do: a space is written instead. --fix leaves names that would become alike.",
+        "both",
     ),
     "N5": Explanation(
         "Text in brackets is not read",

@@ -10,7 +10,8 @@ REFERENCE_CODES = {
         "pycocotools keeps the last of them, and the boxes of both are piled onto that picture. "
         "It usually comes from merging two exports without numbering them anew.",
         "Renumber one of the exports before merging. --fix removes the second of two equal "
-        "records; for two different files only you know which boxes are whose.",
+        "records, and gives an image its own id where the one between those of its neighbours is "
+        "missing and annotations point to it; otherwise only you know which boxes are whose.",
     ),
     "R2": Explanation(
         "Annotation ids repeat or are missing",
@@ -67,8 +68,10 @@ REFERENCE_CODES = {
         "fix",
     ),
     "R10": Explanation(
-        "File names that differ only in upper and lower case",
-        "On Windows and macOS they are one file, so boxes would lie on the wrong picture.",
-        "Rename one of them if the data set is ever used there.",
+        "File names that differ only in case, or only in their folder",
+        "On Windows and macOS names that differ in case are one file, so boxes would lie on the "
+        "wrong picture. Equal names in different folders are fine until a tool puts all files into "
+        "one.",
+        "Rename one of them if the data set is ever used so.",
     ),
 }
