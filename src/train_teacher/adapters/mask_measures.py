@@ -99,7 +99,7 @@ def measure_packed(
     lengths, owner = polygons.lengths, polygons.owner
     kind = np.zeros(rows, np.int8)
     kind[bits != 0] = MASK_POLYGON
-    kind[owner] = MASK_POLYGON
+    kind[owner[lengths > 0]] = MASK_POLYGON
     numbers = polygons.numbers
     broken = (lengths < MIN_NUMBERS) | (lengths % 2 == 1)
     if broken.any():

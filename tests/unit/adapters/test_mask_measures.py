@@ -44,7 +44,7 @@ def test_polygons_are_measured_one_annotation_at_a_time() -> None:
         ([list(TRIANGLE)], MASK_POLYGON, 0),
         (list(TRIANGLE), MASK_POLYGON, MASK_FLAT),
         ([[[10, 20], [30, 20], [30, 40]]], MASK_POLYGON, MASK_NESTED),
-        ([[]], MASK_POLYGON, MASK_BROKEN),
+        ([[]], MASK_NONE, MASK_BROKEN),
         ([[1, 2, 3, 4]], MASK_POLYGON, MASK_BROKEN),
         ([[1, 2, 3, 4, 5, 6, 7]], MASK_POLYGON, MASK_BROKEN),
         ([["a"]], MASK_POLYGON, MASK_BROKEN),

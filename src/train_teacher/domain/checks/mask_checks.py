@@ -37,11 +37,12 @@ def check_masks(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Fi
         sizes: (M, 2) width and height in pixels, NaN where unknown.
     """
     masks = dataset.annotations.masks
-    if not masks.kind.any():
+    if not masks.kind.any() and not masks.flags.any():
         return []
     polygon = masks.kind == MASK_POLYGON
     return [
-        *_broken_polygons(dataset, polygon & _has(dataset, MASK_BROKEN)),
+        # `[[]]` is no mask, and pycocotools stops there all the same.
+        *_broken_polygons(dataset, (masks.kind != MASK_RLE) & _has(dataset, MASK_BROKEN)),
         *_nesting(dataset, polygon & _has(dataset, MASK_FLAT | MASK_NESTED)),
         *_other_place(dataset, polygon),
         *_without_extent(dataset, polygon, sizes),
