@@ -170,7 +170,8 @@ def test_an_interrupted_prediction_goes_on_with_no_picture_twice(run: Path, tmp_
     for number in range(80):
         shutil.copy(sources[number % len(sources)], pictures / f"{number:04}.jpg")
     output = tmp_path / "labels.json"
-    arguments = ("predict", run, pictures, "--output", output, "--device", "cpu")
+    arguments: tuple[object, ...] = ("predict", run, pictures, "--output", output)
+    arguments += ("--device", "cpu")
     process = subprocess.Popen(command("teacher", *arguments), stderr=subprocess.DEVNULL)
     partial = tmp_path / ".labels.json.partial"
     deadline = time.monotonic() + 120
@@ -181,8 +182,9 @@ def test_an_interrupted_prediction_goes_on_with_no_picture_twice(run: Path, tmp_
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not output.exists()
-    again = run_command("teacher", *arguments)
+    again = run_command("teacher", *arguments, "--draw", tmp_path / "drawn")
     assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labelled before, too"
     assert "went on after" in again.stderr
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]
@@ -200,6 +202,36 @@ def test_a_damaged_picture_is_left_out_and_named(run: Path, tmp_path: Path) -> N
     assert broken.name in result.unreadable[0]
     with pytest.raises(UserError, match=rf"{broken.name}: the picture cannot be read"):
         evaluate(EvaluateRequest(cpu(run), data=tmp_path / "data" / "annotations.json"))
+
+
+def test_pictures_of_which_none_can_be_read_are_an_error(run: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"none of the pictures can be read.*a\.jpg"):
+        predict(PredictRequest(cpu(run), (tmp_path,), tmp_path / "labels.json"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_a_run_knows_the_pictures_of_its_splits_and_is_told_when_they_move(
+    run: Path, scored: Evaluation, tmp_path: Path
+) -> None:
+    result = predict(
+        PredictRequest(cpu(run), (run / "data" / "val.json",), tmp_path / "labels.json")
+    )
+    assert result.images == scored.num_images
+    moved = tmp_path / "moved"
+    with pytest.raises(UserError, match="--images DIR"):
+        evaluate(EvaluateRequest(cpu(run), images=moved))
+    shutil.copytree(run.parent / "data", moved)
+    assert evaluate(EvaluateRequest(cpu(run), images=moved)).scores == scored.scores
+
+
+def test_names_that_command_a_terminal_are_written_out(run: Path, tmp_path: Path) -> None:
+    evil = make_pictures(tmp_path, images=3, seed=1, classes=("evil \x1b[31mred", CLASSES[0]))
+    result = run_command("teacher", "evaluate", run, "--data", evil, "--device", "cpu")
+    assert result.returncode == 0, result.stderr
+    assert "\\u001b[31mred" in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
 
 
 def test_data_with_other_classes_is_told_apart(run: Path, tmp_path: Path) -> None:
@@ -230,6 +262,7 @@ def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> 
         ({"output": run / "settings.yaml"}, r"a \.json file"),
         ({"output": run / "results.json"}, "exists, and nothing is overwritten"),
         ({"score_threshold": 2.0}, "give 0 to 1"),
+        ({"draw": run / "settings.yaml"}, "is a file; give a folder"),
     ):
         values = {"output": tmp_path / "labels.json", **changes}
         with pytest.raises((UserError, UsageError), match=message):

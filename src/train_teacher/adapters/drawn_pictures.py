@@ -63,7 +63,9 @@ def draw_detections(
         pen.text((at[0] + 2, at[1]), text, fill=(0, 0, 0), font_size=size)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(target, "JPEG", quality=JPEG_QUALITY)
+        unfinished = target.with_name(f".{target.name}.partial")
+        picture.save(unfinished, "JPEG", quality=JPEG_QUALITY)
+        unfinished.replace(target)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror or error}.") from error
 

@@ -164,14 +164,15 @@ class PredictionFile:
         """Remove the lines: everything that was to be written of them is."""
         self.path.unlink()
 
-    def _lines(self) -> Iterator[PredictedPicture]:
+    def pictures(self) -> Iterator[PredictedPicture]:
+        """Yield what is written, in order, one at a time."""
         with self.path.open("rb") as file:
             next(file)
             for line in file:
                 yield msgspec.json.decode(line, type=PredictedPicture)
 
     def _images(self, ids: Sequence[int], written: dict[str, int]) -> Iterator[dict[str, Any]]:
-        for number, picture in zip(ids, self._lines(), strict=True):
+        for number, picture in zip(ids, self.pictures(), strict=True):
             if picture.unreadable:
                 continue
             written["images"] += 1
@@ -190,21 +191,23 @@ class PredictionFile:
         *,
         scores: bool,
     ) -> Iterator[dict[str, Any]]:
-        for image_id, picture in zip(ids, self._lines(), strict=True):
+        for image_id, picture in zip(ids, self.pictures(), strict=True):
             masks = picture.masks or (None,) * len(picture.boxes)
             for label, score, box, mask in zip(
                 picture.labels, picture.scores, picture.boxes, masks, strict=True
             ):
                 written["annotations"] += 1
+                area = _area(box, mask)
                 yield {
                     "id": written["annotations"],
                     "image_id": image_id,
                     "category_id": categories[label]["id"],
                     "bbox": box,
-                    "area": _area(box, mask),
+                    "area": area or round(box[2] * box[3], 2),
                     "iscrowd": 0,
                     **({"score": score} if scores else {}),
-                    **({"segmentation": mask} if mask else {}),
+                    # A SAM model may find nothing in a box: no mask then, instead of an empty one.
+                    **({"segmentation": mask} if mask and area else {}),
                 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.adapters.network import offline_switch
 from train_teacher.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 BOXES_AT_ONCE = 64
 """Boxes that go through the mask decoder together: memory does not grow with their number."""
+ANSWER_SECONDS = 20
+NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors")
 Boxes = npt.NDArray[np.float64]
 
 
@@ -35,8 +38,9 @@ class SamMasks:
         from transformers import AutoModelForMaskGeneration, AutoProcessor
 
         try:
-            self._processor: Any = AutoProcessor.from_pretrained(name)
-            model: Any = AutoModelForMaskGeneration.from_pretrained(name)
+            folder = _folder_of(name)
+            self._processor: Any = AutoProcessor.from_pretrained(folder)
+            model: Any = AutoModelForMaskGeneration.from_pretrained(folder)
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
@@ -88,6 +92,37 @@ class SamMasks:
             coded = run_lengths.encode(np.asfortranarray(mask))
             found.append({"size": coded["size"], "counts": coded["counts"].decode("ascii")})
         return found
+
+
+def _folder_of(name: str) -> str:
+    """Return the folder that a model lies in: given, in Hugging Face's cache, or downloaded to it.
+
+    Raises:
+        OSError: it is nowhere, or nobody answers.
+    """
+    if Path(name).is_dir():
+        return name
+    import requests
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        cached = snapshot_download(name, local_files_only=True)
+        if all((Path(cached) / file).is_file() for file in NEEDED):
+            return cached
+    except (LocalEntryNotFoundError, HFValidationError):
+        pass
+    switch = offline_switch()
+    if switch:
+        raise OSError(f"it is not in the cache, and {switch} forbids to download it")
+    try:
+        # One question with a limit: each file by itself would be asked for six times.
+        HfApi().model_info(name, timeout=ANSWER_SECONDS)
+        return snapshot_download(name, allow_patterns=["*.json", "*.safetensors"])
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise OSError("it is not in the cache, and Hugging Face does not answer") from error
+    except HfHubHTTPError as error:
+        raise OSError(str(error)) from error
 
 
 def _read(path: Path, *, turned: bool) -> Image:

@@ -61,7 +61,7 @@ def _read(folder: RunFolder) -> ComparedRun:
     except FileNotFoundError:
         raise UserError(
             f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "
-            f"train-teacher --config {folder.settings} --output {folder.root} --resume"
+            f"train-teacher --output {folder.root} --resume"
         ) from None
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UserError(f"{folder.results}: cannot be read: {error}") from error

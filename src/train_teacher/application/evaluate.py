@@ -89,8 +89,8 @@ def _without_mask(data: LabelledPictures) -> int:
 def _check(request: EvaluateRequest) -> None:
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
-    if not request.data and (request.images or request.own_classes):
-        raise UsageError("--images and --own-classes go with --data.")
+    if not request.data and request.own_classes:
+        raise UsageError("--own-classes goes with --data.")
 
 
 def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledPictures:
@@ -111,4 +111,9 @@ def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledPictures
         content = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: is missing or damaged: {error}.") from error
-    return LabelledPictures(str(path), content, Path(split.image_dir), teacher.facts.class_names)
+    images = request.images or Path(split.image_dir)
+    if not images.is_dir():
+        raise UserError(
+            f"{images}: there is no such folder of pictures. Where they lie now: --images DIR."
+        )
+    return LabelledPictures(str(path), content, images, teacher.facts.class_names)

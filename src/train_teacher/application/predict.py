@@ -78,8 +78,9 @@ def predict(request: PredictRequest, *, progress: Progress | None = None) -> Pre
         UsageError: options that cannot be.
     """
     _check(request)
-    pictures = list_pictures(request.sources, request.images)
     teacher = open_teacher(request.teacher)
+    folder = request.images or _pictures_of_split(request.sources, teacher)
+    pictures = list_pictures(request.sources, folder)
     threshold = request.score_threshold
     threshold = teacher.facts.score_threshold if threshold is None else threshold
     lines = PredictionFile(request.output, _made_with(request, threshold), pictures.names)
@@ -92,6 +93,9 @@ def predict(request: PredictRequest, *, progress: Progress | None = None) -> Pre
             _draw(request.draw, pictures.root, line, teacher)
         if progress:
             progress(number, len(pictures.names))
+    _refuse_all_unreadable(lines)
+    if request.draw:
+        _draw_missing(request.draw, pictures.root, lines, teacher)
     categories = [
         {"id": number, "name": name, "supercategory": ""}
         for number, name in enumerate(teacher.facts.original_names, 1)
@@ -133,6 +137,8 @@ def _check(request: PredictRequest) -> None:
             raise UserError(f"{option} {path}: exists, and nothing is overwritten.")
     if not request.output.parent.is_dir():
         raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
+    if request.draw and request.draw.exists() and not request.draw.is_dir():
+        raise UsageError(f"--draw {request.draw}: is a file; give a folder.")
     if request.yolo or request.label_studio:
         require_converter("--yolo" if request.yolo else "--label-studio")
 
@@ -181,15 +187,50 @@ def _look(
         )
 
 
+def _pictures_of_split(sources: Sequence[Path], teacher: OpenTeacher) -> Path | None:
+    """Return the folder of the pictures when the only source is one of the run's own splits."""
+    if teacher.run is None or len(sources) != 1:
+        return None
+    for split in teacher.run.dataset_info.splits:
+        own = teacher.run.folder.data / f"{split.name}.json"
+        if split.image_dir and sources[0].resolve() == own.resolve():
+            return Path(split.image_dir)
+    return None
+
+
+def _refuse_all_unreadable(lines: PredictionFile) -> None:
+    """Raise UserError when no picture could be read: an empty data set helps nobody."""
+    reason = ""
+    for line in lines.pictures():
+        if not line.unreadable:
+            return
+        reason = reason or f"{line.name}: {line.unreadable}"
+    lines.remove()
+    raise UserError(
+        f"none of the pictures can be read, so there is nothing to label ({reason}). Give JPEG, "
+        "PNG, WebP, BMP or TIFF files that an image viewer opens."
+    )
+
+
+def _draw_missing(folder: Path, root: Path, lines: PredictionFile, teacher: OpenTeacher) -> None:
+    """Draw what an interrupted command labelled, but did not draw."""
+    for line in lines.pictures():
+        if not line.unreadable and not _drawing_of(folder, line).is_file():
+            _draw(folder, root, line, teacher)
+
+
+def _drawing_of(folder: Path, line: PredictedPicture) -> Path:
+    return folder / Path(line.name).with_suffix(".jpg")
+
+
 def _draw(folder: Path, root: Path, line: PredictedPicture, teacher: OpenTeacher) -> None:
     names: Sequence[str] = teacher.facts.original_names
     texts = [
         f"{names[label]} {score:.2f}" for label, score in zip(line.labels, line.scores, strict=True)
     ]
-    target = folder / Path(line.name).with_suffix(".jpg")
     draw_detections(
         root / line.name,
-        target,
+        _drawing_of(folder, line),
         line.labels,
         line.boxes,
         texts,

@@ -58,13 +58,14 @@ class Training:
         seconds = time.monotonic() - started
         facts: dict[str, Any] = {"steps": steps, "seconds": seconds}
         result = write_run_results(self.folder, dataset_info, self.settings, **facts)
-        if self.settings.retain:
-            # After the results, which a failure here must not cost.
-            device = mmengine_runner.resolve_device(self.settings.device, "fp32")
-            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
-            result = write_run_results(self.folder, dataset_info, self.settings, **facts)
+        # Both after the results, which a failure here must not cost; then with what they add.
         if self.settings.tune == "lora":
             self._write_adapter(dataset_info, result)
+        if self.settings.retain:
+            device = mmengine_runner.resolve_device(self.settings.device, "fp32")
+            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
+        if self.settings.tune == "lora" or self.settings.retain:
+            result = write_run_results(self.folder, dataset_info, self.settings, **facts)
         return result
 
     def _write_adapter(self, dataset_info: DatasetInfo, result: RunResult) -> None:

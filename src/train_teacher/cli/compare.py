@@ -18,8 +18,11 @@ def compare_command(
     """Show what was set differently in several runs, and what came of it."""
     from train_teacher.application.compare import compare, write_comparison
     from train_teacher.cli.comparison_text import render_comparison_text
+    from train_teacher.domain.errors import UserError
     from train_teacher.domain.plain_text import plain
 
+    if html and html.exists():
+        raise UserError(f"--html {html}: exists, and nothing is overwritten.")
     compared = compare(runs)
     print(plain(render_comparison_text(compared.comparison)))  # noqa: T201 - the result
     if html:

@@ -59,6 +59,7 @@ def evaluate_command(
     from train_teacher.application.open_teacher import TeacherRequest
     from train_teacher.cli.evaluation_text import render_evaluation, render_evaluation_json
     from train_teacher.cli.progress_line import progress_line
+    from train_teacher.domain.plain_text import plain
 
     request = EvaluateRequest(
         TeacherRequest(run, base, weights, language_model, device),
@@ -73,10 +74,11 @@ def evaluate_command(
     if result.ignored_classes:
         names = ", ".join(result.ignored_classes)
         print(  # noqa: T201
-            f"warning: the teacher does not know these classes of the data, which are left out: "
-            f"{names}",
+            "warning: the teacher does not know these classes of the data, which are left out: "
+            f"{plain(names)}",
             file=sys.stderr,
         )
-    text = render_evaluation_json(result) if format == "json" else render_evaluation(result)
+    json = format == "json"
+    text = render_evaluation_json(result) if json else plain(render_evaluation(result))
     print(text)  # noqa: T201 - the result
     return 0

@@ -73,6 +73,7 @@ def predict_command(
     from train_teacher.application.open_teacher import TeacherRequest
     from train_teacher.application.predict import PredictRequest, predict
     from train_teacher.cli.progress_line import progress_line
+    from train_teacher.domain.plain_text import plain
 
     request = PredictRequest(
         TeacherRequest(run, base, weights, language_model, device),
@@ -91,14 +92,13 @@ def predict_command(
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on from here", file=sys.stderr)  # noqa: T201
         return 130
-    _tell(result)
-    print(  # noqa: T201 - the result
-        f"{result.output}: {result.annotations:,} boxes in {result.images:,} images"
-    )
+    print(plain(_told(result)), file=sys.stderr)  # noqa: T201
+    counts = f"{result.annotations:,} boxes in {result.images:,} images"
+    print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result
     return 0
 
 
-def _tell(result: PredictResult) -> None:
+def _told(result: PredictResult) -> str:
     lines = []
     if result.resumed:
         lines.append(f"went on after {result.resumed:,} pictures that were done")
@@ -111,4 +111,4 @@ def _tell(result: PredictResult) -> None:
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
     place, root = (shlex.quote(str(path)) for path in (result.output, result.image_root))
     lines.append(f"look at it: inspect-data {place} --images {root}")
-    print("\n".join(lines), file=sys.stderr)  # noqa: T201
+    return "\n".join(lines)

@@ -28,7 +28,10 @@ def prompts_command(
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
     model: Annotated[
-        str, typer.Option("--model", metavar="PRESET", help="As for train-teacher.")
+        str,
+        typer.Option(
+            "--model", metavar="PRESET", help="swin-t, swin-b, swin-l, demo or a preset file."
+        ),
     ] = "swin-t",
     weights: Annotated[
         str | None, typer.Option("--weights", metavar="PATH|URL", help="Base weights.")

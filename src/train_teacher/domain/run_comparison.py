@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from train_teacher.domain.evaluation import CocoScores
 from train_teacher.domain.html_parts import duration, score, size
 from train_teacher.domain.run_report import RunReport
 
@@ -55,13 +56,16 @@ def compare_runs(reports: Sequence[RunReport]) -> Comparison:
     Args:
         reports: at least two.
     """
-    names = _distinct([report.name for report in reports])
+    same_data = len({_validation_of(report) for report in reports}) == 1
+    scores, classes = _results(reports), _classes(reports)
+    if not same_data:
+        scores, classes = ([replace(row, best=None) for row in rows] for rows in (scores, classes))
     return Comparison(
-        names=names,
+        names=_distinct([report.name for report in reports]),
         settings=tuple(_differing_settings(reports)),
-        same_data=len({_validation_of(report) for report in reports}) == 1,
-        results=tuple(_results(reports)),
-        classes=tuple(_classes(reports)),
+        same_data=same_data,
+        results=tuple(row for row in (*scores, *_costs(reports)) if set(row.values) != {ABSENT}),
+        classes=tuple(classes),
     )
 
 
@@ -77,8 +81,14 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 def _validation_of(report: RunReport) -> tuple[object, ...]:
     val = next((split for split in report.splits if split.name == "val"), None)
-    names = tuple(c.name for c in report.classes)
+    names = tuple(_class_names(report).values())
     return (names, val.num_images, val.boxes_per_class) if val else (names,)
+
+
+def _class_names(report: RunReport) -> dict[str, str]:
+    """Return the names of the data by what the model read, in order (--class-prompt)."""
+    own = {phrase: name for name, phrase in report.settings.get("prompts", {}).items()}
+    return {c.name: own.get(c.name, c.name) for c in report.classes}
 
 
 def _differing_settings(reports: Sequence[RunReport]) -> list[Row]:
@@ -99,8 +109,6 @@ def _shown(value: object) -> str:
 def _results(reports: Sequence[RunReport]) -> list[Row]:
     best = [report.summary.best for report in reports]
     before = [report.summary.before for report in reports]
-    costs = [report.cost for report in reports]
-    files = [report.files.get("checkpoints/best.pth") for report in reports]
     sizes = list(dict.fromkeys(name for b in best if b for name in b.by_size))
     return [
         Row("box mAP before", tuple(score(b.map if b else None) for b in before)),
@@ -113,16 +121,53 @@ def _results(reports: Sequence[RunReport]) -> list[Row]:
             _scores(f"mAP {name} objects", [b.by_size.get(name) if b else None for b in best])
             for name in sizes
         ),
+        *_retained(reports),
+    ]
+
+
+def _retained(reports: Sequence[RunReport]) -> list[Row]:
+    """Return what was forgotten of other things (--retain)."""
+    found = [report.retained for report in reports]
+    exact = {None: ABSENT, True: "the base's", False: "others"}
+    return [
+        Row("other data: mAP before", tuple(score(_ap(r.before if r else None)) for r in found)),
+        _scores("other data: mAP after", [_ap(r.after if r else None) for r in found]),
+        _least("other data: drop", [r.drop if r else None for r in found], "{:+.3f}".format),
+        Row(
+            "detections with the adapter off",
+            tuple(exact[r.adapter_off_equal if r else None] for r in found),
+        ),
+    ]
+
+
+def _ap(scores: CocoScores | None) -> float | None:
+    return scores.average_precision if scores else None
+
+
+def _costs(reports: Sequence[RunReport]) -> list[Row]:
+    costs = [report.cost for report in reports]
+
+    def sizes(name: str) -> list[float | None]:
+        return [report.files.get(name) for report in reports]
+
+    def shown(value: float) -> str:
+        return size(int(value))
+
+    return [
         Row("steps", tuple(f"{cost.steps:,}" for cost in costs)),
         _least("a step took", [c.step_seconds for c in costs], duration),
         _least("time in all", [c.total_seconds for c in costs], duration),
         _least("GPU memory (MiB)", [c.memory_mib for c in costs], lambda value: f"{value:,.0f}"),
-        _least("best.pth", files, lambda value: size(int(value))),
+        _least("best.pth", sizes("checkpoints/best.pth"), shown),
+        _least("adapter", sizes("adapter/adapter_model.safetensors"), shown),
     ]
 
 
 def _classes(reports: Sequence[RunReport]) -> list[Row]:
-    found = [{c.name: c.best for c in report.classes} for report in reports]
+    found = [
+        {name: c.best for c, name in zip(r.classes, _class_names(r).values(), strict=True)}
+        for r in reports
+    ]
     names = dict.fromkeys(name for classes in found for name in classes)
     return [_scores(name, [classes.get(name) for classes in found]) for name in names]
 

@@ -87,3 +87,19 @@ def test_the_work_of_another_command_is_not_gone_on_with(tmp_path: Path) -> None
         PredictionFile(tmp_path / "out.json", MADE_WITH, NAMES[:1])
     with pytest.raises(UserError, match=r"picture 1 was 0\.jpg"):
         PredictionFile(tmp_path / "out.json", MADE_WITH, NAMES[::-1])
+
+
+def test_a_mask_in_which_nothing_was_found_is_left_out_and_the_area_is_the_boxs(
+    tmp_path: Path,
+) -> None:
+    nothing = {"size": [80, 100], "counts": "Pj7"}
+    file = opened(tmp_path)
+    found = [
+        PredictedPicture(name, 100, 80, (0,), (0.5,), ((1.0, 2.0, 10.0, 20.0),), (nothing,))
+        for name in NAMES
+    ]
+    for _ in file.append(iter(found)):
+        pass
+    for annotation in finish(file, tmp_path)["annotations"]:
+        assert annotation["area"] == 200
+        assert "segmentation" not in annotation

@@ -13,6 +13,8 @@ from demo_model import make_info
 from train_teacher.application.compare import compare, write_comparison
 from train_teacher.cli.comparison_text import render_comparison_text
 from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.domain.evaluation import CocoScores
+from train_teacher.domain.forgetting import RetainedScores
 from train_teacher.domain.run_comparison import compare_runs
 from train_teacher.domain.run_report import RunReport, build_report
 from train_teacher.domain.run_summary import summarize_cost, summarize_run
@@ -70,7 +72,50 @@ def test_equal_runs_have_no_best_and_say_that_nothing_differs(tmp_path: Path) ->
 
 def test_runs_on_other_classes_are_not_compared_in_silence(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5, ("cat", "dog"))]
-    assert "cannot be compared" in render_comparison_text(compare(runs).comparison)
+    compared = compare(runs).comparison
+    assert "cannot be compared" in render_comparison_text(compared)
+    scores = [row for row in compared.results if "mAP" in row.name or row.name == "gain"]
+    assert [row.best for row in (*scores, *compared.classes)] == [None] * len(
+        (*scores, *compared.classes)
+    )
+
+
+def test_runs_that_differ_in_a_phrase_are_compared_under_the_names_of_the_data(
+    tmp_path: Path,
+) -> None:
+    other = write_run(
+        tmp_path / "b", 0.5, (NAMES[0], "azure square"), prompts={NAMES[1]: "azure square"}
+    )
+    compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other]).comparison
+    assert compared.same_data
+    assert [row.name for row in compared.classes] == list(NAMES)
+    assert [row.best for row in compared.classes] == [1, 1]
+
+
+def test_what_was_forgotten_stands_beside_what_was_gained(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5)]
+    for run, after, equal in zip(runs, (0.2, 0.55), (None, True), strict=True):
+        report = msgspec.json.decode((run / "results.json").read_bytes(), type=RunReport)
+        retained = RetainedScores(
+            data="other.json",
+            num_images=3,
+            num_objects=9,
+            before=_scores(0.6),
+            after=_scores(after),
+            limit=0.02,
+            adapter_off_equal=equal,
+        )
+        report = msgspec.structs.replace(report, retained=retained)
+        (run / "results.json").write_bytes(msgspec.json.encode(report))
+    rows = {row.name: row for row in compare(runs).comparison.results}
+    assert rows["other data: drop"].values == ("+0.400", "+0.050")
+    assert rows["other data: drop"].best == 1
+    assert rows["detections with the adapter off"].values == ("-", "the base's")
+    assert "GPU memory (MiB)" not in rows, "nothing to tell of any run"
+
+
+def _scores(value: float) -> CocoScores:
+    return CocoScores(value, value, value, value, value, value, (), ())
 
 
 def test_two_folders_of_the_same_name_are_told_apart() -> None:
