@@ -106,6 +106,10 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         if accelerated:
             for module in self.modules():
                 module.__class__ = FASTER.get(type(module), type(module))
+                if isinstance(module, nn.ReLU):
+                    # A linear layer returns a view of its product, and to change a view in place
+                    # costs autograd three copies of it (CopySlices); out of place it costs none.
+                    module.inplace = False
             keep_boxes_precise(self.bbox_head)
             self.checkpoint_layers(checkpoint_layers)
 

@@ -99,8 +99,9 @@ class TeacherBiAttention(BiMultiHeadAttention):
         Returns:
             (N, points, channels) and (N, tokens, channels).
         """
-        query = self._heads(self.v_proj(vision) * self.scale)
-        key = self._heads(self.l_proj(lang))
+        query = self._heads(self.v_proj(vision))
+        # mmdet scales the image's side, a thousand times as large.
+        key = self._heads(self.l_proj(lang) * self.scale)
         scores = query @ key.transpose(-1, -2)
         if scores.dtype == torch.float16:
             scores = scores.clamp(-MAX_CLAMP_VALUE, MAX_CLAMP_VALUE)

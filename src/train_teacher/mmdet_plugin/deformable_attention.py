@@ -89,6 +89,18 @@ def sample_with_deformops(
     return sampled
 
 
+def sample_with_torch_extension(
+    value: Tensor, sizes: LevelSizes, locations: Tensor, weights: Tensor
+) -> Tensor:
+    """Sample with torch-ms-deform-attn's C++ code (extra `cpu`); arguments as in the others."""
+    extension = importlib.import_module("torch_ms_deform_attn")
+    shapes, starts = level_tensors(sizes, value.device)
+    sampled: Tensor = extension.ms_deform_attn(
+        value.contiguous(), shapes, starts, locations.contiguous(), weights.contiguous()
+    )
+    return sampled
+
+
 def sample_with_reference(
     value: Tensor, sizes: LevelSizes, locations: Tensor, weights: Tensor
 ) -> Tensor:
@@ -121,6 +133,8 @@ def _candidates(device_type: str) -> Iterator[Backend]:
         if find_spec("deformops"):
             yield Backend("deformops", sample_with_deformops)
         yield Backend("mmcv, compiled", sample_with_mmcv)
+    if device_type == "cpu" and find_spec("torch_ms_deform_attn"):
+        yield Backend("torch-ms-deform-attn", sample_with_torch_extension)
     yield Backend("PyTorch, ours", sample_with_pytorch)
 
 

@@ -76,6 +76,11 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
             self.init_weights()
             self._keeps_weights = True
             inject_lora(self, options_from(lora), self.frozen_modules)
+            if self.accelerated:
+                # Here, because it imports PEFT, which takes seconds.
+                from train_teacher.mmdet_plugin.adapted_linear import add_adapters_within_products
+
+                add_adapters_within_products(self)
 
     def _part(self, name: str) -> nn.Module:
         try:
