@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 RECIPE = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+WITH_TF32 = ("frozen", "lora")
+"""As `train-teacher` has it; all others keep PyTorch's default, as their own tools do."""
 
 
 class RecomputedLayer(nn.Module):
@@ -136,3 +141,36 @@ def prepare_upstream(device: str) -> None:
     MMLogger.get_instance("benchmark", log_level="ERROR")
     if device == "cuda" and plugin.mmcv_ops.install() == "stand-in":
         multi_scale_deform_attn.IS_CUDA_AVAILABLE = False
+
+
+@contextmanager
+def matrix_products(mode: str, device: str) -> Iterator[None]:
+    """Compute 32-bit matrix products as the mode's own tool does: the switch is the process's."""
+    if device != "cuda":
+        yield
+        return
+    from train_teacher.mmdet_plugin.precision import allow_tf32
+
+    before = torch.get_float32_matmul_precision()
+    if mode in WITH_TF32:
+        allow_tf32()
+    else:
+        torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def backends(device: str) -> str:
+    """Say what computes deformable attention and 32-bit matrix products, stock's and ours."""
+    from train_teacher.mmdet_plugin import mmcv_ops
+    from train_teacher.mmdet_plugin.deformable_attention import backend_for
+
+    compiled = device == "cuda" and mmcv_ops.install() == "compiled"
+    stock = "mmcv's compiled op" if compiled else "mmcv's PyTorch path"
+    ours = backend_for(torch.device(device)).name
+    words = f"deformable attention: stock and -plain {stock}, ours {ours}"
+    if device != "cuda":
+        return words
+    return f"{words}; TF32: {' and '.join(WITH_TF32)}, off for all others (PyTorch's default)"

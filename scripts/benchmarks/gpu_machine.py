@@ -2,10 +2,13 @@
 
     python scripts/benchmarks/gpu_machine.py pack [--wheels DIR] [--opencv]    # with network
     python scripts/benchmarks/gpu_machine.py run [--wheels DIR] [--output OUT] # on the machine
+    python scripts/benchmarks/gpu_machine.py run --only step_3_classes_bf16,losses --limit 540
 
 Both in a clone of this repository, which travels with the wheels (about 63 MB; --opencv adds 60
 for a machine that has no cv2). Nothing of the machine's own Python is changed: the wheels go into a
-folder that is put before it. Each table is printed, and written to OUT with the figures as JSON.
+folder that is put before it, and with --site stay there for the next part. Each table is printed,
+and written to OUT with the figures as JSON. A part that takes longer than --limit seconds is ended
+and counts as failed; the others are still done.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -33,16 +38,20 @@ ON_THE_MACHINE = re.compile(
 FURTHER = ("pytest", "hypothesis")
 TRITON = "deformops>=3.0,<4"
 STEP = "train_step.py --device cuda --steps 20"
+SCALING = "scaling.py --device cuda --precision bf16 --steps 10"
+VARIED = ("size", "classes", "boxes", "batch")
 WORK = {
     "step_3_classes_bf16": f"{STEP} --classes 3 --size 800 --batch 4 --precision bf16 --peers",
     "step_80_classes_bf16": f"{STEP} --classes 80 --size 800 --batch 4 --precision bf16",
     "step_3_classes_fp32": f"{STEP} --classes 3 --size 800 --batch 2 --precision fp32",
-    "scaling_bf16": "scaling.py --device cuda --precision bf16 --steps 10 "
-    "--vary size,classes,boxes,batch",
+    **{f"scaling_{varied}_bf16": f"{SCALING} --vary {varied}" for varied in VARIED},
     "losses": "loss_curves.py --device cuda --precisions fp32,bf16 --batch 4",
     "losses_aligned": "loss_curves.py --device cuda --precisions fp32 --aligned",
     "validation": "validate.py --device cuda",
+    "loader": "loader.py --device cuda --model swin-t --workers 0,2,8",
 }
+TESTS = "tests"
+PARTS = (TESTS, *WORK)
 JSON = ("train_step.py", "scaling.py")
 
 
@@ -78,55 +87,102 @@ def pack(wheels: Path, *, opencv: bool) -> None:
     print(f"{wheels}: {len(carried) + 1} wheels, {size / 1e6:.0f} MB")
 
 
-def run(wheels: Path, output: Path) -> int:
+def run(options: argparse.Namespace) -> int:
     """Install, test, measure; return how many of the parts failed."""
+    output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    site = Path(tempfile.mkdtemp(prefix="gpu-wheels-"))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    site = options.site or Path(tempfile.mkdtemp(prefix="gpu-wheels-"))
+    install(options.wheels, site)
+    places = os.pathsep.join((str(site), str(ROOT / "src"), str(ROOT / "tests")))
+    environment = {**os.environ, "PYTHONPATH": places, "HF_HUB_OFFLINE": "1"}
+    failed = [
+        name
+        for name in options.only
+        if not _do(name, command_of(name, output), output, environment, options.limit)
+    ]
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return len(failed)
+
+
+def install(wheels: Path, site: Path) -> None:
+    """Unpack the wheels, unless an earlier call has."""
+    done = site / "complete"
+    if done.exists():
+        return
     found = sorted(str(path) for path in wheels.glob("*.whl"))
     if not found:
         raise SystemExit(f"{wheels}: no wheels; run `gpu_machine.py pack` where there is a network")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--no-compile", "--target", str(site), *found], check=True)
-    places = os.pathsep.join((str(site), str(ROOT / "src"), str(ROOT / "tests")))
-    environment = {**os.environ, "PYTHONPATH": places, "HF_HUB_OFFLINE": "1"}
-    tests = [sys.executable, "-m", "pytest", "-q", "-x", str(ROOT / "tests/unit/mmdet_plugin")]
-    failed = 0 if _do("tests", tests, output, environment) else 1
-    for name, line in WORK.items():
-        script, *arguments = line.split()
-        command = [sys.executable, str(ROOT / "scripts/benchmarks" / script), *arguments]
-        if script in JSON:
-            command += ["--json", str(output / f"{name}.json")]
-        if script == "loss_curves.py":
-            command += ["--csv", str(output / f"{name}.csv")]
-        failed += not _do(name, command, output, environment)
-    return failed
+    done.touch()
 
 
-def _do(name: str, command: list[str], output: Path, environment: dict[str, str]) -> bool:
+def command_of(name: str, output: Path) -> list[str]:
+    """Return the command of a part."""
+    if name == TESTS:
+        return [sys.executable, "-m", "pytest", "-q", "-x", str(ROOT / "tests/unit/mmdet_plugin")]
+    script, *arguments = WORK[name].split()
+    command = [sys.executable, str(ROOT / "scripts/benchmarks" / script), *arguments]
+    if script in JSON:
+        command += ["--json", str(output / f"{name}.json")]
+    if script == "loss_curves.py":
+        command += ["--csv", str(output / f"{name}.csv")]
+    return command
+
+
+def _do(
+    name: str, command: list[str], output: Path, environment: dict[str, str], limit: float | None
+) -> bool:
+    """Run a part with everything it starts, and print and keep what it says."""
     started = time.monotonic()
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+    said, errors = output / f"{name}.txt", output / f"{name}.stderr.txt"
+    with said.open("w") as out, errors.open("w") as err:
+        part = subprocess.Popen(
+            command, env=environment, stdout=out, stderr=err, cwd=ROOT, start_new_session=True
+        )
+        try:
+            code = part.wait(limit)
+            how = "done" if code == 0 else f"failed with {code}"
+        except subprocess.TimeoutExpired:
+            code, how = 1, f"ended at the limit of {limit:.0f} s"
+        finally:
+            # What it started, such as loader processes, must not stay on the GPU.
+            with suppress(ProcessLookupError):
+                os.killpg(part.pid, signal.SIGKILL)
+            part.wait()
+    print(
+        f"== {name}: {how} after {time.monotonic() - started:.0f} s\n{said.read_text()}", flush=True
     )
-    (output / f"{name}.txt").write_text(done.stdout + "\n--- stderr\n" + done.stderr)
-    how = "done" if done.returncode == 0 else f"failed with {done.returncode}"
-    print(f"== {name}: {how} in {time.monotonic() - started:.0f} s\n{done.stdout}", flush=True)
-    if done.returncode:
-        print("\n".join(done.stderr.splitlines()[-15:]), flush=True)
-    return done.returncode == 0
+    if code:
+        print("\n".join(errors.read_text().splitlines()[-15:]), flush=True)
+    return code == 0
 
 
-def main() -> None:
-    """Pack or run."""
+def read_options() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("pack", "run"))
     parser.add_argument("--wheels", type=Path, default=ROOT / ".gpu-wheels")
     parser.add_argument("--output", type=Path, default=ROOT / ".gpu-results")
-    parser.add_argument("--opencv", action="store_true", help="carry cv2, too")
+    parser.add_argument("--opencv", action="store_true", help="pack: carry cv2, too")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"run: of {', '.join(PARTS)}")
+    parser.add_argument("--limit", type=float, help="run: seconds a part may take")
+    parser.add_argument("--site", type=Path, help="run: where the wheels are unpacked and stay")
     options = parser.parse_args()
+    options.only = options.only.split(",")
+    if unknown := sorted({*options.only} - {*PARTS}):
+        parser.error(f"--only {','.join(unknown)}: known are {', '.join(PARTS)}")
+    return options
+
+
+def main() -> None:
+    """Pack or run."""
+    options = read_options()
     if options.what == "pack":
         pack(options.wheels, opencv=options.opencv)
     else:
-        raise SystemExit(run(options.wheels, options.output))
+        raise SystemExit(run(options))
 
 
 if __name__ == "__main__":

@@ -88,12 +88,15 @@ class Peer:
         self.wrapper = SimpleNamespace(optimizer=optimizer, param_groups=optimizer.param_groups)
         self.trained = trained
 
-    def step(self, forward: Any = None) -> None:
+    def batch(self) -> dict[str, Any]:
+        """Return a new batch on the device."""
+        return make_batch(self._options)
+
+    def train(self, batch: dict[str, Any], forward: Any = None) -> None:
         """Train one step as transformers' Trainer does: clip, update, read the loss."""
         options = self._options
         formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
         precise = options.precision not in formats
-        batch = make_batch(options)
         with (
             forward or nullcontext(),
             nullcontext()

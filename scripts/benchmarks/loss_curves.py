@@ -6,7 +6,8 @@ python scripts/benchmarks/loss_curves.py --device cuda --precisions fp32,bf16 --
 A few batches of noise with boxes come again and again, so that they can be learned by heart. Stock
 keeps dropout and drop path in backbone and BERT, which ours has frozen, clips the gradients with
 those two counted in, and draws the noise of denoising queries in another order: alike, but not in
-numbers. `--aligned` takes that out of both, and then only rounding is left between them.
+numbers. `--aligned` takes that out of both, and TF32 out of ours, and then only rounding is left
+between them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import gc
 import re
 import statistics
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +53,11 @@ def losses(case: MMDetectionCase, options: argparse.Namespace) -> list[float]:
         torch.manual_seed(step % BATCHES)
         inputs, samples = make_batch(options)
         torch.manual_seed(options.steps + step)
-        with case.wrapper.optim_context(case.model):
-            parts = case.model.loss(inputs, samples)
-        total, _ = case.model.parse_losses(parts)
-        case.wrapper.update_params(total)
+        with nullcontext() if options.aligned else case.products():
+            with case.wrapper.optim_context(case.model):
+                parts = case.model.loss(inputs, samples)
+            total, _ = case.model.parse_losses(parts)
+            case.wrapper.update_params(total)
         found.append(float(total.detach()))
     return found
 

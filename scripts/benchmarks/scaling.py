@@ -5,7 +5,8 @@ python scripts/benchmarks/scaling.py --vary classes --steps 10
 
 The official recipe and ours side by side, one thing changed at a time: FLOPs, host reads, bytes
 kept for the way back, trained parameters; and, with --steps, the median time of a step in turns
-(and of --processes processes that share this machine and average their gradients).
+(and of processes that share this machine's cores and average their gradients through gloo: on CPU
+only, so with --device cuda `processes` is not varied).
 Counts do not depend on the machine's load; see train_step.py for how they are taken.
 """
 
@@ -26,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_models import class_names, prepare_upstream, write_bert
-from train_step import WARM_UP, Case, MMDetectionCase, machine
+from benchmark_models import backends, class_names, prepare_upstream, write_bert
+from train_step import WARM_UP, Case, MMDetectionCase, machine, time_in_turns
 
 START = {"size": 512, "classes": 3, "boxes": 5, "batch": 1}
 VALUES = {
@@ -87,11 +88,7 @@ def measure_point(own: argparse.Namespace, varied: str, value: int, bert: Path) 
             cases.append(case)
         del case
         gc.collect()
-    for turn in range(own.steps + WARM_UP if own.steps else 0):
-        for case in cases:
-            seconds = case.timed_step()
-            if turn >= WARM_UP:
-                case.measured.seconds.append(seconds)
+    time_in_turns(cases, own.steps)
     for row, case in zip(rows, cases, strict=False):
         row.median = case.measured.median
     return rows
@@ -192,6 +189,7 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
     start = ", ".join(f"{name} {value}" for name, value in {**START, "size": options.size}.items())
     lines = [
         f"{options.model}, {start} unless varied, {options.precision}, {machine(options)}",
+        backends(options.device),
         "",
         "| varied | mode | trained M | GFLOP | times | host reads | times | kept MiB | times "
         "| median s | times |",
@@ -217,7 +215,7 @@ def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="swin-t", help="swin-t, swin-b, swin-l or demo")
-    parser.add_argument("--vary", default=",".join(VALUES), help=f"of {', '.join(VALUES)}")
+    parser.add_argument("--vary", help=f"of {', '.join(VALUES)}; all, unless given")
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--size", type=int, default=START["size"], help="where it does not vary")
     parser.add_argument("--steps", type=int, default=0, help="timed steps of each mode; 0: none")
@@ -227,10 +225,15 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args()
-    options.vary, options.modes = options.vary.split(","), options.modes.split(",")
+    on_cpu_only = () if options.device == "cpu" else ("processes",)
+    everything = [name for name in VALUES if name not in on_cpu_only]
+    options.vary = options.vary.split(",") if options.vary else everything
+    options.modes = options.modes.split(",")
     unknown = sorted({*options.vary} - {*VALUES}) + sorted({*options.modes} - {*MODES})
     if unknown:
         parser.error(f"{', '.join(unknown)}: known are {', '.join((*VALUES, *MODES))}")
+    if refused := sorted({*options.vary} & {*on_cpu_only}):
+        parser.error(f"--vary {','.join(refused)}: measured with --device cpu only")
     return options
 
 

@@ -57,6 +57,8 @@ AFTER = (
     ("mmdet_plugin.runner", "TeacherRunner.build_train_loop", "data set and loader"),
     ("mmdet_plugin.runner", "TeacherRunner.build_val_loop", "data set and loader"),
     ("mmdet_plugin.runner", "TeacherRunner.build_optim_wrapper", "optimizer"),
+    ("mmdet_plugin.probe_hook", "ProbeHook.fit", "probe step, on a GPU"),
+    ("mmdet_plugin.probe_hook", "_rehearse", "preflight: a step and a validation picture"),
     ("mmdet_plugin.hooks", "FreezeProofHook.before_train", "freeze table and digests"),
     ("mmdet_plugin.hooks", "BaseEvaluationHook.before_train", "validation of the base"),
     ("mmdet_plugin.train_loop", "TeacherTrainLoop.run_epoch", "first batch"),

@@ -4,12 +4,14 @@ python scripts/benchmarks/train_step.py --classes 3 --size 512 --batch 2 --steps
 
 Swin-T (--model) with random weights and a BERT-base built from its config: nothing is downloaded;
 FLOPs, host reads, groups and kept bytes do not depend on the weights. The modes take turns in one
-process, so that whatever else the machine does falls on all of them. `--steps 0` counts only.
+process, each turn begun by another, so that whatever else the machine does falls on all of them; a
+batch is made before the clock starts. All five modes of --modes take about 7 GB. `--steps 0` counts
+only.
 
 `stock` is MMDetection's configs/mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py:
 lr_mult 0 for backbone and BERT, both checkpointed, six encoder layers recomputed. Where fairscale
 is missing its layers are recomputed by torch.utils.checkpoint, which costs the same arithmetic.
-A mode with `-plain` is ours without the accelerated modules, text cache and merged groups.
+A mode with `-plain` is ours without the accelerated modules, text cache, merged groups and TF32.
 `--peers` adds Hugging Face's MM Grounding DINO of the same size (huggingface_step.py).
 """
 
@@ -22,16 +24,18 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from benchmark_models import (
     RecomputedLayer,
+    backends,
     class_names,
+    matrix_products,
     our_config,
     prepare_upstream,
     stock_config,
@@ -41,7 +45,8 @@ from huggingface_step import MODES as PEERS
 from huggingface_step import Peer
 from torch import Tensor, nn
 
-MODES = ("stock", "frozen-plain", "frozen", "lora-plain", "lora", *PEERS)
+OURS = ("frozen-plain", "frozen", "lora-plain", "lora")
+MODES = ("stock", *OURS, *PEERS)
 WARM_UP = 1
 """Counting has run three steps before."""
 
@@ -102,9 +107,22 @@ class Case:
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         self.measured = Measured(mode, trained / 1e6, groups=len(self.wrapper.param_groups))
 
-    def step(self, forward: Any = None) -> None:
+    def batch(self) -> Any:
+        """Return a new batch on the device."""
+        raise NotImplementedError
+
+    def train(self, batch: Any, forward: Any = None) -> None:
         """Train one step; `forward` is a context around the forward pass."""
         raise NotImplementedError
+
+    def step(self, forward: Any = None) -> None:
+        """Make a batch and train one step on it, in the mode's own number format."""
+        with self.products():
+            self.train(self.batch(), forward)
+
+    def products(self) -> Any:
+        """Return the context in which 32-bit matrix products are the mode's own."""
+        return matrix_products(self.measured.mode, self._options.device)
 
     def count(self) -> None:
         """Count arithmetic, host reads and kept bytes, each in a step of its own."""
@@ -114,8 +132,9 @@ class Case:
         update, self.wrapper.optimizer.step = self.wrapper.optimizer.step, lambda: None
         kept = KeptBytes(self.model)
         self.step(kept.hooks())  # also fills the caches
-        with HostReads() as reads:
-            self.step()
+        batch = self.batch()
+        with self.products(), HostReads() as reads:
+            self.train(batch)
         arithmetic = count_flops(self.step)
         self.wrapper.optimizer.step = update
         self.measured.kept_mib = kept.mib
@@ -123,12 +142,14 @@ class Case:
         self.measured.gflop = arithmetic / 1e9
 
     def timed_step(self) -> float:
-        """Return the seconds of a step, the device's work included."""
-        synchronize(self._options.device)
-        start = time.perf_counter()
-        self.step()
-        synchronize(self._options.device)
-        return time.perf_counter() - start
+        """Return the seconds of a step on a batch that is there, the device's work included."""
+        batch = self.batch()
+        with self.products():
+            synchronize(self._options.device)
+            start = time.perf_counter()
+            self.train(batch)
+            synchronize(self._options.device)
+            return time.perf_counter() - start
 
     def peak(self) -> None:
         """Measure the GPU memory of a step, with everything else of this process taken off."""
@@ -168,9 +189,13 @@ class MMDetectionCase(Case):
         self.wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
         super().__init__(mode, options)
 
-    def step(self, forward: Any = None) -> None:
+    def batch(self) -> Any:
+        """Return a new batch on the device."""
+        return make_batch(self._options)
+
+    def train(self, batch: Any, forward: Any = None) -> None:
         """Train one step; `forward` is a context around the forward pass."""
-        inputs, samples = make_batch(self._options)
+        inputs, samples = batch
         with self.wrapper.optim_context(self.model):
             if forward is None:
                 losses = self.model.loss(inputs, samples)
@@ -192,9 +217,13 @@ class HuggingFaceCase(Case):
         self.model, self.wrapper = self._peer.model, self._peer.wrapper
         super().__init__(mode, options)
 
-    def step(self, forward: Any = None) -> None:
+    def batch(self) -> Any:
+        """Return a new batch on the device."""
+        return self._peer.batch()
+
+    def train(self, batch: Any, forward: Any = None) -> None:
         """Train one step; `forward` is a context around the forward pass."""
-        self._peer.step(forward)
+        self._peer.train(batch, forward)
 
 
 def build_case(mode: str, options: argparse.Namespace, bert: Path) -> Case:
@@ -248,12 +277,18 @@ def measure(options: argparse.Namespace) -> list[Measured]:
         if options.device == "cuda":
             case.step()
             case.peak()
-    for turn in range(options.steps + WARM_UP if options.steps else 0):
-        for case in cases:
+    time_in_turns(cases, options.steps)
+    return [case.measured for case in cases]
+
+
+def time_in_turns(cases: Sequence[Case], steps: int) -> None:
+    """Time steps of every case, each turn begun by another one."""
+    for turn in range(steps + WARM_UP if steps else 0):
+        first = turn % len(cases)
+        for case in (*cases[first:], *cases[:first]):
             seconds = case.timed_step()
             if turn >= WARM_UP:
                 case.measured.seconds.append(seconds)
-    return [case.measured for case in cases]
 
 
 def table(rows: list[Measured], options: argparse.Namespace) -> str:
@@ -262,6 +297,7 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
     lines = [
         f"{options.model}, {options.classes} classes, {options.batch} x {options.size} x "
         f"{options.size}, {options.boxes} boxes an image, {options.precision}, {machine(options)}",
+        backends(options.device),
         "",
         f"| mode | trained M | GFLOP | of {first.mode} | host reads | groups | kept MiB | peak MiB "
         f"| median s | of {first.mode} |",
@@ -283,7 +319,9 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
 def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modes", default="stock,frozen,lora", help=f"of {', '.join(MODES)}")
+    parser.add_argument(
+        "--modes", default=",".join(("stock", *OURS)), help=f"of {', '.join(MODES)}"
+    )
     parser.add_argument("--model", default="swin-t", help="swin-t, swin-b, swin-l or demo")
     parser.add_argument("--peers", action="store_true", help=f"also {', '.join(PEERS)}")
     parser.add_argument("--classes", type=int, default=3)
@@ -297,14 +335,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args()
-    from train_teacher.domain.settings import Tune
-
     wanted = [*options.modes.split(","), *(PEERS if options.peers else ())]
     unknown = sorted(set(wanted) - set(MODES))
     if unknown:
         parser.error(f"--modes {','.join(unknown)}: known are {', '.join(MODES)}")
-    if "lora" not in get_args(Tune):
-        wanted = [mode for mode in wanted if mode != "lora"]
     options.modes = wanted
     options.names = class_names(options.classes)
     return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 MAX_WORKERS = 4
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
 IMAGES_WORTH_WORKERS = 500
+# A GPU makes a step while one core decodes and resizes a few pictures: it would wait for them.
+MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
+SHARED_MEMORY = Path("/dev/shm")
+SHARED_BYTES_PER_WORKER = 128 * 2**20
+"""Two batches of pictures each for training and validation lie there; Docker's default, 64 MB for
+all, is too little, and the processes die of it."""
 BF16_CAPABILITY = 8
 GPU_VALIDATION_BATCH = 4
 """Pictures at once: without gradients they take less than one of training."""
@@ -86,11 +93,39 @@ def resolve_precision(precision: str, device: str) -> str:
     return "bf16" if torch.cuda.get_device_capability()[0] >= BF16_CAPABILITY else "fp32"
 
 
-def choose_workers(num_images: int) -> int:
-    """Return the number of data loading processes for this machine and data set."""
-    if num_images < IMAGES_WORTH_WORKERS:
-        return 0
-    return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
+    """Return the number of data loading processes for this machine and data set.
+
+    Args:
+        num_images: of the data set.
+        device: `auto`, `cpu` or `cuda`.
+        gpus: training processes that share the machine's cores.
+    """
+    if not _has_gpu(device):
+        if num_images < IMAGES_WORTH_WORKERS:
+            return 0
+        return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+    cores = max(1, _usable_cores() // gpus)
+    wanted = min(MAX_GPU_WORKERS, max(MIN_GPU_WORKERS, cores // 2))
+    if SHARED_MEMORY.is_dir():
+        free = shutil.disk_usage(SHARED_MEMORY).free
+        wanted = min(wanted, free // (SHARED_BYTES_PER_WORKER * gpus))
+    return min(wanted, cores, num_images)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _has_gpu(device: str) -> bool:
+    """Return whether `auto`, `cpu` or `cuda` means a GPU on this machine."""
+    if device == "cpu":
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def choose_validation_batch(device: str) -> int:
@@ -99,11 +134,7 @@ def choose_validation_batch(device: str) -> int:
     Args:
         device: `auto`, `cpu` or `cuda`.
     """
-    if device == "cpu":
-        return 1
-    import torch
-
-    return GPU_VALIDATION_BATCH if torch.cuda.is_available() else 1
+    return GPU_VALIDATION_BATCH if _has_gpu(device) else 1
 
 
 def require_loggers(*, tensorboard: bool, wandb: bool) -> None:

@@ -243,6 +243,8 @@ def _resolve(
     mmengine_runner.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
     train_images = info.splits[0].num_images
     workers = settings.workers
+    if workers is None:
+        workers = mmengine_runner.choose_workers(train_images, settings.device, settings.gpus)
     if dry_run:
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
@@ -263,7 +265,7 @@ def _resolve(
         weights=str(weights) if weights else "none",
         language_model=language_model,
         precision=mmengine_runner.resolve_precision(settings.precision, settings.device),
-        workers=mmengine_runner.choose_workers(train_images) if workers is None else workers,
+        workers=workers,
         val_batch_size=settings.val_batch_size
         or mmengine_runner.choose_validation_batch(settings.device),
     )

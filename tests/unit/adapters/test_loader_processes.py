@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from train_teacher.adapters import mmengine_runner
+from train_teacher.adapters.mmengine_runner import SHARED_BYTES_PER_WORKER, choose_workers
+
+GIB = 2**30
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Pretend to be a machine of 16 cores with a GPU and enough shared memory."""
+    set_machine(monkeypatch, cores=16)
+    return monkeypatch
+
+
+def set_machine(
+    patch: pytest.MonkeyPatch, cores: int, *, gpu: bool = True, shared: int = 8 * GIB
+) -> None:
+    patch.setattr(torch.cuda, "is_available", lambda: gpu)
+    patch.setattr(os, "cpu_count", lambda: cores)
+    patch.setattr(mmengine_runner, "_usable_cores", lambda: cores)
+    patch.setattr(mmengine_runner.shutil, "disk_usage", lambda _: SimpleNamespace(free=shared))
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 2), (8, 4), (16, 8), (64, 8)])
+def test_a_gpu_gets_half_of_the_cores_and_at_least_two_for_a_small_set_too(
+    cores: int, processes: int, machine: pytest.MonkeyPatch
+) -> None:
+    set_machine(machine, cores)
+    assert choose_workers(40, "auto") == processes
+    assert choose_workers(40_000, "cuda") == processes
+
+
+def test_there_are_no_more_processes_than_pictures(machine: pytest.MonkeyPatch) -> None:
+    assert choose_workers(3, "cuda") == 3
+
+
+def test_gpus_share_the_cores(machine: pytest.MonkeyPatch) -> None:
+    assert choose_workers(1000, "cuda", gpus=2) == 4
+    assert choose_workers(1000, "cuda", gpus=32) == 1
+
+
+def test_little_shared_memory_means_fewer_processes_or_none(machine: pytest.MonkeyPatch) -> None:
+    set_machine(machine, 16, shared=64_000_000)  # Docker's default
+    assert choose_workers(1000, "cuda") == 0
+    set_machine(machine, 16, shared=3 * SHARED_BYTES_PER_WORKER)
+    assert choose_workers(1000, "cuda") == 3
+
+
+@pytest.mark.parametrize(("device", "gpu"), [("cpu", True), ("cpu", False), ("auto", False)])
+def test_a_cpu_reads_a_small_set_without_processes(
+    device: str, gpu: bool, machine: pytest.MonkeyPatch
+) -> None:
+    set_machine(machine, 16, gpu=gpu)
+    assert choose_workers(499, device) == 0
+    assert choose_workers(500, device) == 4
+    set_machine(machine, 2, gpu=gpu)
+    assert choose_workers(500, device) == 1
