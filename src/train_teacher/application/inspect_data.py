@@ -25,6 +25,7 @@ from train_teacher.domain.checks.categories import (
     detect_exporter,
     real_categories,
 )
+from train_teacher.domain.checks.class_list_checks import check_names_between
 from train_teacher.domain.checks.duplicate_checks import check_duplicates
 from train_teacher.domain.checks.exporter_checks import check_exporter, provenance
 from train_teacher.domain.checks.file_checks import check_file
@@ -37,7 +38,6 @@ from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
     check_class_tokens,
     check_names,
-    check_names_between,
     check_token_budget,
 )
 from train_teacher.domain.checks.placement_checks import check_placement
@@ -71,6 +71,7 @@ from train_teacher.domain.prompts import (
     TOKEN_LIMIT,
     apply_class_prompts,
     build_prompt,
+    match_names,
 )
 
 TRAIN = "train"
@@ -254,8 +255,7 @@ def _mask_info(splits: Sequence[LoadedSplit]) -> MaskInfo | None:
 
 def _class_of_category(dataset: CocoDataset, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return (K,) the class of each category row, -1 when it is none; matched by name."""
-    number = {name: i for i, name in reversed(list(enumerate(names)))}
-    return np.array([number.get(c.name, -1) for c in dataset.categories], np.int64)
+    return np.array(match_names([c.name for c in dataset.categories], names), np.int64)
 
 
 def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:

@@ -55,6 +55,20 @@ def canonical_name(name: str) -> str:
     return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
 
 
+def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the position of each wanted name among the names, -1 where it is none of them.
+
+    Names that look the same are the same, unless one is the same letter by letter.
+
+    Args:
+        wanted: names of one file.
+        names: names of another.
+    """
+    looking = {visible_name(name): at for at, name in reversed(list(enumerate(names)))}
+    exact = {name: at for at, name in reversed(list(enumerate(names)))}
+    return [exact.get(name, looking.get(visible_name(name), -1)) for name in wanted]
+
+
 def apply_class_prompts(
     names: Sequence[str],
     prompts: Mapping[str, str],

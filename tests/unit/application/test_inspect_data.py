@@ -56,6 +56,16 @@ def test_given_files_are_counted_by_class_name_whatever_their_ids(tmp_path: Path
     }
 
 
+def test_a_class_that_val_writes_with_another_space_is_counted(tmp_path: Path) -> None:
+    train = make_coco(tmp_path / "a")
+    val = make_coco(tmp_path / "b", categories=[category(1, " cat"), category(2, "red car")])
+
+    info = inspect_data(InspectRequest(data=train, val=val))
+
+    assert info.splits[1].boxes_per_class == (12, 12)
+    assert [(f.code, f.severity, f.ids) for f in info.findings] == [("N13", "warning", (1,))]
+
+
 def test_a_class_that_only_val_has_boxes_of_is_d5(tmp_path: Path) -> None:
     train = make_coco(tmp_path / "a", annotations=[annotation(1)])
     val = make_coco(tmp_path / "b")
