@@ -156,4 +156,8 @@ def test_sharks_have_the_same_classes_in_three_splits() -> None:
         ("test", 1, 6),
     ]
     assert info.has_masks
-    assert not [f for f in info.findings if f.severity == "error"]
+    # All are frames of one video, which training may go on with.
+    assert {(f.code, f.split) for f in info.findings if f.severity == "error"} == {
+        ("D8", "val"),
+        ("D8", "test"),
+    }

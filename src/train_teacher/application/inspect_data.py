@@ -16,6 +16,7 @@ from train_teacher.adapters.coco_file import read_coco
 from train_teacher.adapters.data_layout import discover_splits
 from train_teacher.adapters.image_contents import compare_contents
 from train_teacher.adapters.image_decoding import decode_pictures
+from train_teacher.adapters.image_fields import read_image_fields
 from train_teacher.adapters.image_files import check_image_files, find_image_dir
 from train_teacher.adapters.tokenizer import count_tokens
 from train_teacher.domain.checks.attribute_checks import check_attributes
@@ -49,6 +50,7 @@ from train_teacher.domain.checks.set_checks import (
     check_something_to_train,
     check_training_set,
 )
+from train_teacher.domain.checks.video_checks import check_shared_videos
 from train_teacher.domain.checks.wording_checks import ClassText, check_wording
 from train_teacher.domain.coco import (
     MASK_POLYGON,
@@ -66,6 +68,7 @@ from train_teacher.domain.dataset_info import (
     SplitInfo,
     TrainedInfo,
 )
+from train_teacher.domain.grouping import VIDEO_FIELDS
 from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.prompts import (
     TOKEN_LIMIT,
@@ -199,7 +202,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     findings += [*check_token_budget(prompt), *check_class_tokens(classes, names, prompt)]
     findings += training.findings
     shown = [(split.name, split.dataset, split.files) for split in splits]
-    findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
+    findings += [*check_duplicates(shown), *check_unnamed_pictures(shown), *_videos_of(splits)]
     findings += check_no_validation([split.name for split in splits])
     masks = _mask_info(splits)
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
@@ -227,6 +230,13 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         masks=masks,
         photos_turned=_photos_turned(splits),
     )
+
+
+def _videos_of(splits: Sequence[LoadedSplit]) -> list[Finding]:
+    if len(splits) == 1:
+        return []
+    fields = [read_image_fields(split.dataset, VIDEO_FIELDS).values for split in splits]
+    return check_shared_videos([(split.name, split.dataset) for split in splits], fields)
 
 
 def _text(path: Path | None) -> str | None:
