@@ -49,6 +49,8 @@ from train_teacher.domain.checks.set_checks import (
     check_object_size,
     check_something_to_train,
     check_training_set,
+    images_per_class,
+    most_of,
 )
 from train_teacher.domain.checks.video_checks import check_shared_videos
 from train_teacher.domain.checks.wording_checks import ClassText, check_wording
@@ -194,7 +196,9 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         _split_info(split, rows, [c.name for c in classes])
         for split, rows in zip(splits, loaded, strict=True)
     )
-    findings += [f for info in infos[1:] for f in check_every_class_present(info, infos[0], names)]
+    findings += [
+        f for info in infos[1:] for f in check_every_class_present(info, infos[0], classes)
+    ]
     findings += check_names(classes, names)
     findings += check_wording(
         [ClassText(*of) for of in zip(classes, texts, tokens.by_class, tokens.unknown, strict=True)]
@@ -224,12 +228,24 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
             images=int(loaded[0].images_kept.sum()),
             boxes=int(loaded[0].kept.sum()),
             dropped=loaded[0].dropped,
+            dropped_by_class=_dropped_by_class(train.dataset, loaded[0]),
         ),
         sizes=training.sizes,
         provenance=provenance(train.dataset),
         masks=masks,
         photos_turned=_photos_turned(splits),
+        original_names=tuple(c.name for c in classes),
     )
+
+
+def _dropped_by_class(dataset: CocoDataset, rows: LoadedRows) -> dict[str, dict[str, int]]:
+    told: dict[str, dict[str, int]] = {}
+    for reason, counts in rows.dropped_by_category.items():
+        names = told.setdefault(reason, {})
+        for category, count in zip(dataset.categories, counts.tolist(), strict=True):
+            if count:
+                names[category.name] = names.get(category.name, 0) + count
+    return told
 
 
 def _videos_of(splits: Sequence[LoadedSplit]) -> list[Finding]:
@@ -351,9 +367,9 @@ def _findings_of_training(
     labels = classes[columns.category_row[rows.kept]] if len(classes) else image_rows
     return [
         *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
-        *check_training_set(train.dataset, names, labels, image_rows),
+        *check_training_set(train.dataset, labels, image_rows),
         *check_partial_labelling(train.dataset, names, labels, image_rows),
-        *check_object_size(train.sizes, rows.kept_boxes, image_rows),
+        *check_object_size(train.dataset, train.sizes, rows),
     ]
 
 
@@ -361,8 +377,9 @@ def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> S
     dataset = split.dataset
     columns = dataset.annotations
     classes = _class_of_category(dataset, names)
+    image_rows = columns.image_row[rows.kept]
     kept = classes[columns.category_row[rows.kept]] if len(classes) else np.empty(0, np.int64)
-    with_boxes = int(np.count_nonzero(np.bincount(columns.image_row[rows.kept])))
+    with_boxes = int(np.count_nonzero(np.bincount(image_rows)))
     return SplitInfo(
         name=split.name,
         path=str(dataset.path),
@@ -372,6 +389,7 @@ def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> S
         num_boxes=int(rows.kept.sum()),
         boxes_per_class=tuple(np.bincount(kept, minlength=len(names)).tolist()),
         num_empty_images=len(dataset.images) - with_boxes,
+        images_per_class=tuple(images_per_class(kept, image_rows, len(names)).tolist()),
     )
 
 
@@ -392,6 +410,7 @@ def _size_info(train: LoadedSplit, rows: LoadedRows) -> SizeInfo:
         short_side_min=int(sizes.min()),
         boxes_per_image_median=_median(counts),
         boxes_per_image_max=int(counts.max(initial=0)),
+        boxes_per_image_p95=most_of(counts),
         box_side_median=round(_median(np.sqrt(boxes[:, 2] * boxes[:, 3])), 1),
     )
 
