@@ -261,6 +261,21 @@ def test_placeholder_supercategories_drop_nothing(dataset_of: Any) -> None:
     assert len(real_categories(dataset_of(categories=plain[:1]))) == 1
 
 
+@pytest.mark.parametrize("name", ["background", "None", "objects"])
+def test_a_word_for_no_object_is_an_n12_warning_and_no_class_unless_it_is_labelled(
+    dataset_of: Any, name: str
+) -> None:
+    names = [category(1, "cat"), category(2, "red car"), category(3, name)]
+    labelled = [annotation(1), annotation(2, 1, 2), annotation(3, 1, 3)]
+
+    dataset = dataset_of(categories=names)
+    finding = only(all_findings(dataset), "N12")
+
+    assert (finding.severity, finding.ids) == ("warning", (3,))
+    assert [c.name for c in real_categories(dataset)] == ["cat", "red car"]
+    assert check_categories(dataset_of(categories=names, annotations=labelled)) == []
+
+
 def test_an_unused_background_entry_of_labelme_is_n12(dataset_of: Any) -> None:
     dataset = dataset_of(categories=[category(0, "_background_"), category(1, "cat")])
 

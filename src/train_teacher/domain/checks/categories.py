@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.domain.checks.reporting import SHOWN
+from train_teacher.domain.checks.reporting import category_finding, listed
 from train_teacher.domain.coco import CategoryRecord, CocoDataset
-from train_teacher.domain.dataset_info import Example, Finding
+from train_teacher.domain.dataset_info import Finding
 
-BACKGROUND_NAMES = frozenset({"_background_", "__background__"})
+BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
+"""Entries that labelme writes into every file."""
+NO_OBJECTS = frozenset({"background", "none", "objects"})
+"""Names of what is no class of object, unless somebody labelled it."""
 PEEKED_ANNOTATIONS = 20
 _FINGERPRINTS = (
     ("roboflow", "Roboflow"),
@@ -27,7 +30,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     """Return categories that an exporter added and nobody labelled.
 
     Roboflow adds the project as a root: another category names it as its supercategory and no
-    annotation uses it. labelme adds `_background_`.
+    annotation uses it. labelme adds `_background_`; others have `background` or `none`.
     """
     used = set(dataset.annotations.category_row.tolist())
     parents = {
@@ -39,7 +42,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
         category
         for row, category in enumerate(dataset.categories)
         if row not in used
-        and (category.name in parents or category.name.strip().lower() in BACKGROUND_NAMES)
+        and (category.name in parents or _word(category) in BACKGROUND_NAMES | NO_OBJECTS)
     ]
     # With every class unused there is nothing to tell a root from a class.
     return tuple(dummies) if len(dummies) < len(dataset.categories) else ()
@@ -51,26 +54,36 @@ def real_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     return tuple(c for c in dataset.categories if c.index not in dummies)
 
 
+def _word(category: CategoryRecord) -> str:
+    return category.name.strip().lower()
+
+
 def check_categories(dataset: CocoDataset) -> list[Finding]:
     """Return N12: classes that are left out because they are no classes."""
     dummies = dummy_categories(dataset)
-    if not dummies:
-        return []
-    names = ", ".join(f'"{c.name}"' for c in dummies)
+    parents = {category.supercategory for category in dataset.categories}
+    odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
+    entries = [c for c in dummies if c not in odd]
+    fix = "Nothing to do: train-teacher leaves it out (exp1/data)."
     return [
-        Finding(
+        *category_finding(
+            odd,
+            code="N12",
+            severity="warning",
+            message=f"{listed(c.name for c in odd)} has no box and names no object: left out, it "
+            "is no class to learn",
+            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            fix=f"{fix} If it is a class, label it or give it another name.",
+        ),
+        *category_finding(
+            entries,
             code="N12",
             severity="info",
-            count=len(dummies),
-            message=f"{names} is the exporter's root or background entry, not a class",
+            message=f"{listed(c.name for c in entries)} is the exporter's root or background "
+            "entry, not a class",
             consequence="Trained as a class it would cost the model a phrase that is never right.",
-            fix="Nothing to do: train-teacher leaves it out (exp1/data).",
-            examples=tuple(
-                Example(path=f"categories[{c.index}].name", value=c.name) for c in dummies[:SHOWN]
-            ),
-            section="categories",
-            ids=tuple(c.id for c in dummies),
-        )
+            fix=fix,
+        ),
     ]
 
 
