@@ -134,6 +134,13 @@ def one_size(content: Content, _folder: Path) -> None:
         annotation["area"] = 1600
 
 
+def one_corner(content: Content, _folder: Path) -> None:
+    """Move every box to one place; they keep their sizes, and no two of an image are alike."""
+    for number, annotation in enumerate(content["annotations"]):
+        side = 30 + 5 * (number % 8)
+        annotation.update(bbox=[10, 10, side, side + number % 3], area=side * (side + number % 3))
+
+
 def rectangles(content: Content, _folder: Path) -> None:
     """Give every annotation its box as a polygon."""
     for annotation in content["annotations"]:
@@ -284,6 +291,7 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "B15": (change(3, bbox=[0, 0, WIDTH, HEIGHT], area=WIDTH * HEIGHT),),
     "B16": (change(3, bbox=[5, 5, 2, 2], area=4),),
     "B17": (one_size,),
+    "B17 snapped": (one_corner,),
     "M1": (polygon(8, [*OUTLINE, [1, 2, 3]]),),
     "M2": (polygon(8, OUTLINE[0]),),
     "M3": (polygon(8, [[300, 200, 310, 200, 310, 220]]), change(8, area=W * H)),

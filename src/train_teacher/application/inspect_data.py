@@ -50,21 +50,14 @@ from train_teacher.domain.checks.set_checks import (
     check_something_to_train,
     check_training_set,
     images_per_class,
-    most_of,
 )
 from train_teacher.domain.checks.video_checks import check_shared_videos
 from train_teacher.domain.checks.wording_checks import ClassText, check_wording
-from train_teacher.domain.coco import (
-    MASK_POLYGON,
-    MASK_RECTANGLE,
-    MASK_RLE,
-    CocoDataset,
-    image_sizes,
-)
+from train_teacher.domain.coco import CocoDataset, image_sizes
+from train_teacher.domain.dataset_figures import dropped_by_class, mask_info, size_info
 from train_teacher.domain.dataset_info import (
     DatasetInfo,
     Finding,
-    MaskInfo,
     PromptInfo,
     SizeInfo,
     SplitInfo,
@@ -82,6 +75,8 @@ from train_teacher.domain.prompts import (
 TRAIN = "train"
 ONLY_IN_TRAIN = frozenset({"R7", "N12", "I7"})
 """The category list is the training file's, elsewhere N13 speaks; small images are kept in val."""
+EXPLAINED_BY = {"B5": "B17"}
+"""Where most boxes are alike, their places say nothing of how they were drawn."""
 MANY_ANNOTATIONS = 100_000
 Check = Callable[[], list[Finding]]
 Progress = Callable[[int, int], None]
@@ -208,7 +203,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     shown = [(split.name, split.dataset, split.files) for split in splits]
     findings += [*check_duplicates(shown), *check_unnamed_pictures(shown), *_videos_of(splits)]
     findings += check_no_validation([split.name for split in splits])
-    masks = _mask_info(splits)
+    masks = mask_info([split.dataset for split in splits])
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
         path=str(request.data),
@@ -228,7 +223,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
             images=int(loaded[0].images_kept.sum()),
             boxes=int(loaded[0].kept.sum()),
             dropped=loaded[0].dropped,
-            dropped_by_class=_dropped_by_class(train.dataset, loaded[0]),
+            dropped_by_class=dropped_by_class(train.dataset, loaded[0]),
         ),
         sizes=training.sizes,
         provenance=provenance(train.dataset),
@@ -236,16 +231,6 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         photos_turned=_photos_turned(splits),
         original_names=tuple(c.name for c in classes),
     )
-
-
-def _dropped_by_class(dataset: CocoDataset, rows: LoadedRows) -> dict[str, dict[str, int]]:
-    told: dict[str, dict[str, int]] = {}
-    for reason, counts in rows.dropped_by_category.items():
-        names = told.setdefault(reason, {})
-        for category, count in zip(dataset.categories, counts.tolist(), strict=True):
-            if count:
-                names[category.name] = names.get(category.name, 0) + count
-    return told
 
 
 def _videos_of(splits: Sequence[LoadedSplit]) -> list[Finding]:
@@ -263,20 +248,6 @@ def _photos_turned(splits: Sequence[LoadedSplit]) -> tuple[int, int]:
     looked = [(s.dataset, s.files.facts) for s in splits if s.files.facts is not None]
     counts = [turned_photos(dataset, facts) for dataset, facts in looked]
     return sum(unturned for unturned, _ in counts), sum(shown for _, shown in counts)
-
-
-def _mask_info(splits: Sequence[LoadedSplit]) -> MaskInfo | None:
-    columns = [split.dataset.annotations.masks for split in splits]
-    polygons = sum(int((m.kind == MASK_POLYGON).sum()) for m in columns)
-    run_lengths = sum(int((m.kind == MASK_RLE).sum()) for m in columns)
-    if not polygons + run_lengths:
-        return None
-    return MaskInfo(
-        polygons=polygons,
-        run_lengths=run_lengths,
-        points_mean=round(sum(int(m.points.sum()) for m in columns) / max(polygons, 1), 1),
-        rectangles=sum(int((m.flags & MASK_RECTANGLE != 0).sum()) for m in columns),
-    )
 
 
 def _class_of_category(dataset: CocoDataset, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -308,6 +279,8 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
         ],
         parallel=_is_large(dataset),
     )
+    codes = {f.code for f in findings}
+    findings = [f for f in findings if EXPLAINED_BY.get(f.code) not in codes]
     if split is not train:
         findings = [f for f in findings if f.code not in ONLY_IN_TRAIN]
         findings += check_names_between(train.dataset, dataset, split.name)
@@ -354,7 +327,7 @@ def _training_facts(splits: Sequence[LoadedSplit], names: Sequence[str]) -> _Tra
     return _TrainingFacts(
         loaded=loaded,
         findings=_findings_of_training(splits[0], loaded[0], names),
-        sizes=_size_info(splits[0], loaded[0]),
+        sizes=size_info(splits[0].dataset, splits[0].sizes, loaded[0]),
     )
 
 
@@ -391,33 +364,3 @@ def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> S
         num_empty_images=len(dataset.images) - with_boxes,
         images_per_class=tuple(images_per_class(kept, image_rows, len(names)).tolist()),
     )
-
-
-def _size_info(train: LoadedSplit, rows: LoadedRows) -> SizeInfo:
-    sizes = train.sizes
-    sizes = sizes[np.isfinite(sizes).all(axis=1)]
-    if not len(sizes):
-        sizes = np.zeros((1, 2))
-    counts = np.bincount(
-        train.dataset.annotations.image_row[rows.kept], minlength=len(train.dataset.images)
-    )
-    boxes = rows.kept_boxes
-    return SizeInfo(
-        width_median=int(_median(sizes[:, 0])),
-        width_max=int(sizes[:, 0].max()),
-        height_median=int(_median(sizes[:, 1])),
-        height_max=int(sizes[:, 1].max()),
-        short_side_min=int(sizes.min()),
-        boxes_per_image_median=_median(counts),
-        boxes_per_image_max=int(counts.max(initial=0)),
-        boxes_per_image_p95=most_of(counts),
-        box_side_median=round(_median(np.sqrt(boxes[:, 2] * boxes[:, 3])), 1),
-    )
-
-
-def _median(values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> float:
-    """Return the median, 0 of nothing; np.median would import numpy.ma, a tenth of the start."""
-    if not len(values):
-        return 0.0
-    ordered = np.sort(values)
-    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2

@@ -52,7 +52,7 @@ def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> lis
         *check_double_boxes(dataset, rows, boxes),
         *_extreme(dataset, rows, boxes, rows[whole]),
         *_outliers(dataset, rows, boxes, whole),
-        *_all_alike(dataset, rows, boxes),
+        *_all_alike(dataset, rows, boxes, whole),
     ]
 
 
@@ -125,12 +125,18 @@ def _typical(
     return centre, spread
 
 
-def _all_alike(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
+def _all_alike(
+    dataset: CocoDataset, rows: Rows, boxes: Boxes, whole: npt.NDArray[np.bool_]
+) -> list[Finding]:
     if len(rows) < MIN_FOR_REPETITION:
         return []
+    # Boxes as large as their pictures all start in the corner, and are meant (B15).
+    corners = boxes[:, :2].copy()
+    corners[whole] = np.nan
     kinds: Sequence[tuple[Boxes, str]] = (
         (boxes, "the same place and size"),
         (boxes[:, 2:], "the same size"),
+        (corners, "the same upper left corner"),
     )
     step = max(1, len(rows) // SAMPLE)
     for values, what in kinds:
@@ -138,6 +144,8 @@ def _all_alike(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
         if len(_most_frequent(sample)) <= REPEATED_SHARE / 2 * len(sample):
             continue
         hit = _most_frequent(values)
+        if np.isnan(values[hit[0]]).any():
+            continue
         if len(hit) > REPEATED_SHARE * len(rows):
             return annotation_finding(
                 dataset,
