@@ -16,7 +16,7 @@ from train_teacher.adapters.coco_file import read_coco
 from train_teacher.adapters.data_layout import discover_splits
 from train_teacher.adapters.image_contents import compare_contents
 from train_teacher.adapters.image_decoding import decode_pictures
-from train_teacher.adapters.image_fields import read_image_fields
+from train_teacher.adapters.image_fields import ImageFields, read_image_fields
 from train_teacher.adapters.image_files import check_image_files, find_image_dir
 from train_teacher.adapters.tokenizer import count_tokens
 from train_teacher.domain.checks.attribute_checks import check_attributes
@@ -78,6 +78,7 @@ ONLY_IN_TRAIN = frozenset({"R7", "N12", "I7"})
 EXPLAINED_BY = {"B5": "B17"}
 """Where most boxes are alike, their places say nothing of how they were drawn."""
 MANY_ANNOTATIONS = 100_000
+MANY_CATEGORIES = 300
 Check = Callable[[], list[Finding]]
 Progress = Callable[[int, int], None]
 First = TypeVar("First")
@@ -181,9 +182,14 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         class_tokens=tokens.by_class,
     )
     texts = [request.class_prompts.get(c.name, c.name) for c in classes]
+    fields = _image_fields(splits)
     training, findings = _at_once(
         lambda: _training_facts(splits, [c.name for c in classes]),
-        lambda: [f for split in splits for f in _findings_of(split, train, len(splits) > 1)],
+        lambda: [
+            f
+            for split, part in zip(splits, fields, strict=True)
+            for f in _findings_of(split, train, part.known, len(splits) > 1)
+        ],
         parallel=_is_large(train.dataset),
     )
     loaded = training.loaded
@@ -201,13 +207,16 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     findings += [*check_token_budget(prompt), *check_class_tokens(classes, names, prompt)]
     findings += training.findings
     shown = [(split.name, split.dataset, split.files) for split in splits]
-    findings += [*check_duplicates(shown), *check_unnamed_pictures(shown), *_videos_of(splits)]
+    findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
+    findings += check_shared_videos(
+        [(split.name, split.dataset) for split in splits], [part.values for part in fields]
+    )
     findings += check_no_validation([split.name for split in splits])
     masks = mask_info([split.dataset for split in splits])
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
         path=str(request.data),
-        exporter=detect_exporter(train.dataset),
+        exporter=detect_exporter(train.dataset, fields[0].known),
         data_root=str(train.dataset.path.absolute().parent),
         image_dir=_text(train.files.image_dir),
         num_images=sum(len(s.dataset.images) for s in splits),
@@ -233,11 +242,21 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     )
 
 
-def _videos_of(splits: Sequence[LoadedSplit]) -> list[Finding]:
-    if len(splits) == 1:
-        return []
-    fields = [read_image_fields(split.dataset, VIDEO_FIELDS).values for split in splits]
-    return check_shared_videos([(split.name, split.dataset) for split in splits], fields)
+def _image_fields(splits: Sequence[LoadedSplit]) -> tuple[ImageFields, ...]:
+    """Return what image records say of videos, and which members they have.
+
+    The file is read again for that, which a large one with few classes, alone, is spared: it can
+    be torn apart by no split and is not LVIS.
+    """
+    nothing = ImageFields({}, ())
+    return tuple(
+        nothing
+        if len(splits) == 1
+        and _is_large(split.dataset)
+        and len(split.dataset.categories) < MANY_CATEGORIES
+        else read_image_fields(split.dataset, VIDEO_FIELDS)
+        for split in splits
+    )
 
 
 def _text(path: Path | None) -> str | None:
@@ -262,7 +281,9 @@ def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:
     )
 
 
-def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[Finding]:
+def _findings_of(
+    split: LoadedSplit, train: LoadedSplit, members: Sequence[str], several: bool
+) -> list[Finding]:
     dataset, files = split.dataset, split.files
     findings = _run(
         [
@@ -273,7 +294,7 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
             lambda: check_attributes(dataset),
             lambda: check_file(dataset, files.sizes if files.checked else None),
             lambda: check_categories(dataset),
-            lambda: check_exporter(dataset),
+            lambda: check_exporter(dataset, members),
             lambda: check_images(dataset, files.image_dir, files.missing),
             lambda: check_pictures(dataset, files),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
 """Entries that labelme writes into every file."""
 NO_OBJECTS = frozenset({"background", "none", "objects"})
 """Names of what is no class of object, unless somebody labelled it."""
+FEDERATED_MEMBERS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
 PEEKED_ANNOTATIONS = 20
 _FINGERPRINTS = (
     ("roboflow", "Roboflow"),
@@ -22,6 +24,7 @@ _FINGERPRINTS = (
     ("labelme", "labelme"),
     ("cvat", "CVAT"),
     ("supervisely", "Supervisely"),
+    ("lvis", "LVIS"),
     ("coco 20", "COCO"),
 )
 
@@ -87,29 +90,47 @@ def check_categories(dataset: CocoDataset) -> list[Finding]:
     ]
 
 
-def detect_exporter(dataset: CocoDataset) -> str | None:
-    """Return the program that wrote the file, by its fingerprints; None when unknown."""
+def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -> str | None:
+    """Return the program that wrote the file, by its fingerprints; None when unknown.
+
+    Args:
+        dataset: the file.
+        image_members: names of the members of its image records, as far as somebody looked.
+    """
     told = " ".join(
         str(dataset.info.get(key) or "") for key in ("description", "contributor", "url")
     ).lower()
     for word, name in _FINGERPRINTS:
         if word in told:
             return name
+    if is_federated(image_members):
+        return "LVIS"
     if dataset.images and all(".rf." in i.file_name for i in dataset.images[:PEEKED_ANNOTATIONS]):
         return "Roboflow"
     if any(c.name == "_background_" for c in dataset.categories):
         return "labelme"
     for raw in dataset.raw_annotations[:PEEKED_ANNOTATIONS]:
-        attributes = _attributes(raw)
-        if "occluded" in attributes:
+        record = _decoded(raw)
+        attributes = record.get("attributes")
+        if isinstance(attributes, dict) and "occluded" in attributes:
             return "CVAT"
+        if {"isbbox", "color"} <= record.keys():
+            return "COCO Annotator"
     return None
 
 
-def _attributes(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
+def is_federated(image_members: Collection[str]) -> bool:
+    """Tell whether images say which classes were looked for in them, as those of LVIS do.
+
+    Args:
+        image_members: names of the members of image records.
+    """
+    return not FEDERATED_MEMBERS.isdisjoint(image_members)
+
+
+def _decoded(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
     try:
         record = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    found = record.get("attributes") if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}
