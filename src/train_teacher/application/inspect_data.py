@@ -69,6 +69,7 @@ from train_teacher.domain.prompts import (
     TOKEN_LIMIT,
     apply_class_prompts,
     build_prompt,
+    given_phrases,
     match_names,
 )
 
@@ -181,7 +182,7 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         exact=tokens.exact,
         class_tokens=tokens.by_class,
     )
-    texts = [request.class_prompts.get(c.name, c.name) for c in classes]
+    texts = given_phrases([c.name for c in classes], request.class_prompts)
     fields = _image_fields(splits)
     training, findings = _at_once(
         lambda: _training_facts(splits, [c.name for c in classes]),

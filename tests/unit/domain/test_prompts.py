@@ -97,3 +97,7 @@ def test_classes_are_spread_evenly_over_the_fewest_prompts() -> None:
 
 def test_names_that_look_the_same_match_and_equal_letters_come_first() -> None:
     assert prompts.match_names(["dog ", "cat", "bus"], ["dog", " cat", "cat"]) == [0, 2, -1]
+
+
+def test_a_phrase_finds_a_class_whose_name_has_a_stray_space() -> None:
+    assert prompts.apply_class_prompts([" dog", "cat"], {"dog": "puppy"}) == ("puppy", "cat")

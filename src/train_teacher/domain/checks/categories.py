@@ -109,6 +109,11 @@ def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -
         return "Roboflow"
     if any(c.name == "_background_" for c in dataset.categories):
         return "labelme"
+    return _annotator(dataset)
+
+
+def _annotator(dataset: CocoDataset) -> str | None:
+    """Return the program that annotations name by their members."""
     for raw in dataset.raw_annotations[:PEEKED_ANNOTATIONS]:
         record = _decoded(raw)
         attributes = record.get("attributes")
