@@ -33,7 +33,10 @@ from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images, check_pictures
 from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
 from train_teacher.domain.checks.image_size_checks import turned_photos
-from train_teacher.domain.checks.labelling_checks import check_partial_labelling
+from train_teacher.domain.checks.labelling_checks import (
+    check_partial_labelling,
+    check_skipped_frames,
+)
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
 from train_teacher.domain.checks.name_checks import (
@@ -364,6 +367,7 @@ def _findings_of_training(
         *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
         *check_training_set(train.dataset, labels, image_rows),
         *check_partial_labelling(train.dataset, names, labels, image_rows),
+        *check_skipped_frames(train.dataset, names, labels, image_rows),
         *check_object_size(train.dataset, train.sizes, rows),
     ]
 

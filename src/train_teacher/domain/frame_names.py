@@ -28,7 +28,7 @@ _WORDS = tuple("frame clip video vid movie sequence seq scene mvi gopr camera ca
 _CONTAINER = re.compile(rf"[._-]({'|'.join(_CONTAINERS)})[._-]*(frame)?[._-]*$", re.I)
 # Numbers alone are no sign: photo sets are numbered too (000000000139.jpg, IMG_0012.jpg).
 _VIDEO_WORD = re.compile(rf"(^|[^a-z])({'|'.join(_WORDS)})s?[a-z]?(?![a-z])", re.I)
-VIDEO_HINTS = (*_CONTAINERS, *_WORDS)
+_HINTS = (*_CONTAINERS, *_WORDS)
 """In lower case, one of these is in every name that `video_frame` understands."""
 _FORMAT_MARK = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)$", re.I)
 _DIGITS = "0123456789"
@@ -63,6 +63,23 @@ def video_frame(file_name: str) -> tuple[str, int] | None:
     if cut is None and (len(number) < LEAST_DIGITS_AFTER_WORD or not _VIDEO_WORD.search(video)):
         return None
     return video.rstrip("._-"), int(number)
+
+
+def frames_of_videos(names: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """Return number and row of each frame of the videos that names speak of, in order.
+
+    Args:
+        names: file names by row.
+    """
+    # One look at all names spares the look at each: hardly any set is cut from videos.
+    text = "\n".join(names).lower()
+    videos: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    if any(hint in text for hint in _HINTS):
+        for row, name in enumerate(names):
+            frame = video_frame(name)
+            if frame is not None:
+                videos[frame[0]].append((frame[1], row))
+    return {video: sorted(frames) for video, frames in videos.items()}
 
 
 def find_videos(names: Sequence[str], sizes: npt.NDArray[np.float64]) -> FrameNames:

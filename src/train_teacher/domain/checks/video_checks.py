@@ -11,7 +11,7 @@ import msgspec
 from train_teacher.domain.checks.reporting import image_finding, listed, plural
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.dataset_info import Finding, Severity
-from train_teacher.domain.frame_names import VIDEO_HINTS, video_frame
+from train_teacher.domain.frame_names import frames_of_videos
 from train_teacher.domain.group_rules import first_field, keys_of_field
 from train_teacher.domain.grouping import VIDEO_FIELDS
 
@@ -75,15 +75,8 @@ def _whole(text: str) -> bool:
 
 
 def _videos_of_names(dataset: CocoDataset) -> Videos:
-    rows: dict[str, list[int]] = defaultdict(list)
-    text = "\n".join(image.file_name for image in dataset.images).lower()
-    # One look at all names spares the look at each: hardly any set is cut from videos.
-    if any(hint in text for hint in VIDEO_HINTS):
-        for row, image in enumerate(dataset.images):
-            frame = video_frame(image.file_name)
-            if frame is not None:
-                rows[frame[0]].append(row)
-    return rows
+    videos = frames_of_videos([image.file_name for image in dataset.images])
+    return {video: sorted(row for _, row in frames) for video, frames in videos.items()}
 
 
 def _without_namesakes(
