@@ -151,6 +151,7 @@ def test_raccoon_is_one_class_with_all_213_boxes() -> None:
         ("B15", "info"),
         ("D6", "info"),
         ("I5", "info"),
+        ("M7", "info"),
         ("N12", "info"),
         ("R3", "warning"),
     ]

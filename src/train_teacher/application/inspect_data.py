@@ -39,6 +39,7 @@ from train_teacher.domain.checks.labelling_checks import (
 )
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
+from train_teacher.domain.checks.member_checks import check_members
 from train_teacher.domain.checks.name_checks import (
     check_class_tokens,
     check_names,
@@ -296,6 +297,7 @@ def _findings_of(
             lambda: check_masks(dataset, split.sizes),
             lambda: check_references(dataset),
             lambda: check_attributes(dataset),
+            lambda: check_members(dataset),
             lambda: check_file(dataset, files.sizes if files.checked else None),
             lambda: check_categories(dataset),
             lambda: check_exporter(dataset, members),
