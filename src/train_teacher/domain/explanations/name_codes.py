@@ -41,8 +41,8 @@ NAME_CODES = {
     "N6": Explanation(
         "A name that is a code, or words run together",
         '"cls_03" or "H1" says nothing to a language model, and what the pretrained model knows '
-        "of the object stays unused; nor do names of signs alone. Underscores are fine: MMDetection "
-        "makes spaces of them.",
+        "of the object stays unused; nor do names of signs alone. Underscores are fine: "
+        "MMDetection makes spaces of them.",
         _WORDS,
     ),
     "N7": Explanation(
