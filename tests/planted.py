@@ -134,6 +134,82 @@ def one_size(content: Content, _folder: Path) -> None:
         annotation["area"] = 1600
 
 
+def one_corner(content: Content, _folder: Path) -> None:
+    """Move every box to one place; they keep their sizes, and no two of an image are alike."""
+    for number, annotation in enumerate(content["annotations"]):
+        side = 30 + 5 * (number % 8)
+        annotation.update(bbox=[10, 10, side, side + number % 3], area=side * (side + number % 3))
+
+
+def no_masks(content: Content, _folder: Path) -> None:
+    """Give every annotation an empty mask."""
+    for annotation in content["annotations"]:
+        annotation["segmentation"] = []
+
+
+def ids_as_text(content: Content, _folder: Path) -> None:
+    """Write the ids of images as text in their list only."""
+    for image in content["images"]:
+        image["id"] = str(image["id"])
+
+
+def rotated_in_cvat(content: Content, _folder: Path) -> None:
+    """Add what CVAT writes to every annotation, one of them drawn rotated."""
+    for number, annotation in enumerate(content["annotations"]):
+        rotation = 30.0 if number == 8 else 0.0
+        annotation["attributes"] = {"occluded": False, "rotation": rotation}
+
+
+def many_classes(content: Content, _folder: Path) -> None:
+    """Name so many classes, all labelled, that one prompt does not hold them."""
+    syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+    names = [f"{one}{other}" for one in syllables for other in ("lo", "mi", "nu")][:160]
+    content["categories"] = [{"id": n, "name": name} for n, name in enumerate(names, 1)]
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["category_id"] = 1 + number % len(names)
+
+
+def tiny_boxes(content: Content, folder: Path) -> None:
+    """Write every picture five times as large, with boxes that shrink to a few pixels."""
+    for image in content["images"]:
+        image.update(width=5 * WIDTH, height=5 * HEIGHT)
+        with Image.open(folder / image["file_name"]) as picture:
+            picture.resize((5 * WIDTH, 5 * HEIGHT)).save(folder / image["file_name"])
+    for number, annotation in enumerate(content["annotations"]):
+        x, y, _, _ = annotation["bbox"]
+        w, h = 8 + number % 5, 8 + number % 3
+        annotation.update(bbox=[5 * x, 5 * y, w, h], area=w * h)
+
+
+def long_tail(content: Content, _folder: Path) -> None:
+    """Label eleven classes, one of them sixty times as often as the others."""
+    words = "dog bus kite vase fork bench horse plate clock knife couch".split()
+    content["categories"] = [{"id": n, "name": name} for n, name in enumerate(words, 1)]
+    content["annotations"] = [
+        {
+            "id": 1 + number,
+            "image_id": 1 + (number + number // IMAGES) % IMAGES,
+            "category_id": 1 if number < 600 else 2 + number % 10,
+            "bbox": [16 * (number // IMAGES), 10, 12 + number % 4, 40 + number % 7],
+            "area": (12 + number % 4) * (40 + number % 7),
+            "iscrowd": 0,
+        }
+        for number in range(700)
+    ]
+
+
+def dark(path: Path) -> None:
+    """Replace a picture by one of the night."""
+    noise = np.random.default_rng(1).integers(0, 12, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, quality=95)
+
+
+def one_class(content: Content, _folder: Path) -> None:
+    """Leave one class and its boxes."""
+    del content["categories"][1:]
+    content["annotations"] = [a for a in content["annotations"] if a["category_id"] == 1]
+
+
 def rectangles(content: Content, _folder: Path) -> None:
     """Give every annotation its box as a polygon."""
     for annotation in content["annotations"]:
@@ -249,6 +325,10 @@ OUTLINE = [[X, Y, X + W, Y, X + W, Y + H]]
 DEFECTS: dict[str, tuple[Plant, ...]] = {
     "F5": (change(3, bbox=["1", 2, 30, 40], area=1200),),
     "F6": (change(3, ignore=1),),
+    "F6 score": (change(0, score=0.5), change(3, tags=["x"])),
+    "F7": (ids_as_text,),
+    "F8": (change(0, "images", width=..., height=...),),
+    "F10": (rotated_in_cvat,),
     "R1": (add("images", id=1, file_name="other.jpg", width=WIDTH, height=HEIGHT), picture),
     "R2": (change(3, id=77),),
     "R3": (change(3, id=0),),
@@ -284,6 +364,7 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "B15": (change(3, bbox=[0, 0, WIDTH, HEIGHT], area=WIDTH * HEIGHT),),
     "B16": (change(3, bbox=[5, 5, 2, 2], area=4),),
     "B17": (one_size,),
+    "B17 snapped": (one_corner,),
     "M1": (polygon(8, [*OUTLINE, [1, 2, 3]]),),
     "M2": (polygon(8, OUTLINE[0]),),
     "M3": (polygon(8, [[300, 200, 310, 200, 310, 220]]), change(8, area=W * H)),
@@ -295,6 +376,7 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "M5": (polygon(8, {"size": [WIDTH, HEIGHT], "counts": [WIDTH * HEIGHT]}),),
     "M6": (polygon(8, OUTLINE), change(8, iscrowd=1)),
     "M7": (rectangles,),
+    "M7 empty": (no_masks,),
     "F9": (
         change(0, "images", file_name=..., coco_url="http://images.cocodataset.org/other.jpg"),
         picture,
@@ -312,10 +394,13 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "N5": (rename("dog (small)"),),
     "N6": (rename("cls_03"),),
     "N7": (rename("собака"),),
+    "N7 accent": (rename("café"),),
     "N8": (rename(" dog"),),
     "N9": (rename("a dog that runs very fast"),),
+    "N10": (many_classes,),
     "N11": (rename("light"),),
     "N12": (add("categories", id=8, name="_background_"),),
+    "N12 word": (add("categories", id=8, name="background"),),
     "I1": (on_first_picture(Path.unlink),),
     "I2": (on_first_picture(cut),),
     "I3": (change(0, "images", width=2 * WIDTH, height=2 * HEIGHT),),
@@ -323,11 +408,13 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "I5": (on_first_picture(sixteen_bit),),
     "I6": (on_first_picture(really_png),),
     "I7": (small,),
+    "I8": (tiny_boxes,),
     "I9": (change(0, "images", file_name=f".\\{clean_content()['images'][0]['file_name']}"),),
     "I10": (picture,),
     "I11": (same_picture,),
     "D2": (empty_most,),
     "D3": (keep_boxes_of(4, 4),),
+    "D6": (one_class,),
     "D7": (crowded,),
     "D11": (two_labellers,),
 }

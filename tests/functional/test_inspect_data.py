@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_the_json_report_is_the_contract_object(tmp_path: Path) -> None:
     assert {"code", "severity", "count", "message", "consequence", "fix", "examples"} <= (
         report["findings"][0].keys()
     )
-    assert {"images", "boxes", "dropped"} == report["trained"].keys()
+    assert {"images", "boxes", "dropped", "dropped_by_class"} == report["trained"].keys()
 
 
 @pytest.mark.parametrize(
@@ -137,14 +138,23 @@ def test_one_kind_of_problem_is_told_once_for_all_files(tmp_path: Path) -> None:
     assert run(tmp_path).stdout.count(" R3 ") == 1
 
 
+def test_examples_have_their_ids_and_what_is_left_out_its_classes(tmp_path: Path) -> None:
+    boxes = [annotation(7), annotation(9, 2, bbox=[0, 0, 0, 5]), annotation(10, 3, 2)]
+
+    shown = run(make_coco(tmp_path, annotations=boxes)).stdout
+
+    assert "- annotations[1] (id 9).bbox = [0, 0, 0, 5]" in shown
+    assert "left out: 1 annotation, outside the image (cat 1)" in shown
+    assert re.search(r"  red car +red car +1 in 1\n", shown)
+
+
 def test_class_prompts_are_shown_as_the_model_reads_them(tmp_path: Path) -> None:
     file = make_coco(tmp_path, categories=[category(1, "Hard_Hat"), category(2, "H1")])
 
     shown = run(file, "--class-prompt", "H1=safety helmet").stdout
 
-    assert "Hard_Hat" in shown
-    assert "hard hat" in shown
-    assert "safety helmet" in shown
+    assert "  Hard_Hat  hard hat " in shown
+    assert "  H1        safety helmet " in shown, "the name in the file, and the phrase"
 
 
 def test_neither_torch_nor_mmdet_is_imported(tmp_path: Path) -> None:
@@ -168,7 +178,9 @@ def test_raccoon_is_one_class_with_all_213_boxes() -> None:
     assert Path(info.image_dir or "").name == "images"
     assert sorted((f.code, f.severity) for f in info.findings) == [
         ("B15", "info"),
+        ("D6", "info"),
         ("I5", "info"),
+        ("M7", "info"),
         ("N12", "info"),
         ("R3", "warning"),
     ]
@@ -185,4 +197,8 @@ def test_sharks_have_the_same_classes_in_three_splits() -> None:
         ("test", 1, 6),
     ]
     assert info.has_masks
-    assert not [f for f in info.findings if f.severity == "error"]
+    # All are frames of one video, which training may go on with.
+    assert {(f.code, f.split) for f in info.findings if f.severity == "error"} == {
+        ("D8", "val"),
+        ("D8", "test"),
+    }

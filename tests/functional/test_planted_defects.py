@@ -6,11 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from planted import DEFECTS, Plant, change, drop_class, spoil, swap_classes
+from planted import (
+    DEFECTS,
+    Plant,
+    change,
+    dark,
+    drop_class,
+    long_tail,
+    on_first_picture,
+    spoil,
+    swap_classes,
+)
 from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.domain.explanations.catalogue import CATALOGUE
 
-COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}}
+COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}, "N10": {"D3"}}
 """What a defect brings with it by its nature: with all boxes lost there is nothing to train."""
+NEVER_FOUND = {"F1", "F3", "F4", "R8", "M8", "D1", "D10"}
+"""Files that cannot be used at all, and what is shown without being a finding."""
+PLANTED_HERE = {"D4", "D5", "D8", "D9", "N13", "F2", "I12"}
 
 
 def found(path: Path) -> list[str]:
@@ -76,3 +90,28 @@ def test_a_test_file_without_a_val_file_is_d9(tmp_path: Path) -> None:
     train, test = spoil(tmp_path / "train"), spoil(tmp_path / "test", seed=1)
 
     assert [f.code for f in inspect_data(InspectRequest(data=train, test=test)).findings] == ["D9"]
+
+
+def test_a_byte_order_mark_is_f2(tmp_path: Path) -> None:
+    path = spoil(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert found(path) == ["F2"]
+
+
+def test_a_dark_picture_is_i12_when_pictures_are_decoded(tmp_path: Path) -> None:
+    path = spoil(tmp_path, on_first_picture(dark))
+    info = inspect_data(InspectRequest(data=path, deep=True))
+
+    assert {f.code for f in info.findings} == {"I12"}
+    assert found(path) == []
+
+
+def test_a_long_tail_of_classes_is_d4(tmp_path: Path) -> None:
+    assert found(spoil(tmp_path, long_tail)) == ["D4"]
+
+
+def test_every_code_is_planted() -> None:
+    planted = {code.split()[0] for code in DEFECTS}
+
+    assert set(CATALOGUE) == planted | PLANTED_HERE | NEVER_FOUND

@@ -174,7 +174,15 @@ def _listing(folder: Path) -> tuple[frozenset[str], frozenset[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                (folders if entry.is_dir() else files).append(entry.name)
+                (folders if _is_folder(entry) else files).append(entry.name)
     except (OSError, ValueError):  # not a folder, a name too long, or with a null byte
         return frozenset(), frozenset()
     return frozenset(files), frozenset(folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry leads to a folder; a link that leads nowhere hides no other entry."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a loop
+        return False

@@ -16,6 +16,7 @@ from train_teacher.adapters.coco_file import read_coco
 from train_teacher.adapters.data_layout import discover_splits
 from train_teacher.adapters.image_contents import compare_contents
 from train_teacher.adapters.image_decoding import decode_pictures
+from train_teacher.adapters.image_fields import ImageFields, read_image_fields
 from train_teacher.adapters.image_files import check_image_files, find_image_dir
 from train_teacher.adapters.tokenizer import count_tokens
 from train_teacher.domain.checks.attribute_checks import check_attributes
@@ -25,19 +26,23 @@ from train_teacher.domain.checks.categories import (
     detect_exporter,
     real_categories,
 )
+from train_teacher.domain.checks.class_list_checks import check_names_between
 from train_teacher.domain.checks.duplicate_checks import check_duplicates
 from train_teacher.domain.checks.exporter_checks import check_exporter, provenance
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images, check_pictures
 from train_teacher.domain.checks.image_name_checks import check_unnamed_pictures
 from train_teacher.domain.checks.image_size_checks import turned_photos
-from train_teacher.domain.checks.labelling_checks import check_partial_labelling
+from train_teacher.domain.checks.labelling_checks import (
+    check_partial_labelling,
+    check_skipped_frames,
+)
 from train_teacher.domain.checks.loader import LoadedRows, trained_rows
 from train_teacher.domain.checks.mask_checks import check_masks
+from train_teacher.domain.checks.member_checks import check_members
 from train_teacher.domain.checks.name_checks import (
     check_class_tokens,
     check_names,
-    check_names_between,
     check_token_budget,
 )
 from train_teacher.domain.checks.placement_checks import check_placement
@@ -48,35 +53,37 @@ from train_teacher.domain.checks.set_checks import (
     check_object_size,
     check_something_to_train,
     check_training_set,
+    images_per_class,
 )
+from train_teacher.domain.checks.video_checks import check_shared_videos
 from train_teacher.domain.checks.wording_checks import ClassText, check_wording
-from train_teacher.domain.coco import (
-    MASK_POLYGON,
-    MASK_RECTANGLE,
-    MASK_RLE,
-    CocoDataset,
-    image_sizes,
-)
+from train_teacher.domain.coco import CocoDataset, image_sizes
+from train_teacher.domain.dataset_figures import dropped_by_class, mask_info, size_info
 from train_teacher.domain.dataset_info import (
     DatasetInfo,
     Finding,
-    MaskInfo,
     PromptInfo,
     SizeInfo,
     SplitInfo,
     TrainedInfo,
 )
+from train_teacher.domain.grouping import VIDEO_FIELDS
 from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.prompts import (
     TOKEN_LIMIT,
     apply_class_prompts,
     build_prompt,
+    given_phrases,
+    match_names,
 )
 
 TRAIN = "train"
 ONLY_IN_TRAIN = frozenset({"R7", "N12", "I7"})
 """The category list is the training file's, elsewhere N13 speaks; small images are kept in val."""
+EXPLAINED_BY = {"B5": "B17"}
+"""Where most boxes are alike, their places say nothing of how they were drawn."""
 MANY_ANNOTATIONS = 100_000
+MANY_CATEGORIES = 300
 Check = Callable[[], list[Finding]]
 Progress = Callable[[int, int], None]
 First = TypeVar("First")
@@ -179,10 +186,15 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         exact=tokens.exact,
         class_tokens=tokens.by_class,
     )
-    texts = [request.class_prompts.get(c.name, c.name) for c in classes]
+    texts = given_phrases([c.name for c in classes], request.class_prompts)
+    fields = _image_fields(splits)
     training, findings = _at_once(
         lambda: _training_facts(splits, [c.name for c in classes]),
-        lambda: [f for split in splits for f in _findings_of(split, train, len(splits) > 1)],
+        lambda: [
+            f
+            for split, part in zip(splits, fields, strict=True)
+            for f in _findings_of(split, train, part.known, len(splits) > 1)
+        ],
         parallel=_is_large(train.dataset),
     )
     loaded = training.loaded
@@ -190,7 +202,9 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
         _split_info(split, rows, [c.name for c in classes])
         for split, rows in zip(splits, loaded, strict=True)
     )
-    findings += [f for info in infos[1:] for f in check_every_class_present(info, infos[0], names)]
+    findings += [
+        f for info in infos[1:] for f in check_every_class_present(info, infos[0], classes)
+    ]
     findings += check_names(classes, names)
     findings += check_wording(
         [ClassText(*of) for of in zip(classes, texts, tokens.by_class, tokens.unknown, strict=True)]
@@ -199,12 +213,15 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
     findings += training.findings
     shown = [(split.name, split.dataset, split.files) for split in splits]
     findings += [*check_duplicates(shown), *check_unnamed_pictures(shown)]
+    findings += check_shared_videos(
+        [(split.name, split.dataset) for split in splits], [part.values for part in fields]
+    )
     findings += check_no_validation([split.name for split in splits])
-    masks = _mask_info(splits)
+    masks = mask_info([split.dataset for split in splits])
     findings.sort(key=lambda f: (_WORST_FIRST[f.severity], -f.count))
     return DatasetInfo(
         path=str(request.data),
-        exporter=detect_exporter(train.dataset),
+        exporter=detect_exporter(train.dataset, fields[0].known),
         data_root=str(train.dataset.path.absolute().parent),
         image_dir=_text(train.files.image_dir),
         num_images=sum(len(s.dataset.images) for s in splits),
@@ -220,11 +237,30 @@ def _describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> Dataset
             images=int(loaded[0].images_kept.sum()),
             boxes=int(loaded[0].kept.sum()),
             dropped=loaded[0].dropped,
+            dropped_by_class=dropped_by_class(train.dataset, loaded[0]),
         ),
         sizes=training.sizes,
         provenance=provenance(train.dataset),
         masks=masks,
         photos_turned=_photos_turned(splits),
+        original_names=tuple(c.name for c in classes),
+    )
+
+
+def _image_fields(splits: Sequence[LoadedSplit]) -> tuple[ImageFields, ...]:
+    """Return what image records say of videos, and which members they have.
+
+    The file is read again for that, which a large one with few classes, alone, is spared: it can
+    be torn apart by no split and is not LVIS.
+    """
+    nothing = ImageFields({}, ())
+    return tuple(
+        nothing
+        if len(splits) == 1
+        and _is_large(split.dataset)
+        and len(split.dataset.categories) < MANY_CATEGORIES
+        else read_image_fields(split.dataset, VIDEO_FIELDS)
+        for split in splits
     )
 
 
@@ -238,24 +274,9 @@ def _photos_turned(splits: Sequence[LoadedSplit]) -> tuple[int, int]:
     return sum(unturned for unturned, _ in counts), sum(shown for _, shown in counts)
 
 
-def _mask_info(splits: Sequence[LoadedSplit]) -> MaskInfo | None:
-    columns = [split.dataset.annotations.masks for split in splits]
-    polygons = sum(int((m.kind == MASK_POLYGON).sum()) for m in columns)
-    run_lengths = sum(int((m.kind == MASK_RLE).sum()) for m in columns)
-    if not polygons + run_lengths:
-        return None
-    return MaskInfo(
-        polygons=polygons,
-        run_lengths=run_lengths,
-        points_mean=round(sum(int(m.points.sum()) for m in columns) / max(polygons, 1), 1),
-        rectangles=sum(int((m.flags & MASK_RECTANGLE != 0).sum()) for m in columns),
-    )
-
-
 def _class_of_category(dataset: CocoDataset, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return (K,) the class of each category row, -1 when it is none; matched by name."""
-    number = {name: i for i, name in reversed(list(enumerate(names)))}
-    return np.array([number.get(c.name, -1) for c in dataset.categories], np.int64)
+    return np.array(match_names([c.name for c in dataset.categories], names), np.int64)
 
 
 def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:
@@ -265,7 +286,9 @@ def _replay(split: LoadedSplit, names: Sequence[str]) -> LoadedRows:
     )
 
 
-def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[Finding]:
+def _findings_of(
+    split: LoadedSplit, train: LoadedSplit, members: Sequence[str], several: bool
+) -> list[Finding]:
     dataset, files = split.dataset, split.files
     findings = _run(
         [
@@ -274,14 +297,17 @@ def _findings_of(split: LoadedSplit, train: LoadedSplit, several: bool) -> list[
             lambda: check_masks(dataset, split.sizes),
             lambda: check_references(dataset),
             lambda: check_attributes(dataset),
+            lambda: check_members(dataset),
             lambda: check_file(dataset, files.sizes if files.checked else None),
             lambda: check_categories(dataset),
-            lambda: check_exporter(dataset),
+            lambda: check_exporter(dataset, members),
             lambda: check_images(dataset, files.image_dir, files.missing),
             lambda: check_pictures(dataset, files),
         ],
         parallel=_is_large(dataset),
     )
+    codes = {f.code for f in findings}
+    findings = [f for f in findings if EXPLAINED_BY.get(f.code) not in codes]
     if split is not train:
         findings = [f for f in findings if f.code not in ONLY_IN_TRAIN]
         findings += check_names_between(train.dataset, dataset, split.name)
@@ -328,7 +354,7 @@ def _training_facts(splits: Sequence[LoadedSplit], names: Sequence[str]) -> _Tra
     return _TrainingFacts(
         loaded=loaded,
         findings=_findings_of_training(splits[0], loaded[0], names),
-        sizes=_size_info(splits[0], loaded[0]),
+        sizes=size_info(splits[0].dataset, splits[0].sizes, loaded[0]),
     )
 
 
@@ -341,9 +367,10 @@ def _findings_of_training(
     labels = classes[columns.category_row[rows.kept]] if len(classes) else image_rows
     return [
         *check_something_to_train(train.dataset, len(names), int(rows.kept.sum())),
-        *check_training_set(train.dataset, names, labels, image_rows),
+        *check_training_set(train.dataset, labels, image_rows),
         *check_partial_labelling(train.dataset, names, labels, image_rows),
-        *check_object_size(train.sizes, rows.kept_boxes, image_rows),
+        *check_skipped_frames(train.dataset, names, labels, image_rows),
+        *check_object_size(train.dataset, train.sizes, rows),
     ]
 
 
@@ -351,8 +378,9 @@ def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> S
     dataset = split.dataset
     columns = dataset.annotations
     classes = _class_of_category(dataset, names)
+    image_rows = columns.image_row[rows.kept]
     kept = classes[columns.category_row[rows.kept]] if len(classes) else np.empty(0, np.int64)
-    with_boxes = int(np.count_nonzero(np.bincount(columns.image_row[rows.kept])))
+    with_boxes = int(np.count_nonzero(np.bincount(image_rows)))
     return SplitInfo(
         name=split.name,
         path=str(dataset.path),
@@ -362,33 +390,5 @@ def _split_info(split: LoadedSplit, rows: LoadedRows, names: Sequence[str]) -> S
         num_boxes=int(rows.kept.sum()),
         boxes_per_class=tuple(np.bincount(kept, minlength=len(names)).tolist()),
         num_empty_images=len(dataset.images) - with_boxes,
+        images_per_class=tuple(images_per_class(kept, image_rows, len(names)).tolist()),
     )
-
-
-def _size_info(train: LoadedSplit, rows: LoadedRows) -> SizeInfo:
-    sizes = train.sizes
-    sizes = sizes[np.isfinite(sizes).all(axis=1)]
-    if not len(sizes):
-        sizes = np.zeros((1, 2))
-    counts = np.bincount(
-        train.dataset.annotations.image_row[rows.kept], minlength=len(train.dataset.images)
-    )
-    boxes = rows.kept_boxes
-    return SizeInfo(
-        width_median=int(_median(sizes[:, 0])),
-        width_max=int(sizes[:, 0].max()),
-        height_median=int(_median(sizes[:, 1])),
-        height_max=int(sizes[:, 1].max()),
-        short_side_min=int(sizes.min()),
-        boxes_per_image_median=_median(counts),
-        boxes_per_image_max=int(counts.max(initial=0)),
-        box_side_median=round(_median(np.sqrt(boxes[:, 2] * boxes[:, 3])), 1),
-    )
-
-
-def _median(values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> float:
-    """Return the median, 0 of nothing; np.median would import numpy.ma, a tenth of the start."""
-    if not len(values):
-        return 0.0
-    ordered = np.sort(values)
-    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2

@@ -25,6 +25,7 @@ from train_teacher.domain.inspection_charts import (
     join_samples,
 )
 from train_teacher.domain.inspection_html import Picture, SplitCharts, render_inspection
+from train_teacher.domain.prompts import match_names
 
 MOST_PICTURES = 24
 Floats = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
     Raises:
         UserError: the file cannot be written.
     """
-    names = frozenset(category.name for category in real_categories(splits[0].dataset))
+    names = [category.name for category in real_categories(splits[0].dataset)]
     replayed = [_replay(split, names) for split in splits]
     samples = [_sample(one) for one in replayed]
     html = render_inspection(
@@ -80,8 +81,9 @@ class _Replayed:
     loaded: LoadedRows
 
 
-def _replay(split: LoadedSplit, names: frozenset[str]) -> _Replayed:
-    classes = [row for row, c in enumerate(split.dataset.categories) if c.name in names]
+def _replay(split: LoadedSplit, names: Sequence[str]) -> _Replayed:
+    places = match_names([category.name for category in split.dataset.categories], names)
+    classes = [row for row, place in enumerate(places) if place >= 0]
     sizes = split.sizes
     loaded = trained_rows(split.dataset, classes, sizes, training=split.name == TRAIN)
     return _Replayed(split, sizes, loaded)

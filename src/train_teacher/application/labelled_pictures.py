@@ -18,6 +18,7 @@ from train_teacher.domain.canonical import canonical_split, category_targets
 from train_teacher.domain.checks.categories import dummy_categories, real_categories
 from train_teacher.domain.detections import Detections, PictureDetections, joined
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.prompts import match_names
 
 Progress = Callable[[int, int], None]
 SHOWN_NAMES = 5
@@ -67,7 +68,8 @@ def labelled_split(
     own = [category.name for category in real_categories(split.dataset)]
     names = own if names is None else names
     known = tuple(names)
-    ignored = tuple(name for name in own if name not in known)
+    places = match_names(own, known)
+    ignored = tuple(name for name, place in zip(own, places, strict=True) if place < 0)
     if len(ignored) == len(own):
         raise UserError(
             f"{split.dataset.path}: none of its classes ({_shown(own)}) is one of the teacher's "

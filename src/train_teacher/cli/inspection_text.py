@@ -17,6 +17,12 @@ from train_teacher.domain.dataset_info import (
     Severity,
     SplitInfo,
 )
+from train_teacher.domain.inspection_words import (
+    REASON_WORDS,
+    boxes_in_images,
+    dropped_classes,
+    name_in_file,
+)
 from train_teacher.domain.plain_text import plain
 from train_teacher.domain.prompts import reads_as
 
@@ -26,16 +32,6 @@ SHOWN_CLASSES = 40
 NAME_WIDTH = 32
 LABEL_WIDTH = 10
 _COLORS: dict[Severity, str] = {"error": "31;1", "warning": "33;1", "info": "36"}
-_REASONS = {
-    "unreadable": "record unreadable, or box or image size unknown",
-    "unknown_image": "image not listed",
-    "ignore": "marked ignore",
-    "outside_image": "outside the image",
-    "no_area_or_size": "smaller than one pixel",
-    "unknown_category": "not one of the classes",
-    "crowd": "marked iscrowd",
-    "small_image": "in an image under 32 pixels",
-}
 
 
 def render_json(info: DatasetInfo) -> str:
@@ -101,7 +97,8 @@ def _header(paper: _Paper, info: DatasetInfo) -> None:
         "sizes",
         f"{sizes.width_median} x {sizes.height_median} pixels (median; largest "
         f"{sizes.width_max} x {sizes.height_max}); boxes per image: "
-        f"{sizes.boxes_per_image_median:g} (median; most {sizes.boxes_per_image_max}); "
+        f"{sizes.boxes_per_image_median:g} (median; 95 % have at most "
+        f"{sizes.boxes_per_image_p95}; most {sizes.boxes_per_image_max}); "
         f"box side: {sizes.box_side_median:g} pixels (median)",
         LABEL_WIDTH,
     )
@@ -155,14 +152,14 @@ def _table(
 
 
 def _classes(paper: _Paper, info: DatasetInfo) -> None:
-    paper.title(f"Classes ({info.num_classes})")
+    paper.title(f"Classes ({info.num_classes}), their boxes and in how many images these are")
     order = sorted(range(info.num_classes), key=lambda i: -_total(info.splits, i))
     shown = order[:SHOWN_CLASSES]
     rows = [
         [
-            _cut(info.class_names[i]),
+            _cut(name_in_file(info, i)),
             _cut(reads_as(info.class_names[i]) or "(nothing)"),
-            *(_n(s.boxes_per_class[i]) for s in info.splits),
+            *(boxes_in_images(s, i) for s in info.splits),
         ]
         for i in shown
     ]
@@ -233,6 +230,9 @@ def _finding(paper: _Paper, finding: Finding) -> None:
 
 def _example(example: Example) -> str:
     text = example.path or (example.file or "")
+    id_ = example.annotation_id
+    if id_ is not None and text.startswith("annotations[") and not text.endswith(".id"):
+        text = text.replace("]", f"] (id {id_})", 1)
     if example.value is not None:
         text += f" = {example.value}"
     if example.file and example.path and example.file != example.value:
@@ -253,6 +253,7 @@ def _trained(paper: _Paper, info: DatasetInfo) -> None:
     )
     for reason, count in trained.dropped.items():
         noun = "annotation" if count == 1 else "annotations"
-        paper.wrapped("", f"left out: {_n(count)} {noun}, {_REASONS.get(reason, reason)}", 2)
+        told = f"left out: {_n(count)} {noun}, {REASON_WORDS.get(reason, reason)}"
+        paper.wrapped("", told + dropped_classes(trained, reason), 2)
     if not trained.dropped:
         paper.wrapped("", "no annotation is left out", 2)

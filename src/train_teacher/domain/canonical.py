@@ -18,12 +18,15 @@ from train_teacher.domain.coco import (
 )
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.image_facts import ImageFiles
+from train_teacher.domain.prompts import match_names
 
 
 def category_targets(
     dataset: CocoDataset, names: Sequence[str], dropped: frozenset[str] = frozenset()
 ) -> npt.NDArray[np.int64]:
     """Return the canonical category of each of a file's categories, matched by name.
+
+    Names that look the same are the same, whatever their spaces.
 
     Args:
         dataset: the file; its categories may have another order, other ids, or be fewer.
@@ -36,12 +39,12 @@ def category_targets(
     Raises:
         UserError: the file has a category that the training file lacks.
     """
-    position = {name: index for index, name in enumerate(names)}
+    positions = match_names([category.name for category in dataset.categories], names)
     used = used_categories(dataset)
     unknown = [
         category.name
         for row, category in enumerate(dataset.categories)
-        if category.name not in position and category.name not in dropped and row in used
+        if positions[row] < 0 and category.name not in dropped and row in used
     ]
     if unknown:
         raise UserError(
@@ -49,9 +52,7 @@ def category_targets(
             f"training data does not have ({', '.join(names)}): they could never be learned, only "
             "missed. Rename them to match, or remove them."
         )
-    return np.array(
-        [position.get(category.name, -1) for category in dataset.categories], dtype=np.int64
-    )
+    return np.array(positions, dtype=np.int64)
 
 
 def boxes_of(dataset: CocoDataset) -> npt.NDArray[np.float64]:

@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
     split: str | None = None
     """Split whose file has the problem; None when it concerns all of them."""
     section: Literal["images", "annotations", "categories"] | None = None
-    """The list that `ids` are from."""
+    """The list that `ids` are from; the training file's for classes that another file lacks."""
     ids: tuple[int | str | None, ...] = ()
     """The id of every record concerned, or its JSON path where it has none that can be read."""
 
@@ -60,6 +60,8 @@ class SplitInfo(msgspec.Struct, frozen=True):
     boxes_per_class: tuple[int, ...]
     """Kept boxes, in the order of `DatasetInfo.class_names`."""
     num_empty_images: int
+    images_per_class: tuple[int, ...] = ()
+    """Images with a kept box of each class, in the order of `DatasetInfo.class_names`."""
 
 
 class PromptInfo(msgspec.Struct, frozen=True):
@@ -86,6 +88,9 @@ class TrainedInfo(msgspec.Struct, frozen=True):
     boxes: int
     dropped: dict[str, int]
     """Annotations that never become a training box, by reason."""
+    dropped_by_class: dict[str, dict[str, int]] = {}
+    """The same by the name that the file gives their category, under each reason; those without a
+    category that is listed are left out."""
 
 
 class SizeInfo(msgspec.Struct, frozen=True):
@@ -100,6 +105,8 @@ class SizeInfo(msgspec.Struct, frozen=True):
     boxes_per_image_max: int
     box_side_median: float
     """Median of sqrt(area) over kept boxes, pixels."""
+    boxes_per_image_p95: int = 0
+    """95 % of the images have at most as many."""
 
 
 class MaskInfo(msgspec.Struct, frozen=True):
@@ -143,3 +150,6 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     """None without masks."""
     photos_turned: tuple[int, int] = (0, 0)
     """Photos that EXIF turns by 90 degrees: labelled unturned, and labelled as displayed."""
+    original_names: tuple[str, ...] = ()
+    """Names as they stand in the training JSON, in the order of `class_names`, which are the
+    phrases that the user gave for some."""

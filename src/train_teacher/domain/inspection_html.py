@@ -9,7 +9,14 @@ from train_teacher.domain import chart_svg
 from train_teacher.domain.dataset_info import DatasetInfo, Example, Finding
 from train_teacher.domain.inspection_charts import InspectionCharts
 from train_teacher.domain.inspection_figures import charts_section
-from train_teacher.domain.inspection_words import REASON_WORDS, group_findings, verdict
+from train_teacher.domain.inspection_words import (
+    REASON_WORDS,
+    boxes_in_images,
+    dropped_classes,
+    group_findings,
+    name_in_file,
+    verdict,
+)
 from train_teacher.domain.page_style import page, safe
 from train_teacher.domain.prompts import reads_as
 
@@ -159,7 +166,8 @@ def _dropped(info: DatasetInfo) -> str:
     if not info.trained.dropped:
         return "<p>No annotation is left out of training.</p>"
     items = "".join(
-        f"<li>{_plural(count, 'annotation')}: {safe(REASON_WORDS.get(reason, reason))}</li>"
+        f"<li>{_plural(count, 'annotation')}: {safe(REASON_WORDS.get(reason, reason))}"
+        f"{safe(dropped_classes(info.trained, reason))}</li>"
         for reason, count in info.trained.dropped.items()
     )
     return f"<p>Left out of training:</p><ul>{items}</ul>"
@@ -220,14 +228,15 @@ def _classes(info: DatasetInfo) -> str:
     order = sorted(range(info.num_classes), key=lambda number: -totals[number])
     most = [max(s.boxes_per_class, default=0) for s in info.splits]
     names = [f"boxes in {s.name}" for s in info.splits] if len(info.splits) > 1 else ["boxes"]
+    names = [f"{name}, in images" for name in names]
     rows = []
     for number in order:
-        name = info.class_names[number]
+        name = name_in_file(info, number)
         bars = "".join(
-            _amount(f"{s.boxes_per_class[number]:,}", s.boxes_per_class[number] / max(top, 1))
+            _amount(boxes_in_images(s, number), s.boxes_per_class[number] / max(top, 1))
             for s, top in zip(info.splits, most, strict=True)
         )
-        reads = safe(reads_as(name)) or '<span class="error">nothing</span>'
+        reads = safe(reads_as(info.class_names[number])) or '<span class="error">nothing</span>'
         rows.append(
             f'<tr><td class="name">{safe(name)}</td><td class="name">{reads}</td>{bars}</tr>'
         )
@@ -313,7 +322,7 @@ def _shares(info: DatasetInfo) -> str:
     ]
     order = sorted(range(info.num_classes), key=lambda i: min(shares[i]) - max(shares[i]))
     rows = [
-        f'<tr><td class="name">{safe(info.class_names[i])}</td>'
+        f'<tr><td class="name">{safe(name_in_file(info, i))}</td>'
         + "".join(_amount(f"{100 * share:.1f} %", share) for share in shares[i])
         + "</tr>"
         for i in order

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from train_teacher.domain.dataset_info import DatasetInfo, Finding
+from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo, TrainedInfo
+from train_teacher.domain.prompts import visible_name
+
+SHOWN_DROPPED = 3
+"""Classes named with each reason why annotations are left out."""
 
 REASON_WORDS = {
     "unreadable": "record unreadable, or box or image size unknown",
@@ -55,3 +59,42 @@ def verdict(info: DatasetInfo) -> tuple[bool, str]:
 
 def _kinds(findings: Sequence[Finding], severity: str) -> int:
     return sum(findings[group[0]].severity == severity for group in group_findings(findings))
+
+
+def name_in_file(info: DatasetInfo, number: int) -> str:
+    """Return the name that a class has in the file, where the model may read a phrase instead.
+
+    Args:
+        info: the facts.
+        number: position in `class_names`.
+    """
+    return visible_name((info.original_names or info.class_names)[number])
+
+
+def boxes_in_images(split: SplitInfo, number: int) -> str:
+    """Return `12 in 7`: boxes of a class, and in how many images they are.
+
+    Args:
+        split: the file.
+        number: position in `class_names`.
+    """
+    boxes = split.boxes_per_class[number]
+    if not boxes or not split.images_per_class:
+        return f"{boxes:,}"
+    return f"{boxes:,} in {split.images_per_class[number]:,}"
+
+
+def dropped_classes(trained: TrainedInfo, reason: str) -> str:
+    """Return which classes are left out most for a reason, in brackets; nothing if none is known.
+
+    Args:
+        trained: what the loader makes of the file.
+        reason: a key of `dropped`.
+    """
+    counts = trained.dropped_by_class.get(reason, {})
+    if not counts:
+        return ""
+    order = sorted(counts, key=lambda name: -counts[name])
+    told = [f"{visible_name(name)} {counts[name]:,}" for name in order[:SHOWN_DROPPED]]
+    more = f", ... ({len(order)} classes)" if len(order) > SHOWN_DROPPED else ""
+    return f" ({', '.join(told)}{more})"

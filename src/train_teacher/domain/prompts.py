@@ -55,6 +55,20 @@ def canonical_name(name: str) -> str:
     return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
 
 
+def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the position of each wanted name among the names, -1 where it is none of them.
+
+    Names that look the same are the same, unless one is the same letter by letter.
+
+    Args:
+        wanted: names of one file.
+        names: names of another.
+    """
+    looking = {visible_name(name): at for at, name in reversed(list(enumerate(names)))}
+    exact = {name: at for at, name in reversed(list(enumerate(names)))}
+    return [exact.get(name, looking.get(visible_name(name), -1)) for name in wanted]
+
+
 def apply_class_prompts(
     names: Sequence[str],
     prompts: Mapping[str, str],
@@ -64,7 +78,7 @@ def apply_class_prompts(
 
     Args:
         names: class names as they stand in the JSON.
-        prompts: phrase by class name.
+        prompts: phrase by class name, whatever its spaces.
         said: how the user gave them, for messages.
 
     Returns:
@@ -74,14 +88,27 @@ def apply_class_prompts(
         UsageError: a phrase is for a class that does not exist, or is empty.
     """
     problems = []
-    for name, phrase in prompts.items():
-        if name not in names:
+    places = match_names(list(prompts), names)
+    for (name, phrase), place in zip(prompts.items(), places, strict=True):
+        if place < 0:
             problems.append(f"there is no class {name!r} for {phrase!r}; {_nearest(name, names)}")
         elif not canonical_name(phrase):
             problems.append(f"the phrase for {name!r} is empty")
     if problems:
         raise UsageError("\n".join(f"{said}: {problem}" for problem in problems))
-    return tuple(canonical_name(prompts.get(name, name)) for name in names)
+    return tuple(canonical_name(phrase) for phrase in given_phrases(names, prompts))
+
+
+def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what was written for each class: the user's phrase, else the name.
+
+    Args:
+        names: class names as they stand in the JSON.
+        prompts: phrase by class name, whatever its spaces.
+    """
+    places = match_names(list(prompts), names)
+    given = {names[at]: text for at, text in zip(places, prompts.values(), strict=True) if at >= 0}
+    return tuple(given.get(name, name) for name in names)
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

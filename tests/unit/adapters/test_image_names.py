@@ -93,3 +93,10 @@ def test_pictures_are_listed_without_hidden_and_other_files(tmp_path: Path) -> N
     find_names(listings, ["1.jpg", "a/2.PNG"])
 
     assert sorted(listings.pictures()) == ["1.jpg", "a/2.PNG"]
+
+
+def test_a_link_in_a_loop_hides_no_other_picture(tmp_path: Path) -> None:
+    listings = folder_with(tmp_path, "1.jpg", "2.jpg")
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert find_names(listings, ["1.jpg", "2.jpg"]) == ["1.jpg", "2.jpg"]

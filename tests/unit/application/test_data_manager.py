@@ -65,6 +65,19 @@ def test_a_val_file_in_another_order_keeps_its_names(tmp_path: Path) -> None:
     assert [names[a["category_id"]] for a in copies["val"]["annotations"]] == ["cat"]
 
 
+def test_a_val_file_with_another_space_in_a_name_is_matched(tmp_path: Path) -> None:
+    names = [category(1, "cat "), category(2, "red car"), category(3, "cat")]
+    val = make_coco(
+        tmp_path / "val", categories=names, annotations=[annotation(1), annotation(2, 2, 3)]
+    )
+    manager = DataManager(make_coco(tmp_path / "train"), val=val)
+
+    manager.write_splits(tmp_path)
+
+    copy = json.loads((tmp_path / "val.json").read_text())
+    assert [a["category_id"] for a in copy["annotations"]] == [1, 1]
+
+
 def test_a_class_that_training_lacks_is_refused(tmp_path: Path) -> None:
     train = make(tmp_path / "t")
     val = make(tmp_path / "v", [image(1)], [annotation(1, 1, 1)], [category(1, "zebra")])

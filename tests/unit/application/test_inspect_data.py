@@ -56,6 +56,16 @@ def test_given_files_are_counted_by_class_name_whatever_their_ids(tmp_path: Path
     }
 
 
+def test_a_class_that_val_writes_with_another_space_is_counted(tmp_path: Path) -> None:
+    train = make_coco(tmp_path / "a")
+    val = make_coco(tmp_path / "b", categories=[category(1, " cat"), category(2, "red car")])
+
+    info = inspect_data(InspectRequest(data=train, val=val))
+
+    assert info.splits[1].boxes_per_class == (12, 12)
+    assert [(f.code, f.severity, f.ids) for f in info.findings] == [("N13", "warning", (1,))]
+
+
 def test_a_class_that_only_val_has_boxes_of_is_d5(tmp_path: Path) -> None:
     train = make_coco(tmp_path / "a", annotations=[annotation(1)])
     val = make_coco(tmp_path / "b")
@@ -149,3 +159,24 @@ def test_a_keypoints_file_is_named_for_what_it_is(tmp_path: Path) -> None:
     told = [inspect_data(InspectRequest(data=file)).provenance or "" for file in (plain, points)]
 
     assert ["keypoints" in text for text in told] == [False, True]
+
+
+def test_what_is_left_out_is_counted_by_reason_and_class(tmp_path: Path) -> None:
+    boxes = [
+        annotation(1),
+        annotation(2, iscrowd=1),
+        annotation(3, category_id=2, iscrowd=1),
+        annotation(4, category_id=2, bbox=[900, 900, 5, 5]),
+        annotation(5, image_id=99),
+        annotation(6, 2, bbox=[1, 1, 9, 9], area=81),
+    ]
+
+    info = inspect_data(InspectRequest(data=make_coco(tmp_path, annotations=boxes)))
+
+    assert info.trained.dropped == {"unknown_image": 1, "outside_image": 1, "crowd": 2}
+    assert info.trained.dropped_by_class == {
+        "unknown_image": {"cat": 1},
+        "outside_image": {"red car": 1},
+        "crowd": {"cat": 1, "red car": 1},
+    }
+    assert info.splits[0].images_per_class == (2, 0)

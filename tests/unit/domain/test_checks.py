@@ -15,12 +15,12 @@ from train_teacher.adapters.coco_file import read_coco
 from train_teacher.domain.checks.attribute_checks import check_attributes
 from train_teacher.domain.checks.box_checks import check_boxes
 from train_teacher.domain.checks.categories import check_categories, real_categories
+from train_teacher.domain.checks.class_list_checks import check_names_between
 from train_teacher.domain.checks.file_checks import check_file
 from train_teacher.domain.checks.image_checks import check_images
 from train_teacher.domain.checks.name_checks import (
     check_class_tokens,
     check_names,
-    check_names_between,
     check_token_budget,
 )
 from train_teacher.domain.checks.reference_checks import check_references
@@ -300,6 +300,21 @@ def test_placeholder_supercategories_drop_nothing(dataset_of: Any) -> None:
     assert len(real_categories(dataset_of(categories=plain[:1]))) == 1
 
 
+@pytest.mark.parametrize("name", ["background", "None", "objects"])
+def test_a_word_for_no_object_is_an_n12_warning_and_no_class_unless_it_is_labelled(
+    dataset_of: Any, name: str
+) -> None:
+    names = [category(1, "cat"), category(2, "red car"), category(3, name)]
+    labelled = [annotation(1), annotation(2, 1, 2), annotation(3, 1, 3)]
+
+    dataset = dataset_of(categories=names)
+    finding = only(all_findings(dataset), "N12")
+
+    assert (finding.severity, finding.ids) == ("warning", (3,))
+    assert [c.name for c in real_categories(dataset)] == ["cat", "red car"]
+    assert check_categories(dataset_of(categories=names, annotations=labelled)) == []
+
+
 def test_an_unused_background_entry_of_labelme_is_n12(dataset_of: Any) -> None:
     dataset = dataset_of(categories=[category(0, "_background_"), category(1, "cat")])
 
@@ -311,7 +326,9 @@ def test_an_unused_background_entry_of_labelme_is_n12(dataset_of: Any) -> None:
     [
         ([category(1, "red car"), category(2, "cat")], "warning", "another order"),
         ([category(1, "cat")], "warning", 'lacks "red car"'),
-        ([category(1, "cat"), category(2, "red car"), category(3, "bus")], "error", '"bus"'),
+        ([category(1, "cat"), category(2, "car")], "error", 'that train lacks: "car"'),
+        ([category(1, "cat"), category(2, "red car"), category(3, "bus")], "warning", '"bus"'),
+        ([category(1, " cat"), category(2, "red  car")], "warning", "other spaces"),
     ],
 )
 def test_category_lists_that_differ_are_n13(
@@ -323,6 +340,24 @@ def test_category_lists_that_differ_are_n13(
 
     assert (finding.severity, finding.split) == (severity, "val")
     assert text in finding.message
+
+
+def test_a_class_that_val_has_twice_is_n3_and_no_other_order(dataset_of: Any) -> None:
+    twice = [category(1, "cat"), category(2, "red car"), category(3, "cat")]
+
+    finding = only(check_names_between(dataset_of(), dataset_of(categories=twice), "val"), "N3")
+
+    assert (finding.severity, finding.ids) == ("warning", (1, 3))
+
+
+def test_every_class_out_of_place_or_missing_is_named_by_its_id(dataset_of: Any) -> None:
+    names = [category(n, name) for n, name in enumerate(("cat", "red car", "bus", "tree"), 1)]
+    train = dataset_of(categories=names)
+    swapped = dataset_of(categories=[names[0], names[2], names[1], names[3]])
+    fewer = dataset_of(categories=names[:3])
+
+    assert only(check_names_between(train, swapped, "val"), "N13").ids == (3, 2)
+    assert only(check_names_between(train, fewer, "val"), "N13").ids == (4,)
 
 
 def test_equal_category_lists_with_other_ids_are_fine(dataset_of: Any) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
+from msgspec import structs
 
 from coco_factory import image, make_coco
 from train_teacher.adapters.coco_file import read_coco
-from train_teacher.domain.checks.duplicate_checks import check_duplicates, video_frame
+from train_teacher.domain.checks.duplicate_checks import check_duplicates
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.image_facts import DecodedFacts, ImageFiles
 
@@ -137,47 +137,35 @@ def test_augmented_copies_and_a_file_named_twice_may_look_alike_in_one_split(
     assert told([twice]) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("sharks_mp4-18_jpg.rf.1eaee0cf.jpg", ("sharks_mp4", 18)),
-        ("clip_000123.jpg", ("clip", 123)),
-        ("video7/000042.png", ("video7/", 42)),
-        ("cam2_frame_0007.jpg", ("cam2_frame", 7)),
-        ("MVI_20011__img00001.jpg", ("MVI_20011__img", 1)),
-        ("000000000139.jpg", None),
-        ("2007_000027.jpg", None),
-        ("IMG_0123.jpg", None),
-        ("raccoon-100_jpg.rf.aUJgn.jpg", None),
-        ("ILSVRC2012_val_00000001.JPEG", None),
-        ("screenshot_001.png", None),
-        ("frame.jpg", None),
-        ("scenery_001.jpg", None),
-    ],
-)
-def test_only_names_that_speak_of_a_video_are_frames(
-    name: str, expected: tuple[str, int] | None
-) -> None:
-    assert video_frame(name) == expected
+def unseen(parts: Sequence[Split], *sizes: tuple[int, int]) -> list[Split]:
+    """Return the splits as `--no-images` leaves them, the pictures of each in these sizes."""
+    return [
+        (
+            name,
+            replace(
+                dataset,
+                images=tuple(
+                    structs.replace(one, width=sizes[(n + shift) % len(sizes)][0])
+                    for n, one in enumerate(dataset.images)
+                ),
+            ),
+            ImageFiles(None, NOTHING, {}, checked=False),
+        )
+        for shift, (name, dataset, _) in enumerate(parts)
+    ]
 
 
-def test_a_frame_of_a_video_of_another_split_is_a_warning(tmp_path: Path) -> None:
-    train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(5)])
-    val = split(tmp_path, "val", ["clip_0099.jpg", "other_0001.jpg"])
+def test_equal_names_are_a_warning_when_nobody_looked_at_the_pictures(tmp_path: Path) -> None:
+    names = [f"p{n * 7919:08x}.jpg" for n in range(30)]
+    parts = [split(tmp_path, "train", names), split(tmp_path, "val", names[:2])]
 
-    (finding,) = check_duplicates([train, val])
-
-    assert (finding.code, finding.severity, finding.split) == ("D8", "warning", "val")
-    assert finding.message == 'frames of 1 video in val and in train: "clip"'
-    assert finding.ids == (1,)
+    assert told(parts) == []
+    assert told(unseen(parts, (64, 48))) == [("D8", "warning", "val", (1, 2))]
 
 
-def test_in_a_large_set_a_video_needs_three_frames_on_each_side_and_is_an_error(
-    tmp_path: Path,
-) -> None:
-    train = split(tmp_path, "train", [f"clip_{n:04d}.jpg" for n in range(60)])
-    few = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 62)])
-    enough = split(tmp_path, "val", [f"clip_{n:04d}.jpg" for n in range(60, 63)])
+def test_the_names_that_any_folder_has_are_no_sign(tmp_path: Path) -> None:
+    names = [f"{n:04d}.jpg" for n in range(300)]
+    parts = [split(tmp_path, "train", names), split(tmp_path, "val", names)]
 
-    assert told([train, few]) == []
-    assert told([train, enough]) == [("D8", "error", "val", (1, 2, 3))]
+    assert told(unseen(parts, (64, 48))) == []
+    assert told(unseen(parts, (64, 48), (80, 60), (70, 50))) == []

@@ -2,7 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train_teacher.domain.frame_names import find_videos, natural_key
+from train_teacher.domain.frame_names import find_videos, natural_key, video_frame
 
 
 def one_size(names: list[str]) -> npt.NDArray[np.float64]:
@@ -80,3 +80,27 @@ def test_few_or_short_numbers_are_photos() -> None:
 def test_frames_are_ordered_by_number() -> None:
     names = ["frame10.jpg", "frame9.jpg", "a.jpg", "1.jpg"]
     assert sorted(names, key=natural_key) == ["1.jpg", "a.jpg", "frame9.jpg", "frame10.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sharks_mp4-18_jpg.rf.1eaee0cf.jpg", ("sharks_mp4", 18)),
+        ("clip_000123.jpg", ("clip", 123)),
+        ("video7/000042.png", ("video7/", 42)),
+        ("cam2_frame_0007.jpg", ("cam2_frame", 7)),
+        ("MVI_20011__img00001.jpg", ("MVI_20011__img", 1)),
+        ("000000000139.jpg", None),
+        ("2007_000027.jpg", None),
+        ("IMG_0123.jpg", None),
+        ("raccoon-100_jpg.rf.aUJgn.jpg", None),
+        ("ILSVRC2012_val_00000001.JPEG", None),
+        ("screenshot_001.png", None),
+        ("frame.jpg", None),
+        ("scenery_001.jpg", None),
+    ],
+)
+def test_only_names_that_speak_of_a_video_are_frames(
+    name: str, expected: tuple[str, int] | None
+) -> None:
+    assert video_frame(name) == expected

@@ -93,3 +93,11 @@ def test_a_class_without_a_token_is_named() -> None:
 def test_classes_are_spread_evenly_over_the_fewest_prompts() -> None:
     assert prompts.classes_per_prompt(["x"] * 130, [1] * 130, 256) == 65
     assert prompts.classes_per_prompt(["x"] * 127, [1] * 127, 256) == 127
+
+
+def test_names_that_look_the_same_match_and_equal_letters_come_first() -> None:
+    assert prompts.match_names(["dog ", "cat", "bus"], ["dog", " cat", "cat"]) == [0, 2, -1]
+
+
+def test_a_phrase_finds_a_class_whose_name_has_a_stray_space() -> None:
+    assert prompts.apply_class_prompts([" dog", "cat"], {"dog": "puppy"}) == ("puppy", "cat")

@@ -4,6 +4,7 @@ import pytest
 
 from train_teacher.domain.checks.wording_checks import ClassText, check_wording
 from train_teacher.domain.coco import CategoryRecord
+from train_teacher.domain.prompts import visible_name
 
 # The 80 names of COCO: what the model knows best must give no warning.
 COCO_NAMES = """
@@ -40,11 +41,14 @@ def test_the_names_of_coco_give_no_warning() -> None:
         ("H1", "N6", "warning"),
         ("0", "N6", "warning"),
         ("class 4", "N6", "warning"),
+        ("---", "N6", "warning"),
+        ("#!", "N6", "warning"),
         ("trafficLight", "N6", "info"),
         ("cup/mug", "N6", "info"),
         ("каска", "N7", "warning"),
         ("猫", "N7", "warning"),
         ("fire 🔥", "N7", "warning"),
+        ("café", "N7", "info"),
         (" hat", "N8", "warning"),
         ("hard  hat", "N8", "warning"),
         ("hat\n", "N8", "warning"),
@@ -56,16 +60,21 @@ def test_a_name_has_its_code(name: str, code: str, severity: str) -> None:
     (finding,) = check_wording(texts(name, "dog"))
 
     assert (finding.code, finding.severity, finding.ids) == (code, severity, (1,))
-    assert f'--class-prompt "{name.strip()}=' in finding.fix
+    assert f'--class-prompt "{visible_name(name)}=' in finding.fix
 
 
-@pytest.mark.parametrize("name", ["hard_hat", "café", "t-shirt", "SUV", "tv", "F-16 jet", "x-ray"])
+@pytest.mark.parametrize("name", ["hard_hat", "t-shirt", "SUV", "tv", "F-16 jet", "x-ray", "."])
 def test_ordinary_names_are_left_alone(name: str) -> None:
     assert check_wording(texts(name, "dog")) == []
 
 
 def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9() -> None:
-    assert [f.code for f in check_wording(texts("dog", unknown=True))] == ["N7"]
+    (unknown,) = check_wording(texts("dog", unknown=True))
+    (foreign,) = check_wording(texts("собака", unknown=True))
+
+    assert (unknown.code, foreign.code) == ("N7", "N7")
+    assert "the vocabulary of the language model has no piece for" in unknown.message
+    assert "in letters that an English model does not know" in foreign.message
     assert [f.code for f in check_wording(texts("dog", tokens=16))] == ["N9"]
 
 

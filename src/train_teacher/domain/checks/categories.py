@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from train_teacher.domain.checks.reporting import SHOWN
+from train_teacher.domain.checks.reporting import category_finding, listed
 from train_teacher.domain.coco import CategoryRecord, CocoDataset
-from train_teacher.domain.dataset_info import Example, Finding
+from train_teacher.domain.dataset_info import Finding
 
-BACKGROUND_NAMES = frozenset({"_background_", "__background__"})
+BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
+"""Entries that labelme writes into every file."""
+NO_OBJECTS = frozenset({"background", "none", "objects"})
+"""Names of what is no class of object, unless somebody labelled it."""
+FEDERATED_MEMBERS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
 PEEKED_ANNOTATIONS = 20
 _FINGERPRINTS = (
     ("roboflow", "Roboflow"),
@@ -19,6 +24,7 @@ _FINGERPRINTS = (
     ("labelme", "labelme"),
     ("cvat", "CVAT"),
     ("supervisely", "Supervisely"),
+    ("lvis", "LVIS"),
     ("coco 20", "COCO"),
 )
 
@@ -27,7 +33,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     """Return categories that an exporter added and nobody labelled.
 
     Roboflow adds the project as a root: another category names it as its supercategory and no
-    annotation uses it. labelme adds `_background_`.
+    annotation uses it. labelme adds `_background_`; others have `background` or `none`.
     """
     used = set(dataset.annotations.category_row.tolist())
     parents = {
@@ -39,7 +45,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
         category
         for row, category in enumerate(dataset.categories)
         if row not in used
-        and (category.name in parents or category.name.strip().lower() in BACKGROUND_NAMES)
+        and (category.name in parents or _word(category) in BACKGROUND_NAMES | NO_OBJECTS)
     ]
     # With every class unused there is nothing to tell a root from a class.
     return tuple(dummies) if len(dummies) < len(dataset.categories) else ()
@@ -51,52 +57,85 @@ def real_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     return tuple(c for c in dataset.categories if c.index not in dummies)
 
 
+def _word(category: CategoryRecord) -> str:
+    return category.name.strip().lower()
+
+
 def check_categories(dataset: CocoDataset) -> list[Finding]:
     """Return N12: classes that are left out because they are no classes."""
     dummies = dummy_categories(dataset)
-    if not dummies:
-        return []
-    names = ", ".join(f'"{c.name}"' for c in dummies)
+    parents = {category.supercategory for category in dataset.categories}
+    odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
+    entries = [c for c in dummies if c not in odd]
+    fix = "Nothing to do: train-teacher leaves it out (exp1/data)."
     return [
-        Finding(
+        *category_finding(
+            odd,
+            code="N12",
+            severity="warning",
+            message=f"{listed(c.name for c in odd)} has no box and names no object: left out, it "
+            "is no class to learn",
+            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            fix=f"{fix} If it is a class, label it or give it another name.",
+        ),
+        *category_finding(
+            entries,
             code="N12",
             severity="info",
-            count=len(dummies),
-            message=f"{names} is the exporter's root or background entry, not a class",
+            message=f"{listed(c.name for c in entries)} is the exporter's root or background "
+            "entry, not a class",
             consequence="Trained as a class it would cost the model a phrase that is never right.",
-            fix="Nothing to do: train-teacher leaves it out (exp1/data).",
-            examples=tuple(
-                Example(path=f"categories[{c.index}].name", value=c.name) for c in dummies[:SHOWN]
-            ),
-            section="categories",
-            ids=tuple(c.id for c in dummies),
-        )
+            fix=fix,
+        ),
     ]
 
 
-def detect_exporter(dataset: CocoDataset) -> str | None:
-    """Return the program that wrote the file, by its fingerprints; None when unknown."""
+def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -> str | None:
+    """Return the program that wrote the file, by its fingerprints; None when unknown.
+
+    Args:
+        dataset: the file.
+        image_members: names of the members of its image records, as far as somebody looked.
+    """
     told = " ".join(
         str(dataset.info.get(key) or "") for key in ("description", "contributor", "url")
     ).lower()
     for word, name in _FINGERPRINTS:
         if word in told:
             return name
+    if is_federated(image_members):
+        return "LVIS"
     if dataset.images and all(".rf." in i.file_name for i in dataset.images[:PEEKED_ANNOTATIONS]):
         return "Roboflow"
     if any(c.name == "_background_" for c in dataset.categories):
         return "labelme"
+    return _annotator(dataset)
+
+
+def _annotator(dataset: CocoDataset) -> str | None:
+    """Return the program that annotations name by their members."""
     for raw in dataset.raw_annotations[:PEEKED_ANNOTATIONS]:
-        attributes = _attributes(raw)
-        if "occluded" in attributes:
+        record = _decoded(raw)
+        attributes = record.get("attributes")
+        if isinstance(attributes, dict) and "occluded" in attributes:
             return "CVAT"
+        if {"isbbox", "color"} <= record.keys():
+            return "COCO Annotator"
     return None
 
 
-def _attributes(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
+def is_federated(image_members: Collection[str]) -> bool:
+    """Tell whether images say which classes were looked for in them, as those of LVIS do.
+
+    Args:
+        image_members: names of the members of image records.
+    """
+    return not FEDERATED_MEMBERS.isdisjoint(image_members)
+
+
+def _decoded(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
     try:
         record = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    found = record.get("attributes") if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from train_teacher.domain.checks.reporting import image_finding, listed, plural
+from train_teacher.domain.checks.reporting import image_finding, plural
 from train_teacher.domain.coco import CocoDataset
-from train_teacher.domain.dataset_info import Finding, Severity
+from train_teacher.domain.dataset_info import Finding
 from train_teacher.domain.image_facts import ImageFiles
 from train_teacher.domain.near_duplicates import near_pairs
 from train_teacher.domain.splits import ROBOFLOW_COPY, group_key
@@ -24,24 +24,11 @@ Keys = Iterator[tuple[int, Hashable]]
 """Row of an image, and what it shares with the same picture elsewhere."""
 Groups = Sequence[Sequence[Place]]
 
-SMALL_SET = 50
-"""Images in all, up to which one shared frame counts; above, `FRAMES` on each side."""
-FRAMES = 3
-_NUMBERED = re.compile(r"^(?P<video>.*?)(?P<number>\d+)$")
-_CONTAINERS = tuple("mp4 mov avi mkv webm m4v mpg mpeg wmv 3gp".split())
-_WORDS = tuple("frame clip video vid movie sequence seq scene mvi gopr camera cam".split())
-# The container that a tool cut the frames from stays in the name: sharks_mp4-18_jpg.rf.HASH.jpg.
-_CONTAINER = re.compile(rf"[._-]({'|'.join(_CONTAINERS)})[._-]*(frame)?[._-]*$", re.I)
-# Numbers alone are no sign: photo sets are numbered too (000000000139.jpg, IMG_0012.jpg).
-_VIDEO_WORD = re.compile(rf"(^|[^a-z])({'|'.join(_WORDS)})s?[a-z]?(?![a-z])", re.I)
-_LEAST_DIGITS = 3
+ALIKE_SHARE = 0.9
+"""Share of equal names with equal sizes from which the pictures are taken for the same."""
+# 0001.jpg, images/img_12.png: names that any two folders may both have.
+_GENERIC = re.compile(r"(^|/)[A-Za-z]{0,6}[_ -]?\d{1,6}\.\w+$")
 _UNTIDY = re.compile(r"^/|//|\.\.|(^|/)\./")
-_FORMAT_MARK = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)$", re.I)
-_TOO_GOOD = "The model is scored on pictures it was trained on: scores would be too high."
-_ONE_SIDE = (
-    "Remove them from one of the files, or give one file and let train-teacher split it "
-    "(it keeps copies together)."
-)
 
 
 def check_duplicates(splits: Sequence[Split]) -> list[Finding]:
@@ -59,30 +46,13 @@ def check_duplicates(splits: Sequence[Split]) -> list[Finding]:
             (_source_keys, "another copy of the same source (Roboflow names)"),
         ):
             findings += _between(splits, _groups(splits, keys), what, told)
+        findings += _same_names(splits, told)
     contents, looks = _groups(splits, _content_keys), _look_pairs(splits)
     findings += _between(splits, contents, "the same content under another name", told)
     findings += _between(splits, looks, "nearly the same pixels", told)
     findings += _within(splits, contents, "with the same content as another")
     findings += _within(splits, looks, "that look nearly the same as another")
-    return findings + _shared_videos(splits)
-
-
-def video_frame(file_name: str) -> tuple[str, int] | None:
-    """Return the video that a picture's name says it was cut from, and the number of the frame.
-
-    Args:
-        file_name: as the JSON has it, or a Roboflow copy's.
-    """
-    name = file_name.replace("\\", "/")
-    stem = group_key(name) if ROBOFLOW_COPY.search(name) else os.path.splitext(name)[0]  # noqa: PTH122 (one call per picture: ten times as fast as Path)
-    match = _NUMBERED.match(_FORMAT_MARK.sub("", stem))
-    if match is None:
-        return None
-    video, number = match["video"], match["number"]
-    cut = _CONTAINER.search(video)
-    if cut is None and (len(number) < _LEAST_DIGITS or not _VIDEO_WORD.search(video)):
-        return None
-    return video.rstrip("._-"), int(number)
+    return findings
 
 
 def _groups(splits: Sequence[Split], keys_of: Callable[[Split], Keys]) -> Groups:
@@ -108,6 +78,20 @@ def _file_keys(split: Split) -> Keys:
         if row not in gone:
             plain = row not in files.renamed and not _UNTIDY.search(image.file_name)
             yield row, folder + image.file_name if plain else _path(split, row)
+
+
+def _name_keys(split: Split) -> Keys:
+    for row, image in enumerate(split[1].images):
+        yield row, image.file_name.replace("\\", "/")
+
+
+def _name(splits: Sequence[Split], place: Place) -> str:
+    return splits[place[0]][1].images[place[1]].file_name
+
+
+def _sizes(splits: Sequence[Split], group: Sequence[Place]) -> set[tuple[int, int] | None]:
+    images = [splits[number][1].images[row] for number, row in group]
+    return {(i.width, i.height) if i.width and i.height else None for i in images}
 
 
 def _source_keys(split: Split) -> Keys:
@@ -150,6 +134,33 @@ def _told_otherwise(splits: Sequence[Split], one: Place, other: Place) -> bool:
     same_source = source is not None and source == _source(others.images[other[1]].file_name)
     same_file = _path(splits[one[0]], one[1]) == _path(splits[other[0]], other[1])
     return one[0] == other[0] and (same_source or same_file)
+
+
+def _same_names(splits: Sequence[Split], told: set[Place]) -> list[Finding]:
+    """Return D8 for equal names in files whose pictures nobody compared (`--no-images`).
+
+    Two folders may both have a 0001.jpg: their sizes tell, unless all pictures have one size.
+    """
+    if any(files.checked for _, _, files in splits):
+        return []
+    by_name = _groups(splits, _name_keys)
+    alike = [group for group in by_name if _sizes(splits, group) != {None}]
+    same = [group for group in alike if len(_sizes(splits, group)) == 1]
+    sizes = {size for group in same for size in _sizes(splits, group)}
+    if len(same) < ALIKE_SHARE * len(alike):
+        return []
+    if len(sizes) == 1:
+        same = [group for group in same if not _GENERIC.search(_name(splits, group[0]))]
+    found = _between(splits, same, "the same name and size", told)
+    return [
+        msgspec.structs.replace(
+            finding,
+            severity="warning",
+            consequence="If they are the same pictures, scores would be too high.",
+            fix="Inspect without --no-images: the contents are compared then.",
+        )
+        for finding in found
+    ]
 
 
 def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place]) -> list[Finding]:
@@ -217,62 +228,6 @@ def _within(splits: Sequence[Split], groups: Groups, what: str) -> list[Finding]
             for finding in found
         ]
     return findings
-
-
-def _shared_videos(splits: Sequence[Split]) -> list[Finding]:
-    """Return D8 for frames of one video in two splits; they differ, but not by much."""
-    if len(splits) == 1:
-        return []
-    small = sum(len(dataset.images) for _, dataset, _ in splits) < SMALL_SET
-    least = 1 if small else FRAMES
-    videos: list[dict[str, list[int]]] = []
-    for _, dataset, _ in splits:
-        found = _videos(dataset).items()
-        videos.append({video: rows for video, rows in found if len(rows) >= least})
-    findings = []
-    for number in range(1, len(splits)):
-        earlier = [n for n in range(number) if videos[n].keys() & videos[number].keys()]
-        shared = sorted({v for n in earlier for v in videos[n].keys() & videos[number].keys()})
-        findings += _video_finding(splits, number, earlier, shared, videos[number])
-    return findings
-
-
-def _videos(dataset: CocoDataset) -> dict[str, list[int]]:
-    """Return the rows of the frames of each video."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    text = "\n".join(image.file_name for image in dataset.images).lower()
-    # One look at all names spares the look at each: hardly any set is cut from videos.
-    if any(hint in text for hint in (*_CONTAINERS, *_WORDS)):
-        for row, image in enumerate(dataset.images):
-            frame = video_frame(image.file_name)
-            if frame is not None:
-                rows[frame[0]].append(row)
-    return rows
-
-
-def _video_finding(
-    splits: Sequence[Split],
-    number: int,
-    earlier: Sequence[int],
-    shared: Sequence[str],
-    rows: dict[str, list[int]],
-) -> list[Finding]:
-    name, dataset, _ = splits[number]
-    elsewhere = _names_of(splits, earlier)
-    # One frame may have such a name by chance; several are a video.
-    certain = any(len(rows[video]) >= FRAMES for video in shared)
-    severity: Severity = "error" if certain else "warning"
-    found = image_finding(
-        dataset,
-        [row for video in shared for row in rows[video]],
-        code="D8",
-        severity=severity,
-        message=f"frames of {plural(len(shared), 'video')} in {name} and in {elsewhere}: "
-        f"{listed(shared)}",
-        consequence="Neighbouring frames are nearly the same picture: scores would be too high.",
-        fix="Give every video to one split only.",
-    )
-    return [msgspec.structs.replace(finding, split=name) for finding in found]
 
 
 def _source(file_name: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from train_teacher.domain.checks.categories import detect_exporter
-from train_teacher.domain.checks.reporting import annotation_finding, plural
+from train_teacher.domain.checks.categories import detect_exporter, is_federated
+from train_teacher.domain.checks.reporting import REPAIRED, annotation_finding, plural
 from train_teacher.domain.coco import CocoDataset
 from train_teacher.domain.dataset_info import Finding
 
@@ -53,9 +54,18 @@ def _text(value: Any) -> str:
     return str(value).strip()[:60] if isinstance(value, str | int | float) else ""
 
 
-def check_exporter(dataset: CocoDataset) -> list[Finding]:
-    """Return F9 (names only as addresses, as in LVIS) and F10 (CVAT's rotated boxes)."""
-    return [*_names_from_addresses(dataset), *_rotated(dataset)]
+def check_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -> list[Finding]:
+    """Return F9 (LVIS: names only as addresses, federated labels) and F10 (CVAT's rotated boxes).
+
+    Args:
+        dataset: the file.
+        image_members: names of the members of its image records, as far as somebody looked.
+    """
+    return [
+        *_names_from_addresses(dataset),
+        *_federated(dataset, image_members),
+        *_rotated(dataset),
+    ]
 
 
 def _names_from_addresses(dataset: CocoDataset) -> list[Finding]:
@@ -70,8 +80,26 @@ def _names_from_addresses(dataset: CocoDataset) -> list[Finding]:
             message=f"{plural(count, 'image')} without file_name: an LVIS-style file, the names "
             "are taken from coco_url",
             consequence="MMDetection's CocoDataset would stop with KeyError: 'file_name'.",
-            fix="Nothing to do: train-teacher writes the names into its own copies. LVIS does not "
-            "label every object of a picture: unlabelled ones are learned as background.",
+            fix=f"{REPAIRED}.",
+        )
+    ]
+
+
+def _federated(dataset: CocoDataset, image_members: Collection[str]) -> list[Finding]:
+    if not is_federated(image_members):
+        return []
+    count = len(dataset.images)
+    return [
+        Finding(
+            code="F9",
+            severity="warning",
+            count=count,
+            message=f"{plural(count, 'image')} labelled for some of the classes only "
+            "(neg_category_ids, as in LVIS)",
+            consequence="train-teacher does not read which classes were looked for: objects that "
+            "nobody labelled are learned as background.",
+            fix="Keep the classes whose objects are labelled in every picture, or label the rest; "
+            "there is no setting that makes up for it.",
         )
     ]
 

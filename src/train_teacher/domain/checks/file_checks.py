@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from train_teacher.domain.checks.reporting import REPAIRED, SHOWN, image_examples, plural, share
+from train_teacher.domain.checks.reporting import REPAIRED, SHOWN, image_finding, plural, share
 from train_teacher.domain.coco import CocoDataset, RecordProblem
 from train_teacher.domain.dataset_info import Example, Finding, Severity
 
@@ -92,33 +92,29 @@ def _missing_sizes(
     rows = [r for r, i in enumerate(dataset.images) if i.width is None or i.height is None]
     if not rows:
         return []
-    unknown = [row for row in rows if row not in (sizes_in_files or {})]
-    findings = []
-    repaired = len(rows) - len(unknown)
-    if repaired:
-        known = [row for row in rows if row in (sizes_in_files or {})]
-        findings.append(
-            Finding(
-                code="F8",
-                severity="warning",
-                count=repaired,
-                message=f"{plural(repaired, 'image')} without width or height, read from the files",
-                consequence="MMDetection would stop with KeyError: 'height'.",
-                fix=f"{REPAIRED}.",
-                examples=image_examples(dataset, known, "width"),
-            )
-        )
-    if unknown:
-        looked = "the files do not tell" if sizes_in_files is not None else "nobody looked at files"
-        findings.append(
-            Finding(
-                code="F8",
-                severity="error",
-                count=len(unknown),
-                message=f"{plural(len(unknown), 'image')} without width or height; {looked}",
-                consequence="Their boxes cannot be placed, so these images are not trained.",
-                fix="Give the pictures (--images DIR, without --no-images) or write both sizes.",
-                examples=image_examples(dataset, unknown, "width"),
-            )
-        )
-    return findings
+    inside = sizes_in_files or {}
+    known = [row for row in rows if row in inside]
+    unknown = [row for row in rows if row not in inside]
+    looked = "the files do not tell" if sizes_in_files is not None else "nobody looked at files"
+    return [
+        *image_finding(
+            dataset,
+            known,
+            code="F8",
+            severity="warning",
+            message=f"{plural(len(known), 'image')} without width or height, read from the files",
+            consequence="MMDetection would stop with KeyError: 'height'.",
+            fix=f"{REPAIRED}.",
+            key="width",
+        ),
+        *image_finding(
+            dataset,
+            unknown,
+            code="F8",
+            severity="error",
+            message=f"{plural(len(unknown), 'image')} without width or height; {looked}",
+            consequence="Their boxes cannot be placed, so these images are not trained.",
+            fix="Give the pictures (--images DIR, without --no-images) or write both sizes.",
+            key="width",
+        ),
+    ]

@@ -43,6 +43,8 @@ class LoadedRows:
     """(M,) images that the loader keeps, with or without boxes."""
     dropped: dict[str, int]
     """Annotations that never become a box, by reason; only reasons that occur."""
+    dropped_by_category: dict[str, npt.NDArray[np.int64]]
+    """(C,) the same for each row of `CocoDataset.categories`, without those of no category."""
 
     @cached_property
     def kept_boxes(self) -> npt.NDArray[np.float64]:
@@ -91,14 +93,19 @@ def trained_rows(
     }
     kept = np.ones(len(columns), np.bool_)
     dropped = {"unreadable": len(dataset.raw_annotations) - len(columns)}
+    by_category = {}
     for reason, hit in reasons.items():
-        dropped[reason] = dropped.get(reason, 0) + int((kept & hit).sum())
+        gone = columns.category_row[kept & hit]
+        dropped[reason] = dropped.get(reason, 0) + len(gone)
+        if (gone >= 0).any():
+            by_category[reason] = np.bincount(gone[gone >= 0], minlength=len(dataset.categories))
         kept &= ~hit
     return LoadedRows(
         boxes=boxes,
         kept=kept,
         images_kept=images_kept,
         dropped={reason: count for reason in REASONS if (count := dropped[reason])},
+        dropped_by_category=by_category,
     )
 
 

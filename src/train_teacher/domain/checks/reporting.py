@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.coco import CocoDataset, IdColumn, plain_id
+from train_teacher.domain.coco import CategoryRecord, CocoDataset, IdColumn, plain_id
 from train_teacher.domain.dataset_info import Example, Finding, Severity
 
 SHOWN = 3
@@ -203,5 +203,49 @@ def image_finding(
             examples=examples,
             section="images",
             ids=tuple(image.id for image in images),
+        )
+    ]
+
+
+def category_finding(
+    categories: Sequence[CategoryRecord],
+    *,
+    code: str,
+    severity: Severity,
+    message: str,
+    consequence: str,
+    fix: str,
+    values: Sequence[str] | None = None,
+    split: str | None = None,
+) -> list[Finding]:
+    """Return one finding about categories, or nothing when there are none.
+
+    Args:
+        categories: those concerned.
+        code: stable code.
+        severity: how bad it is.
+        message: what is wrong.
+        consequence: what it would do to training.
+        fix: what mends it.
+        values: texts to show, one for each of the first; their names when None.
+        split: the file concerned.
+    """
+    if not categories:
+        return []
+    return [
+        Finding(
+            code=code,
+            severity=severity,
+            count=len(categories),
+            message=message,
+            consequence=consequence,
+            fix=fix,
+            examples=tuple(
+                Example(path=f"categories[{c.index}].name", value=values[i] if values else c.name)
+                for i, c in enumerate(categories[:SHOWN])
+            ),
+            split=split,
+            section="categories",
+            ids=tuple(c.id for c in categories),
         )
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from train_teacher.domain.checks.reporting import REPAIRED, SHOWN, listed, plural
 from train_teacher.domain.coco import CategoryRecord
 from train_teacher.domain.dataset_info import Example, Finding, Severity
-from train_teacher.domain.prompts import SEPARATORS, clean_label_name, reads_as
+from train_teacher.domain.prompts import SEPARATORS, clean_label_name, reads_as, visible_name
 
 MANY_WORDS = 4
 MANY_TOKENS = 15
@@ -20,6 +20,8 @@ _CODE = re.compile(
     r"[\W_]*(?:\d+|[a-z]|(?:[a-z]{1,4}|class|categor(?:y|ie)|label|object|type|item)[\W_]*\d+)[\W_]*",
     re.IGNORECASE,
 )
+_SIGNS = re.compile(r"[!-/:-@\[-`{-~ ]+")
+"""ASCII without letters and digits."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class _Kind:
 
 
 def _ends_phrase(one: ClassText) -> bool:
-    return bool(SEPARATORS.search(one.text.strip()))
+    return bool(SEPARATORS.search(one.text.strip())) and bool(reads_as(one.text))
 
 
 def _loses_brackets(one: ClassText) -> bool:
@@ -65,7 +67,8 @@ def _loses_brackets(one: ClassText) -> bool:
 
 
 def _is_code(one: ClassText) -> bool:
-    return bool(_CODE.fullmatch(clean_label_name(one.text).strip()))
+    text = clean_label_name(one.text).strip()
+    return bool(_CODE.fullmatch(text) or (_SIGNS.fullmatch(text) and reads_as(text)))
 
 
 def _runs_together(one: ClassText) -> bool:
@@ -73,7 +76,16 @@ def _runs_together(one: ClassText) -> bool:
 
 
 def _is_foreign(one: ClassText) -> bool:
-    return one.unknown or any(_is_foreign_letter(c) for c in clean_label_name(one.text))
+    return any(_is_foreign_letter(c) for c in clean_label_name(one.text))
+
+
+def _is_unknown(one: ClassText) -> bool:
+    return one.unknown and not _is_foreign(one)
+
+
+def _has_accents(one: ClassText) -> bool:
+    marks = unicodedata.normalize("NFD", clean_label_name(one.text))
+    return any(unicodedata.category(c) == "Mn" for c in marks) and not _is_foreign(one)
 
 
 def _is_foreign_letter(character: str) -> bool:
@@ -121,7 +133,7 @@ _KINDS = (
         "N6",
         "warning",
         _is_code,
-        "named by a code or a number",
+        "named by a code, a number or signs",
         "It means nothing to the language model, so the class starts without a hint of what "
         "to look for.",
         "Describe the object",
@@ -141,6 +153,22 @@ _KINDS = (
         "in letters that an English model does not know",
         "They fall apart into single letters or [UNK]: the class starts without a hint.",
         "Give English words",
+    ),
+    _Kind(
+        "N7",
+        "warning",
+        _is_unknown,
+        "with a word that the vocabulary of the language model has no piece for",
+        "The model reads [UNK] there, as for any other such word.",
+        "Give another word",
+    ),
+    _Kind(
+        "N7",
+        "info",
+        _has_accents,
+        "with accents, which the model does not read",
+        "The language model drops them: the word may be another one, or none, without.",
+        "Nothing to do where the plain letters are an English word; else",
     ),
     _Kind(
         "N8",
@@ -180,7 +208,7 @@ def _finding(kind: _Kind, classes: Sequence[ClassText]) -> Finding | None:
         message=f"{plural(len(hit), 'class', 'classes')} {kind.what}: "
         f"{listed(_visible(one.text) for one in hit)}",
         consequence=kind.consequence,
-        fix=f'{kind.fix}: --class-prompt "{hit[0].category.name.strip()}=some words".',
+        fix=f'{kind.fix}: --class-prompt "{visible_name(hit[0].category.name)}=some words".',
         examples=tuple(_example(one) for one in hit[:SHOWN]),
         section="categories",
         ids=tuple(one.category.id for one in hit),

@@ -118,7 +118,7 @@ BOX_CODES = {
     ),
     "B17": Explanation(
         "More than half of the boxes are alike",
-        "The same size, or the same place and size: how a tool's default box or a failed "
+        "The same size, the same upper left corner, or both: how a tool's default box or a failed "
         "conversion looks. The model would learn the habit.",
         "Look at a few pictures with their boxes.",
     ),

@@ -43,8 +43,8 @@ FILE_CODES = {
     ),
     "F6": Explanation(
         "Annotations with ignore=true",
-        "MMDetection skips them, so their objects are trained as background. Other keys that it "
-        "does not know do no harm and are not reported.",
+        "MMDetection skips them, so their objects are trained as background. Other keys that "
+        "nothing reads, such as score, do no harm and are mentioned in one line.",
         "Remove the flag where the object should be learned.",
     ),
     "F7": Explanation(
@@ -64,11 +64,12 @@ FILE_CODES = {
         "both",
     ),
     "F9": Explanation(
-        "Images named only by their address (LVIS)",
+        "Images named only by their address, or labelled for some classes only (LVIS)",
         "LVIS files have coco_url and no file_name, on which MMDetection's CocoDataset stops. "
-        "LVIS also labels only some classes in each picture, so other objects are learned as "
-        "background.",
-        "Nothing to do for the names.",
+        "LVIS also labels only some classes in each picture (neg_category_ids and "
+        "not_exhaustive_category_ids say which), so other objects are learned as background.",
+        "Nothing to do for the names. Keep the classes that are labelled in every picture, or "
+        "label the rest.",
         "both",
     ),
     "F10": Explanation(

@@ -48,8 +48,9 @@ MASK_CODES = {
         "Set iscrowd to 0 where one object is outlined.",
     ),
     "M7": Explanation(
-        "Masks that are just boxes",
-        "Nearly all polygons are upright rectangles, so has_masks is false in the report.",
+        "Masks that are just boxes, or empty",
+        "Nearly all polygons are upright rectangles, or segmentation is an empty list everywhere, "
+        "so has_masks is false in the report.",
         "Nothing to do for a detector.",
     ),
     "M8": Explanation(

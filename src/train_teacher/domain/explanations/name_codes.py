@@ -41,13 +41,15 @@ NAME_CODES = {
     "N6": Explanation(
         "A name that is a code, or words run together",
         '"cls_03" or "H1" says nothing to a language model, and what the pretrained model knows '
-        "of the object stays unused. Underscores are fine: MMDetection makes spaces of them.",
+        "of the object stays unused; nor do names of signs alone. Underscores are fine: "
+        "MMDetection makes spaces of them.",
         _WORDS,
     ),
     "N7": Explanation(
         "Letters that an English model does not know",
         "BERT's vocabulary is English: other alphabets fall apart into letters or become [UNK], "
-        "one text for all of them.",
+        "one text for all of them. The same happens to an English word whose pieces a small "
+        "vocabulary lacks. Accents are dropped before it reads: that is only mentioned.",
         "Give English words: --class-prompt.",
     ),
     "N8": Explanation(
@@ -78,7 +80,9 @@ NAME_CODES = {
     "N12": Explanation(
         "A category that is no class",
         "Roboflow adds the project as a root category, labelme a background. Nobody labelled "
-        "them. Trained as a class each would be a phrase that is never right.",
+        "them. Trained as a class each would be a phrase that is never right. A class named "
+        "background, none or objects without a box is left out too, and is a warning: it may "
+        "have been meant.",
         "Nothing to do: they are left out.",
         "both",
         example='wrong  {"id": 0, "name": "pets", "supercategory": "none"},\n'
@@ -88,7 +92,8 @@ NAME_CODES = {
     "N13": Explanation(
         "Two files list different classes, or in another order",
         "MMDetection gives labels by the order of the list in each file. With another order in "
-        'val a right "cat" is scored as a wrong "dog", without any message.',
+        'val a right "cat" is scored as a wrong "dog", without any message. Names that differ in '
+        "spaces or invisible characters only are taken for the same.",
         "Nothing to do for another order or missing classes: classes are matched by name. "
         "Classes that only val has must be renamed or removed.",
         "copies",

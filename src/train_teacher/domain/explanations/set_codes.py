@@ -7,7 +7,8 @@ from train_teacher.domain.explanations.explanation import Explanation
 SET_CODES = {
     "D1": Explanation(
         "Counts",
-        "Images, boxes and classes for each file: the tables of the report. Never a finding.",
+        "Images, boxes and classes for each file, and in how many images each class is: the tables "
+        "of the report. Never a finding.",
         "Nothing to do.",
     ),
     "D2": Explanation(
@@ -19,13 +20,17 @@ SET_CODES = {
     "D3": Explanation(
         "Classes with few examples",
         "Fewer than 10 boxes or 5 images are too little to learn from, and leave next to nothing "
-        "for validation.",
-        "Label more of them.",
+        "for validation. With fewer than ten classes, one that has more than 50 times fewer boxes "
+        "than the most frequent is told too: the frequent one rules the loss.",
+        "Label more of them. class_balance in train-teacher's YAML settings draws their pictures "
+        "more often.",
     ),
     "D4": Explanation(
         "A long tail",
-        "The most frequent class has more than 50 times the boxes of the rarest.",
-        "Label more of the rare classes if they matter as much.",
+        "The most frequent of ten classes or more has over 50 times the boxes of the rarest. The "
+        "Gini index says how unequal they are: 0 when all have the same, near 1 when one has all.",
+        "Label more of the rare classes if they matter as much. train-teacher draws their pictures "
+        "more often (ClassBalancedDataset, the setting class_balance).",
     ),
     "D5": Explanation(
         "Classes missing on one side",
@@ -33,21 +38,27 @@ SET_CODES = {
         "Move labelled images, or let train-teacher split one file: it spreads every class.",
     ),
     "D6": Explanation(
-        "Nothing to train",
-        "No class, or no box that MMDetection's loader keeps.",
-        "Correct what the other findings name.",
+        "Nothing to train, or a single class",
+        "An error where there is no class, or no box that MMDetection's loader keeps. A single "
+        "class is only mentioned: the model learns nothing to tell it from.",
+        "Correct what the other findings name. For a single class, pictures without it help.",
     ),
     "D7": Explanation(
         "Crowded images",
         "COCO's AP counts the best 100 detections of an image, and the model has 900 queries. "
-        "With 150 objects a perfect detector scores 0.66.",
+        "With 150 objects a perfect detector scores 0.66. MMDetection keeps 300 detections "
+        "(train-teacher raises that), and trains with 100 denoising queries, or with two for each "
+        "object of the fullest picture of a batch, which takes memory.",
         "Cut such pictures into tiles.",
     ),
     "D8": Explanation(
         "The same picture in two splits",
         "Equal or nearly equal pictures, copies augmented from one source, or frames of one "
-        "video in train and in val: the model is scored on what it was trained on. train-teacher "
-        "keeps such groups together when it splits a file itself.",
+        "video in train and in val: the model is scored on what it was trained on. A video is "
+        "known by a member of the image records (video_id, scene, ...) or by the names; three "
+        "frames of it are an error, fewer may be chance. Training is not stopped by it: it is the "
+        "scores that are wrong. With --no-images equal names and sizes are a warning. "
+        "train-teacher keeps such groups together when it splits a file itself.",
         "Remove them from train, or give one file and let train-teacher split it.",
     ),
     "D9": Explanation(
@@ -64,7 +75,8 @@ SET_CODES = {
         "Probably unlabelled objects",
         "Two folders of pictures with no class in common: each was probably labelled for its own "
         "classes only. Objects of the other classes in them are learned as background, which "
-        "harms more than noise.",
+        "harms more than noise. Also single frames of a video that have hardly a box of a class "
+        "where the frames right before and after have four or more.",
         "Label all classes in all pictures, or train them apart.",
     ),
 }
