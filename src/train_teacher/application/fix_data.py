@@ -14,6 +14,7 @@ import msgspec
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.coco_bytes import read_other_members, read_top_level
 from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
+from train_teacher.domain.coco import plain_record
 from train_teacher.domain.dataset_info import Finding
 from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.repair import (
@@ -26,7 +27,6 @@ from train_teacher.domain.repair import (
 )
 from train_teacher.domain.repair_annotations import (
     AnyRecord,
-    plain_record,
     repaired_annotations,
 )
 from train_teacher.domain.repair_plan import exact_copies, kept_usage, plan_repair

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from train_teacher.domain.checks.rowwise import every
-from train_teacher.domain.coco import MASK_NONE, MASK_POLYGON, CocoDataset, used_categories
+from train_teacher.domain.coco import (
+    MASK_NONE,
+    MASK_POLYGON,
+    CocoDataset,
+    raw_annotation,
+    used_categories,
+)
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.image_facts import ImageFiles
 
@@ -64,7 +69,7 @@ def boxes_of(dataset: CocoDataset) -> npt.NDArray[np.float64]:
     boxes = columns.bbox.copy()
     derivable = np.flatnonzero(~columns.has_bbox & (columns.mask_kind == MASK_POLYGON))
     for row in derivable.tolist():
-        points = _polygon_points(_record(dataset, row).get("segmentation"))
+        points = _polygon_points(raw_annotation(dataset, row).get("segmentation"))
         if len(points):
             low, high = points.min(axis=0), points.max(axis=0)
             boxes[row] = (*low, *(high - low))
@@ -170,14 +175,8 @@ def _annotations(
         if columns.ignore[row]:
             annotation["ignore"] = 1
         if columns.mask_kind[row] != MASK_NONE:
-            annotation["segmentation"] = _record(dataset, row)["segmentation"]
+            annotation["segmentation"] = raw_annotation(dataset, row).get("segmentation")
         yield annotation
-
-
-def _record(dataset: CocoDataset, row: int) -> dict[str, Any]:
-    raw = dataset.raw_annotations[int(dataset.annotations.index[row])]
-    decoded: dict[str, Any] = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
-    return decoded
 
 
 def _polygon_points(segmentation: Any) -> npt.NDArray[np.float64]:

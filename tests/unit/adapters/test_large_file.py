@@ -127,3 +127,32 @@ def test_a_cut_file_is_left_to_the_ordinary_reader(tmp_path: Path) -> None:
     path.write_text(text[: len(text) // 2], encoding="utf-8")
 
     assert large_file.open_large_file(path) is None
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("key", ["attributes", "segmentation", "bbox"])
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_value_nested_too_deeply_is_left_to_the_ordinary_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, cores: int
+) -> None:
+    monkeypatch.setattr(large_file, "LARGE_BYTES", 1000 if cores > 1 else 10**9)
+    value = content()
+    value["annotations"][300][key] = "<deep>"
+    text = json.dumps(value).replace('"<deep>"', "[" * 3000 + "]" * 3000)
+    path = tmp_path / "d.json"
+    path.write_text(text, encoding="utf-8")
+    dataset = read_coco(path)
+
+    assert [p.path for p in dataset.problems] == [f"annotations[300].{key}"]
+    assert len(dataset.annotations) == 400
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("section", ["annotations", "categories"])
+def test_half_a_character_in_a_large_file_is_repaired(tmp_path: Path, section: str) -> None:
+    value = content()
+    value[section][1]["note"] = "\ud800dog"
+    dataset = read_coco(write(tmp_path / "d.json", value))
+
+    assert len(dataset.annotations) == 400
+    assert "half characters" in (dataset.encoding_note or "")
