@@ -224,11 +224,12 @@ def repaired_images(
             log.note("I9", image.id)
         if image.index in converted:
             log.note("F5", image.id)
+            sides = {"width": image.width, "height": image.height}
+            record |= {key: side for key, side in sides.items() if side is not None}
         lacking = image.width is None or image.height is None
-        if size and (lacking or image.index in converted):
+        if size and lacking:
             record["width"], record["height"] = size
-            if lacking:
-                log.note("F8", image.id)
+            log.note("F8", image.id)
         record["file_name"] = name
         first[name, size] = ids[row] = image.id
         kept.append(record)
