@@ -13,7 +13,7 @@ import pytest
 from coco_factory import annotation, category, image
 from train_teacher.adapters import large_file
 from train_teacher.adapters.coco_file import read_coco
-from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.coco import MASK_BROKEN, CocoDataset
 
 TRIANGLE = [[10, 20, 30, 20, 30, 40.5]]
 
@@ -145,6 +145,19 @@ def test_a_value_nested_too_deeply_is_left_to_the_ordinary_reader(
 
     assert [p.path for p in dataset.problems] == [f"annotations[300].{key}"]
     assert len(dataset.annotations) == 400
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_mask_is_judged_alike_whatever_mistakes_stand_near_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = content()
+    value["annotations"][100]["segmentation"] = [[1, 2, 10, 2, -(2**70), 14]]
+    value["annotations"][350]["area"] = "x"  # the ordinary reader takes it in the same block
+    blocks, whole = read_both(write(tmp_path / "d.json", value), monkeypatch)
+
+    assert_same(blocks, whole)
+    assert whole.annotations.masks.flags[100] == MASK_BROKEN
 
 
 @pytest.mark.usefixtures("small_blocks")
