@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -106,7 +107,6 @@ class RecordReader(Generic[Entry]):
         self._section = section
         self._problems = problems
         self._entry_type = entry_type
-        self._fields = msgspec.structs.fields(entry_type)
         bytes_type: type[Entry] = _BYTES_TYPE.get(entry_type, entry_type)
         self._decode = msgspec.json.Decoder(bytes_type).decode
         self._decode_all: Callable[[bytes], list[Entry | None]] = msgspec.json.Decoder(
@@ -188,7 +188,7 @@ class RecordReader(Generic[Entry]):
 
     def _read_members(self, record: dict[str, Any]) -> _Members:
         members = _Members()
-        for each in self._fields:
+        for each in _fields_of(self._entry_type):
             name = each.encode_name
             if name not in record:
                 if each.required:
@@ -199,6 +199,11 @@ class RecordReader(Generic[Entry]):
                 members.values[each.name] = value
             (members.converted if usable else members.ignored).extend(mistakes)
         return members
+
+
+@cache
+def _fields_of(entry_type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(entry_type)
 
 
 def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
