@@ -8,8 +8,9 @@ loading the whole object tree.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ MAX_PIXELS = 2**31
 MAX_ID = 2**63
 BLOCK_RECORDS = 2048
 PEEKED_ANNOTATIONS = 50
+SPARE_DEPTH = 150
 _COCO_URL = "http://images.cocodataset.org/"
 
 
@@ -79,7 +81,7 @@ def read_coco(path: Path | str) -> CocoDataset:
             `annotations` or `categories` is missing (F4).
     """
     path = Path(path)
-    with _without_garbage_collection(), np.errstate(all="ignore"):
+    with _without_garbage_collection(), _with_depth_to_spare(), np.errstate(all="ignore"):
         large = open_large_file(path)
         if large is not None:
             try:
@@ -148,6 +150,18 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def _with_depth_to_spare() -> Iterator[None]:
+    """Refuse nesting that could be read here but not again, from deeper in the program."""
+    limit = sys.getrecursionlimit()
+    with suppress(RecursionError):  # the caller is near the limit itself
+        sys.setrecursionlimit(limit - SPARE_DEPTH)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _refuse_files_without_boxes(path: Path, records: Sequence[Any], block: AnnotationBlock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from coco_factory import annotation, category, image
 from train_teacher.adapters import large_file
 from train_teacher.adapters.coco_file import read_coco
-from train_teacher.domain.coco import MASK_BROKEN, CocoDataset
+from train_teacher.domain.coco import MASK_BROKEN, CocoDataset, raw_annotation
 
 TRIANGLE = [[10, 20, 30, 20, 30, 40.5]]
 
@@ -158,6 +158,28 @@ def test_a_mask_is_judged_alike_whatever_mistakes_stand_near_it(
 
     assert_same(blocks, whole)
     assert whole.annotations.masks.flags[100] == MASK_BROKEN
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("mapped", [True, False])
+def test_what_was_read_can_be_read_again_from_deeper_in_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: bool
+) -> None:
+    monkeypatch.setattr(large_file, "LARGE_BYTES", 10**9)
+    if not mapped:
+        monkeypatch.setattr(large_file, "MAPPED_BYTES", 10**9)
+
+    def deeper(frames: int, dataset: CocoDataset) -> Any:
+        if frames:
+            return deeper(frames - 1, dataset)
+        return raw_annotation(dataset, 3)["id"]
+
+    text = json.dumps(content(20))
+    for depth in range(600, 1000, 20):
+        nested = "[" * depth + "]" * depth
+        path = tmp_path / f"{depth}.json"
+        path.write_text(text.replace('"id": 4,', f'"id": 4, "note": {nested},'), encoding="utf-8")
+        assert deeper(100, read_coco(path)) == 4
 
 
 @pytest.mark.usefixtures("small_blocks")
