@@ -1,9 +1,12 @@
 """Throw damaged annotation files at inspect-data: findings or one clear error, never a traceback.
 
 python scripts/fuzz_inspect.py --inputs 200000 --seconds 600
+python scripts/fuzz_inspect.py --inputs 200000 --seconds 600 --large
 
 Every input is a small valid data set with random damage: values replaced, members removed or
 repeated, records doubled, bytes flipped, cut or inserted. A crash is printed with its seed.
+With --large the small files are read as if they were large ones (mapped and cut into blocks, in
+one process), and what comes out is compared with the ordinary reader's.
 """
 
 from __future__ import annotations
@@ -17,12 +20,18 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 BATCH = 500
+LARGE_INSPECTED = 8
+"""Of so many files read in both ways, one is inspected: what was read is the same."""
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 7, 2**31, 2**63, 2**64, -(2**70), 1e308, -1e308, 0.5, 1e-9),
     *("", "a", "1", "-1", "NaN", "\x00", "\ud800", "каска", "(x)", ".", "a" * 300, "../x.jpg"),
@@ -37,9 +46,13 @@ ODD_VALUES: tuple[Any, ...] = (
         [[[1, 2], [3, 4], [5, 6]]],
     ),
     *({}, {"size": [4, 5], "counts": "0"}, {"size": [2**40, 1], "counts": [1]}, {"id": {}}),
-    *(float("nan"), float("inf")),
+    *(float("nan"), float("inf"), "<deep>"),
 )
-INSERTED = (b",", b"}", b"]", b'"', b"NaN", b"[[[[", b"\xff\xfe")
+INSERTED = (
+    *(b",", b",}", b",]", b"}", b"]", b'"', b"NaN", b"[[[[", b"\xff\xfe"),
+    *(b"\\ud800", b"\\udc00", b"\\", b"1e999", b'},{"id":'),
+)
+DEPTHS = (150, 300, 900, 950, 970, 980, 990, 1000, 1100, 3000)
 KEYS = (
     *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "ignore"),
     *("file_name", "width", "height", "name", "supercategory", "coco_url", "attributes"),
@@ -105,6 +118,8 @@ def make_input(seed: int) -> bytes:
     for _ in range(chance.randint(0, 6)):
         damage(content, chance)
     written = json.dumps(content, ensure_ascii=chance.random() < 0.5)
+    depth = chance.choice(DEPTHS) + chance.randrange(10)
+    written = written.replace('"<deep>"', "[" * depth + "]" * depth)
     text = bytearray(written.encode("utf-8", "surrogatepass"))
     for _ in range(chance.choice((0, 0, 1, 3))):
         place = chance.randrange(len(text) + 1)
@@ -112,18 +127,105 @@ def make_input(seed: int) -> bytes:
         if kind < 0.4:
             text[place : place + 1] = bytes([chance.randrange(256)])
         elif kind < 0.7:
-            text[place:place] = chance.choice(
-                (b",", b"}", b"]", b'"', b"NaN", b"[[[[", b"\xff\xfe")
-            )
+            text[place:place] = chance.choice(INSERTED)
         else:
             del text[place:]
     return bytes(text)
 
 
-def run_batch(seeds: range) -> tuple[int, int, list[tuple[int, str]]]:
-    """Return how many gave findings, how many one clear error, and the crashes."""
+@contextmanager
+def read_as_large() -> Iterator[None]:
+    """Have every file read as a large one, in this process alone."""
+    from train_teacher.adapters import large_file
+
+    limits = {"MAPPED_BYTES": 1, "LARGE_BYTES": 2**60, "TASK_BYTES": 400, "BLOCK_BYTES": 200}
+    before = {name: getattr(large_file, name) for name in limits}
+    for name, value in limits.items():
+        setattr(large_file, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(large_file, name, value)
+
+
+def compare_readers(path: Path) -> None:
+    """Fail where the reader of large files and the ordinary one disagree."""
+    from train_teacher.domain.errors import UserError
+
+    whole = read_or_refuse(path)
+    with read_as_large():
+        blocks = read_or_refuse(path)
+    if isinstance(whole, str) or isinstance(blocks, str):
+        assert whole == blocks
+        raise UserError(whole)
+    for name in ("images", "categories", "problems", "info", "encoding_note"):
+        # As text: NaN is not equal to itself.
+        assert repr(getattr(whole, name)) == repr(getattr(blocks, name)), name
+    assert [bytes_of(r) for r in whole.raw_annotations] == [
+        bytes_of(r) for r in blocks.raw_annotations
+    ]
+    for part in (lambda d: d.annotations, lambda d: d.annotations.masks):
+        for field in fields(part(whole)):
+            if field.name != "masks":
+                compare_columns(
+                    field.name,
+                    getattr(part(whole), field.name),
+                    getattr(part(blocks), field.name),
+                )
+
+
+def read_or_refuse(path: Path) -> Any:
+    """Return the data set, or the message that says why there is none."""
+    from train_teacher.adapters.coco_file import read_coco
+    from train_teacher.domain.errors import UserError
+
+    try:
+        return read_coco(path)
+    except UserError as error:
+        return str(error)
+
+
+def bytes_of(record: Any) -> str:
+    """Return a record as text, whichever reader gave it."""
+    import msgspec
+
+    return repr(bytes(record) if isinstance(record, msgspec.Raw) else record)
+
+
+def compare_columns(name: str, first: Any, second: Any) -> None:
+    """Fail where two columns differ."""
+    import numpy as np
+
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        np.testing.assert_array_equal(first, second, err_msg=name)
+    else:
+        assert repr(list(first)) == repr(list(second)), name
+
+
+def inspect_one(path: Path, seed: int, large: bool) -> None:
+    """Inspect one file in all ways; what is no UserError is a crash."""
+    from train_teacher.application.fix_data import fix_data
     from train_teacher.application.inspect_data import InspectRequest, inspect_data
     from train_teacher.cli.inspection_text import render_json, render_text
+
+    if large:
+        compare_readers(path)
+        if seed % LARGE_INSPECTED:
+            return
+    # Looking for the folder of the pictures takes half of the time.
+    images = None if seed % 8 == 0 else path.parent
+    request = InspectRequest(data=path, images=images, check_images=seed % 4 == 0)
+    with read_as_large() if large else nullcontext():
+        info = inspect_data(request)
+    render_text(info)
+    render_json(info)
+    if seed % 8 == 1:
+        fix_data(request, path.with_name(f"fixed{seed}.json"))
+
+
+def run_batch(seeds: range, large: bool = False) -> tuple[int, int, list[tuple[int, str]]]:
+    """Return how many gave findings, how many one clear error, and the crashes."""
     from train_teacher.domain.errors import UserError
 
     findings = errors = 0
@@ -135,9 +237,7 @@ def run_batch(seeds: range) -> tuple[int, int, list[tuple[int, str]]]:
         for seed in seeds:
             path.write_bytes(make_input(seed))
             try:
-                info = inspect_data(InspectRequest(data=path, check_images=seed % 4 == 0))
-                render_text(info)
-                render_json(info)
+                inspect_one(path, seed, large)
                 findings += 1
             except UserError as error:
                 errors += bool(str(error))
@@ -153,16 +253,18 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args()
     started = time.monotonic()
     first, last = arguments.first_seed, arguments.first_seed + arguments.inputs
     batches = [range(s, min(s + BATCH, last)) for s in range(first, last, BATCH)]
+    run = partial(run_batch, large=arguments.large)
     done = findings = errors = 0
     crashes: dict[str, tuple[int, str]] = {}
     with ProcessPoolExecutor(arguments.processes) as pool:
         for begin in range(0, len(batches), 4 * arguments.processes):
             part = batches[begin : begin + 4 * arguments.processes]
-            for batch, (good, clear, bad) in zip(part, pool.map(run_batch, part), strict=True):
+            for batch, (good, clear, bad) in zip(part, pool.map(run, part), strict=True):
                 done, findings, errors = done + len(batch), findings + good, errors + clear
                 for seed, text in bad:
                     crashes.setdefault("\n".join(text.splitlines()[-3:]), (seed, text))

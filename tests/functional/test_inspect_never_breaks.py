@@ -30,10 +30,11 @@ def fuzz() -> Any:
     return module
 
 
+@pytest.mark.parametrize("large", [False, True])
 @BULK
 @given(seed=st.integers(0, 2**40))
-def test_a_damaged_data_set_gives_findings_or_one_error(fuzz: Any, seed: int) -> None:
-    findings, errors, crashes = fuzz.run_batch(range(seed, seed + 1))
+def test_a_damaged_data_set_gives_findings_or_one_error(fuzz: Any, seed: int, large: bool) -> None:
+    findings, errors, crashes = fuzz.run_batch(range(seed, seed + 1), large)
 
     assert crashes == []
     assert findings + errors == 1

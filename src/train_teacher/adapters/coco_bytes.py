@@ -8,16 +8,19 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from train_teacher.adapters.coco_repairs import RepairedText, repaired_texts
 from train_teacher.adapters.foreign_formats import (
     name_binary_format,
     name_json_format,
     name_text_format,
 )
+from train_teacher.domain.coco import RecordProblem
 from train_teacher.domain.errors import UserError
 
 SECTIONS = ("images", "annotations", "categories")
@@ -33,10 +36,6 @@ _BOMS = (
 _NULLS_OF_UTF16_LE = re.compile(rb"^[{\[]\x00")
 _NULLS_OF_UTF16_BE = re.compile(rb"^\x00[{\[]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
-_HALF_PAIR = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -51,6 +50,8 @@ class TopLevel:
     licenses: tuple[Any, ...]
     note: str | None
     """What had to be repaired to read the bytes."""
+    problems: tuple[RecordProblem, ...] = ()
+    """Values of records that had to be left out to read the bytes."""
 
 
 class _Raw(msgspec.Struct):
@@ -76,20 +77,9 @@ def read_top_level(path: Path) -> TopLevel:
     if not data.strip():
         raise _f1(path, "the file is empty", "Export or download it again.")
     try:
-        raw = msgspec.json.decode(data, type=_Raw)
-    except msgspec.ValidationError:
-        raise _not_coco(path, data) from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        return _read_with_constants(path, data, note, error)
-    info, licenses = _plain(raw.info), _plain(raw.licenses)
-    return TopLevel(
-        images=list(raw.images),
-        annotations=list(raw.annotations),
-        categories=list(raw.categories),
-        info=info if isinstance(info, dict) else {},
-        licenses=tuple(licenses) if isinstance(licenses, list) else (),
-        note=note,
-    )
+        return _read_sections(path, RepairedText(data), note)
+    except (msgspec.DecodeError, RecursionError):
+        return _read_repaired(path, data, note)
 
 
 def read_other_members(path: Path) -> dict[str, Any]:
@@ -99,12 +89,14 @@ def read_other_members(path: Path) -> dict[str, Any]:
         path: a file that `read_top_level` can read.
     """
     data, _ = _as_utf8(path, _read_bytes(path))
-    try:
-        raw = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        return {key: _plain(value) for key, value in raw.items() if key not in SECTIONS}
-    except (msgspec.DecodeError, RecursionError):
-        top = json.loads(_HALF_PAIR.sub(rb"\\ufffd", data))
-        return {key: value for key, value in top.items() if key not in SECTIONS}
+    for text in chain([data], (repaired.text for repaired in repaired_texts(data))):
+        try:
+            raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+            return {key: _plain(value) for key, value in raw.items() if key not in SECTIONS}
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    top = json.loads(text)
+    return {key: value for key, value in top.items() if key not in SECTIONS}
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -159,25 +151,63 @@ def _wide_encoding(data: bytes) -> str | None:
     return None
 
 
-def _read_with_constants(path: Path, data: bytes, note: str | None, error: Exception) -> TopLevel:
-    """Read with the standard library, which accepts the NaN and Infinity that Python writes."""
-    if b"NaN" not in data and b"Infinity" not in data:
-        raise _broken(path, data, error)
+def _read_sections(path: Path, repaired: RepairedText, note: str | None) -> TopLevel:
     try:
-        # Half a surrogate pair is no character: nothing could write the name again.
-        top = json.loads(_HALF_PAIR.sub(rb"\\ufffd", data))
-    except (ValueError, RecursionError) as second:
-        raise _broken(path, data, second) from None
+        raw = msgspec.json.decode(repaired.text, type=_Raw)
+    except msgspec.ValidationError:
+        raise _not_coco(path, repaired.text) from None
+    info, licenses = _plain(raw.info), _plain(raw.licenses)
+    return TopLevel(
+        images=list(raw.images),
+        annotations=list(raw.annotations),
+        categories=list(raw.categories),
+        info=info if isinstance(info, dict) else {},
+        licenses=tuple(licenses) if isinstance(licenses, list) else (),
+        note=_joined(note, *repaired.notes),
+        problems=repaired.problems,
+    )
+
+
+def _read_repaired(path: Path, data: bytes, note: str | None) -> TopLevel:
+    """Read what is not quite JSON, with as few repairs as it takes."""
+    for repaired in repaired_texts(data):
+        try:
+            return _read_sections(path, repaired, note)
+        except RecursionError:
+            continue
+        except msgspec.DecodeError as error:
+            if b"NaN" not in repaired.text and b"Infinity" not in repaired.text:
+                raise _broken(path, data, error) from None
+        try:
+            return _read_with_constants(path, data, repaired, note)
+        except RecursionError:
+            continue
+    raise _broken(path, data, RecursionError())
+
+
+def _read_with_constants(
+    path: Path, data: bytes, repaired: RepairedText, note: str | None
+) -> TopLevel:
+    """Read with the standard library, which accepts the NaN and Infinity that Python writes."""
+    try:
+        top = json.loads(repaired.text)
+    except ValueError as error:
+        raise _broken(path, data, error) from None
     if not isinstance(top, dict) or not all(isinstance(top.get(s), list) for s in SECTIONS):
         raise _wrong_shape(path, top)
     info, licenses = top.get("info"), top.get("licenses")
-    notes = [note, "contains NaN or Infinity, which JSON does not allow"]
+    constants = "contains NaN or Infinity, which JSON does not allow"
     return TopLevel(
         **{section: top[section] for section in SECTIONS},
         info=info if isinstance(info, dict) else {},
         licenses=tuple(licenses) if isinstance(licenses, list) else (),
-        note="; ".join(n for n in notes if n),
+        note=_joined(note, *repaired.notes, constants),
+        problems=repaired.problems,
     )
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None
 
 
 def _plain(raw: msgspec.Raw) -> Any:
@@ -238,9 +268,8 @@ def _wrong_shape(path: Path, top: object) -> UserError:
     if foreign:
         return _f3(path, foreign)
     if not isinstance(top, dict):
-        kind = "list" if isinstance(top, list) else type(top).__name__
         return UserError(
-            f"{path}: F4 the file holds a {kind}, not a COCO object with "
+            f"{path}: F4 the file holds {_kind(top)}, not a COCO object with "
             '"images", "annotations" and "categories". Nothing can be trained from it; '
             "export the data set as COCO JSON."
         )
@@ -249,13 +278,21 @@ def _wrong_shape(path: Path, top: object) -> UserError:
         if section not in top:
             problems.append(f'no "{section}" ({_LOST[section]})')
         elif not isinstance(top[section], list):
-            kind = "null" if top[section] is None else type(top[section]).__name__
+            kind = _kind(top[section])
             problems.append(f'"{section}" should be a list, not {kind} ({_LOST[section]})')
     keys = ", ".join(str(key)[:30] for key in list(top)[:8]) or "none"
     return UserError(
         f"{path}: F4 {'; '.join(problems)}. The keys found are: {keys}. "
         "Nothing can be trained from it; export the data set as COCO JSON (object detection)."
     )
+
+
+def _kind(value: object) -> str:
+    """Return what a value is in the words of JSON."""
+    if value is None:
+        return "null"
+    words = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
+    return words.get(type(value), "a number")
 
 
 _LOST = {

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from train_teacher.domain.coco import RecordProblem, Section
+from train_teacher.domain.coco import Outcome, RecordProblem, Section, plain_value
 
 NOT_A_NUMBER = float("nan")
 SHOWN_VALUE = 60
+BOX_NUMBERS = 4
 
 
 class ImageEntry(msgspec.Struct, gc=False):
@@ -58,7 +61,34 @@ _AT = re.compile(r"^(?P<text>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _EXPECTED = re.compile(r"Expected `([^`]*)`(?: of length (\d+))?")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_NEEDED: dict[Section, frozenset[str]] = {
+    "images": frozenset({"id"}),
+    "annotations": frozenset({"image_id", "category_id"}),
+    "categories": frozenset({"id", "name"}),
+}
+"""Members without which nothing useful is left of a record."""
+_NAMES = frozenset({"name", "file_name"})
+"""Members that are understood when they are a number instead of text."""
 _TYPE_WORDS = (("array", "a list"), ("object", "an object"), ("float", "a number"))
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """A value that is not as it should be."""
+
+    path: str
+    """Inside the record, such as `bbox[0]`."""
+    message: str
+    value: str
+
+
+@dataclass
+class _Members:
+    """What the members of one record were read as."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    converted: list[_Mistake] = field(default_factory=list)
+    ignored: list[_Mistake] = field(default_factory=list)
 
 
 class RecordReader(Generic[Entry]):
@@ -97,7 +127,7 @@ class RecordReader(Generic[Entry]):
         except msgspec.ValidationError as error:
             return self._repair(index, record, error)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            self.report(index, "", f"damaged text ({error})", "", False)
+            self.report(index, "", f"damaged text ({error})", "", "lost")
             return None
 
     def read_all(self, records: Sequence[Any]) -> Iterator[tuple[int, Entry]]:
@@ -114,7 +144,7 @@ class RecordReader(Generic[Entry]):
             if entry is not None:
                 yield index, entry
 
-    def report(self, index: int, path: str, message: str, value: str, repairable: bool) -> None:
+    def report(self, index: int, path: str, message: str, value: str, outcome: Outcome) -> None:
         """Note a problem.
 
         Args:
@@ -122,7 +152,7 @@ class RecordReader(Generic[Entry]):
             path: of the value inside the record, such as `bbox[0]`; empty for the whole record.
             message: what the value should be.
             value: what it is, shortened here.
-            repairable: whether the record is kept.
+            outcome: what becomes of it.
         """
         dot = "" if not path or path.startswith("[") else "."
         self._problems.append(
@@ -132,37 +162,72 @@ class RecordReader(Generic[Entry]):
                 path=f"{self._section}[{index}]{dot}{path}",
                 message=message,
                 value=value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 3] + "...",
-                repairable=repairable,
+                outcome=outcome,
             )
         )
 
     def _repair(self, index: int, record: Any, error: msgspec.ValidationError) -> Entry | None:
-        plain = _plain(record)
-        entry = self._convert_leniently(plain)
-        path, message = _explain(str(error))
-        self.report(index, path, message, _value_at(plain, path), entry is not None)
-        return entry
-
-    def _convert_leniently(self, plain: Any) -> Entry | None:
-        if isinstance(plain, dict):
-            if self._section == "annotations" and plain.get("bbox") == []:
-                plain = {**plain, "bbox": None}
-            name = plain.get("name")
-            if self._section == "categories" and isinstance(name, int | float):
-                plain = {**plain, "name": str(name)}
-        try:
-            return msgspec.convert(plain, self._entry_type, strict=False)
-        except (msgspec.ValidationError, UnicodeError, RecursionError):
+        """Read what can be read, member by member, and tell every mistake."""
+        plain = plain_value(record)
+        if not isinstance(plain, dict):
+            path, message = _explain(str(error))
+            self.report(index, path, message, _value_at(plain, path), "lost")
             return None
+        members, needed = self._read_members(plain), _NEEDED[self._section]
+        if self._section == "images" and not isinstance(plain.get("coco_url"), str):
+            needed |= {"file_name"}
+        lost = any(mistake.path in needed for mistake in members.ignored)
+        if not (members.converted or members.ignored):
+            # Only its JSON was out of the ordinary: 1e999, which others take for infinity.
+            members.converted.append(_Mistake(*_explain(str(error)), ""))
+        outcomes: tuple[Outcome, Outcome] = ("lost", "lost") if lost else ("converted", "ignored")
+        for outcome, mistakes in zip(outcomes, (members.converted, members.ignored), strict=True):
+            for mistake in mistakes:
+                self.report(index, mistake.path, mistake.message, mistake.value, outcome)
+        return None if lost else self._entry_type(**members.values)
+
+    def _read_members(self, record: dict[str, Any]) -> _Members:
+        members = _Members()
+        for each in _fields_of(self._entry_type):
+            name = each.encode_name
+            if name not in record:
+                if each.required:
+                    members.ignored.append(_Mistake(name, "is missing", ""))
+                continue
+            value, mistakes, usable = _read_member(name, each.type, record[name])
+            if usable:
+                members.values[each.name] = value
+            (members.converted if usable else members.ignored).extend(mistakes)
+        return members
 
 
-def _plain(record: Any) -> Any:
-    if not isinstance(record, msgspec.Raw):
-        return record
+@cache
+def _fields_of(entry_type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(entry_type)
+
+
+def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
+    """Return the value of one member, what was wrong with it, and whether it can be used."""
+    if name != "bbox" or not isinstance(value, list) or len(value) != BOX_NUMBERS:
+        read, mistake, usable = _read_value(name, kind, value)
+        return read, [mistake] if mistake else [], usable
+    numbers = [_read_value(f"bbox[{place}]", float, number) for place, number in enumerate(value)]
+    mistakes = [mistake for _, mistake, _ in numbers if mistake]
+    return tuple(number for number, _, _ in numbers), mistakes, all(ok for _, _, ok in numbers)
+
+
+def _read_value(path: str, kind: Any, value: Any) -> tuple[Any, _Mistake | None, bool]:
     try:
-        return msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        return msgspec.convert(value, kind), None, True
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
+        inside, message = _explain(str(error))
+        mistake = _Mistake(path + inside, message, _value_at(value, inside))
+    if path in _NAMES and isinstance(value, int | float):
+        return str(value), mistake, True
+    try:
+        return msgspec.convert(value, kind, strict=False), mistake, True
+    except (msgspec.ValidationError, UnicodeError, RecursionError):
+        return None, mistake, False
 
 
 def _explain(text: str) -> tuple[str, str]:
@@ -174,17 +239,23 @@ def _explain(text: str) -> tuple[str, str]:
         name = missing.group(1)
         return (f"{path}.{name}" if path else name), "is missing"
     expected = _EXPECTED.search(text)
-    if not expected:
-        return path, text.split(" - at ", maxsplit=1)[0].lower()
-    kind, length = expected.groups()
+    if expected:
+        return path, f"should be {_said(*expected.groups())}"
+    if "out of range" in text:
+        return path, "should be a number of ordinary size"
+    return path, text.split(" - at ", maxsplit=1)[0].lower()
+
+
+def _said(kind: str, length: str | None) -> str:
+    """Return a type of msgspec's in plain words."""
     if length:
-        return path, f"should be a list of {length} numbers"
+        return f"a list of {length} numbers"
     for word, said in _TYPE_WORDS:
         if word in kind:
-            return path, f"should be {said}"
+            return said
     if "str" in kind:
-        return path, "should be a whole number or text" if "int" in kind else "should be text"
-    return path, "should be a number"
+        return "a whole number or text" if "int" in kind else "text"
+    return "a number"
 
 
 def _value_at(plain: Any, path: str) -> str:

@@ -101,7 +101,7 @@ def measure_packed(
     kind[bits != 0] = MASK_POLYGON
     kind[owner[lengths > 0]] = MASK_POLYGON
     numbers = polygons.numbers
-    broken = (lengths < MIN_NUMBERS) | (lengths % 2 == 1)
+    broken = (lengths < MIN_NUMBERS) | (lengths % 2 == 1) | _far_away(numbers, lengths)
     if broken.any():
         bits[owner[broken]] |= MASK_BROKEN
         numbers = numbers[np.repeat(~broken, lengths)]
@@ -119,6 +119,16 @@ def measure_packed(
         points=points,
         rle_size=rle_size,
     )
+
+
+def _far_away(
+    numbers: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return which polygons have a number that no picture can hold, as `read_untyped` sees it."""
+    far_away = np.zeros(len(lengths), np.bool_)
+    if len(numbers) and max(numbers.max(), -numbers.min()) >= MAX_SIDE:
+        far_away[np.repeat(np.arange(len(lengths)), lengths)[np.abs(numbers) >= MAX_SIDE]] = True
+    return far_away
 
 
 def _measure_polygons(

@@ -22,6 +22,7 @@ from train_teacher.application.inspect_data import (
     load_splits,
 )
 from train_teacher.domain.checks.categories import real_categories
+from train_teacher.domain.coco import plain_record
 from train_teacher.domain.dataset_info import DatasetInfo, Finding
 from train_teacher.domain.errors import UsageError, UserError
 from train_teacher.domain.prompts import apply_class_prompts, canonical_name, visible_name
@@ -36,7 +37,6 @@ from train_teacher.domain.repair import (
 )
 from train_teacher.domain.repair_annotations import (
     AnyRecord,
-    plain_record,
     repaired_annotations,
 )
 from train_teacher.domain.repair_plan import exact_copies, kept_usage, plan_repair

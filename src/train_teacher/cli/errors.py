@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -19,6 +21,7 @@ from train_teacher.domain.errors import UserError
 from train_teacher.domain.failures import FailureFacts, Translation, recognise
 from train_teacher.domain.plain_text import plain
 
+MIN_WIDTH, MAX_WIDTH = 50, 100
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 # torch/_utils.py, ExceptionWrapper
 WORKER_TRACEBACK = "Original Traceback (most recent call last)"
@@ -55,7 +58,7 @@ def guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except UserError as error:
-        print(plain(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
+        print(_for_the_reader(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - the error channel
@@ -68,8 +71,32 @@ def guarded(work: Callable[[], int]) -> int:
         known = recognise_error(error)
         log = _write_traceback(error)
         message = _known_message(known, log) if known else _bug_message(error, log)
-        print(plain(message), file=sys.stderr)  # noqa: T201 - the error channel
+        print(_for_the_reader(message), file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_FAILED if known else EXIT_BUG
+
+
+def _for_the_reader(message: str) -> str:
+    """Return a message wrapped at a terminal's width; a log or a script gets its lines whole."""
+    message = plain(message)
+    if not sys.stderr.isatty():
+        return message
+    columns = shutil.get_terminal_size((MAX_WIDTH, 24)).columns
+    width = max(MIN_WIDTH, min(columns, MAX_WIDTH))
+    return "\n".join(_wrapped(line, width) for line in message.split("\n"))
+
+
+def _wrapped(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line.strip(),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent or "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def keep_tracebacks_in(log: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from train_teacher.domain.mask_boxes import mask_box
 
 RecordId = int | str
 Section = Literal["images", "annotations", "categories"]
+Outcome = Literal["converted", "ignored", "lost"]
 
 MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
 (
@@ -58,7 +61,7 @@ class CategoryRecord(msgspec.Struct, frozen=True):
 
 
 class RecordProblem(msgspec.Struct, frozen=True):
-    """A record that could not be read as written."""
+    """A value of a record that could not be read as written."""
 
     section: Section
     index: int
@@ -67,8 +70,20 @@ class RecordProblem(msgspec.Struct, frozen=True):
     message: str
     """What the value should be."""
     value: str
-    repairable: bool
-    """True when the value was understood anyway (a number as text) and the record is kept."""
+    outcome: Outcome
+    """converted: the value was understood anyway (a number as text); ignored: the record is read
+    as if it did not have the value; lost: the whole record is left out."""
+
+    @property
+    def repairable(self) -> bool:
+        """Whether the record is kept."""
+        return self.outcome != "lost"
+
+    @property
+    def member(self) -> str:
+        """The member of the record that holds the value, empty when it is the record itself."""
+        inside = self.path.removeprefix(f"{self.section}[{self.index}]").removeprefix(".")
+        return re.split(r"[.\[]", inside, maxsplit=1)[0]
 
 
 @dataclass(frozen=True)
@@ -226,6 +241,33 @@ def boxes_with_derived(
     return boxes, derived
 
 
+def plain_value(raw: Any) -> Any:
+    """Return an entry of a section decoded, whatever numbers it holds; None when that fails.
+
+    Args:
+        raw: JSON, or what is decoded already.
+    """
+    if not isinstance(raw, msgspec.Raw | bytes):
+        return raw
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        try:  # 1e999, which other readers take for infinity
+            return json.loads(bytes(raw))
+        except (ValueError, RecursionError):
+            return None
+
+
+def plain_record(raw: Any) -> dict[str, Any]:
+    """Return an entry of a section decoded; empty when it is no object.
+
+    Args:
+        raw: as for `plain_value`.
+    """
+    record = plain_value(raw)
+    return record if isinstance(record, dict) else {}
+
+
 def raw_annotation(dataset: CocoDataset, position: int) -> dict[str, Any]:
     """Return one annotation decoded as it stands in the file.
 
@@ -233,5 +275,4 @@ def raw_annotation(dataset: CocoDataset, position: int) -> dict[str, Any]:
         dataset: the data set.
         position: row of the columns, not the JSON index.
     """
-    raw = dataset.raw_annotations[int(dataset.annotations.index[position])]
-    return raw if isinstance(raw, dict) else msgspec.json.decode(raw, type=dict[str, Any])
+    return plain_record(dataset.raw_annotations[int(dataset.annotations.index[position])])

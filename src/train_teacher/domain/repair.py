@@ -24,7 +24,7 @@ from train_teacher.domain.repair_sizes import SettledSizes
 Record = dict[str, Any]
 WHAT_IS_DONE = {
     "F2": "text written as plain UTF-8 JSON",
-    "F5": "values of the wrong type converted; records that cannot be read removed",
+    "F5": "values of the wrong type converted or removed; records that cannot be read removed",
     "F7": "references written like the ids they point to; text ids of annotations numbered",
     "F8": "width and height taken from the picture file",
     "F9": "file_name taken from coco_url",
@@ -114,6 +114,25 @@ def retyped(dataset: CocoDataset, section: Section) -> frozenset[int]:
     )
 
 
+def ignored_members(dataset: CocoDataset, section: Section) -> dict[int, set[str]]:
+    """Return, by JSON index, the members that records were read without.
+
+    Args:
+        dataset: the file.
+        section: its list.
+    """
+    members: dict[int, set[str]] = defaultdict(set)
+    for problem in dataset.problems:
+        if problem.section == section and problem.outcome == "ignored":
+            members[problem.index].add(problem.member)
+    return members
+
+
+def without(record: Record, members: Collection[str]) -> Record:
+    """Return a copy of a record that lacks some members."""
+    return {key: value for key, value in record.items() if key not in members}
+
+
 def note_unread(records: Sequence[Record], read: Collection[int], log: ChangeLog) -> None:
     """Note the records that could not be read, by their id where they have one.
 
@@ -149,6 +168,7 @@ def repaired_categories(
     dummies = {category.index for category in dummy_categories(used)}
     converted = retyped(given.dataset, "categories")
     names = _repaired_names([category.name for category in categories])
+    ignored = ignored_members(given.dataset, "categories")
     kept: list[Record] = []
     ids: dict[int, RecordId] = {}
     by_name: dict[str, RecordId] = {}
@@ -171,7 +191,8 @@ def repaired_categories(
         if category.index in converted:
             log.note("F5", category.id)
         by_name[name] = ids[row] = category.id
-        kept.append({**records[category.index], "id": category.id, "name": name})
+        record = without(records[category.index], ignored.get(category.index, ()))
+        kept.append({**record, "id": category.id, "name": name})
     note_unread(records, [category.index for category in categories], log)
     return kept, ids
 
@@ -206,6 +227,7 @@ def repaired_images(
         log: grows.
     """
     converted = retyped(given.dataset, "images")
+    ignored = ignored_members(given.dataset, "images")
     kept: list[Record] = []
     ids: dict[int, RecordId] = {}
     first: dict[tuple[str, tuple[int, int] | None], RecordId] = {}
@@ -217,7 +239,8 @@ def repaired_images(
             log.note("R1" if known == image.id else "R9", image.id)
             ids[row] = known
             continue
-        record = {**records[image.index], "id": image.id}
+        record = without(records[image.index], ignored.get(image.index, ()))
+        record["id"] = image.id
         if row in meant:
             log.note("R1", id_of(records[image.index]))
         if sizes.corrected[row]:
@@ -228,8 +251,10 @@ def repaired_images(
             log.note("I9", image.id)
         if image.index in converted:
             log.note("F5", image.id)
+            sides = {"width": image.width, "height": image.height}
+            record |= {key: side for key, side in sides.items() if side is not None}
         lacking = image.width is None or image.height is None
-        if size and (lacking or image.index in converted or sizes.corrected[row]):
+        if size and (lacking or sizes.corrected[row]):
             record["width"], record["height"] = size
             if lacking:
                 log.note("F8", image.id)

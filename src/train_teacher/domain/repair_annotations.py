@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from train_teacher.domain.checks.rowwise import some
-from train_teacher.domain.coco import RecordId, plain_id
+from train_teacher.domain.coco import RecordId, plain_id, plain_record
 from train_teacher.domain.mask_boxes import is_coordinate, usable_polygons
 from train_teacher.domain.placed_boxes import DECIMALS
-from train_teacher.domain.repair import ChangeLog, Record, RepairInput, id_of, retyped
+from train_teacher.domain.repair import (
+    ChangeLog,
+    Record,
+    RepairInput,
+    id_of,
+    ignored_members,
+    retyped,
+    without,
+)
 from train_teacher.domain.repair_plan import Flags, RepairPlan, any_of
 
 AnyRecord = msgspec.Raw | Record
-
-
-def plain_record(raw: Any) -> Record:
-    """Return a record decoded, whatever numbers it holds; empty when it is no object.
-
-    Args:
-        raw: as it stands in the file.
-    """
-    if isinstance(raw, dict):
-        return raw
-    try:
-        record = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, TypeError):
-        try:  # 1e999, which other readers take for infinity
-            record = json.loads(bytes(raw))
-        except (ValueError, TypeError, RecursionError):
-            return {}
-    return record if isinstance(record, dict) else {}
 
 
 def repaired_annotations(
@@ -114,6 +102,7 @@ class _Writer:
         self._given, self._plan, self._log = given, plan, log
         self._image_ids, self._category_ids = image_ids, category_ids
         self._retyped = retyped(given.dataset, "annotations")
+        self._ignored = ignored_members(given.dataset, "annotations")
 
     def repaired(self, original: Record, position: int, number: int) -> Record:
         """Return one record as it should be.
@@ -123,13 +112,14 @@ class _Writer:
             position: row of the columns.
             number: its place among those that are kept, from 1.
         """
-        record = dict(original)
+        index = int(self._given.dataset.annotations.index[position])
+        record = without(original, self._ignored.get(index, ()))
         plan, columns = self._plan, self._given.dataset.annotations
         id_ = plain_id(columns.ids[position])
         for code, hit in plan.changed.items():
             if hit[position]:
                 self._log.note(code, id_)
-        if int(columns.index[position]) in self._retyped:
+        if index in self._retyped:
             self._log.note("F5", id_)
             self._retype(record, position)
         self._measure(record, position)

@@ -52,16 +52,67 @@ def test_every_bad_record_is_found_in_one_run_with_its_json_path(tmp_path: Path)
     ]
     dataset = read(tmp_path, coco(annotations=annotations, images=[image(1), {"id": 2}]))
 
-    told = {p.path: (p.message, p.value, p.repairable) for p in dataset.problems}
+    told = {p.path: (p.message, p.value, p.outcome) for p in dataset.problems}
     assert told == {
-        "annotations[0].bbox[0]": ("should be a number", '"1"', True),
-        "annotations[1].bbox": ("should be a list of 4 numbers", "[1,2,3]", False),
-        "annotations[2].area": ("should be a number", '"big"', False),
-        "images[1].file_name": ("missing: the picture cannot be found", "", False),
+        "annotations[0].bbox[0]": ("should be a number", '"1"', "converted"),
+        "annotations[1].bbox": ("should be a list of 4 numbers", "[1,2,3]", "ignored"),
+        "annotations[2].area": ("should be a number", '"big"', "ignored"),
+        "images[1].file_name": ("missing: the picture cannot be found", "", "lost"),
     }
-    assert dataset.annotations.index.tolist() == [0, 3]
+    assert dataset.annotations.index.tolist() == [0, 1, 2, 3]
     assert dataset.annotations.bbox[0].tolist() == [1, 2, 3, 4]
-    assert len(dataset.raw_annotations) == 4
+    assert dataset.annotations.has_bbox.tolist() == [True, False, True, True]
+    assert np.isnan(dataset.annotations.area).tolist() == [False, False, True, False]
+
+
+def test_every_mistake_of_one_record_is_told(tmp_path: Path) -> None:
+    bad = annotation(1, bbox=["1", "2", 30, 40], area="x", iscrowd="no", ignore="maybe")
+    dataset = read(tmp_path, coco(annotations=[bad]))
+
+    assert {p.path: p.outcome for p in dataset.problems} == {
+        "annotations[0].bbox[0]": "converted",
+        "annotations[0].bbox[1]": "converted",
+        "annotations[0].area": "ignored",
+        "annotations[0].iscrowd": "ignored",
+        "annotations[0].ignore": "ignored",
+    }
+    columns = dataset.annotations
+    assert columns.bbox.tolist() == [[1, 2, 30, 40]]
+    assert (columns.iscrowd.tolist(), columns.ignore.tolist()) == ([-1], [False])
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_a_record_without_a_usable_reference_is_lost_with_all_its_mistakes(
+    tmp_path: Path, key: str
+) -> None:
+    dataset = read(tmp_path, coco(annotations=[annotation(1, area="x", **{key: [1]})]))
+
+    assert len(dataset.annotations) == 0
+    told = {p.path: p.outcome for p in dataset.problems}
+    assert told == {f"annotations[0].{key}": "lost", "annotations[0].area": "lost"}
+
+
+def test_an_image_with_an_unusable_side_or_address_keeps_its_boxes(tmp_path: Path) -> None:
+    images = [image(1, width="abc"), image(2, coco_url=5), image(3, "", coco_url=5), image(4, [])]
+    dataset = read(tmp_path, coco(images=images, annotations=[annotation(1)]))
+
+    assert [(i.id, i.width, i.height) for i in dataset.images] == [(1, None, 48), (2, 64, 48)]
+    assert dataset.annotations.image_row.tolist() == [0]
+    assert {(p.path, p.outcome) for p in dataset.problems} == {
+        ("images[0].width", "ignored"),
+        ("images[1].coco_url", "ignored"),
+        ("images[2].coco_url", "ignored"),
+        ("images[2].file_name", "lost"),
+        ("images[3].file_name", "lost"),
+    }
+
+
+def test_a_number_that_is_too_large_is_told_and_its_record_kept(tmp_path: Path) -> None:
+    text = json.dumps(coco(annotations=[annotation(1, bbox=[1, 2, 7e77, 4])]))
+    dataset = read(tmp_path, text.replace("7e+77", "1e999").encode())
+
+    assert [p.path for p in dataset.problems] == ["annotations[0].bbox[2]"]
+    assert np.isinf(dataset.annotations.bbox[0, 2])
 
 
 def test_an_id_written_as_text_is_matched_and_reported(tmp_path: Path) -> None:
@@ -167,10 +218,33 @@ def test_a_truncated_file_with_nan_is_still_called_truncated(tmp_path: Path) -> 
     assert "ends in the middle" in refusal(tmp_path, text[:-60])
 
 
-def test_a_trailing_comma_is_f1_with_the_place(tmp_path: Path) -> None:
-    message = refusal(tmp_path, b'{"images": [],\n "annotations": [1,],\n "categories": []}')
+UNFIT = [
+    {"id": 900, "image_id": 1, "caption": "x"},
+    {"segments_info": []},
+    {"id": 900, "image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]},
+]
 
-    assert "F1 is not valid JSON at byte 34 (line 2)" in message
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_one_annotation_of_another_kind_does_not_refuse_the_boxes_after_it(
+    tmp_path: Path, unfit: dict[str, object]
+) -> None:
+    dataset = read(tmp_path, coco(annotations=[unfit, annotation(1), annotation(2)]))
+
+    assert dataset.annotations.has_bbox.tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_a_file_without_any_box_is_named_whatever_comes_first(
+    tmp_path: Path, unfit: dict[str, object]
+) -> None:
+    assert "F3 This is" in refusal(tmp_path, coco(annotations=[{}, unfit, unfit]))
+
+
+def test_a_box_that_cannot_be_read_is_still_a_box(tmp_path: Path) -> None:
+    bad = annotation(1, bbox="x", caption="a cat")
+
+    assert read(tmp_path, coco(annotations=[UNFIT[0], bad])).problems[0].member == "bbox"
 
 
 def test_json_lines_are_named(tmp_path: Path) -> None:
@@ -206,10 +280,22 @@ def test_other_formats_are_called_by_their_name(tmp_path: Path, content: object,
     assert name in message
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"null", "null"), (b"7", "a number"), (b'"a"', "text"), (b"true", "true or false")],
+)
+def test_what_is_no_object_is_told_in_the_words_of_json(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    assert f"F4 the file holds {words}, not a COCO object" in refusal(tmp_path, content)
+
+
 @pytest.mark.parametrize("section", ["images", "annotations", "categories"])
 def test_a_missing_or_wrong_section_is_f4(tmp_path: Path, section: str) -> None:
     content = coco()
-    assert f'"{section}" should be a list, not dict' in refusal(tmp_path, {**content, section: {}})
+    assert f'"{section}" should be a list, not an object' in refusal(
+        tmp_path, {**content, section: {}}
+    )
     del content[section]
     assert f'F4 no "{section}"' in refusal(tmp_path, content)
 

@@ -13,7 +13,7 @@ import pytest
 from coco_factory import annotation, category, image
 from train_teacher.adapters import large_file
 from train_teacher.adapters.coco_file import read_coco
-from train_teacher.domain.coco import CocoDataset
+from train_teacher.domain.coco import MASK_BROKEN, CocoDataset, raw_annotation
 
 TRIANGLE = [[10, 20, 30, 20, 30, 40.5]]
 
@@ -127,3 +127,67 @@ def test_a_cut_file_is_left_to_the_ordinary_reader(tmp_path: Path) -> None:
     path.write_text(text[: len(text) // 2], encoding="utf-8")
 
     assert large_file.open_large_file(path) is None
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("key", ["attributes", "segmentation", "bbox"])
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_value_nested_too_deeply_is_left_to_the_ordinary_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, cores: int
+) -> None:
+    monkeypatch.setattr(large_file, "LARGE_BYTES", 1000 if cores > 1 else 10**9)
+    value = content()
+    value["annotations"][300][key] = "<deep>"
+    text = json.dumps(value).replace('"<deep>"', "[" * 3000 + "]" * 3000)
+    path = tmp_path / "d.json"
+    path.write_text(text, encoding="utf-8")
+    dataset = read_coco(path)
+
+    assert [p.path for p in dataset.problems] == [f"annotations[300].{key}"]
+    assert len(dataset.annotations) == 400
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_mask_is_judged_alike_whatever_mistakes_stand_near_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = content()
+    value["annotations"][100]["segmentation"] = [[1, 2, 10, 2, -(2**70), 14]]
+    value["annotations"][350]["area"] = "x"  # the ordinary reader takes it in the same block
+    blocks, whole = read_both(write(tmp_path / "d.json", value), monkeypatch)
+
+    assert_same(blocks, whole)
+    assert whole.annotations.masks.flags[100] == MASK_BROKEN
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("mapped", [True, False])
+def test_what_was_read_can_be_read_again_from_deeper_in_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: bool
+) -> None:
+    monkeypatch.setattr(large_file, "LARGE_BYTES", 10**9)
+    if not mapped:
+        monkeypatch.setattr(large_file, "MAPPED_BYTES", 10**9)
+
+    def deeper(frames: int, dataset: CocoDataset) -> Any:
+        if frames:
+            return deeper(frames - 1, dataset)
+        return raw_annotation(dataset, 3)["id"]
+
+    text = json.dumps(content(20))
+    for depth in range(600, 1000, 20):
+        nested = "[" * depth + "]" * depth
+        path = tmp_path / f"{depth}.json"
+        path.write_text(text.replace('"id": 4,', f'"id": 4, "note": {nested},'), encoding="utf-8")
+        assert deeper(100, read_coco(path)) == 4
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("section", ["annotations", "categories"])
+def test_half_a_character_in_a_large_file_is_repaired(tmp_path: Path, section: str) -> None:
+    value = content()
+    value[section][1]["note"] = "\ud800dog"
+    dataset = read_coco(write(tmp_path / "d.json", value))
+
+    assert len(dataset.annotations) == 400
+    assert "half characters" in (dataset.encoding_note or "")

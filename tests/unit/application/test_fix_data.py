@@ -261,10 +261,46 @@ def test_a_value_of_the_wrong_type_is_converted_and_told(
 
 def test_records_that_cannot_be_read_are_told_by_their_id(tmp_path: Path) -> None:
     content = coco()
-    content["annotations"] += [annotation(90, bbox=[1, 2, 3]), 7]
+    content["annotations"] += [annotation(90, image_id=[1]), 7]
     report, _ = fix(tmp_path, content)
 
     assert told(report) == {"F5": (90, None)}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "wrong", "right", "code"),
+    [
+        ("annotations", "area", "x", 200, "B9"),
+        ("annotations", "iscrowd", "no", 0, "B12"),
+        ("annotations", "bbox", [1, 2, 3], [4, 5, 20, 10], "B8"),
+        ("annotations", "ignore", "maybe", None, None),
+        ("images", "coco_url", 5, None, None),
+    ],
+)
+def test_a_value_that_cannot_be_read_costs_no_record(
+    tmp_path: Path, section: str, key: str, wrong: object, right: object, code: str | None
+) -> None:
+    content = coco()
+    changes = {key: wrong}
+    if key == "bbox":
+        changes["segmentation"] = [[4, 5, 24, 5, 24, 15]]
+    content[section][0] = {**content[section][0], **changes}
+    report, copy = fix(tmp_path, content)
+
+    assert len(copy["annotations"]) == len(content["annotations"])
+    assert copy[section][0].get(key) == right
+    assert set(told(report)) == {"F5", *([code] if code else [])}
+    assert report.left == ()
+
+
+def test_a_width_that_cannot_be_read_is_taken_from_the_picture(tmp_path: Path) -> None:
+    path = make_coco(tmp_path)
+    path.write_text(json.dumps(coco(images=[image(1, width="abc"), image(2, height="48")])))
+    report = fix_data(InspectRequest(data=path, images=tmp_path), tmp_path / "out.json")
+    copy = json.loads((tmp_path / "out.json").read_text())
+
+    assert [(i["width"], i["height"]) for i in copy["images"]] == [(64, 48), (64, 48)]
+    assert told(report) == {"F5": (1, 2), "F8": (1,)}
 
 
 def test_annotation_ids_that_are_text_become_numbers(tmp_path: Path) -> None:

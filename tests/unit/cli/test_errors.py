@@ -90,3 +90,25 @@ def test_a_name_in_a_message_commands_no_terminal(capsys: pytest.CaptureFixture[
         told = capsys.readouterr().err
         assert "\x1b" not in told
         assert "x1b[2Jb" in told or r"\u001b[2Jb" in told
+
+
+@pytest.mark.parametrize(("columns", "width"), [(80, 80), (10, 50), (500, 100)])
+def test_a_long_message_is_wrapped_on_a_terminal_and_whole_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = "/data/" + "a-b" * 40 + ".json"
+    error = UserError(
+        f"{path}: F1 {'nothing can be trained from it, ' * 8}export it again.\n  cure"
+    )
+    failing(error)
+    piped = capsys.readouterr().err
+    assert piped == f"error: {error}\n"
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    failing(error)
+    shown = capsys.readouterr().err
+    assert shown.split() == piped.split()
+    assert path in shown
+    assert max(len(line) for line in shown.splitlines() if path not in line) <= width
+    assert shown.endswith("again.\n  cure\n")

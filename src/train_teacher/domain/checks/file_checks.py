@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from train_teacher.domain.checks.reporting import REPAIRED, SHOWN, image_finding, plural, share
-from train_teacher.domain.coco import CocoDataset, RecordProblem
+from train_teacher.domain.coco import CocoDataset, Outcome, RecordProblem
 from train_teacher.domain.dataset_info import Example, Finding, Severity
 
 TOLERATED_SHARE = 0.05
@@ -44,9 +44,9 @@ def _encoding(dataset: CocoDataset) -> list[Finding]:
 
 def _types(dataset: CocoDataset) -> list[Finding]:
     """One finding per member and kind of mistake, however many records have it."""
-    groups: dict[tuple[str, str, bool], list[RecordProblem]] = {}
+    groups: dict[tuple[str, str, Outcome], list[RecordProblem]] = {}
     for problem in dataset.problems:
-        kind = (_INDEX.sub("[]", problem.path), problem.message, problem.repairable)
+        kind = (_INDEX.sub("[]", problem.path), problem.message, problem.outcome)
         groups.setdefault(kind, []).append(problem)
     return [_type_finding(dataset, problems) for problems in groups.values()]
 
@@ -54,23 +54,18 @@ def _types(dataset: CocoDataset) -> list[Finding]:
 def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Finding:
     first = problems[0]
     total = _section_length(dataset, first.section)
-    count = len(problems)
+    count = len({problem.index for problem in problems})
     severity: Severity = "warning"
     if not first.repairable and count > TOLERATED_SHARE * total:
         severity = "error"
     value = f"{first.value} " if first.value else ""
     others = "" if count == 1 else f" ({count:,} records like this)"
-    kept = (
-        "The value was understood; MMDetection itself would fail or misread it."
-        if first.repairable
-        else f"{share(count, total)} {first.section} cannot be read and are left out of training."
-    )
     return Finding(
         code="F7" if first.message.endswith(OF_OTHER_KIND) else "F5",
         severity=severity,
         count=count,
         message=f"{first.path}: {value}{first.message}{others}",
-        consequence=kept,
+        consequence=_consequence(first.outcome, f"{share(count, total)} {first.section}"),
         fix=f"{REPAIRED}." if first.repairable else "Correct these records in the JSON.",
         examples=tuple(Example(path=p.path, value=p.value or None) for p in problems[:SHOWN]),
         section=first.section,
@@ -78,12 +73,20 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
     )
 
 
+def _consequence(outcome: Outcome, affected: str) -> str:
+    if outcome == "converted":
+        return "The value was understood; MMDetection itself would fail or misread it."
+    if outcome == "ignored":
+        return "The record is read as if it lacked this; MMDetection itself would fail or misread."
+    return f"{affected} cannot be read and are left out of training."
+
+
 def _section_length(dataset: CocoDataset, section: str) -> int:
     if section == "annotations":
         return len(dataset.raw_annotations)
     records = dataset.images if section == "images" else dataset.categories
-    unread = sum(not p.repairable for p in dataset.problems if p.section == section)
-    return len(records) + unread
+    unread = {p.index for p in dataset.problems if p.section == section and not p.repairable}
+    return len(records) + len(unread)
 
 
 def _missing_sizes(

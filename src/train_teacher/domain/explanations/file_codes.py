@@ -14,8 +14,9 @@ FILE_CODES = {
     ),
     "F2": Explanation(
         "The text needed a repair to be read",
-        "NaN and Infinity, byte order marks, UTF-16, gzip: Python's own parser takes some of "
-        "these, others refuse the file, and a NaN that gets into a box turns the loss into NaN.",
+        "NaN and Infinity, byte order marks, UTF-16, gzip, a comma before a closing bracket, half "
+        "a surrogate pair: Python's own parser takes some of these, others refuse the file, and a "
+        "NaN that gets into a box turns the loss into NaN.",
         "Nothing to do for training; use --fix if other tools must read the file.",
         "both",
     ),
@@ -36,8 +37,9 @@ FILE_CODES = {
         'Numbers as text ("12"), null, a bbox of three numbers, a polygon that is not a list of '
         "lists. MMDetection stops at the first of them, or compares text with numbers and loses "
         "the record. Every such record is found in one run, with its place in the file.",
-        "Correct the export. Values that can be understood are converted; records that cannot be "
-        "read are left out of training, and are an error above 5 %.",
+        "Correct the export. Values that can be understood are converted, others are read as if "
+        "they were absent. Records of which nothing useful is left (no usable id, image_id, "
+        "category_id or name) are left out of training, and are an error above 5 %.",
         "both",
         example='wrong  "bbox": ["12", 30, 40, 50]\nright  "bbox": [12, 30, 40, 50]',
     ),
