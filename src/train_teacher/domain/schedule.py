@@ -11,6 +11,8 @@ REFERENCE_BATCH = 32
 LR_RANGE = (2e-5, 2e-4)
 WARMUP_SHARE = 0.05
 MAX_WARMUP_STEPS = 100
+# MMEngine's LinearLR needs two batches to rise in: with one it stays where it starts, for good.
+MIN_WARMUP_ITERATIONS = 2
 # The cat recipe drops the rate at epoch 15 of 20.
 DECAY_AT = 0.75
 LARGE_SET_EPOCHS = 12
@@ -99,7 +101,7 @@ def build_schedule(
         rounds=rounds,
         iterations_per_epoch=per_round * rounds,
         accumulation=accumulation,
-        warmup_steps=min(MAX_WARMUP_STEPS, math.floor(total * WARMUP_SHARE)),
+        warmup_steps=_warmup_steps(total, accumulation),
         decay_epochs=(decay,) if 0 < decay < epochs else (),
         val_interval=max(1, math.ceil(epochs / MAX_VALIDATIONS)),
         lr=lr if lr is not None else square_root_lr(batch_size * accumulation),
@@ -118,6 +120,12 @@ def square_root_lr(batch_size: int) -> float:
     low, high = LR_RANGE
     scaled = REFERENCE_LR * math.sqrt(batch_size / REFERENCE_BATCH)
     return float(f"{min(high, max(low, scaled)):.3g}")
+
+
+def _warmup_steps(steps: int, accumulation: int) -> int:
+    """Return the optimizer steps of the warm-up, 0 where it would have no batch to rise in."""
+    warmup = min(MAX_WARMUP_STEPS, math.floor(steps * WARMUP_SHARE))
+    return warmup if warmup * accumulation >= MIN_WARMUP_ITERATIONS else 0
 
 
 def _steps_for(num_images: int, steps_per_epoch: int) -> int:
