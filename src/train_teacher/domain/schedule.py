@@ -20,6 +20,10 @@ LARGE_SET_EPOCHS = 12
 LARGE_SET = 2_000
 STEPS_BY_IMAGES = ((200, 400), (LARGE_SET, 1_500))
 MAX_VALIDATIONS = 20
+# Batches between two lines of metrics.jsonl, and points that make a curve worth looking at.
+LOG_INTERVALS = (10, 5, 2)
+LEAST_POINTS = 20
+LEAST_WARMUP_POINTS = 2
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,19 @@ class Schedule:
     def warmup_iterations(self) -> int:
         """Batches of the warm-up: MMEngine's schedulers count batches."""
         return self.warmup_steps * self.accumulation
+
+    @property
+    def log_interval(self) -> int:
+        """Batches between two logged ones: fewer in a short run, so that its curves show it.
+
+        MMEngine counts them within an epoch, and logs at least once in one.
+        """
+        for interval in LOG_INTERVALS:
+            points = self.epochs * max(1, self.iterations_per_epoch // interval)
+            rising = self.warmup_iterations // interval
+            if points >= LEAST_POINTS and (rising >= LEAST_WARMUP_POINTS or not self.warmup_steps):
+                return interval
+        return 1
 
 
 def build_schedule(
