@@ -278,8 +278,8 @@ def _optimization(
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
-        f"{schedule.epochs} epochs of {schedule.steps_per_epoch} steps, each "
-        f"{'once' if schedule.rounds == 1 else f'{schedule.rounds} times'} through the images",
+        f"{schedule.epochs} epoch{'s' * (schedule.epochs > 1)} of {schedule.steps_per_epoch} steps"
+        f", each {'once' if schedule.rounds == 1 else f'{schedule.rounds} times'} over the images",
         by_user=by_user,
     )
     yield Override(

@@ -9,6 +9,8 @@ from train_teacher.domain.page_style import safe
 
 SHORT = 12
 """Rows of a table that is not torn apart between two printed pages."""
+LONGEST_HEAD = 30
+"""Characters of a column's name in a matrix, where it stands upright."""
 FULLEST = 70
 """Percent of the colour that a cell of a matrix has at most, so that its number can be read."""
 NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?%?")
@@ -55,7 +57,7 @@ def matrix(
         counts: of each row and column.
         corner: what rows and columns are, plain text.
     """
-    heads = "".join(f"<th><span>{safe(name)}</span></th>" for name in columns)
+    heads = "".join(f"<th><span>{safe(name, LONGEST_HEAD)}</span></th>" for name in columns)
     lines = []
     for name, row in zip(rows, counts, strict=True):
         whole = max(sum(row), 1)
@@ -148,6 +150,9 @@ details summary { cursor: pointer } details { margin: .5rem 0 }
 .beside { display: grid; gap: 1rem 2rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
 .beside figure { margin: 0; max-width: 36rem }
+.settings table { width: 100% } .settings td:nth-child(2) { overflow-wrap: anywhere }
+@media (min-width: 36rem) { .settings td:nth-child(2), .settings td:nth-child(4) {
+  min-width: 12rem } .settings td:nth-child(3) { min-width: 6rem } }
 .matrix { min-width: 0 } .matrix td, .matrix th { padding: .3rem .5rem; vertical-align: bottom }
 .matrix td { text-align: right; font-variant-numeric: tabular-nums; min-width: 2.6rem;
   background: color-mix(in srgb, var(--accent) var(--share, 0%), transparent);

@@ -142,7 +142,8 @@ def _settings_table(report: RunReport, names: list[str]) -> str:
         )
         for name in names
     ]
-    return table(("setting", "value", "from", "reason"), rows)
+    shown = table(("setting", "value", "from", "reason"), rows)
+    return f'<div class="settings">{shown}</div>'
 
 
 def _shown(value: object) -> str:
