@@ -90,7 +90,7 @@ def test_the_report_says_why_a_value_was_chosen(finished: dict[str, Any]) -> Non
     reasons, sources = results["reasons"], results["sources"]
     assert reasons["class_balance"] == "2 classes: no tail"
     assert (sources["class_balance"], sources["epochs"]) == ("chosen from the data", "you")
-    assert (sources["tune"], sources["max_per_img"]) == ("default", "preset")
+    assert (sources["clip_grad"], sources["max_per_img"]) == ("default", "preset")
     page = (finished["output"] / "report.html").read_text()
     assert reasons["class_balance"] in page
 
