@@ -36,6 +36,8 @@ COLOURS = {
 EMPTY_SHARE = 0.06
 MAX_OBJECTS = 4
 MAX_OVERLAP = 0.1
+RING_STROKE = 1 / 3
+"""Width of a ring's stroke, as a share of its radius; half of it lies outside the outline."""
 
 
 def outline(shape: str, turn: float) -> list[Point]:
@@ -138,12 +140,23 @@ def draw_picture(
         if _overlaps(box, boxes):
             continue
         if shape == "ring":
-            draw.line([*points, *points[:2]], fill=_shade(rng, colour), width=round(radius / 3))
+            stroke = round(radius * RING_STROKE)
+            draw.line([*points, *points[:2]], fill=_shade(rng, colour), width=stroke)
+            points = _outer_edge(points, (cx, cy), 1 + stroke / (2 * radius), picture.size)
         else:
             draw.polygon(points, fill=_shade(rng, colour))
         objects.append((index, points))
         boxes.append(box)
     return picture, objects
+
+
+def _outer_edge(
+    points: Sequence[Point], centre: Point, factor: float, size: tuple[int, int]
+) -> list[Point]:
+    """Return an outline enlarged around its centre, as far as the picture reaches."""
+    middle = np.array(centre)
+    enlarged = middle + factor * (np.array(points) - middle)
+    return [(float(x), float(y)) for x, y in np.clip(enlarged, 0, size)]
 
 
 def bounding_box(points: Sequence[Point]) -> list[float]:

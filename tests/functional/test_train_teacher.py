@@ -86,9 +86,11 @@ def test_scores_before_and_after_are_results_on_stdout(finished: dict[str, Any])
 
 
 def test_the_report_says_why_a_value_was_chosen(finished: dict[str, Any]) -> None:
-    reasons = json.loads((finished["output"] / "results.json").read_text())["reasons"]
+    results = json.loads((finished["output"] / "results.json").read_text())
+    reasons, sources = results["reasons"], results["sources"]
     assert reasons["class_balance"] == "2 classes: no tail"
-    assert "epochs" not in reasons
+    assert (sources["class_balance"], sources["epochs"]) == ("chosen from the data", "you")
+    assert (sources["clip_grad"], sources["max_per_img"]) == ("default", "preset")
     page = (finished["output"] / "report.html").read_text()
     assert reasons["class_balance"] in page
 

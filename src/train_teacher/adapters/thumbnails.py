@@ -60,7 +60,9 @@ def thumbnail(path: Path, marked: Box | None, others: Box) -> str | None:
     return _data_uri(canvas)
 
 
-def compared(path: Path, labelled: Box, detected: Box, texts: Sequence[str]) -> str | None:
+def compared(
+    path: Path, labelled: Box, detected: Box, texts: Sequence[str], *, turned: bool = True
+) -> str | None:
     """Return a picture with truth and detections drawn, as a JPEG data URI.
 
     Args:
@@ -68,11 +70,12 @@ def compared(path: Path, labelled: Box, detected: Box, texts: Sequence[str]) -> 
         labelled: (T, 4) xywh in pixels, drawn in green.
         detected: (D, 4) xywh in pixels, drawn in orange.
         texts: written beside each detection.
+        turned: whether the boxes are of the photo as EXIF turns it.
 
     Returns:
         None when the picture cannot be read.
     """
-    opened = _open(path, COMPARED_SIDE)
+    opened = _open(path, COMPARED_SIDE, turned=turned)
     if opened is None:
         return None
     picture, width, height = opened
@@ -105,8 +108,10 @@ def _data_uri(canvas: Image) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _open(path: Path, side: int = LONGEST_SIDE) -> tuple[Image, int, int] | None:
-    """Return the picture, upright and perhaps already reduced, and its width and height."""
+def _open(
+    path: Path, side: int = LONGEST_SIDE, *, turned: bool = True
+) -> tuple[Image, int, int] | None:
+    """Return the picture, perhaps turned and already reduced, and its width and height."""
     from PIL import Image, ImageOps
 
     try:
@@ -114,7 +119,7 @@ def _open(path: Path, side: int = LONGEST_SIDE) -> tuple[Image, int, int] | None
             width, height = image.size
             image.draft("RGB", (side, side))
             reduced = image.size
-            upright = ImageOps.exif_transpose(image)
+            upright = ImageOps.exif_transpose(image) if turned else image
             # Orientations 5 to 8 lie on their side; OpenCV turns them when training reads them.
             if upright.size != reduced:
                 width, height = height, width

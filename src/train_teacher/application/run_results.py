@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from train_teacher import __version__
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.plots import draw_curves
+from train_teacher.adapters.preset_file import read_preset
 from train_teacher.adapters.run_environment import describe_environment
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.adapters.thumbnails import compared
@@ -21,19 +24,27 @@ from train_teacher.adapters.validation_files import (
     read_detections,
     read_truth,
 )
+from train_teacher.domain.chance import chance_of_gain
 from train_teacher.domain.config_overrides import generate_mmdet_config
 from train_teacher.domain.dataset_info import DatasetInfo
-from train_teacher.domain.detection_analysis import DetectionAnalysis, PictureResult, analyse
+from train_teacher.domain.detection_analysis import (
+    DetectionAnalysis,
+    PictureResult,
+    analyse,
+    best_pictures,
+    worst_pictures,
+)
 from train_teacher.domain.detections import Detections
+from train_teacher.domain.errors import UsageError
 from train_teacher.domain.forgetting import RetainedScores
 from train_teacher.domain.report_page import RunPicture, render_report
 from train_teacher.domain.run_report import (
     RunReport,
     build_report,
     freeze_lines,
-    setting_reasons,
 )
 from train_teacher.domain.run_summary import RunSummary, summarize_cost, summarize_run
+from train_teacher.domain.setting_sources import setting_reasons, setting_sources
 from train_teacher.domain.settings import TeacherSettings
 
 SHOWN_PICTURES = 6
@@ -85,7 +96,9 @@ def write_run_results(
         before=analyse(before, truth.truth, names) if before else None,
         best=judged,
         settings=msgspec.to_builtins(settings),
+        chance=chance_of_gain(before, best, truth.truth) if before and best else None,
         reasons=setting_reasons(generate_mmdet_config(dataset_info, settings), settings),
+        sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
         retained=retained,
@@ -97,9 +110,19 @@ def write_run_results(
     )
     draw_curves(records, folder.plots)
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    worst, right = _pictures(dataset_info, truth, best, judged)
+    worst, right = _pictures(
+        dataset_info, truth, best, judged, turned=settings.exif_orientation != "ignore"
+    )
     write_atomically(folder.report, render_report(report, records, worst, right))
     return RunResult(folder, report)
+
+
+def _preset(model: str) -> Mapping[str, Any]:
+    """Return what a preset says, nothing when it is gone: the run does not depend on it."""
+    try:
+        return read_preset(model).values
+    except UsageError:
+        return {}
 
 
 def _file_sizes(folder: RunFolder) -> dict[str, int]:
@@ -112,20 +135,26 @@ def _pictures(
     truth: ValidationTruth,
     found: Detections | None,
     analysis: DetectionAnalysis | None,
+    *,
+    turned: bool,
 ) -> tuple[list[RunPicture], list[RunPicture]]:
-    """Return the validation pictures with most errors, and those without any."""
+    """Return the validation pictures with most errors, and the best ones."""
     split = next((s for s in info.splits if s.name == "val"), None)
     if found is None or analysis is None or split is None or split.image_dir is None:
         return [], []
     shown = found.rows(found.score >= analysis.threshold)
-    wrong = [p for p in analysis.pictures if p.missed or p.false]
-    right = [p for p in reversed(analysis.pictures) if p.found and not p.missed and not p.false]
-    right.sort(key=lambda p: -p.found)
-    folder = Path(split.image_dir)
-    return (
-        _drawn(wrong[:SHOWN_PICTURES], folder, truth, shown, info.class_names),
-        _drawn(right[:SHOWN_PICTURES], folder, truth, shown, info.class_names),
+    draw = partial(
+        _drawn,
+        folder=Path(split.image_dir),
+        truth=truth,
+        found=shown,
+        names=info.class_names,
+        turned=turned,
     )
+    # Of a handful of pictures, half: none is both among the worst and among the best.
+    most = min(SHOWN_PICTURES, -(-len(analysis.pictures) // 2))
+    worst = worst_pictures(analysis.pictures, most)
+    return draw(worst), draw(best_pictures(analysis.pictures, most, besides=worst))
 
 
 def _drawn(
@@ -134,6 +163,8 @@ def _drawn(
     truth: ValidationTruth,
     found: Detections,
     names: Sequence[str],
+    *,
+    turned: bool,
 ) -> list[RunPicture]:
     drawn = []
     for picture in pictures:
@@ -144,7 +175,8 @@ def _drawn(
             for label, score in zip(here.label.tolist(), here.score.tolist(), strict=True)
         ]
         file = truth.file_names[picture.image_id]
-        source = compared(folder / file, _xywh(labelled.box), _xywh(here.box), texts)
+        boxes = _xywh(labelled.box), _xywh(here.box)
+        source = compared(folder / file, *boxes, texts, turned=turned)
         if source:
             note = f"{picture.found} found, {picture.missed} missed, {picture.false} made up"
             drawn.append(RunPicture(source, file, note))

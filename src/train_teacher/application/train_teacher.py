@@ -134,11 +134,12 @@ def plan_training(
     _refuse_errors(info)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
     retained = _retained(settings)
+    asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
     generated = generate_mmdet_config(info, settings)
     config = mmengine_config.build_config(generated)
     return TrainingPlan(
-        settings=_with_schedule(settings, generated),
+        settings=_with_schedule(settings, generated, asked),
         folder=folder,
         manager=manager,
         dataset_info=info,
@@ -279,8 +280,10 @@ def _language_model_or_name(value: str) -> str:
         return value
 
 
-def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> TeacherSettings:
-    """Close what the generator chose, and remember that it was not the user."""
+def _with_schedule(
+    settings: TeacherSettings, generated: GeneratedConfig, asked: TeacherSettings
+) -> TeacherSettings:
+    """Close what the generator chose, and remember what was not asked for by the user."""
     schedule = generated.schedule
     epochs = None if settings.steps else schedule.epochs
     closed = msgspec.structs.replace(
@@ -292,8 +295,10 @@ def _with_schedule(settings: TeacherSettings, generated: GeneratedConfig) -> Tea
     chosen = {
         name
         for name in closed.__struct_fields__
-        if getattr(settings, name) is None and getattr(closed, name) is not None
+        if getattr(asked, name) is None and getattr(closed, name) is not None
     }
+    if asked.precision == "auto":
+        chosen.add("precision")
     return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
 
 

@@ -17,8 +17,11 @@ from train_teacher.domain.run_summary import Validation
 from train_teacher.domain.settings import FIELD_TYPES
 from train_teacher.domain.split_report import split_lines
 from train_teacher.domain.tuning import EMA_REASON
+from train_teacher.domain.verdict import ClassOutcome
 
 SHOWN_FINDINGS = 8
+SHOWN_CLASSES = 20
+LONGEST_NAME = 40
 COLUMNS = 80
 
 
@@ -42,7 +45,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
-        f"frozen    {', '.join(plan.frozen) or 'nothing'}",
+        f"frozen    {_frozen(plan)}",
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
         f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
         *_set_lines(plan),
@@ -55,6 +58,14 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         lines += ["", "different from the official recipe, and why (recipe -> this run):"]
         lines += _differences(plan)
     return "\n".join(lines) + "\n"
+
+
+def _frozen(plan: TrainingPlan) -> str:
+    if plan.settings.tune == "lora":
+        return (
+            f"everything; trained are adapters of rank {plan.settings.lora_rank} and small modules"
+        )
+    return ", ".join(plan.frozen) or "nothing"
 
 
 def _decisions(plan: TrainingPlan) -> list[str]:
@@ -198,13 +209,41 @@ def render_result(result: RunResult) -> str:
     if summary.last:
         lines.append(f"after:  {_scores(summary.last)} (epoch {summary.last.epoch})")
     if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
-        lines.append(f"best:   {_scores(summary.best)} (epoch {summary.best.epoch})")
+        when = f"epoch {summary.best.epoch}" if summary.best.epoch else "base weights"
+        lines.append(f"best:   {_scores(summary.best)} ({when})")
+    if summary.best and summary.best.epoch:
+        lines += class_table(result.report.classes)
     lines += [result.report.verdict.headline, *result.report.verdict.sentences]
     lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
     if folder.adapter.exists():
         lines.append(f"adapter: {folder.adapter}")
     lines.append(f"report: {folder.report}")
     return "\n".join(lines)
+
+
+def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
+    """Return box AP of every class before and after, those that changed most first.
+
+    Args:
+        classes: of a run; one alone, or none with both scores, makes no table.
+    """
+    changed = sorted((c for c in classes if c.gain is not None), key=lambda c: -abs(c.gain or 0.0))
+    rest = [c for c in classes if c.gain is None and c.best is not None]
+    rows = [
+        (_shorten(c.name, LONGEST_NAME), _number(c.before), _number(c.best), _number(c.gain, "+"))
+        for c in (*changed, *rest)[:SHOWN_CLASSES]
+    ]
+    if len(classes) < 2 or not rows:  # noqa: PLR2004 - of one class the lines above say it all
+        return []
+    wide = max(len("class"), *(len(row[0]) for row in rows))
+    lines = [f"  {name:<{wide}}  {was:>6}  {now:>6}  {by:>6}" for name, was, now, by in rows]
+    hidden = len(changed) + len(rest) - len(rows)
+    head = f"  {'class':<{wide}}  {'before':>6}  {'best':>6}  {'change':>6}"
+    return [head, *lines, *([f"  ... and {hidden} more in report.html"] if hidden else [])]
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.3f}"
 
 
 def _scores(validation: Validation) -> str:

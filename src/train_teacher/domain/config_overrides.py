@@ -60,7 +60,7 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     generated = _generate(dataset_info, settings)
     if not settings.chosen:
         return generated
-    open_again = dict.fromkeys(settings.chosen, None)
+    open_again = dict.fromkeys({*settings.chosen} - {"precision"}, None)
     first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
     return replace(
         generated,
@@ -105,7 +105,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),
         *_optimization(settings, schedule, by_user=by_user),
-        *_running(dataset_info, settings),
+        *_running(dataset_info, settings, schedule.log_interval),
     )
     overrides = (*overrides, *_set_by_user(settings, overrides))
     return GeneratedConfig(
@@ -261,8 +261,7 @@ def _optimization(
     if schedule.accumulation > 1:
         wrapper["accumulative_counts"] = schedule.accumulation
     if settings.precision in AMP_DTYPES:
-        wrapper["type"] = "AmpOptimWrapper"
-        wrapper["dtype"] = AMP_DTYPES[settings.precision]
+        wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
         if settings.precision == "bf16":
             wrapper["loss_scale"] = {"enabled": False}
     yield Override(
@@ -279,8 +278,8 @@ def _optimization(
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
-        f"{schedule.epochs} epochs of {schedule.steps_per_epoch} steps, each "
-        f"{schedule.rounds} times through the images",
+        f"{schedule.epochs} epoch{'s' * (schedule.epochs > 1)} of {schedule.steps_per_epoch} steps"
+        f", each {'once' if schedule.rounds == 1 else f'{schedule.rounds} times'} over the images",
         by_user=by_user,
     )
     yield Override(
@@ -306,7 +305,7 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     return keys
 
 
-def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]:
+def _running(info: DatasetInfo, settings: TeacherSettings, every: int) -> Iterator[Override]:
     yield Override(
         "custom_imports",
         {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
@@ -328,7 +327,9 @@ def _running(info: DatasetInfo, settings: TeacherSettings) -> Iterator[Override]
         "last.pth and best.pth, trainable tensors only",
     )
     yield Override(
-        "default_hooks.logger", {"type": "LoggerHook", "interval": 10}, "numbers every 10 steps"
+        "default_hooks.logger",
+        {"type": "LoggerHook", "interval": every},
+        "numbers of every step" if every == 1 else f"numbers every {every} steps",
     )
     yield Override(
         "custom_hooks",

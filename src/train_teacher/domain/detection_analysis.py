@@ -70,6 +70,8 @@ class DetectionAnalysis(msgspec.Struct, frozen=True):
     """Detections of each class where there is nothing."""
     pictures: tuple[PictureResult, ...]
     """Worst first."""
+    matrix: tuple[tuple[int, ...], ...] = ()
+    """Truth by what was detected there; the last row and column stand for nothing."""
 
 
 def analyse(
@@ -102,12 +104,41 @@ def analyse(
         ),
         missed=tuple(confusion[:-1, -1].tolist()),
         background=tuple(confusion[-1, :-1].tolist()),
+        matrix=tuple(map(tuple, confusion.tolist())),
         pictures=tuple(sorted(pictures, key=lambda p: (p.quality, -p.missed - p.false))),
     )
 
 
-def found_flags(detections: Detections, truth: GroundTruth) -> npt.NDArray[np.int8]:
-    """Return (D,) 1 for a right detection, 0 for a wrong one, -1 for one on a crowd."""
+def worst_pictures(pictures: Sequence[PictureResult], most: int) -> list[PictureResult]:
+    """Return the pictures in which something is wrong, worst first."""
+    return [p for p in pictures if p.missed or p.false][:most]
+
+
+def best_pictures(
+    pictures: Sequence[PictureResult], most: int, besides: Sequence[PictureResult] = ()
+) -> list[PictureResult]:
+    """Return the best pictures with something found: with the highest F1, and of these most found.
+
+    Args:
+        pictures: of a validation.
+        most: how many.
+        besides: already shown; where something is wrong in them, they are not shown again.
+    """
+    shown = {p.image_id for p in besides}
+    found = [p for p in pictures if p.found and p.image_id not in shown]
+    return sorted(found, key=lambda p: (-p.quality, -p.found))[:most]
+
+
+def found_flags(
+    detections: Detections, truth: GroundTruth, iou: float = IOU
+) -> npt.NDArray[np.int8]:
+    """Return (D,) 1 for a right detection, 0 for a wrong one, -1 for one on a crowd.
+
+    Args:
+        detections: D of them.
+        truth: the labels.
+        iou: least overlap of a right one.
+    """
     flags = np.zeros(len(detections.score), np.int8)
     for _, rows, labelled in by_image(detections, truth):
         for label in np.unique(detections.label[rows]).tolist():
@@ -115,7 +146,7 @@ def found_flags(detections: Detections, truth: GroundTruth) -> npt.NDArray[np.in
             there = labelled[truth.label[labelled] == label]
             crowd = truth.crowd[there]
             ious = overlaps(detections.box[here], truth.box[there], crowd)
-            taken = match(ious, crowd, IOU)
+            taken = match(ious, crowd, iou)
             hit = taken >= 0
             flags[here[hit]] = np.where(crowd[taken[hit]], -1, 1)
     return flags

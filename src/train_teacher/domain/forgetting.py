@@ -45,7 +45,9 @@ def tell_of_forgetting(retained: RetainedScores, tune: str) -> tuple[str, ...]:
     if before is None or after is None or retained.drop is None:
         return (f"{retained.data} has no object to score: nothing is known of forgetting.",)
     scores = f"mAP {before:.3f} before, {after:.3f} after ({after - before:+.3f})"
-    if not retained.is_too_much:
+    if retained.drop < 0:
+        first = f"Lost nothing on {retained.data}, it even gained: {scores}."
+    elif not retained.is_too_much:
         first = f"Kept what it knew of {retained.data}: {scores}."
     else:
         cure = (

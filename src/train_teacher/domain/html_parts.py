@@ -7,6 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from train_teacher.domain.page_style import safe
 
+SHORT = 12
+"""Rows of a table that is not torn apart between two printed pages."""
+LONGEST_HEAD = 30
+"""Characters of a column's name in a matrix, where it stands upright."""
+FULLEST = 70
+"""Percent of the colour that a cell of a matrix has at most, so that its number can be read."""
 NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?%?")
 
 
@@ -29,11 +35,43 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         + "</tr>"
         for row in body
     )
-    return f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>'
+    kind = ' class="short"' if len(body) <= SHORT else ""
+    return (
+        f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
 
 
 def _is_number(text: str) -> bool:
     return text in ("-", "") or NUMBER.fullmatch(text) is not None
+
+
+def matrix(
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], corner: str
+) -> str:
+    """Return counts as a table whose cells are the fuller of colour the larger their share.
+
+    Args:
+        rows: names, plain text.
+        columns: names, plain text.
+        counts: of each row and column.
+        corner: what rows and columns are, plain text.
+    """
+    heads = "".join(f"<th><span>{safe(name, LONGEST_HEAD)}</span></th>" for name in columns)
+    lines = []
+    for name, row in zip(rows, counts, strict=True):
+        whole = max(sum(row), 1)
+        cells = "".join(
+            f'<td style="--share:{FULLEST * count / whole:.0f}%">{count:,}</td>'
+            if count
+            else "<td></td>"
+            for count in row
+        )
+        lines.append(f"<tr><th>{safe(name)}</th>{cells}</tr>")
+    return (
+        f'<div class="wide"><table class="matrix short"><thead><tr><th>{safe(corner)}</th>{heads}'
+        f"</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
 
 
 def card(label: str, value: str, note: str = "") -> str:
@@ -51,12 +89,13 @@ def figure(title: str, content: str, note: str = "") -> str:
     """Return a chart with its title.
 
     Args:
-        title: plain text.
+        title: plain text, empty for none.
         content: HTML.
         note: plain text below.
     """
     caption = f"<figcaption>{safe(note)}</figcaption>" if note else ""
-    return f"<figure><h3>{safe(title)}</h3>{content}{caption}</figure>"
+    heading = f"<h3>{safe(title)}</h3>" if title else ""
+    return f"<figure>{heading}{content}{caption}</figure>"
 
 
 def score(value: float | None) -> str:
@@ -108,5 +147,24 @@ figcaption { font-size: .88rem; color: var(--quiet); overflow-wrap: anywhere }
 pre { white-space: pre; font-size: .85rem } code { overflow-wrap: anywhere }
 td { max-width: 32rem } .same { color: var(--quiet) }
 details summary { cursor: pointer } details { margin: .5rem 0 }
-@media print { details { display: block } }
+.beside { display: grid; gap: 1rem 2rem; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
+.beside figure { margin: 0; max-width: 36rem }
+.settings table { width: 100% } .settings td:nth-child(2) { overflow-wrap: anywhere }
+@media (min-width: 36rem) { .settings td:nth-child(2), .settings td:nth-child(4) {
+  min-width: 12rem } .settings td:nth-child(3) { min-width: 6rem } }
+.matrix { min-width: 0 } .matrix td, .matrix th { padding: .3rem .5rem; vertical-align: bottom }
+.matrix td { text-align: right; font-variant-numeric: tabular-nums; min-width: 2.6rem;
+  background: color-mix(in srgb, var(--accent) var(--share, 0%), transparent);
+  print-color-adjust: exact; -webkit-print-color-adjust: exact }
+.matrix tbody th { text-align: left; font-weight: 400 }
+.matrix thead th:not(:first-child) span { writing-mode: vertical-rl; transform: rotate(180deg);
+  white-space: nowrap; font-weight: 400 }
+@media (max-width: 36rem) { .matrix td, .matrix th { padding: .2rem .25rem } .matrix td {
+  min-width: 1.6rem } }
+@media print { pre { white-space: pre-wrap }
+  details::details-content { content-visibility: visible; block-size: auto }
+  .pictures { display: block } .pictures figure { display: inline-block; width: 32%;
+  vertical-align: top; margin: 0 .5% 1rem 0 } .charts { grid-template-columns: 1fr 1fr }
+  .verdict, .scores div { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """

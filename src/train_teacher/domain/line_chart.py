@@ -49,7 +49,13 @@ class Line:
 
 
 def line_chart(
-    label: str, lines: Sequence[Line], axis: str, *, top: float | None = None, legend: bool = True
+    label: str,
+    lines: Sequence[Line],
+    axis: str,
+    *,
+    top: float | None = None,
+    legend: bool = True,
+    whole: bool = False,
 ) -> str:
     """Return curves from zero upwards, with their names below.
 
@@ -59,6 +65,7 @@ def line_chart(
         axis: what the horizontal axis is; plain text.
         top: upper end of the vertical axis, chosen from the values when left out.
         legend: whether the names are shown.
+        whole: whether the horizontal axis counts, so that only whole numbers are on it.
     """
     xs = np.concatenate([np.asarray(line.x, np.float64) for line in lines])
     ys = np.concatenate([np.asarray(line.y, np.float64) for line in lines])
@@ -69,7 +76,7 @@ def line_chart(
     parts = [_level(value, ceiling) for value in np.arange(0, ceiling * 1.001, step).tolist()]
     parts += [
         _tick(LEFT + PLOT_WIDTH * (value - low) / (high - low), value)
-        for value in _ticks(low, high)
+        for value in _ticks(low, high, whole=whole)
     ]
     for number, line in enumerate(lines):
         if len(line.x):
@@ -117,8 +124,11 @@ def _step(value: float) -> float:
     return float(next(f * power for f in STEPS if f * power >= value * (1 - 1e-9)))
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
     step = max(_step((high - low) / GRID_LINES), 1e-9)
+    if whole:
+        step = max(step, 1.0)
+        step *= 1 if step.is_integer() else 2
     first = np.ceil(low / step - 1e-9) * step
     # Adding zero turns the -0.0 of a rounded-up start into 0.0.
     return [float(value) + 0.0 for value in np.arange(first, high + step * 1e-6, step)]

@@ -31,7 +31,12 @@ td { overflow-wrap: break-word; unicode-bidi: isolate }
 img { max-width: 100%; height: auto }
 pre { overflow-x: auto; background: var(--block); padding: .8rem }
 figure { margin: 1rem 0 } .quiet { color: var(--quiet) }
-@media print { body { margin: 0; max-width: none } figure, tr { break-inside: avoid } }
+.wide { margin: .6rem 0 } pre.wide { margin: 1rem 0 }
+@media (max-width: 36rem) { body { margin: 1rem auto; padding: 0 .7rem }
+  td, th { padding: .25rem .45rem .25rem 0; font-size: .82rem } table { min-width: 100% } }
+@media print { body { margin: 0; max-width: none } figure, tr, .short, .scores {
+  break-inside: avoid } h1, h2, h3, h2 + p, h2 + p.quiet { break-after: avoid }
+  .wide, pre { overflow: visible } pre { white-space: pre-wrap } table { min-width: 0 } }
 """
 # A name that slipped through unescaped could still not run or load anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

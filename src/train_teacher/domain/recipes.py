@@ -112,6 +112,8 @@ def build_param_scheduler(
         return [dict(entry) for entry in setting], "set by you, in MMEngine's own terms"
     warmup = _warmup(schedule)
     start = f"warm-up {schedule.warmup_steps} of {schedule.steps} steps"
+    if not warmup:
+        start = f"{schedule.steps} steps, too few for a warm-up"
     if setting == "constant":
         # A factor of 1 changes nothing; with no scheduler at all MMEngine would warn.
         flat = {"type": "ConstantLR", "factor": 1.0, "by_epoch": True}
@@ -126,8 +128,9 @@ def build_param_scheduler(
         "milestones": list(schedule.decay_epochs),
         "gamma": 0.1,
     }
-    when = schedule.decay_epochs[0] if schedule.decay_epochs else schedule.epochs
-    return [*warmup, decay], f"{start}, a tenth of the rate after epoch {when}"
+    if not schedule.decay_epochs:
+        return [*warmup, decay], f"{start}, then constant: too few epochs for a drop"
+    return [*warmup, decay], f"{start}, a tenth of the rate after epoch {schedule.decay_epochs[0]}"
 
 
 def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> list[str]:

@@ -9,9 +9,15 @@ from typing import Any
 from train_teacher.domain import chart_svg, html_parts, line_chart
 from train_teacher.domain.detection_analysis import PrecisionRecall
 from train_teacher.domain.forgetting import RetainedScores
-from train_teacher.domain.html_parts import card, change, duration, facts, figure, score, table
+from train_teacher.domain.html_parts import card, change, duration, figure, matrix, score, table
 from train_teacher.domain.line_chart import Line
 from train_teacher.domain.page_style import page, safe
+from train_teacher.domain.report_facts import (
+    accumulates,
+    data_section,
+    settings_section,
+    training_section,
+)
 from train_teacher.domain.run_report import RunReport
 from train_teacher.domain.run_summary import METRIC, METRIC_50
 
@@ -44,7 +50,7 @@ def render_report(
         report: its facts.
         records: lines of metrics.jsonl, oldest first.
         worst: validation pictures on which most goes wrong.
-        best: those on which all is right.
+        best: those on which most is right.
 
     Returns:
         A complete HTML document; every name in it is escaped.
@@ -54,14 +60,14 @@ def render_report(
         _cards(report),
         _classes(report),
         _retained(report.retained),
-        _curves(records),
+        _curves(records, report),
         _precision_recall(report.precision_recall),
         _errors(report),
         _pictures("Where it goes wrong", worst, report),
-        _pictures("Where it is right", best, report),
-        _data(report),
-        _training(report),
-        _settings(report),
+        _pictures("Where it does best", best, report),
+        data_section(report),
+        training_section(report),
+        settings_section(report),
     ]
     return page(
         f"Report of {report.name}",
@@ -158,22 +164,24 @@ def _of(validation: Any, name: str) -> float | None:
     return validation.by_size.get(name) if validation else None
 
 
-def _curves(records: Sequence[Mapping[str, Any]]) -> str:
+def _curves(records: Sequence[Mapping[str, Any]], report: RunReport) -> str:
     train = [record for record in records if record.get("kind") == "train"]
     val = [record for record in records if record.get("kind") == "val"]
-    step, epoch = "optimizer step", "epoch (0: base weights)"
+    step = "batch" if accumulates(report) else "optimizer step"
+    epoch = "epoch (0: base weights)"
     parts = [_line(name, train, key) for key, name in LOSS_PARTS.items()]
     charts = [
         _chart("Validation", [_line("mAP", val, METRIC), _line("mAP50", val, METRIC_50)], epoch),
         _chart("Loss", [_line("sum of all terms", train, "loss")], step),
         _chart("Loss of the last decoder layer", parts, step),
-        _chart("Learning rate", [_line("learning rate", train, "lr")], step),
+        _chart("Learning rate", [_line("learning rate", train, "lr")], step, _rates(report)),
         _chart(
             "Seconds of a step",
             [_line("whole step", train, "time"), _line("waiting for data", train, "data_time")],
             step,
         ),
         _chart("GPU memory (MiB)", [_line("peak", train, "memory")], step),
+        _chart("Main memory (MiB)", [_line("peak", train, "process_memory")], step),
     ]
     shown = "".join(chart for chart in charts if chart)
     return f'<h2>Curves</h2><div class="charts">{shown}</div>' if shown else ""
@@ -184,11 +192,23 @@ def _line(name: str, records: Sequence[Mapping[str, Any]], key: str) -> Line:
     return Line(name, [x for x, _ in points], [y for _, y in points])
 
 
-def _chart(title: str, lines: Sequence[Line], axis: str) -> str:
+def _rates(report: RunReport) -> str:
+    """Return what the curve of the learning rate does not show: the other groups of weights."""
+    factor = report.settings.get("lora_lr_factor")
+    if report.tune == "lora" and factor:
+        return (
+            f"The rate of the modules that are trained whole; the adapters learn at {factor:g} "
+            "times it (lora_lr_factor)."
+        )
+    return ""
+
+
+def _chart(title: str, lines: Sequence[Line], axis: str, note: str = "") -> str:
     drawn = [line for line in lines if line.x]
     if not drawn or not any(any(line.y) for line in drawn):
         return ""
-    return figure(title, line_chart.line_chart(title, drawn, axis, legend=len(lines) > 1))
+    chart = line_chart.line_chart(title, drawn, axis, legend=len(lines) > 1, whole=True)
+    return figure(title, chart, note)
 
 
 def _precision_recall(classes: Sequence[PrecisionRecall]) -> str:
@@ -214,8 +234,8 @@ def _precision_recall(classes: Sequence[PrecisionRecall]) -> str:
     ]
     header = ("class", "objects", "AP50", "found at all", "best threshold", "F1 there")
     return (
-        f'<h2>Precision and recall</h2><div class="charts">{figure("", chart, note)}</div>'
-        f"{table(header, rows)}"
+        f'<h2>Precision and recall</h2><div class="beside">{figure("", chart, note)}'
+        f"{table(header, rows)}</div>"
     )
 
 
@@ -226,6 +246,31 @@ def _fixed(value: float | None) -> str:
 def _errors(report: RunReport) -> str:
     if report.threshold is None:
         return ""
+    told = (
+        f"<h2>Confusions</h2><p>Of the best epoch, counting detections with a score of at least "
+        f"{report.threshold:.2f}, where precision and recall balance.</p>"
+    )
+    return told + (_confusion_matrix(report) or _confused_pairs(report))
+
+
+def _confusion_matrix(report: RunReport) -> str:
+    if not report.confusion_matrix:
+        return ""
+    names = [c.name for c in report.classes]
+    grid = matrix(
+        [*names, "nothing labelled there"],
+        [*names, "missed"],
+        report.confusion_matrix,
+        "labelled as, taken for",
+    )
+    return (
+        f'{grid}<p class="quiet">Each row says what the objects of a class were taken for; the '
+        "last one, what was found where nothing is labelled.</p>"
+    )
+
+
+def _confused_pairs(report: RunReport) -> str:
+    """Return the most frequent confusions, for more classes than a matrix can show."""
     rows = [(c.truth, c.detected, f"{c.count:,}") for c in report.confusions[:SHOWN_CONFUSIONS]]
     confused = (
         table(("labelled as", "taken for", "times"), rows)
@@ -238,11 +283,7 @@ def _errors(report: RunReport) -> str:
         ("class", "missed", "found where nothing is labelled"),
         ((e.name, f"{e.missed:,}", f"{e.background:,}") for e in wrong[:SHOWN_CONFUSIONS]),
     )
-    return (
-        f"<h2>Confusions</h2><p>Of the best epoch, counting detections with a score of at least "
-        f"{report.threshold:.2f}, where precision and recall balance.</p>{confused}"
-        + (f"<h3>Missed and made up</h3>{missed}" if wrong else "")
-    )
+    return confused + (f"<h3>Missed and made up</h3>{missed}" if wrong else "")
 
 
 def _pictures(title: str, pictures: Sequence[RunPicture], report: RunReport) -> str:
@@ -258,63 +299,3 @@ def _pictures(title: str, pictures: Sequence[RunPicture], report: RunReport) -> 
         f"<h2>{safe(title)}</h2><p class=quiet>Green: labelled. Orange: detected, with a score of "
         f'at least {threshold}.</p><div class="pictures">{drawn}</div>'
     )
-
-
-def _data(report: RunReport) -> str:
-    splits = table(
-        ("split", "images", "boxes", "without boxes", "image folder"),
-        (
-            (
-                s.name,
-                f"{s.num_images:,}",
-                f"{s.num_boxes:,}",
-                f"{s.num_empty_images:,}",
-                s.image_dir or "",
-            )
-            for s in report.splits
-        ),
-    )
-    if not report.findings:
-        return f"<h2>Data</h2>{splits}<p>The inspection found nothing to mention.</p>"
-    findings = table(
-        ("code", "severity", "accepted finding", "consequence"),
-        ((f.code, f.severity, f.message, f.consequence) for f in report.findings),
-    )
-    return f"<h2>Data</h2>{splits}{findings}"
-
-
-def _training(report: RunReport) -> str:
-    cost = report.cost
-    pairs = [
-        ("steps", f"{cost.steps:,}"),
-        ("a step took", duration(cost.step_seconds)),
-        ("of it, waiting for data", duration(cost.data_seconds)),
-        ("GPU memory", f"{cost.memory_mib:,.0f} MiB" if cost.memory_mib else "no GPU used"),
-        *((name, html_parts.size(count)) for name, count in report.files.items()),
-        *report.environment.items(),
-    ]
-    frozen = (
-        f'<h2>What was trained and what was frozen</h2><pre class="wide">'
-        f"{safe(report.freeze_table, 20_000)}</pre>"
-        if report.freeze_table
-        else ""
-    )
-    return f"{frozen}<h2>Cost and environment</h2>{facts(pairs)}"
-
-
-def _settings(report: RunReport) -> str:
-    rows = [
-        (key, _shown(value), report.reasons.get(key, ""))
-        for key, value in report.settings.items()
-        if value not in (None, {}, [])
-    ]
-    return (
-        "<h2>Settings</h2>"
-        f"<p>Repeat this run with <code>{safe(report.command, 2_000)}</code></p>"
-        f"{table(('setting', 'value', 'reason'), rows)}"
-    )
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else text[:197] + "..."  # noqa: PLR2004 - three lines

@@ -7,15 +7,23 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.domain.config_overrides import GeneratedConfig
-from train_teacher.domain.dataset_info import DatasetInfo, Finding, SplitInfo
+from train_teacher.domain.chance import Chance
+from train_teacher.domain.dataset_info import (
+    DatasetInfo,
+    Finding,
+    MaskInfo,
+    PromptInfo,
+    SizeInfo,
+    SplitInfo,
+)
 from train_teacher.domain.detection_analysis import Confusion, DetectionAnalysis, PrecisionRecall
 from train_teacher.domain.forgetting import RetainedScores, tell_of_forgetting
 from train_teacher.domain.run_summary import RunCost, RunSummary
-from train_teacher.domain.settings import TeacherSettings
 from train_teacher.domain.verdict import ClassOutcome, Verdict, judge_run, outcomes
 
 KEPT_CONFUSIONS = 30
+MOST_IN_MATRIX = 20
+"""Classes up to which confusions are kept as a matrix; a larger one cannot be read."""
 
 
 class ClassErrors(msgspec.Struct, frozen=True):
@@ -48,7 +56,16 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     settings: dict[str, Any]
     reasons: dict[str, str] = {}
-    """Why a setting has its value, where we chose it."""
+    """Why a setting has its value, where there is more to say than who gave it."""
+    sources: dict[str, str] = {}
+    """Who gave a setting: you, preset, default, or chosen from the data."""
+    prompt: PromptInfo | None = None
+    sizes: SizeInfo | None = None
+    masks: MaskInfo | None = None
+    dropped: dict[str, int] = {}
+    """Annotations that never become a training box, by reason."""
+    chance: Chance | None = None
+    """What the gain rests on, where the validation split is small."""
     environment: dict[str, str] = {}
     files: dict[str, int] = {}
     """Bytes of what the run leaves."""
@@ -56,7 +73,10 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     retained: RetainedScores | None = None
     """What was forgotten of other things (--retain)."""
     threshold: float | None = None
-    """Score at which `confusions` and `errors` were counted."""
+    """Score at which `confusions`, `confusion_matrix` and `errors` were counted."""
+    confusion_matrix: tuple[tuple[int, ...], ...] = ()
+    """Truth by what was detected there, the last row and column being nothing; empty where there
+    are too many classes."""
     confusions: tuple[Confusion, ...] = ()
     errors: tuple[ClassErrors, ...] = ()
     precision_recall: tuple[PrecisionRecall, ...] = ()
@@ -69,6 +89,7 @@ def build_report(
     before: DetectionAnalysis | None,
     best: DetectionAnalysis | None,
     settings: Mapping[str, Any],
+    chance: Chance | None = None,
     **facts: Any,
 ) -> RunReport:
     """Put the facts of a run together.
@@ -79,6 +100,7 @@ def build_report(
         before: what the base weights detected, None when it was not kept.
         best: what the best epoch detected.
         settings: resolved.
+        chance: what the gain rests on.
         **facts: the other members of `RunReport`.
     """
     boxes = {split.name: split.boxes_per_class for split in info.splits}
@@ -86,7 +108,7 @@ def build_report(
     val = boxes.get("val", nothing)
     recall = {c.name: c.recall for c in before.classes} if before else {}
     classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
-    verdict = judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val))
+    verdict = judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val), chance)
     told = _forgetting(facts.get("retained"), str(settings["tune"]))
     verdict = msgspec.structs.replace(verdict, sentences=(*verdict.sentences, *told))
     return RunReport(
@@ -98,27 +120,19 @@ def build_report(
         classes=classes,
         splits=info.splits,
         findings=info.findings,
+        prompt=info.prompt,
+        sizes=info.sizes,
+        masks=info.masks,
+        dropped=info.trained.dropped,
+        chance=chance,
         settings=dict(settings),
         threshold=best.threshold if best else None,
         confusions=best.confusions[:KEPT_CONFUSIONS] if best else (),
+        confusion_matrix=best.matrix if best and info.num_classes <= MOST_IN_MATRIX else (),
         errors=_errors(info.class_names, best),
         precision_recall=best.classes if best else (),
         **facts,
     )
-
-
-def setting_reasons(generated: GeneratedConfig, settings: TeacherSettings) -> dict[str, str]:
-    """Return why a setting has its value, where it was chosen and not given.
-
-    Args:
-        generated: from the settings.
-        settings: resolved.
-    """
-    values = {override.key: override.reason for override in generated.overrides}
-    schedule = {"epochs": values["train_cfg"], "lr": values["optim_wrapper"]}
-    return {d.name: d.reason for d in generated.decisions if not d.given} | {
-        name: reason for name, reason in schedule.items() if name in settings.chosen
-    }
 
 
 def _forgetting(retained: RetainedScores | None, tune: str) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class RunCost(msgspec.Struct, frozen=True):
     """Of it, waiting for data."""
     memory_mib: float | None
     """Most GPU memory, None on a CPU."""
+    process_mib: float | None = None
+    """Most main memory of the process, where no GPU memory was logged."""
     total_seconds: float | None = None
     """From the first step to the last validation, of the last start of the run."""
 
@@ -95,14 +97,18 @@ def summarize_cost(
         total_seconds: wall time of its last start.
     """
     train = [record for record in records if record.get("kind") == "train"]
-    memory = [record["memory"] for record in train if record.get("memory")]
     return RunCost(
         steps=steps if steps is not None else int(train[-1]["step"]) if train else 0,
         step_seconds=_mean(train, "time"),
         data_seconds=_mean(train, "data_time"),
-        memory_mib=max(memory) if memory else None,
+        memory_mib=_most(train, "memory"),
+        process_mib=_most(train, "process_memory"),
         total_seconds=total_seconds,
     )
+
+
+def _most(records: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    return max((record[key] for record in records if record.get(key)), default=None)
 
 
 def _mean(records: Sequence[Mapping[str, Any]], key: str) -> float | None:

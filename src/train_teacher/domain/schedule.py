@@ -11,6 +11,8 @@ REFERENCE_BATCH = 32
 LR_RANGE = (2e-5, 2e-4)
 WARMUP_SHARE = 0.05
 MAX_WARMUP_STEPS = 100
+# MMEngine's LinearLR needs two batches to rise in: with one it stays where it starts, for good.
+MIN_WARMUP_ITERATIONS = 2
 # The cat recipe drops the rate at epoch 15 of 20.
 DECAY_AT = 0.75
 LARGE_SET_EPOCHS = 12
@@ -18,6 +20,10 @@ LARGE_SET_EPOCHS = 12
 LARGE_SET = 2_000
 STEPS_BY_IMAGES = ((200, 400), (LARGE_SET, 1_500))
 MAX_VALIDATIONS = 20
+# Batches between two lines of metrics.jsonl, and points that make a curve worth looking at.
+LOG_INTERVALS = (10, 5, 2)
+LEAST_POINTS = 20
+LEAST_WARMUP_POINTS = 2
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,19 @@ class Schedule:
     def warmup_iterations(self) -> int:
         """Batches of the warm-up: MMEngine's schedulers count batches."""
         return self.warmup_steps * self.accumulation
+
+    @property
+    def log_interval(self) -> int:
+        """Batches between two logged ones: fewer in a short run, so that its curves show it.
+
+        MMEngine counts them within an epoch, and logs at least once in one.
+        """
+        for interval in LOG_INTERVALS:
+            points = self.epochs * max(1, self.iterations_per_epoch // interval)
+            rising = self.warmup_iterations // interval
+            if points >= LEAST_POINTS and (rising >= LEAST_WARMUP_POINTS or not self.warmup_steps):
+                return interval
+        return 1
 
 
 def build_schedule(
@@ -99,7 +118,7 @@ def build_schedule(
         rounds=rounds,
         iterations_per_epoch=per_round * rounds,
         accumulation=accumulation,
-        warmup_steps=min(MAX_WARMUP_STEPS, math.floor(total * WARMUP_SHARE)),
+        warmup_steps=_warmup_steps(total, accumulation),
         decay_epochs=(decay,) if 0 < decay < epochs else (),
         val_interval=max(1, math.ceil(epochs / MAX_VALIDATIONS)),
         lr=lr if lr is not None else square_root_lr(batch_size * accumulation),
@@ -118,6 +137,12 @@ def square_root_lr(batch_size: int) -> float:
     low, high = LR_RANGE
     scaled = REFERENCE_LR * math.sqrt(batch_size / REFERENCE_BATCH)
     return float(f"{min(high, max(low, scaled)):.3g}")
+
+
+def _warmup_steps(steps: int, accumulation: int) -> int:
+    """Return the optimizer steps of the warm-up, 0 where it would have no batch to rise in."""
+    warmup = min(MAX_WARMUP_STEPS, math.floor(steps * WARMUP_SHARE))
+    return warmup if warmup * accumulation >= MIN_WARMUP_ITERATIONS else 0
 
 
 def _steps_for(num_images: int, steps_per_epoch: int) -> int:

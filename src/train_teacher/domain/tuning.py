@@ -204,7 +204,7 @@ def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     ratio = max(counts) / min(counts)
     rare = sum(count < RARE_SHARE * train.num_images for count in counts)
     if ratio < LONG_TAIL or not rare:
-        why = f"{ratio:.0f} times between the most and the least frequent class"
+        why = f"{_times(ratio)} boxes of the most as of the least frequent class"
         return Decision("class_balance", 0.0, why, source)
     why = f"{rare} classes in under {RARE_SHARE:.0%} of the images: drawn more often"
     return Decision("class_balance", RARE_SHARE, why, source)
@@ -221,6 +221,10 @@ def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
         return Decision("early_stopping", 0, "nothing to validate on", source)
     why = f"stops after {patience} validations without gain, later than the fall of the rate"
     return Decision("early_stopping", patience, why, source)
+
+
+def _times(ratio: float) -> str:
+    return "about as many" if round(ratio, 1) == 1 else f"{ratio:.2g} times as many"
 
 
 Rule = Callable[[DatasetInfo, TeacherSettings], Decision]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from train_teacher.domain.chance import RESAMPLES, Chance
+from train_teacher.domain.checks.reporting import plural
 from train_teacher.domain.run_summary import RunSummary
 
 CLEAR_GAIN = 0.02
@@ -50,7 +52,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge_run(
-    summary: RunSummary, classes: Sequence[ClassOutcome], epochs: int, val_boxes: int
+    summary: RunSummary,
+    classes: Sequence[ClassOutcome],
+    epochs: int,
+    val_boxes: int,
+    chance: Chance | None = None,
 ) -> Verdict:
     """Return the verdict.
 
@@ -59,10 +65,11 @@ def judge_run(
         classes: in canonical order.
         epochs: that the run was planned for.
         val_boxes: boxes the scores were counted on.
+        chance: what the gain rests on; None where that was not counted.
     """
-    worth_it, headline = _headline(summary)
+    worth_it, headline = _headline(summary, chance)
     sentences = [
-        *_chance(val_boxes),
+        *_basis(summary, val_boxes, chance),
         *_ending(summary, epochs),
         *_changes(classes),
         *_needs(classes),
@@ -70,7 +77,7 @@ def judge_run(
     return Verdict(worth_it, headline, tuple(sentences))
 
 
-def _headline(summary: RunSummary) -> tuple[bool | None, str]:
+def _headline(summary: RunSummary, chance: Chance | None) -> tuple[bool | None, str]:
     before, best, gain = summary.before, summary.best, summary.gain
     if best is None:
         return None, "Nothing was validated, so nothing can be said of the result."
@@ -90,15 +97,29 @@ def _headline(summary: RunSummary) -> tuple[bool | None, str]:
             f"Fine-tuning changed little ({scores}): a difference of {gain:+.3f} is within what "
             "another seed would do."
         )
+    if chance and not chance.is_sure:
+        return None, (
+            f"Fine-tuning may have helped: {scores} ({gain:+.3f}), but on {chance.boxes} boxes "
+            "that can be chance."
+        )
     return True, f"Fine-tuning was worth it: {scores} ({gain:+.3f})."
 
 
-def _chance(val_boxes: int) -> list[str]:
+def _basis(summary: RunSummary, val_boxes: int, chance: Chance | None) -> list[str]:
+    """Return what the scores rest on."""
+    sentences = []
+    if chance and summary.best and summary.best.epoch > 0:
+        sentences.append(
+            f"The change rests on {chance.boxes} boxes in {plural(chance.pictures, 'picture')}. "
+            f"Drawing these pictures anew {RESAMPLES} times, it lies between {chance.low:+.3f} and "
+            f"{chance.high:+.3f}, and is a gain in {100 * chance.better:.0f} % of them."
+        )
     if val_boxes >= CHANCE_BOXES:
-        return []
+        return sentences
     return [
+        *sentences,
         f"The scores are counted on {val_boxes} boxes only: take them as a hint, and label more "
-        "pictures for validation."
+        "pictures for validation.",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from mmengine.visualization import BaseVisBackend
 from train_teacher.mmdet_plugin.output_folder import naming
 
 FILE_NAME = "metrics.jsonl"
+MEMORY = "process_memory"
+"""MiB of main memory that the process has held at most, on a machine without a GPU."""
 
 
 @VISBACKENDS.register_module()
@@ -61,7 +64,19 @@ class MetricsFileBackend(BaseVisBackend):
             if isinstance(value, numbers.Number):
                 number = float(value)  # type: ignore[arg-type]
                 record[name] = number if math.isfinite(number) else None
+        if kind == "train" and "memory" not in record:
+            record[MEMORY] = _peak_memory()
         record["step"] = step
         path = self.experiment
         with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+
+
+def _peak_memory() -> float | None:
+    try:
+        import resource
+    except ImportError:
+        return None  # Windows
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in kB, macOS in bytes.
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train_teacher.domain.detection_analysis import analyse
+from train_teacher.domain.detection_analysis import (
+    PictureResult,
+    analyse,
+    best_pictures,
+    worst_pictures,
+)
 from train_teacher.domain.detections import Detections, GroundTruth, overlaps
 
 NAMES = ("cat", "dog", "bird")
@@ -148,3 +153,16 @@ def test_overlap_with_a_crowd_is_the_share_of_the_detection_inside_it() -> None:
         np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 100, 100]]), np.array([True])
     )
     assert inside.tolist() == [[1.0]]
+
+
+def test_best_pictures_are_those_with_the_highest_f1_when_none_is_perfect() -> None:
+    pictures = [
+        PictureResult(1, 0, 3, 0),
+        PictureResult(2, 1, 2, 1),
+        PictureResult(3, 2, 1, 0),
+        PictureResult(4, 3, 1, 0),
+    ]
+    worst = worst_pictures(pictures, 2)
+    assert [p.image_id for p in worst] == [1, 2]
+    assert [p.image_id for p in best_pictures(pictures, 2, worst)] == [4, 3]
+    assert [p.image_id for p in best_pictures(pictures, 9)] == [4, 3, 2]

@@ -26,7 +26,12 @@ def retained(before: float | None, after: float | None, **facts: Any) -> Retaine
     ("before", "after", "words"),
     [
         (0.5, 0.49, "Kept what it knew of other.json: mAP 0.500 before, 0.490 after (-0.010)."),
-        (0.5, 0.6, "Kept what it knew of other.json: mAP 0.500 before, 0.600 after (+0.100)."),
+        (0.5, 0.5, "Kept what it knew of other.json: mAP 0.500 before, 0.500 after (+0.000)."),
+        (
+            0.5,
+            0.6,
+            "Lost nothing on other.json, it even gained: mAP 0.500 before, 0.600 after (+0.100).",
+        ),
         (0.5, 0.4, "WARNING: forgot of other.json: mAP 0.500 before, 0.400 after (-0.100), more"),
         (None, None, "other.json has no object to score"),
     ],

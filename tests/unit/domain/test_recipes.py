@@ -1,4 +1,5 @@
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from train_teacher.domain.recipes import (
     optimizer_problems,
     schedule_problems,
 )
-from train_teacher.domain.schedule import Schedule
+from train_teacher.domain.schedule import Schedule, build_schedule
 
 SCHEDULE = Schedule(
     epochs=10,
@@ -64,23 +65,23 @@ def test_own_settings_are_not_arguments() -> None:
     assert not any(set(OWN_SETTINGS) & arguments for arguments in OPTIMIZERS.values())
 
 
-def learning_rates(setting: Any) -> list[float]:
+def learning_rates(setting: Any, schedule: Schedule = SCHEDULE) -> list[float]:
     """Return the rate of every step as MMEngine computes it, relative to the peak."""
     from mmengine.optim import OptimWrapper
     from mmengine.registry import PARAM_SCHEDULERS
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    entries, _ = build_param_scheduler(setting, SCHEDULE)
+    entries, _ = build_param_scheduler(setting, schedule)
     schedulers = [
         PARAM_SCHEDULERS.build(entry, default_args={"optimizer": OptimWrapper(optimizer)})
         for entry in entries
     ]
     rates = []
-    for step in range(SCHEDULE.iterations):
+    for step in range(schedule.iterations):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         for scheduler in schedulers:
-            if not scheduler.by_epoch or (step + 1) % SCHEDULE.iterations_per_epoch == 0:
+            if not scheduler.by_epoch or (step + 1) % schedule.iterations_per_epoch == 0:
                 scheduler.step()
     return rates
 
@@ -102,6 +103,29 @@ def test_the_three_schedules_end_where_they_say() -> None:
 def test_the_cosine_falls_with_every_step() -> None:
     rates = learning_rates("cosine")[10:]
     assert all(later < earlier for earlier, later in itertools.pairwise(rates))
+
+
+@pytest.mark.parametrize("accumulation", [1, 2, 3])
+@pytest.mark.parametrize("setting", ["multistep", "cosine", "constant"])
+def test_a_run_of_any_length_reaches_its_learning_rate(setting: str, accumulation: int) -> None:
+    for steps in range(1, 61):
+        schedule = build_schedule(accumulation, 1, epochs=steps, accumulation=accumulation)
+        assert schedule.steps == steps
+        rates = learning_rates(setting, schedule)
+        assert max(rates) == pytest.approx(1.0), steps
+        assert rates[schedule.warmup_iterations] == pytest.approx(1.0), steps
+        if setting == "cosine":
+            falling = schedule.iterations - schedule.warmup_iterations
+            share = (1 + math.cos(math.pi * (falling - 1) / falling)) / 2
+            assert rates[-1] == pytest.approx(0.01 + 0.99 * share), steps
+
+
+def test_what_a_short_run_does_without_is_said() -> None:
+    one_epoch = build_schedule(30, 1, epochs=1)
+    entries, reason = build_param_scheduler("multistep", one_epoch)
+    assert [entry["type"] for entry in entries] == ["MultiStepLR"]
+    assert reason == "30 steps, too few for a warm-up, then constant: too few epochs for a drop"
+    assert build_param_scheduler("multistep", SCHEDULE)[1].endswith("after epoch 7")
 
 
 def test_a_schedule_in_mmengines_terms_is_taken_as_it_is() -> None:

@@ -47,6 +47,7 @@ def report_of(**changes: Any) -> RunReport:
         missed=(2, 0),
         background=(1, 0),
         pictures=(PictureResult(1, 1, 1, 0),),
+        matrix=((10, 3, 2), (0, 0, 0), (1, 0, 0)),
     )
     facts: dict[str, Any] = {
         "name": "exp1",
@@ -76,6 +77,69 @@ def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> Non
     assert "GPU memory (MiB)" not in html
     assert "1 min 15 s" in html
     assert "12.0 MB" in html
+
+
+def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
+    html = render_report(report_of(), RECORDS)
+    matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", matrix)
+    assert [re.findall(r">(\d*)</td>", row) for row in rows[1:]] == [
+        ["10", "3", "2"],
+        ["", "", ""],
+        ["1", "", ""],
+    ]
+    assert "nothing labelled there" in matrix
+    assert "missed" in matrix
+
+
+def test_confusions_of_many_classes_are_a_list_of_pairs() -> None:
+    many = msgspec.structs.replace(report_of(), confusion_matrix=())
+    html = render_report(many, RECORDS)
+    assert "labelled as</th><th>taken for" in html
+    assert 'class="matrix' not in html
+
+
+def test_the_facts_of_the_data_are_there() -> None:
+    html = render_report(report_of(), RECORDS)
+    for fact in ("red circle. blue square.", "8 of 256", "160 x 160 pixels at the median"):
+        assert fact in html
+    assert "labels that were dropped</dt><dd>none" in html
+
+
+def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> None:
+    sources = {"epochs": "you", "lr": "chosen from the data", "tune": "default"}
+    html = render_report(report_of(sources=sources, reasons={"lr": "because"}), RECORDS)
+    section = html[html.index("<h2>Settings") :]
+    assert section.index("epochs") < section.index("because") < section.index("<details>")
+    assert section.index("<details>") < section.index("tune")
+
+
+def test_main_memory_is_shown_where_there_is_no_gpu() -> None:
+    records = [{**r, "process_memory": 900.0} if r["kind"] == "train" else r for r in RECORDS]
+    html = render_report(report_of(cost=summarize_cost(records)), records)
+    assert "Main memory (MiB)</h3>" in html
+    assert "900 MiB at most" in html
+
+
+def test_the_rate_of_the_adapters_is_told_of_in_a_lora_run() -> None:
+    lora = msgspec.structs.replace(report_of(), tune="lora", settings={"lora_lr_factor": 2.0})
+    assert "the adapters learn at 2 times it" in render_report(lora, RECORDS)
+    assert "the adapters learn" not in render_report(report_of(), RECORDS)
+
+
+def test_steps_and_epochs_have_whole_numbers_below_them() -> None:
+    records = [{"kind": "train", "step": step, "loss": 1.0, "lr": 1e-4} for step in (10, 11)]
+    html = render_report(report_of(), [*RECORDS[:1], *records, *RECORDS[3:]])
+    figures = re.findall(r"<figure><h3>(?:Loss|Validation).*?</figure>", html, re.DOTALL)
+    ticks = [t for f in figures for t in re.findall(r'y="198" text-anchor="middle">([^<]*)', f)]
+    assert ticks
+    assert all(tick.isdigit() for tick in ticks)
+
+
+def test_no_heading_is_empty_and_headers_repeat_on_a_printed_page() -> None:
+    html = render_report(report_of(), RECORDS)
+    assert "<h3></h3>" not in html
+    assert html.count("<thead>") == html.count("<table")
 
 
 def test_a_size_without_objects_is_left_out() -> None:

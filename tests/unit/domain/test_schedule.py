@@ -35,5 +35,24 @@ def test_the_learning_rate_follows_the_square_root_of_the_batch(batch: int, lr: 
     assert square_root_lr(batch) == pytest.approx(lr)
 
 
+@pytest.mark.parametrize(("images", "epochs", "interval"), [(14, 3, 1), (100, 2, 5), (100, 20, 10)])
+def test_curves_of_a_short_run_have_points_enough_to_show_it(
+    images: int, epochs: int, interval: int
+) -> None:
+    schedule = build_schedule(images, 1, epochs)
+    assert schedule.log_interval == interval
+
+
+@given(images=st.integers(1, 500), epochs=st.integers(1, 50), accumulation=st.integers(1, 4))
+def test_a_run_of_twenty_batches_is_logged_twenty_times(
+    images: int, epochs: int, accumulation: int
+) -> None:
+    schedule = build_schedule(images, 1, epochs, accumulation=accumulation)
+    points = epochs * max(1, images // schedule.log_interval)
+    assert points >= min(20, schedule.iterations)
+    if schedule.warmup_steps:
+        assert schedule.warmup_iterations // schedule.log_interval >= 2
+
+
 def test_a_given_learning_rate_wins() -> None:
     assert build_schedule(100, 4, lr=0.003).lr == 0.003

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from train_teacher.domain.chance import Chance
 from train_teacher.domain.run_summary import summarize_run
 from train_teacher.domain.verdict import ClassOutcome, Verdict, judge_run
 
@@ -46,6 +47,18 @@ def test_a_curve_that_still_rises_asks_for_more_epochs_and_a_flat_one_does_not()
 
 def test_a_curve_that_falls_after_its_best_epoch_is_called_learning_by_heart() -> None:
     assert "by heart" in " ".join(judged(0.1, 0.5, 0.4, 0.3).sentences)
+
+
+def test_a_gain_that_chance_can_make_is_not_called_worth_it() -> None:
+    records = [{"kind": "val", "step": i, "coco/bbox_mAP": s} for i, s in enumerate((0.1, 0.14))]
+    summary = summarize_run(records, [])
+    unsure = judge_run(summary, (), 1, 56, Chance(24, 56, 0.9, -0.01, 0.08))
+    assert unsure.worth_it is None
+    assert "on 56 boxes that can be chance" in unsure.headline
+    sure = judge_run(summary, (), 1, 56, Chance(24, 56, 1.0, 0.01, 0.08))
+    assert sure.worth_it is True
+    assert "rests on 56 boxes in 24 pictures" in sure.sentences[0]
+    assert "between +0.010 and +0.080, and is a gain in 100 %" in sure.sentences[0]
 
 
 def test_few_validation_boxes_make_the_scores_a_hint() -> None:
