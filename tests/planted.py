@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from planted_pictures import cut, really_png, sixteen_bit, turned
+
 Content = dict[str, Any]
 Plant = Callable[[Content, Path], None]
 CLASSES = ("traffic light", "dog", "bus", "umbrella")
@@ -198,12 +200,6 @@ def long_tail(content: Content, _folder: Path) -> None:
     ]
 
 
-def dark(path: Path) -> None:
-    """Replace a picture by one of the night."""
-    noise = np.random.default_rng(1).integers(0, 12, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path, quality=95)
-
-
 def one_class(content: Content, _folder: Path) -> None:
     """Leave one class and its boxes."""
     del content["categories"][1:]
@@ -241,33 +237,6 @@ def empty_most(content: Content, _folder: Path) -> None:
 def on_first_picture(spoil_file: Callable[[Path], None]) -> Plant:
     """Return a plant that changes the picture file of the first image."""
     return lambda content, folder: spoil_file(folder / content["images"][0]["file_name"])
-
-
-def cut(path: Path) -> None:
-    """Cut a picture file two bytes short."""
-    path.write_bytes(path.read_bytes()[:-2])
-
-
-def turned(path: Path) -> None:
-    """Give a picture the EXIF orientation of a camera on its side."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    with Image.open(path) as image:
-        image.load()
-        image.save(path, exif=exif)
-
-
-def sixteen_bit(path: Path) -> None:
-    """Replace a picture by one with 16 bits a pixel."""
-    values = np.random.default_rng(1).integers(0, 60000, (HEIGHT, WIDTH)).astype(np.uint16)
-    Image.fromarray(values).save(path, format="PNG")
-
-
-def really_png(path: Path) -> None:
-    """Write a PNG under a JPEG's name."""
-    with Image.open(path) as image:
-        image.load()
-        image.save(path, format="PNG")
 
 
 def small(content: Content, folder: Path) -> None:

@@ -10,13 +10,13 @@ from planted import (
     DEFECTS,
     Plant,
     change,
-    dark,
     drop_class,
     long_tail,
     on_first_picture,
     spoil,
     swap_classes,
 )
+from planted_pictures import dark
 from train_teacher.application.inspect_data import InspectRequest, inspect_data
 from train_teacher.domain.explanations.catalogue import CATALOGUE
 

@@ -81,7 +81,7 @@ def test_a_picture_on_its_side_is_shown_as_training_reads_it(tmp_path: Path) -> 
 
     pictures = pictures_of(page_of(tmp_path, data))
 
-    assert pictures[0].size == (240, 320)
+    assert (240, 320) in [picture.size for picture in pictures]
 
 
 def test_pictures_that_are_missing_or_broken_are_skipped(tmp_path: Path) -> None:
