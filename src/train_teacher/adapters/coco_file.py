@@ -18,12 +18,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.adapters.annotation_columns import (
-    AnnotationBlock,
-    join_blocks,
-    read_record_block,
-    read_text_block,
-)
+from train_teacher.adapters.annotation_block import AnnotationBlock, join_blocks
+from train_teacher.adapters.annotation_columns import read_record_block, read_text_block
 from train_teacher.adapters.coco_bytes import TopLevel, read_top_level
 from train_teacher.adapters.coco_records import (
     AnnotationEntry,

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, overload
 import msgspec
 import numpy as np
 
-from train_teacher.adapters.annotation_columns import AnnotationBlock, join_blocks, read_text_block
+from train_teacher.adapters.annotation_block import AnnotationBlock, join_blocks
+from train_teacher.adapters.annotation_columns import read_text_block
 from train_teacher.adapters.coco_bytes import TopLevel
 
 MAPPED_BYTES = 2 * 2**20

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_teacher.adapters import annotation_columns
-from train_teacher.adapters.annotation_columns import AnnotationBlock, read_text_block
+from train_teacher.adapters.annotation_block import AnnotationBlock
+from train_teacher.adapters.annotation_columns import read_text_block
 from train_teacher.adapters.annotation_parser import parse_block
 
 PLAIN = {
@@ -39,6 +40,7 @@ EDITS = st.lists(
 
 def _exactly(text: bytes) -> AnnotationBlock:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annotation_columns, "_read_plain", lambda _: None)
         patch.setattr(annotation_columns, "parse_block", lambda _: None)
         return read_text_block(text)
 
