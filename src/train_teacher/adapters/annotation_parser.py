@@ -1,4 +1,4 @@
-"""The second fastest way from text to columns: a block of annotations whose masks have nothing unusual.
+"""The second fastest way from text to columns: annotations whose masks have nothing unusual.
 
 msgspec decodes the records and leaves the text of each polygon where it is; simdjson then reads
 the numbers of all polygons of the block into one array, so that no Python object is made for

@@ -93,9 +93,10 @@ def parse_plain(text: bytes) -> PlainRecords | None:
     """
     first = text[: text.find(b"}") + 1]
     filled = _EMPTY in first
+    empty = text.count(_EMPTY) if filled else 0
     if filled:
         # Without a number the place of the empty list would be lost.
-        empty, text = text.count(_EMPTY), text.replace(_EMPTY, b"[0]")
+        text = text.replace(_EMPTY, b"[0]")
     layout = read_layout(first.translate(None, _NUMBER + SPACE), filled=filled)
     if layout is None or _has_odd_neighbours(text):
         return None
@@ -159,7 +160,9 @@ def _columns(layout: Layout, places: Places, numbers: Numbers) -> PlainRecords |
         for name in ("area", "iscrowd", "ignore")
     )
     return PlainRecords(
-        *ids.astype(np.int64),
+        ids[0].astype(np.int64),
+        ids[1].astype(np.int64),
+        ids[2].astype(np.int64),
         fixed[box : box + 4].T,
         area,
         iscrowd,

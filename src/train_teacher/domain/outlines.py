@@ -72,12 +72,13 @@ class Outlines:
         return self._extreme(np.maximum, self.x), self._extreme(np.maximum, self.y)
 
     def _extreme(self, which: Any, values: Numbers) -> Numbers:
-        reduce: Callable[[Any, Rows], Any] = which.reduceat
+        reduce: Callable[[npt.NDArray[Any], Rows], npt.NDArray[Any]] = which.reduceat
         if self._is_positive:
-            # The bits of doubles above 0 are in order as whole numbers, which compare faster.
+            # The bits of doubles from 0 on are in order as whole numbers, which compare faster;
+            # -0.0 comes before all, and is 0.
             return reduce(values.view(np.int64), self.starts).view(np.float64)
         return reduce(values, self.starts)
 
     @cached_property
     def _is_positive(self) -> bool:
-        return bool(self.x.min(initial=1) > 0 and self.y.min(initial=1) > 0)
+        return bool(self.x.min(initial=0) >= 0 and self.y.min(initial=0) >= 0)
