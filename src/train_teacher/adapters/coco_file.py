@@ -49,6 +49,8 @@ from train_teacher.domain.errors import UserError
 MAX_PIXELS = 2**31
 MAX_ID = 2**63
 BLOCK_RECORDS = 2048
+SPREAD = 4
+"""Up to so many times as many numbers as ids, a table is faster than bisection."""
 _COCO_URL = "http://images.cocodataset.org/"
 
 
@@ -248,12 +250,19 @@ def _rows(
 
 
 def _rows_of_numbers(wanted: IdColumn, known: Sequence[RecordId]) -> npt.NDArray[np.int64] | None:
-    """Return the rows by bisection when all ids are numbers: ten times faster than a dictionary."""
+    """Return the rows when all ids are numbers, without a dictionary: it is ten times slower."""
     if not isinstance(wanted, np.ndarray) or not known:
         return None
     if not all(type(id_) is int and abs(id_) < MAX_ID for id_ in known):
         return None
     ids = np.array(known, np.int64)
+    lowest, highest = int(ids.min()), int(ids.max())
+    if highest - lowest < SPREAD * (len(ids) + len(wanted)):
+        # The last of two equal ids wins here too.
+        table = np.full(highest - lowest + 1, -1)
+        table[ids - lowest] = np.arange(len(ids))
+        listed = (wanted >= lowest) & (wanted <= highest)
+        return np.where(listed, table[np.clip(wanted, lowest, highest) - lowest], -1)
     order = np.argsort(ids, kind="stable")
     place = np.searchsorted(ids[order], wanted, side="right") - 1
     rows = order[np.maximum(place, 0)]
