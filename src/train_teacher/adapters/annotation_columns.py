@@ -59,18 +59,19 @@ class _Members(NamedTuple):
 _decode_block = msgspec.json.Decoder(list[_TypedAnnotation]).decode
 
 
-def read_text_block(text: bytes) -> AnnotationBlock:
-    """Return the columns of a JSON list of annotations.
+def read_text_block(records: bytes) -> AnnotationBlock:
+    """Return the columns of annotations.
 
     Args:
-        text: the list, brackets included.
+        records: a JSON list of them without its brackets.
 
     Raises:
         msgspec.DecodeError: it is not a list in JSON; a mistake in a record is no error.
     """
-    block = _read_plain(text)
+    block = _read_plain(records)
     if block is not None:
         return block
+    text = b"[" + records + b"]"
     parsed = parse_block(text)
     if parsed is not None:
         rows = len(parsed.entries)
@@ -105,10 +106,8 @@ def read_record_block(records: Sequence[Any]) -> AnnotationBlock:
     return _block(len(records), np.array(index, np.int64), members, measured, tuple(problems))
 
 
-def _read_plain(text: bytes) -> AnnotationBlock | None:
-    if not text.startswith(b"[") or not text.endswith(b"]"):
-        return None
-    cut = cut_nested(text[1:-1].strip())
+def _read_plain(records: bytes) -> AnnotationBlock | None:
+    cut = cut_nested(records)
     plain = None if cut is None else parse_plain(cut.plain)
     if cut is None or plain is None:
         return None

@@ -99,7 +99,7 @@ def _blocks(records: Sequence[Any]) -> Iterator[AnnotationBlock]:
     for start in range(0, len(records), BLOCK_RECORDS):
         part = records[start : start + BLOCK_RECORDS]
         if all(isinstance(record, msgspec.Raw) for record in part):
-            yield read_text_block(b"[" + b",".join(part) + b"]")
+            yield read_text_block(b",".join(part))
         else:
             yield read_record_block(part)
 

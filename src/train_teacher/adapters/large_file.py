@@ -104,7 +104,8 @@ def _without_annotations(mapped: mmap.mmap, start: int) -> tuple[TopLevel, int] 
 
 def _decode(text: bytes) -> TopLevel | None:
     try:
-        text.decode("utf-8")
+        if not text.isascii():
+            text.decode("utf-8")
         sections = msgspec.json.decode(text, type=_Sections)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
@@ -162,10 +163,10 @@ def _read_span(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
 
 
 def _read_text(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
-    text = _as_list(mapped, span)
-    if not text.isascii():
-        _require_utf8(text)
-    return read_text_block(text)
+    records = mapped[span[0] : span[1]]
+    if not records.isascii():
+        _require_utf8(records)
+    return read_text_block(records)
 
 
 def _require_utf8(text: bytes) -> None:
@@ -173,10 +174,6 @@ def _require_utf8(text: bytes) -> None:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
-
-
-def _as_list(mapped: mmap.mmap, span: Span) -> bytes:
-    return b"[" + mapped[span[0] : span[1]] + b"]"
 
 
 class MappedRecords(Sequence[Any]):
@@ -217,7 +214,8 @@ class MappedRecords(Sequence[Any]):
             raise IndexError(index)
         block = bisect_right(self._ends, position)
         if block != self._block:
-            text = _as_list(self._large.mapped, self._large.spans[block])
+            start, end = self._large.spans[block]
+            text = b"[" + self._large.mapped[start:end] + b"]"
             self._records = msgspec.json.decode(text, type=list[msgspec.Raw])
             self._block = block
         first = self._ends[block - 1] if block else 0

@@ -68,11 +68,10 @@ def _without(text: bytes, cuts: Iterable[tuple[int, int]]) -> bytes | None:
         between = text[start:begin].strip(SPACE)
         start = end
         if between != (left and right):
-            inner = between[len(left) : len(between) - len(right)].strip(SPACE)
-            if (
-                not inner
-                or between != left + between[len(left) : len(between) - len(right)] + right
-            ):
+            inner = between.removeprefix(left).removesuffix(right)
+            without_commas = len(between) - len(inner) == len(left) + len(right)
+            inner = inner.strip(SPACE)
+            if not without_commas or not inner:
                 return None
             kept.append(inner)
         left = b","

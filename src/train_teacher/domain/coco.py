@@ -173,8 +173,8 @@ def image_sizes(
 
 def _sides(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
     try:
-        sides = np.fromiter(values, np.float64, len(values))  # type: ignore[arg-type]  # None is caught
-    except TypeError:
+        sides = np.fromiter(values, np.float64, len(values))
+    except TypeError:  # of a None
         sides = np.array([value or np.nan for value in values], np.float64)
     sides[sides == 0] = np.nan
     return sides

@@ -65,7 +65,7 @@ def _assert_same(ours: Any, exact: Any) -> None:
 def _assert_right_or_left(text: bytes) -> bool:
     """Compare with the exact reader, and return whether the fastest took the block."""
     with np.errstate(all="ignore"):
-        ours, exact = _read_plain(text), _exactly(text)
+        ours, exact = _read_plain(text[1:-1]), _exactly(text)
     if ours is None:
         return False
     assert exact is not None, text
@@ -119,11 +119,11 @@ def test_it_agrees_with_the_exact_reader_on_blocks_laid_out_alike(text: bytes) -
 def test_it_takes_no_spoiled_text_for_something_else(
     text: bytes, edits: list[tuple[int, int, bytes]]
 ) -> None:
-    spoiled = bytearray(text)
+    spoiled = bytearray(text[1:-1])
     for place, removed, put in edits:
         at = place % (len(spoiled) + 1)
         spoiled[at : at + removed] = put
-    _assert_right_or_left(bytes(spoiled))
+    _assert_right_or_left(b"[" + bytes(spoiled) + b"]")
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -131,9 +131,10 @@ def test_it_takes_no_spoiled_text_for_something_else(
 def test_it_is_not_misled_by_pieces_of_text_in_another_place(
     text: bytes, source: int, target: int, removed: int, length: int
 ) -> None:
+    text = text[1:-1]
     begin, at = source % len(text), target % len(text)
     spoiled = text[:at] + text[begin : begin + length] + text[at + removed % 30 :]
-    _assert_right_or_left(spoiled)
+    _assert_right_or_left(b"[" + spoiled + b"]")
 
 
 def _dumped(*records: dict[str, Any]) -> str:
@@ -240,4 +241,4 @@ def test_a_record_that_cannot_be_cut_out_spoils_nothing(crowd: str) -> None:
 
 def test_an_error_in_the_list_is_still_an_error() -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_text_block(_dumped(PLAIN, PLAIN).replace("}, {", "} {").encode())
+        read_text_block(_dumped(PLAIN, PLAIN)[1:-1].replace("}, {", "} {").encode())
