@@ -14,11 +14,11 @@ import pickle
 import select
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from itertools import accumulate
 from struct import Struct
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Generic, NamedTuple, NoReturn, TypeVar
 
 Result = TypeVar("Result")
 _NUMBER = Struct("<I")
@@ -29,37 +29,35 @@ MOST_TASKS = 8192
 """Their numbers fit into a pipe that nobody reads yet."""
 
 
-@dataclass
-class _Fork:
+class _Fork(NamedTuple):
     process: int
     answers: int
     """Pipe that its results come from."""
 
 
-@dataclass
-class SharedTasks(Generic[Result]):
-    """Tasks that are being worked on.
+class _SharedTasks(Generic[Result]):
+    """Tasks that are being worked on."""
 
-    Args:
-        work: from the number of a task to its result.
-        room: (T,) bytes that the arrays of a result may take; with more it comes by a pipe.
-    """
-
-    work: Callable[[int], Result]
-    room: list[int]
-    _results: dict[int, Result] = field(default_factory=dict)
-    _forks: list[_Fork] = field(default_factory=list)
-    _queue: int = -1
+    def __init__(self, work: Callable[[int], Result], room: Sequence[int]) -> None:
+        """Lay out memory and the queue; see `shared_tasks`."""
+        self._work = work
+        self._tasks = len(room)
+        self._results: dict[int, Result] = {}
+        self._forks: list[_Fork] = []
+        ends = accumulate(-(-size // _ALIGNED) * _ALIGNED for size in room)
+        self._places = [0, *ends]
+        try:
+            # Pages that nobody writes to take no memory.
+            self._memory = mmap.mmap(-1, max(self._places[-1], 1))
+        except OSError:
+            self._places = [0] * len(self._places)
+            self._memory = mmap.mmap(-1, 1)
+        self._queue, tasks = os.pipe()
+        os.write(tasks, b"".join(map(_NUMBER.pack, range(self._tasks))))
+        os.close(tasks)
 
     def start(self, forks: int) -> None:
         """Start working in up to that many processes beside this one."""
-        self._starts = [0]
-        for size in self.room:
-            self._starts.append(-(-(self._starts[-1] + size) // _ALIGNED) * _ALIGNED)
-        self._memory = mmap.mmap(-1, max(self._starts[-1], 1))
-        self._queue, tasks = os.pipe()
-        os.write(tasks, b"".join(map(_NUMBER.pack, range(len(self.room)))))
-        os.close(tasks)
         for _ in range(forks):
             # Where there is no other process to be had, this one does the work.
             with suppress(OSError):
@@ -72,11 +70,11 @@ class SharedTasks(Generic[Result]):
             Exception: what `work` raised.
         """
         while (task := self._next()) is not None:
-            self._results[task] = self.work(task)
+            self._results[task] = self._work(task)
             self._collect(wait=False)
         self._collect(wait=True)
-        for task in range(len(self.room)):
-            yield self._results.pop(task) if task in self._results else self.work(task)
+        for task in range(self._tasks):
+            yield self._results.pop(task) if task in self._results else self._work(task)
 
     def stop(self) -> None:
         """End the forks, finished or not."""
@@ -84,8 +82,7 @@ class SharedTasks(Generic[Result]):
             os.kill(fork.process, signal.SIGKILL)
             os.waitpid(fork.process, 0)
             os.close(fork.answers)
-        if self._queue >= 0:
-            os.close(self._queue)
+        os.close(self._queue)
 
     def _next(self) -> int | None:
         number = os.read(self._queue, _NUMBER.size)
@@ -96,7 +93,12 @@ class SharedTasks(Generic[Result]):
         with warnings.catch_warnings():
             # Python 3.12 warns of threads in the parent; the child starts and awaits none.
             warnings.simplefilter("ignore", DeprecationWarning)
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError:
+                os.close(answers)
+                os.close(ours)
+                raise
         if not process:
             self._work_for_parent(ours)
         os.close(ours)
@@ -106,7 +108,7 @@ class SharedTasks(Generic[Result]):
         failed = 1
         try:
             while (task := self._next()) is not None:
-                _write(answers, self._packed(task, self.work(task)))
+                _write(answers, self._packed(task, self._work(task)))
             failed = 0
         finally:
             # Nothing of the parent is tidied up here, and nobody is told: see `results`.
@@ -116,10 +118,10 @@ class SharedTasks(Generic[Result]):
         buffers: list[pickle.PickleBuffer] = []
         shell = pickle.dumps(result, 5, buffer_callback=buffers.append)
         places: list[tuple[int, int]] = []
-        at = self._starts[task]
+        at = self._places[task]
         for buffer in buffers:
             content = buffer.raw()
-            if at + content.nbytes > self._starts[task + 1]:
+            if at + content.nbytes > self._places[task + 1]:
                 shell, places = pickle.dumps(result, 5), []
                 break
             self._memory[at : at + content.nbytes] = content
@@ -131,15 +133,16 @@ class SharedTasks(Generic[Result]):
     def _collect(self, *, wait: bool) -> None:
         """Take the results that have come, or all that will."""
         shared = memoryview(self._memory)
-        open_ = {fork.answers for fork in self._forks}
-        while open_:
-            ready, _, _ = select.select(list(open_), [], [], None if wait else 0)
-            if not ready:
-                return
-            for answers in ready:
+        waiting = select.poll()
+        for fork in self._forks:
+            waiting.register(fork.answers, select.POLLIN)
+        open_ = len(self._forks)
+        while open_ and (ready := waiting.poll(None if wait else 0)):
+            for answers, _ in ready:
                 answer = _read_answer(answers)
                 if answer is None:
-                    open_.remove(answers)
+                    waiting.unregister(answers)
+                    open_ -= 1
                     continue
                 task, content = answer
                 places, shell = pickle.loads(content)
@@ -149,7 +152,7 @@ class SharedTasks(Generic[Result]):
 
 @contextmanager
 def shared_tasks(
-    work: Callable[[int], Result], room: list[int], forks: int
+    work: Callable[[int], Result], room: Sequence[int], forks: int
 ) -> Iterator[Iterator[Result]]:
     """Have tasks done by forks while the caller does other work; it helps when it takes results.
 
@@ -157,8 +160,11 @@ def shared_tasks(
         work: from the number of a task to its result, a picklable value.
         room: (T,) bytes for the arrays in a result of each task; with more it comes by a pipe.
         forks: processes beside this one.
+
+    Yields:
+        All results in order; taking one raises what `work` raises.
     """
-    tasks = SharedTasks(work, room)
+    tasks = _SharedTasks(work, room)
     try:
         tasks.start(forks)
         yield tasks.results()
@@ -183,7 +189,7 @@ def _read_answer(pipe: int) -> tuple[int, bytes] | None:
 
 
 def _read(pipe: int, size: int) -> bytes | None:
-    parts: list[Any] = []
+    parts: list[bytes] = []
     while size:
         part = os.read(pipe, min(size, 2**20))
         if not part:
