@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.adapters.mask_measures import PackedPolygons
+from train_teacher.adapters.mask_measures import MAX_SIDE, PackedPolygons
 from train_teacher.adapters.plain_layout import IDS, Layout, Places, read_layout
 
 if TYPE_CHECKING:
@@ -154,6 +154,9 @@ def _columns(layout: Layout, places: Places, numbers: Numbers) -> PlainRecords |
     ids = fixed[[names.index(name) for name in IDS]]
     if not (np.abs(ids) < _EXACT).all():
         return None
+    polygons = _polygons(places, numbers, at)
+    if max(polygons.numbers.max(initial=0), -polygons.numbers.min(initial=0)) >= MAX_SIDE:
+        return None  # the exact reader takes such a number for none
     box = names.index("bbox")
     area, iscrowd, ignore = (
         fixed[names.index(name)] if name in names else None
@@ -167,7 +170,7 @@ def _columns(layout: Layout, places: Places, numbers: Numbers) -> PlainRecords |
         area,
         iscrowd,
         ignore,
-        _polygons(places, numbers, at),
+        polygons,
     )
 
 
