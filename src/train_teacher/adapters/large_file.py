@@ -15,21 +15,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import msgspec
 import numpy as np
 
-from train_teacher.adapters.annotation_columns import AnnotationBlock, join_blocks, read_text_block
+from train_teacher.adapters.annotation_block import AnnotationBlock, join_blocks
+from train_teacher.adapters.annotation_columns import read_text_block
 from train_teacher.adapters.coco_bytes import TopLevel
+from train_teacher.adapters.forked_work import MOST_TASKS, shared_tasks
 
 MAPPED_BYTES = 2 * 2**20
 """Below it, finding where the annotations stand costs more than it gains."""
-LARGE_BYTES = 24 * 2**20
+LARGE_BYTES = 6 * 2**20
 """Below it, starting processes costs more than it gains."""
 TASK_BYTES = 8 * 2**20
-BLOCK_BYTES = 2**20
-"""What is decoded at once: its objects still fit in the processor's cache (4 MiB: 1.5 x slower)."""
+"""What a process reads at once; less where a process would have too few tasks to even out."""
+_LEAST_TASKS = 16
+BLOCK_BYTES = 2 * 2**20
+"""What is read at once: its arrays still fit in the cache, and numpy is not called too often."""
 _WINDOW = 2**20
 _MOST_TRIES = 24
 _OPENING = re.compile(rb'"annotations"\s*:\s*\[\s*(?=\{)')
@@ -39,12 +43,6 @@ _CLOSING = re.compile(
     rb'\}\s*(\]\s*(?:\}\s*$|,\s*"(?:images|categories|info|licenses|type|contributor)"\s*:))'
 )
 Span = tuple[int, int]
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-_mapped: mmap.mmap | None = None
-"""The file, in a process that reads blocks of it."""
 
 
 class _Sections(msgspec.Struct):
@@ -82,7 +80,9 @@ def open_large_file(path: Path) -> LargeFile | None:
     if found is None:
         return None
     top, end = found
-    return LargeFile(mapped, top, tuple(_cut(mapped, (opening.end(), end), TASK_BYTES)))
+    span = opening.end(), end
+    size = max(min(TASK_BYTES, (end - span[0]) // _LEAST_TASKS), BLOCK_BYTES, end // MOST_TASKS)
+    return LargeFile(mapped, top, tuple(_cut(mapped, span, size)))
 
 
 def _without_annotations(mapped: mmap.mmap, start: int) -> tuple[TopLevel, int] | None:
@@ -104,7 +104,8 @@ def _without_annotations(mapped: mmap.mmap, start: int) -> tuple[TopLevel, int] 
 
 def _decode(text: bytes) -> TopLevel | None:
     try:
-        text.decode("utf-8")
+        if not text.isascii():
+            text.decode("utf-8")
         sections = msgspec.json.decode(text, type=_Sections)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
@@ -137,21 +138,17 @@ def reading_blocks(large: LargeFile) -> Iterator[Iterator[AnnotationBlock]]:
         The columns of every block, in order. Taking one raises msgspec.DecodeError when the list
         is not what it looked like: then the file must be read as a whole.
     """
-    workers = min(_usable_cores(), len(large.spans))
-    if workers < 2 or len(large.mapped) < LARGE_BYTES or sys.platform != "linux":  # noqa: PLR2004 - one core has nothing to share
-        _inherit(large.mapped)
-        yield map(_read_span, large.spans)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
-    # A forked process inherits the mapping, so nothing of the file is sent to it.
-    with ProcessPoolExecutor(workers, get_context("fork"), _inherit, (large.mapped,)) as pool:
-        futures: list[Future[AnnotationBlock]] = [pool.submit(_read_span, s) for s in large.spans]
-        try:
-            yield (future.result() for future in futures)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    def read(number: int) -> AnnotationBlock:
+        return _read_span(large.mapped, large.spans[number])
+
+    others = min(_usable_cores(), len(large.spans)) - 1
+    if others < 1 or len(large.mapped) < LARGE_BYTES or sys.platform != "linux":
+        yield map(read, range(len(large.spans)))
+        return
+    # The columns take less than the text of the shortest usual record.
+    with shared_tasks(read, [end - start for start, end in large.spans], others) as blocks:
+        yield blocks
 
 
 def _usable_cores() -> int:
@@ -160,23 +157,16 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _inherit(mapped: mmap.mmap) -> None:
-    global _mapped  # noqa: PLW0603 - set once in each process
-    _mapped = mapped
-
-
-def _read_span(span: Span) -> AnnotationBlock:
-    if _mapped is None:
-        raise RuntimeError("no file is mapped in this process")
+def _read_span(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
     with np.errstate(all="ignore"):
-        return join_blocks([_read_text(_mapped, p) for p in _cut(_mapped, span, BLOCK_BYTES)])
+        return join_blocks([_read_text(mapped, p) for p in _cut(mapped, span, BLOCK_BYTES)])
 
 
 def _read_text(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
-    text = _as_list(mapped, span)
-    if not text.isascii():
-        _require_utf8(text)
-    return read_text_block(text)
+    records = mapped[span[0] : span[1]]
+    if not records.isascii():
+        _require_utf8(records)
+    return read_text_block(records)
 
 
 def _require_utf8(text: bytes) -> None:
@@ -184,10 +174,6 @@ def _require_utf8(text: bytes) -> None:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
-
-
-def _as_list(mapped: mmap.mmap, span: Span) -> bytes:
-    return b"[" + mapped[span[0] : span[1]] + b"]"
 
 
 class MappedRecords(Sequence[Any]):
@@ -228,7 +214,8 @@ class MappedRecords(Sequence[Any]):
             raise IndexError(index)
         block = bisect_right(self._ends, position)
         if block != self._block:
-            text = _as_list(self._large.mapped, self._large.spans[block])
+            start, end = self._large.spans[block]
+            text = b"[" + self._large.mapped[start:end] + b"]"
             self._records = msgspec.json.decode(text, type=list[msgspec.Raw])
             self._block = block
         first = self._ends[block - 1] if block else 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from train_teacher.domain.coco import (
     MIN_MASK_OVERLAP,
     MaskColumns,
 )
+from train_teacher.domain.outlines import Numbers, Outlines, Rows
 from train_teacher.domain.polygon_turning import crosses_itself
 from train_teacher.domain.run_lengths import packed_run_totals
 
@@ -109,12 +110,13 @@ def measure_packed(
     kind[[row for row, _ in run_lengths]] = MASK_RLE
     rle_size = np.zeros((rows, 2), np.int64)
     _measure_run_lengths(run_lengths, bits, rle_size)
-    bounds, area, points = _measure_polygons(numbers, lengths, owner, bits)
+    outlines = Outlines.unpacked(numbers, lengths)
+    bounds, area, points = _measure_polygons(outlines, owner, bits)
     return MaskColumns(
         kind=kind,
         flags=bits,
-        bounds=bounds.astype(np.float32),
-        area=area.astype(np.float32),
+        bounds=bounds,
+        area=area,
         polygons=np.bincount(owner, minlength=rows).astype(np.int32),
         points=points,
         rle_size=rle_size,
@@ -132,35 +134,66 @@ def _far_away(
 
 
 def _measure_polygons(
-    numbers: npt.NDArray[np.float64],
-    lengths: npt.NDArray[np.int64],
-    owner: npt.NDArray[np.int64],
-    flags: npt.NDArray[np.uint8],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    outlines: Outlines, owner: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Return (N, 4) bounds, (N,) area and (N,) number of points; set the flags of N rows."""
-    bounds = np.full((len(flags), 4), np.nan)
-    area = np.full(len(flags), np.nan)
+    # Column by column in memory, as they are looked at.
+    bounds = np.full((len(flags), 4), np.nan, np.float32, order="F")
+    area = np.full(len(flags), np.nan, np.float32)
     points = np.zeros(len(flags), np.int32)
-    if not len(lengths):
+    if not len(owner):
         return bounds, area, points
-    low, high, areas, counts = polygon_measures(numbers, lengths)
-    starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    rows = owner[starts]
-    low = np.minimum.reduceat(low, starts, axis=0)
-    bounds[rows, :2] = low
-    bounds[rows, 2:] = np.maximum.reduceat(high, starts, axis=0) - low
-    area[rows] = np.add.reduceat(areas, starts)
-    points[rows] = np.add.reduceat(counts, starts)
-    flags[rows[np.minimum.reduceat(areas, starts) < NO_EXTENT]] |= MASK_NO_EXTENT
-    crossing = crosses_itself(numbers, lengths) & (areas >= NO_EXTENT)
+    areas = outlines.areas()
+    crossing = crosses_itself(outlines) & (areas >= NO_EXTENT)
     flags[owner[crossing]] |= MASK_CROSSING
-    rectangle = (
-        (np.diff(starts, append=len(owner)) == 1)
-        & np.isin(points[rows], RECTANGLE_POINTS)
-        & (area[rows] >= RECTANGLE_FILL * bounds[rows, 2] * bounds[rows, 3])
-    )
-    flags[rows[rectangle]] |= MASK_RECTANGLE
+    of = _by_row(outlines, areas, owner)
+    for column, values in enumerate((of.x, of.y, of.width, of.height)):
+        bounds[of.rows, column] = values
+    area[of.rows], points[of.rows] = of.area, of.points
+    flags[of.rows[of.smallest < NO_EXTENT]] |= MASK_NO_EXTENT
+    rectangle = of.alone & (of.area >= RECTANGLE_FILL * of.width * of.height)
+    rectangle &= (of.points == RECTANGLE_POINTS[0]) | (of.points == RECTANGLE_POINTS[1])
+    flags[of.rows[rectangle]] |= MASK_RECTANGLE
     return bounds, area, points
+
+
+class _Measures(NamedTuple):
+    """What the polygons of R annotations measure, all of an annotation together."""
+
+    rows: Rows
+    """(R,) the annotation."""
+    x: Numbers
+    y: Numbers
+    width: Numbers
+    height: Numbers
+    area: Numbers
+    smallest: Numbers
+    """(R,) area of the smallest polygon."""
+    points: Rows
+    alone: npt.NDArray[np.bool_]
+    """(R,) whether there is one polygon only."""
+
+
+def _by_row(outlines: Outlines, areas: Numbers, owner: Rows) -> _Measures:
+    (x, y), (right, bottom), counts = outlines.lowest(), outlines.highest(), outlines.counts
+    first = np.empty(len(owner), np.bool_)
+    first[0] = True
+    np.not_equal(owner[1:], owner[:-1], out=first[1:])
+    if first.all():
+        return _Measures(owner, x, y, right - x, bottom - y, areas, areas, counts, first)
+    starts = np.flatnonzero(first)
+    x, y = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
+    return _Measures(
+        owner[starts],
+        x,
+        y,
+        np.maximum.reduceat(right, starts) - x,
+        np.maximum.reduceat(bottom, starts) - y,
+        np.add.reduceat(areas, starts),
+        np.minimum.reduceat(areas, starts),
+        np.add.reduceat(counts, starts),
+        np.diff(starts, append=len(owner)) == 1,
+    )
 
 
 def flag_masks_apart(
@@ -174,7 +207,9 @@ def flag_masks_apart(
         has_bbox: (N,) False where there is none.
     """
     judged = (masks.kind == MASK_POLYGON) & has_bbox & (masks.flags & MASK_NO_EXTENT == 0)
-    judged &= (bbox[:, 2:] > 0).all(axis=1) & np.isfinite(masks.bounds).all(axis=1)
+    judged &= (bbox[:, 2] > 0) & (bbox[:, 3] > 0)
+    for column in range(4):
+        judged &= np.isfinite(masks.bounds[:, column])
     rows = np.flatnonzero(judged)
     overlap = overlap_ratio(bbox[rows], masks.bounds[rows].astype(np.float64))
     masks.flags[rows[overlap < MIN_MASK_OVERLAP]] |= MASK_APART
@@ -189,39 +224,6 @@ def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:
             return RunLengths((0, 0), []), MASK_BROKEN
     polygons, flags = _as_polygons(segmentation)
     return polygons or None, flags
-
-
-def polygon_measures(
-    numbers: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64]
-) -> tuple[
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.int64],
-]:
-    """Return lowest and highest corner, area and number of points of each polygon.
-
-    Args:
-        numbers: x, y, x, y, ... of all polygons one after the other, pixels.
-        lengths: (P,) how many numbers each has: even, at least 2.
-
-    Returns:
-        (P, 2), (P, 2) pixels; (P,) square pixels by the shoelace formula; (P,).
-    """
-    counts = lengths // 2
-    starts = np.cumsum(counts) - counts
-    x, y = np.ascontiguousarray(numbers[0::2]), np.ascontiguousarray(numbers[1::2])
-    with np.errstate(over="ignore", invalid="ignore"):
-        cross = np.empty_like(x)
-        np.multiply(x[:-1], y[1:], out=cross[:-1])
-        cross[:-1] -= x[1:] * y[:-1]
-        # The last point of each polygon is followed by its first, not by its neighbour's.
-        ends = starts + counts - 1
-        cross[ends] = x[ends] * y[starts] - x[starts] * y[ends]
-        area = np.abs(np.add.reduceat(cross, starts)) / 2
-    low = np.column_stack([np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)])
-    high = np.column_stack([np.maximum.reduceat(x, starts), np.maximum.reduceat(y, starts)])
-    return low, high, area, counts
 
 
 def _as_polygons(segmentation: Any) -> tuple[Polygons, int]:

@@ -180,13 +180,21 @@ def image_sizes(
         read_from_files: sizes found in image headers, by image row, for images without one.
     """
     images = dataset.images
-    widths = np.array([image.width or np.nan for image in images], np.float64)
-    heights = np.array([image.height or np.nan for image in images], np.float64)
-    sizes = np.column_stack([widths, heights])
+    widths = _sides([image.width for image in images])
+    sizes = np.column_stack([widths, _sides([image.height for image in images])])
     for row, size in (read_from_files or {}).items():
         if np.isnan(sizes[row]).any():
             sizes[row] = size
     return sizes
+
+
+def _sides(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
+    try:
+        sides = np.fromiter(values, np.float64, len(values))
+    except TypeError:  # of a None
+        sides = np.array([value or np.nan for value in values], np.float64)
+    sides[sides == 0] = np.nan
+    return sides
 
 
 def sizes_of_annotations(

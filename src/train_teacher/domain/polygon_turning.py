@@ -10,69 +10,76 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
+from train_teacher.domain.outlines import Numbers, Outlines, Rows
+
 Flags = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
 MIN_EDGES = 3
 
 
-def crosses_itself(numbers: Numbers, lengths: Rows) -> Flags:
-    """Return (P,) whether the outline of a polygon certainly crosses itself.
+def crosses_itself(outlines: Outlines) -> Flags:
+    """Return (P,) whether the outline of a polygon certainly crosses itself."""
+    dx, dy = outlines.steps(outlines.x), outlines.steps(outlines.y)
+    level = np.flatnonzero(dy == 0)
+    if len(level) and not dx[level].all():
+        return _without_standing_still(dx, dy, outlines.counts)
+    if len(outlines.counts) and outlines.counts.min() < MIN_EDGES:
+        return _of_true_outlines(dx, dy, outlines.counts)
+    return _turns_oddly(dx, dy, level, outlines)
 
-    Args:
-        numbers: x, y, x, y, ... of all polygons one after the other, pixels.
-        lengths: (P,) how many numbers each has: even, at least 2.
-    """
-    counts = lengths // 2
-    dx, dy = _edges(numbers[0::2], counts), _edges(numbers[1::2], counts)
+
+def _without_standing_still(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
+    """Leave out steps from a point to itself."""
     moves = (dx != 0) | (dy != 0)
-    if not moves.all():
-        dx, dy = dx[moves], dy[moves]
-        counts = np.add.reduceat(moves, np.cumsum(counts) - counts, dtype=np.int64)
+    counts = np.add.reduceat(moves, np.cumsum(counts) - counts, dtype=np.int64)
+    return _of_true_outlines(dx[moves], dy[moves], counts)
+
+
+def _of_true_outlines(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
+    """Leave out what has less than three edges and cannot cross itself."""
     crossing = np.zeros(len(counts), np.bool_)
-    outlines = counts >= MIN_EDGES
-    if not outlines.all():
-        inside = np.repeat(outlines, counts)
-        dx, dy, counts = dx[inside], dy[inside], counts[outlines]
-    if len(counts):
-        crossing[outlines] = _turns_oddly(dx, dy, counts)
+    true = counts >= MIN_EDGES
+    if true.any():
+        inside = np.repeat(true, counts)
+        dx, dy = dx[inside], dy[inside]
+        # For what follows an outline is its edges; where they begin does not matter.
+        outlines = Outlines(dx, dy, counts[true])
+        crossing[true] = _turns_oddly(dx, dy, np.flatnonzero(dy == 0), outlines)
     return crossing
 
 
-def _edges(values: Numbers, counts: Rows) -> Numbers:
-    """Return the steps from each point of a polygon to the next, the last to its first."""
-    starts = np.cumsum(counts) - counts
-    ends = starts + counts - 1
-    steps = np.empty(len(values), np.float64)
-    np.subtract(values[1:], values[:-1], out=steps[:-1])
-    steps[ends] = values[starts] - values[ends]
-    return steps
+def _turns_oddly(dx: Numbers, dy: Numbers, level: Rows, outlines: Outlines) -> Flags:
+    """Return (P,) whether the direction does not turn around once.
 
-
-def _turns_oddly(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
-    starts = np.cumsum(counts) - counts
-    ends = starts + counts - 1
+    Args:
+        dx: (Q,) pixels of each edge; none is 0 in both.
+        dy: the same downwards.
+        level: the edges where `dy` is 0.
+        outlines: which edges belong together.
+    """
+    starts, ends = outlines.starts, outlines.ends
+    polygons = len(starts)
+    polygon_of = np.repeat(np.arange(polygons), outlines.counts)
     upward = dy >= 0
-    next_upward = np.empty_like(upward)
-    next_upward[:-1] = upward[1:]
-    next_upward[ends] = upward[starts]
+    turns = np.empty_like(upward)
+    np.not_equal(upward[1:], upward[:-1], out=turns[:-1])
+    turns[ends] = upward[ends] != upward[starts]
     # Between two passes of the x axis the direction may go to and fro without another turn, so
     # that only these passes have to be counted: to the left, from below, against to the right.
-    here = np.flatnonzero(upward != next_upward)
-    there, polygon = _following(here, starts, ends)
+    here = np.flatnonzero(turns)
+    polygon = polygon_of[here]
+    there = _following(here, polygon, outlines)
     side = dx[here] * dy[there] - dx[there] * dy[here]
-    left = np.bincount(polygon[upward[there] & (side > 0)], minlength=len(counts))
-    right = np.bincount(polygon[upward[here] & (side < 0)], minlength=len(counts))
+    left = np.bincount(polygon[upward[there] & (side > 0)], minlength=polygons)
+    right = np.bincount(polygon[upward[here] & (side < 0)], minlength=polygons)
     crossing = np.asarray(np.abs(left - right) != 1, np.bool_)
     # Straight back the way it came, left and right are the same: nothing is proved.
     crossing[polygon[side == 0]] = False
-    level = np.flatnonzero(dy == 0)
-    there, polygon = _following(level, starts, ends)
+    polygon = polygon_of[level]
+    there = _following(level, polygon, outlines)
     crossing[polygon[(dy[there] == 0) & (dx[level] * dx[there] < 0)]] = False
     return crossing
 
 
-def _following(edges: Rows, starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
-    """Return the edge after each, and the polygon of each."""
-    polygon = np.searchsorted(ends, edges)
-    return np.where(ends[polygon] == edges, starts[polygon], edges + 1), polygon
+def _following(edges: Rows, polygon: Rows, outlines: Outlines) -> Rows:
+    """Return the edge after each, the first one after the last."""
+    return np.where(outlines.ends[polygon] == edges, outlines.starts[polygon], edges + 1)

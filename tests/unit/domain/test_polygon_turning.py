@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from train_teacher.domain.outlines import Outlines
 from train_teacher.domain.polygon_turning import crosses_itself
 
 Point = tuple[float, float]
@@ -16,7 +17,8 @@ Point = tuple[float, float]
 
 def told(*polygons: Sequence[float]) -> list[bool]:
     numbers = np.array([value for polygon in polygons for value in polygon], np.float64)
-    return crosses_itself(numbers, np.array([len(p) for p in polygons], np.int64)).tolist()
+    lengths = np.array([len(p) for p in polygons], np.int64)
+    return crosses_itself(Outlines.unpacked(numbers, lengths)).tolist()
 
 
 def side(a: Point, b: Point, c: Point) -> float:

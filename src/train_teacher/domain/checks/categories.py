@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.domain.checks.reporting import category_finding, listed
-from train_teacher.domain.coco import CategoryRecord, CocoDataset
+from train_teacher.domain.coco import CategoryRecord, CocoDataset, used_categories
 from train_teacher.domain.dataset_info import Finding
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
@@ -35,7 +35,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     Roboflow adds the project as a root: another category names it as its supercategory and no
     annotation uses it. labelme adds `_background_`; others have `background` or `none`.
     """
-    used = set(dataset.annotations.category_row.tolist())
+    used = used_categories(dataset)
     parents = {
         other.supercategory
         for other in dataset.categories

@@ -44,7 +44,7 @@ def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> lis
     rows = np.flatnonzero(usable)
     if not len(rows):
         return []
-    boxes = np.asfortranarray(columns.bbox[rows])
+    boxes = np.stack([column[usable] for column in columns.bbox.T]).T
     here = sizes_of_annotations(dataset, sizes, rows)
     with np.errstate(invalid="ignore"):
         whole = every(boxes[:, 2:] >= WHOLE_IMAGE * here)

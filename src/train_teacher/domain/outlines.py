@@ -1,0 +1,84 @@
+"""The outlines of many polygons, one after the other, and what they measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Closed outlines of P polygons with Q points in all."""
+
+    x: Numbers
+    """(Q,) pixels."""
+    y: Numbers
+    counts: Rows
+    """(P,) points of each, at least one."""
+
+    @classmethod
+    def unpacked(cls, numbers: Numbers, lengths: Rows) -> Outlines:
+        """Return the outlines of polygons written down as in COCO.
+
+        Args:
+            numbers: x, y, x, y, ... of all polygons one after the other, pixels.
+            lengths: (P,) how many numbers each has: even, at least 2.
+        """
+        x, y = np.ascontiguousarray(numbers[0::2]), np.ascontiguousarray(numbers[1::2])
+        return cls(x, y, lengths // 2)
+
+    @cached_property
+    def starts(self) -> Rows:
+        """(P,) the first point of each."""
+        return np.cumsum(self.counts) - self.counts
+
+    @cached_property
+    def ends(self) -> Rows:
+        """(P,) the last point of each."""
+        return self.starts + self.counts - 1
+
+    def steps(self, values: Numbers) -> Numbers:
+        """Return (Q,) how a coordinate changes to the next point, from the last to the first."""
+        steps = np.empty_like(values)
+        np.subtract(values[1:], values[:-1], out=steps[:-1])
+        steps[self.ends] = values[self.starts] - values[self.ends]
+        return steps
+
+    def areas(self) -> Numbers:
+        """Return (P,) square pixels by the shoelace formula."""
+        x, y, starts, ends = self.x, self.y, self.starts, self.ends
+        with np.errstate(over="ignore", invalid="ignore"):
+            cross = np.empty_like(x)
+            np.multiply(x[:-1], y[1:], out=cross[:-1])
+            cross[:-1] -= x[1:] * y[:-1]
+            # The last point of each polygon is followed by its first, not by its neighbour's.
+            cross[ends] = x[ends] * y[starts] - x[starts] * y[ends]
+            return np.abs(np.add.reduceat(cross, starts)) / 2
+
+    def lowest(self) -> tuple[Numbers, Numbers]:
+        """Return (P,) the smallest x and y."""
+        return self._extreme(np.minimum, self.x), self._extreme(np.minimum, self.y)
+
+    def highest(self) -> tuple[Numbers, Numbers]:
+        """Return (P,) the largest x and y."""
+        return self._extreme(np.maximum, self.x), self._extreme(np.maximum, self.y)
+
+    def _extreme(self, which: Any, values: Numbers) -> Numbers:
+        reduce: Callable[[npt.NDArray[Any], Rows], npt.NDArray[Any]] = which.reduceat
+        if self._is_positive:
+            # The bits of doubles from 0 on are in order as whole numbers, which compare faster;
+            # -0.0 comes before all, and is 0.
+            return reduce(values.view(np.int64), self.starts).view(np.float64)
+        return reduce(values, self.starts)
+
+    @cached_property
+    def _is_positive(self) -> bool:
+        return bool(self.x.min(initial=0) >= 0 and self.y.min(initial=0) >= 0)
