@@ -269,7 +269,7 @@ def _wrong_shape(path: Path, top: object) -> UserError:
         return _f3(path, foreign)
     if not isinstance(top, dict):
         return UserError(
-            f"{path}: F4 the file holds {_kind(top)}, not a COCO object with "
+            f"{path}: F4 the file holds a list, not a COCO object with "
             '"images", "annotations" and "categories". Nothing can be trained from it; '
             "export the data set as COCO JSON."
         )

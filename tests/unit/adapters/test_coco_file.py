@@ -282,12 +282,14 @@ def test_other_formats_are_called_by_their_name(tmp_path: Path, content: object,
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"null", "null"), (b"7", "a number"), (b'"a"', "text"), (b"true", "true or false")],
+    [(b"null", "null"), (b"7", "a number"), (b'"a"', "a text"), (b"true", "true or false")],
 )
 def test_what_is_no_object_is_told_in_the_words_of_json(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
-    assert f"F4 the file holds {words}, not a COCO object" in refusal(tmp_path, content)
+    assert f"F3 The file holds {words}" in refusal(tmp_path, content)
+    # Whatever it holds, such as nothing at all.
+    assert "F4 the file holds a list" in refusal(tmp_path, b"[]")
 
 
 @pytest.mark.parametrize("section", ["images", "annotations", "categories"])
