@@ -50,7 +50,7 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
         max_restarts=0,
         monitor_interval=POLL_SECONDS,
     )
-    command = ["-m", MODULE, str(folder)]
+    command = ["-m", MODULE, str(folder), "--launcher", str(os.getpid())]
     if resume_from is not None:
         command += ["--resume-from", str(resume_from)]
     # Without it torch would set it, and say so in a warning box.
