@@ -72,6 +72,11 @@ class RunFolder:
         return self.data / "dataset_info.json"
 
     @property
+    def record(self) -> Path:
+        """What the run was started with, to notice edits of settings and config."""
+        return self.data / "started_with.json"
+
+    @property
     def retained(self) -> Path:
         """Canonical copy of the other data set that forgetting is measured on (--retain)."""
         return self.data / "retain.json"

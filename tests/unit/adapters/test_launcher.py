@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,14 @@ def test_a_training_process_shares_the_lock_of_its_folder(
     monkeypatch.setattr(training_process.mmengine_runner, "build_runner", build)
     assert training_process.main([str(tmp_path), "--launcher", str(os.getppid())]) == 130
     assert held == [True]
+
+
+def test_the_launcher_gives_back_the_signals_that_torch_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "process_that_is_over.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "MODULE", "process_that_is_over")
+    before = [signal.getsignal(number) for number in launcher.TAKEN]
+    run_processes(tmp_path, 1)
+    assert [signal.getsignal(number) for number in launcher.TAKEN] == before
