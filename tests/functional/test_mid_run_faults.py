@@ -24,6 +24,7 @@ import torch
 from mmengine.logging import MessageHub, MMLogger
 
 from generated_data import make_pictures
+from train_teacher.application import training_run
 from train_teacher.cli import main
 from train_teacher.mmdet_plugin import probe_hook
 from train_teacher.mmdet_plugin.detector import TeacherGroundingDINO
@@ -254,3 +255,32 @@ def test_a_checkpoint_between_two_batches_of_an_optimizer_step_loses_neither(
     assert code == 0, told
     assert f"step {STEPS}" in told
     assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+
+
+def test_a_run_killed_in_its_last_validation_and_again_before_its_results_can_be_completed(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    output = tmp_path / "run"
+    with monkeypatch.context() as fault:
+        fault.setattr(TeacherTrainLoop, "_validate", kill)
+        assert run("--epochs", "1")[0] == 130
+    with monkeypatch.context() as fault:
+        fault.setattr(training_run, "write_run_results", kill)
+        code, told = run("--resume")
+        assert code == 130
+        assert "all 1 epochs are trained; what is left is the last validation" in told
+    assert not (output / "results.json").exists()
+    code, told = run("--resume")
+    assert code == 0, told
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    assert [(r["kind"], r["step"]) for r in lines] == [
+        *(("train", n) for n in (1, 2, 3)),
+        ("val", 1),
+    ]
+    assert json.loads((output / "results.json").read_text())["summary"]["last"]["epoch"] == 1
+    code, told = run("--resume")
+    assert code == 1
+    assert "has finished its 1 epochs" in told

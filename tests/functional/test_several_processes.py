@@ -186,3 +186,39 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     assert f"step {AGREED}" in result.stderr
     assert losses(output) == losses(together)
     assert (output / "results.json").exists()
+
+
+@pytest.mark.parametrize("tune", ["frozen", "lora"])
+def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_killed_run(
+    data: Path, tmp_path: Path, tune: str
+) -> None:
+    """Compare with the run itself: up to the kill it is one that was never interrupted."""
+    output = tmp_path / "run"
+    recipe = tmp_path / "quick.yaml"
+    recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\nrounds: 1\n")
+    started = ("--data", data, "--model", recipe, "--output", output, *TWO, "--tune", tune)
+    quick = ("--device", "cpu", "--epochs", "2", "--set", "default_hooks.logger.interval=1")
+    process = subprocess.Popen(
+        command(*started, *quick),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    saved = output / "checkpoints" / "last.pth"
+    per_epoch, deadline = 0, time.monotonic() + 300
+    while not per_epoch or max(losses(output)) < per_epoch + 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        if saved.exists() and not per_epoch:
+            per_epoch = max(losses(output))
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    for number in [*(int(n) for task in tasks for n in task.read_text().split()), process.pid]:
+        os.kill(number, signal.SIGKILL)
+    process.wait()
+    killed = losses(output)
+    result = run("--output", output, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert f"goes on after epoch 1 of 2, step {per_epoch} " in result.stderr
+    resumed = losses(output)
+    assert max(resumed) == 2 * per_epoch
+    assert {step: resumed[step] for step in killed} == killed

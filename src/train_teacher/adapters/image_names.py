@@ -32,6 +32,10 @@ def stays_inside(root: Path, name: str) -> bool:
     A data set from elsewhere must not make us read, and show in a report, any file of its
     choosing; who wants absolute paths followed says so with `--images /`.
 
+    Links are followed, wherever they lead. A JSON cannot make one: who can put a link into the
+    image folder can put a copy of the file there too. Many link whole folders of pictures from
+    another disk, and a look at the real path of every picture would refuse just those.
+
     Args:
         root: absolute folder.
         name: path with forward slashes, relative to the root or absolute.

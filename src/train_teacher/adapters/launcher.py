@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 MODULE = "train_teacher.adapters.training_process"
 POLL_SECONDS = 0.5
+TAKEN = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+    if hasattr(signal, name)
+]
 
 
 def run_processes(folder: Path, processes: int, resume_from: Path | None = None) -> None:
@@ -50,11 +56,13 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
         max_restarts=0,
         monitor_interval=POLL_SECONDS,
     )
-    command = ["-m", MODULE, str(folder)]
+    command = ["-m", MODULE, str(folder), "--launcher", str(os.getpid())]
     if resume_from is not None:
         command += ["--resume-from", str(resume_from)]
     # Without it torch would set it, and say so in a warning box.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    # torch takes signals over and does not give them back (elastic/multiprocessing/api.py).
+    handlers = {number: signal.getsignal(number) for number in TAKEN}
     try:
         elastic_launch(settings, sys.executable)(*command)
     except SignalException:
@@ -65,6 +73,9 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
             raise KeyboardInterrupt from None
         raise UserError(_message(folder, rank, failure)) from None
     finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         for left in folder.glob(FAILURE.format(rank="*")):
             left.unlink()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from train_teacher.domain.errors import UserError
 
@@ -20,7 +22,19 @@ class FoundCheckpoint:
     """Epochs done."""
     step: int = 0
     """Optimizer steps done."""
+    base: Mapping[str, Any] | None = None
+    """`name` and `sha256` of the weights that it was trained on; None when it needs none."""
     notes: tuple[str, ...] = ()
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a process that was killed while it saved had written so far.
+
+    Args:
+        folder: `checkpoints/` of a run that nobody writes.
+    """
+    for left in folder.glob(".*.partial"):
+        left.unlink(missing_ok=True)
 
 
 def newest_usable(folder: Path) -> FoundCheckpoint:
@@ -44,7 +58,9 @@ def newest_usable(folder: Path) -> FoundCheckpoint:
         except UserError as error:
             notes.append(f"{error} The one before it is used.")
             continue
-        return FoundCheckpoint(path, int(meta["epoch"]), int(meta["iter"]), tuple(notes))
+        return FoundCheckpoint(
+            path, int(meta["epoch"]), int(meta["iter"]), meta.get("base"), tuple(notes)
+        )
     if notes:
         raise UserError(
             f"--resume: no checkpoint in {folder} can be read: {notes[0]} Remove the folder and "

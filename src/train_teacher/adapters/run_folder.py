@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_teacher.adapters.run_lock import LOCK_FILES
 from train_teacher.domain.errors import UserError
+
+EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class RunFolder:
         return self.data / "dataset_info.json"
 
     @property
+    def record(self) -> Path:
+        """What the run was started with, to notice edits of settings and config."""
+        return self.data / "started_with.json"
+
+    @property
     def retained(self) -> Path:
         """Canonical copy of the other data set that forgetting is measured on (--retain)."""
         return self.data / "retain.json"
@@ -112,11 +120,8 @@ def check_free(output: Path) -> RunFolder:
     """
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; give a folder that does not exist yet.")
-    if output.is_dir() and any(output.iterdir()):
-        raise UserError(
-            f"--output {output}: already holds a run or other files, and nothing is overwritten. "
-            f"Give another folder, such as {_free_name(output)}."
-        )
+    if output.is_dir():
+        _refuse_used(output)
     parent = output if output.is_dir() else output.parent
     while not parent.exists():
         parent = parent.parent
@@ -126,6 +131,29 @@ def check_free(output: Path) -> RunFolder:
             "of your own or change its permissions."
         )
     return RunFolder(output)
+
+
+def _refuse_used(root: Path) -> None:
+    """Refuse a folder with more in it than a run that has just begun puts there."""
+    for entry in root.iterdir():
+        ours = entry.name in LOCK_FILES or (entry.name in EMPTY_AT_FIRST and entry.is_dir())
+        if not ours or (entry.is_dir() and any(entry.iterdir())):
+            raise UserError(
+                f"--output {root}: already holds a run or other files, and nothing is "
+                f"overwritten. Give another folder, such as {_free_name(root)}."
+            )
+
+
+def claim(folder: RunFolder) -> None:
+    """Look once more, under the lock: planning takes minutes, in which another run may have come.
+
+    Args:
+        folder: created and locked by this process.
+
+    Raises:
+        UserError: somebody wrote into it meanwhile.
+    """
+    _refuse_used(folder.root)
 
 
 def create(folder: RunFolder) -> None:

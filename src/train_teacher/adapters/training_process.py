@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.adapters import mmengine_runner
+from train_teacher.adapters.run_lock import training_lock
 from train_teacher.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,15 +72,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--resume-from", type=Path)
+    parser.add_argument("--launcher", type=int, required=True)
     options = parser.parse_args(arguments)
     folder: Path = options.folder
     _end_with_launcher()
     try:
-        with mmengine_runner.stdout_to_log(folder / "train.log"):
-            runner = mmengine_runner.build_runner(
-                folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
-            )
-        train(runner, folder / "train.log")
+        with training_lock(folder):
+            if os.getppid() != options.launcher:
+                return EXIT_INTERRUPTED  # it died before Linux was asked to tell
+            with mmengine_runner.stdout_to_log(folder / "train.log"):
+                runner = mmengine_runner.build_runner(
+                    folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
+                )
+            train(runner, folder / "train.log")
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost boundary of this process

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from train_teacher.adapters import mmengine_runner, outer_launcher, training_process
 from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.adapters.run_lock import training_lock
 
 EXIT_FAILED = 1
 
@@ -33,11 +34,12 @@ class Others:
         if plan is None:
             return EXIT_FAILED
         folder = RunFolder(plan.folder)
-        with mmengine_runner.stdout_to_log(folder.log):
-            runner = mmengine_runner.build_runner(
-                folder.config, launcher=self.launcher.kind, resume_from=plan.resume_from
-            )
-        training_process.train(runner, folder.log)
+        with training_lock(folder.root):
+            with mmengine_runner.stdout_to_log(folder.log):
+                runner = mmengine_runner.build_runner(
+                    folder.config, launcher=self.launcher.kind, resume_from=plan.resume_from
+                )
+            training_process.train(runner, folder.log)
         return 0
 
 

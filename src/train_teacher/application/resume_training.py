@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,18 @@ from train_teacher.adapters import mmengine_config, mmengine_runner, run_checkpo
 from train_teacher.adapters.run_folder import RunFolder
 from train_teacher.adapters.run_lock import run_lock
 from train_teacher.application.labelled_pictures import Progress
+from train_teacher.application.moved_inputs import with_images_in
 from train_teacher.application.outer_launch import Others
-from train_teacher.application.run_results import RunResult
-from train_teacher.application.train_teacher import config_header, read_layers
+from train_teacher.application.resumed_settings import read_changes, resumed_settings
+from train_teacher.application.run_results import RunResult, is_complete
+from train_teacher.application.train_teacher import config_header
 from train_teacher.application.training_run import start_training, write_plan
 from train_teacher.domain.config_overrides import generate_mmdet_config, reasons_by_key
 from train_teacher.domain.dataset_info import DatasetInfo
 from train_teacher.domain.errors import UsageError, UserError
-from train_teacher.domain.model_choice import AUTO
 from train_teacher.domain.settings import TeacherSettings
 
-MAY_CHANGE = frozenset(
-    "epochs steps workers device tensorboard wandb evaluate_before preflight retain_drop".split()
-)
-"""Settings with which a run can go on; with any other it would be another run."""
-PATHS = frozenset({"data", "val", "test", "images", "weights", "output", "retain", "retain_images"})
+EDITED_CONFIG = "mmdet_config.edited.py"
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,23 @@ class ResumePlan:
     """Epochs wanted."""
     step: int
     """Optimizer steps done."""
+    config_edited: bool
+    """Whether somebody else wrote into mmdet_config.py."""
     notes: tuple[str, ...]
     """What the user should know: settings that changed, a checkpoint that was damaged."""
 
 
-def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> ResumePlan:
-    """Find out where a run stopped.
+@contextmanager
+def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """Keep others from writing into a run, from before it is looked at until it is done.
 
     Args:
         cli_values: settings given on the command line; `output` names the run.
-        config: a settings file; refused, since the run has its own.
 
     Raises:
-        UsageError: no folder was named, or a setting was changed that cannot be.
-        UserError: there is no run in the folder, it is damaged, or it has finished.
+        UsageError: no folder was named.
+        UserError: there is no run in the folder, or another process trains in it.
     """
-    if config is not None:
-        raise UsageError("--resume reads RUN/settings.yaml itself: leave --config out.")
     if "output" not in cli_values:
         raise UsageError("--resume needs the run folder: --output RUN.")
     folder = RunFolder(Path(str(cli_values["output"])).resolve())
@@ -70,17 +69,35 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
             f"--resume: {folder.root} holds no run (no settings.yaml and mmdet_config.py). Start "
             "one without --resume."
         )
-    stored = _settings(folder, {})
-    settings = _settings(folder, cli_values)
-    changed = _changes(stored, settings, cli_values)
-    info = _dataset_info(folder)
-    epochs = generate_mmdet_config(info, settings).schedule.epochs
+    with run_lock(folder.root):
+        run_checkpoints.remove_partial(folder.checkpoints)
+        yield folder
+
+
+def plan_resume(
+    folder: RunFolder, cli_values: Mapping[str, Any], config: Path | None = None
+) -> ResumePlan:
+    """Find out where a run stopped.
+
+    Args:
+        folder: from `held_run`.
+        cli_values: settings given on the command line.
+        config: a settings file with what is to change.
+
+    Raises:
+        UsageError: a setting was changed that cannot be.
+        UserError: the run is damaged, or it has finished.
+    """
+    given = read_changes(cli_values, config)
     found = run_checkpoints.newest_usable(folder.checkpoints)
-    if found.checkpoint and found.epoch >= epochs:
-        raise UserError(
-            f"--resume: the run in {folder.root} has finished its {found.epoch} epochs. To train "
-            f"it for longer, give a larger number: --resume --epochs {found.epoch + 10}."
-        )
+    resumed = resumed_settings(folder, given, found)
+    settings = resumed.settings
+    info = _dataset_info(folder)
+    if resumed.images_before is not None:
+        before = Path(resumed.images_before or info.splits[0].image_dir or "")
+        info = with_images_in(folder, info, before, Path(str(settings.images)))
+    epochs = generate_mmdet_config(info, settings).schedule.epochs
+    _refuse_finished(folder, settings, found, epochs)
     return ResumePlan(
         folder=folder,
         settings=settings,
@@ -89,7 +106,42 @@ def plan_resume(cli_values: Mapping[str, Any], config: Path | None = None) -> Re
         epoch=found.epoch,
         epochs=epochs,
         step=found.step,
-        notes=(*changed, *found.notes),
+        config_edited=resumed.config_edited,
+        notes=(*resumed.notes, *found.notes, *_edited_config(resumed.config_edited)),
+    )
+
+
+def _refuse_finished(
+    folder: RunFolder,
+    settings: TeacherSettings,
+    found: run_checkpoints.FoundCheckpoint,
+    epochs: int,
+) -> None:
+    """Refuse a run with nothing left to do; one that was stopped before it told of itself has."""
+    if found.checkpoint is None:
+        return
+    done = found.epoch
+    if done > epochs:
+        raise UserError(
+            f"--resume: the run in {folder.root} has done {done} epochs already, more than the "
+            f"{epochs} asked for. To train it for longer, give a larger number: --resume --epochs "
+            f"{done + 10}."
+        )
+    if is_complete(folder, settings):
+        early = f" (early stopping: {done} of {epochs})" if done < epochs else ""
+        raise UserError(
+            f"--resume: the run in {folder.root} has finished its {done} epochs{early}. To train "
+            f"it for longer, give a larger number: --resume --epochs {epochs + 10}."
+        )
+
+
+def _edited_config(edited: bool) -> tuple[str, ...]:
+    if not edited:
+        return ()
+    return (
+        "mmdet_config.py was edited by hand. A run goes on as it was planned, so it is written "
+        f"anew from settings.yaml; the edited one is kept as {EDITED_CONFIG}. Keys of the config "
+        "are changed with --set KEY=VALUE, in a new run.",
     )
 
 
@@ -99,63 +151,31 @@ def resume_training(
     """Go on with a run.
 
     Args:
-        plan: from `plan_resume`.
+        plan: from `plan_resume`, its folder still held.
         retained: called with pictures of --retain scored and in all.
         others: processes that an outer launcher started with this one.
 
     Raises:
-        UserError: another process trains in the folder, or training cannot go on.
+        UserError: training cannot go on.
         KeyboardInterrupt: told to stop; the state is saved.
     """
-    mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
-    with run_lock(plan.folder.root):
-        generated = generate_mmdet_config(plan.dataset_info, plan.settings)
-        text = mmengine_config.render_config(
-            mmengine_config.build_config(generated),
-            config_header(plan.settings),
-            reasons_by_key(generated.overrides),
-        )
-        write_plan(plan.folder, plan.settings, plan.dataset_info, text)
-        if plan.checkpoint is None:
-            plan.folder.metrics.unlink(missing_ok=True)
-        training = start_training(plan.folder, plan.settings, plan.checkpoint, others)
-        return training.finish(plan.dataset_info, retained)
-
-
-def _settings(folder: RunFolder, cli_values: Mapping[str, Any]) -> TeacherSettings:
-    # What `--model auto` chose stands in the folder's settings.
-    given = {name: value for name, value in cli_values.items() if (name, value) != ("model", AUTO)}
-    return read_layers({**given, "output": str(folder.root)}, folder.settings)
-
-
-def _changes(
-    stored: TeacherSettings, wanted: TeacherSettings, given: Mapping[str, Any]
-) -> list[str]:
-    """Return what differs, in words.
-
-    Raises:
-        UsageError: something differs that must not.
-    """
-    notes, refused = [], []
-    for name in given:
-        before, now = getattr(stored, name), getattr(wanted, name)
-        if name in PATHS and isinstance(now, str) and isinstance(before, str):
-            same = Path(now).resolve() == Path(before).resolve()
-        else:
-            same = before == now
-        if same:
-            continue
-        if name in MAY_CHANGE:
-            notes.append(f"{name}: {before} -> {now}")
-        else:
-            refused.append(f"{name} (was {before}, now {now})")
-    if refused:
-        raise UsageError(
-            f"--resume: a run cannot go on with other settings: {', '.join(refused)}. Leave them "
-            "out, or start a new run in another folder. These may change: "
-            f"{', '.join(sorted(MAY_CHANGE))}."
-        )
-    return notes
+    folder, settings = plan.folder, plan.settings
+    mmengine_runner.resolve_device(settings.device, settings.precision)
+    generated = generate_mmdet_config(plan.dataset_info, settings)
+    text = mmengine_config.render_config(
+        mmengine_config.build_config(generated),
+        config_header(settings),
+        reasons_by_key(generated.overrides),
+    )
+    if plan.config_edited:
+        shutil.copyfile(folder.config, folder.root / EDITED_CONFIG)
+    # What is told of fewer epochs would pass for what is told of these.
+    folder.results.unlink(missing_ok=True)
+    write_plan(folder, settings, plan.dataset_info, text)
+    if plan.checkpoint is None:
+        folder.metrics.unlink(missing_ok=True)
+    training = start_training(folder, settings, plan.checkpoint, others)
+    return training.finish(plan.dataset_info, retained)
 
 
 def _dataset_info(folder: RunFolder) -> DatasetInfo:
@@ -168,4 +188,8 @@ def _dataset_info(folder: RunFolder) -> DatasetInfo:
         raise UserError(
             f"--resume: {folder.data} lacks {' and '.join(missing)}, which the run trains on."
         )
-    return info
+    # The folder may have been moved since it was written.
+    splits = (
+        msgspec.structs.replace(s, path=str(folder.data / Path(s.path).name)) for s in info.splits
+    )
+    return msgspec.structs.replace(info, splits=tuple(splits))

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from train_teacher import __version__
+from train_teacher.adapters.adapter_folder import CARD
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.plots import draw_curves
 from train_teacher.adapters.preset_file import read_preset
@@ -109,12 +110,46 @@ def write_run_results(
         freeze_table=freeze_lines(folder.log.read_text("utf-8") if folder.log.exists() else ""),
     )
     draw_curves(records, folder.plots)
-    write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     worst, right = _pictures(
         dataset_info, truth, best, judged, turned=settings.exif_orientation != "ignore"
     )
     write_atomically(folder.report, render_report(report, records, worst, right))
+    # Last: where it lies, the rest is complete (`is_complete`).
+    write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
+
+
+class _Written(msgspec.Struct):
+    """What tells whether a results.json is the last word on a run."""
+
+    settings: dict[str, Any]
+    retained: Any = None
+
+
+def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
+    """Return whether a run was trained to its end and left everything that it should.
+
+    Args:
+        folder: of the run.
+        settings: resolved; results of another length are not its own.
+    """
+    try:
+        written = msgspec.json.decode(folder.results.read_bytes(), type=_Written)
+    except (OSError, msgspec.DecodeError):
+        return False
+    if any(written.settings.get(n) != getattr(settings, n) for n in ("epochs", "steps")):
+        return False
+    if settings.retain and written.retained is None:
+        return False
+    return settings.tune != "lora" or _is_newer(folder.adapter / CARD, folder.best_checkpoint())
+
+
+def _is_newer(file: Path, than: Path) -> bool:
+    """Return whether a file was made after another one, which it is made from."""
+    try:
+        return file.stat().st_mtime_ns >= than.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def _preset(model: str) -> Mapping[str, Any]:

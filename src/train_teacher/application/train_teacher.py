@@ -170,11 +170,14 @@ def train_teacher(
         UserError: the model could not be built, or the preflight failed. After this and any other
             failure before the first step and the first score the run folder is removed again, so
             that the same command can be repeated.
-        KeyboardInterrupt: stopped by the user; the checkpoints written so far stay.
+        KeyboardInterrupt: stopped by the user; the checkpoints written so far stay, and a folder
+            without any step or score goes.
     """
     mmengine_runner.resolve_device(plan.settings.device, plan.settings.precision)
     run_folder.create(plan.folder)
     with run_lock(plan.folder.root):
+        # Only what this process found empty under the lock may be removed again.
+        run_folder.claim(plan.folder)
         with ExitStack() as undo:
             undo.callback(run_folder.discard, plan.folder)
             plan.manager.write_splits(plan.folder.data)
@@ -185,7 +188,7 @@ def train_teacher(
             undo.pop_all()
         try:
             return training.finish(plan.dataset_info, retained)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             # What several processes tell may point to their log.
             if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
                 run_folder.discard(plan.folder)

@@ -20,6 +20,7 @@ from train_teacher.adapters import (
 )
 from train_teacher.adapters.atomic_file import write_atomically
 from train_teacher.adapters.run_folder import RunFolder
+from train_teacher.adapters.run_record import write_record
 from train_teacher.application.forgetting import score_retained
 from train_teacher.application.outer_launch import Others
 from train_teacher.application.run_results import RunResult, write_run_results
@@ -149,6 +150,7 @@ def write_plan(
     write_atomically(folder.settings, _settings_text(folder, settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)
     write_atomically(folder.dataset_info, facts)
+    write_record(folder, settings, config_text)
 
 
 def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:

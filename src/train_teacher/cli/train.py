@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from train_teacher.cli.errors import keep_tracebacks_in
+from train_teacher.cli.signals import interruptible
 from train_teacher.domain.errors import UsageError
 from train_teacher.domain.plain_text import plain
 from train_teacher.domain.settings import field_help
@@ -88,13 +89,14 @@ def train_command(
     if set_:
         pairs = parse_assignments(set_, "--set")
         given["set"] = {key: _yaml_value(key, value) for key, value in pairs.items()}
-    if resume:
+    if resume and dry_run:
+        raise UsageError("--resume and --dry-run exclude each other.")
+    with interruptible():
+        if resume:
+            return _together(given, lambda others: _resume(given, config, others))
         if dry_run:
-            raise UsageError("--resume and --dry-run exclude each other.")
-        return _together(given, lambda others: _resume(given, config, others))
-    if dry_run:
-        return _train(given, config, dry_run=True)
-    return _together(given, lambda others: _train(given, config, others))
+            return _train(given, config, dry_run=True)
+        return _together(given, lambda others: _train(given, config, others))
 
 
 def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
@@ -154,16 +156,17 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
     from train_teacher.cli import training_text
     from train_teacher.cli.progress_line import progress_line
 
-    plan = use_case.plan_resume(given, config)
-    print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
-    keep_tracebacks_in(plan.folder.log)
-    try:
-        result = use_case.resume_training(
-            plan, retained=progress_line("retained pictures"), others=others
-        )
-    except KeyboardInterrupt:
-        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
-        return 130
+    with use_case.held_run(given) as folder:
+        plan = use_case.plan_resume(folder, given, config)
+        print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
+        keep_tracebacks_in(folder.log)
+        try:
+            result = use_case.resume_training(
+                plan, retained=progress_line("retained pictures"), others=others
+            )
+        except KeyboardInterrupt:
+            print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
+            return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
     return 0
 

@@ -254,6 +254,11 @@ def render_resume(plan: ResumePlan) -> str:
     """Return where a run goes on, and what is new."""
     if plan.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
+    elif plan.epoch == plan.epochs:
+        first = (
+            f"run       {plan.folder.root}: all {plan.epochs} epochs are trained; what is left is "
+            "the last validation and the report"
+        )
     else:
         first = (
             f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "

@@ -127,10 +127,13 @@ class TeacherRunner(Runner):
             if is_main_process():
                 _put_in_place(partial, target)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise UserError(
                 f"{target}: cannot be written: {error.strerror}. The checkpoint before it is kept."
             ) from error
+        finally:
+            # Also after a second Ctrl-C; gone when all went well.
+            if is_main_process():
+                partial.unlink(missing_ok=True)
 
     def load_or_resume(self) -> None:
         """Load or resume; `resume` without a file goes on from the newest one that can be read."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from train_teacher.adapters import launcher
+from train_teacher.adapters import launcher, training_process
 from train_teacher.adapters.launcher import run_processes
 from train_teacher.adapters.outer_launcher import OuterLauncher, outer_launcher
+from train_teacher.adapters.run_lock import PROCESSES
 from train_teacher.adapters.training_process import without_worker_traceback
 from train_teacher.domain.errors import UserError
 
@@ -90,3 +93,37 @@ def test_an_error_from_a_data_loading_process_is_told_without_its_traceback() ->
     plain = without_worker_traceback(str(caught.value))
     assert plain == "a.jpg: the picture cannot be read.\nPut it back."
     assert without_worker_traceback(plain) == plain
+
+
+def test_a_training_process_whose_launcher_died_before_it_began_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_process, "_end_with_launcher", lambda: None)
+    assert training_process.main([str(tmp_path), "--launcher", "1"]) == 130
+    assert not (tmp_path / "train.log").exists()
+
+
+def test_a_training_process_shares_the_lock_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def build(*_: object, **__: object) -> None:
+        held.append((tmp_path / PROCESSES).exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_process, "_end_with_launcher", lambda: None)
+    monkeypatch.setattr(training_process.mmengine_runner, "build_runner", build)
+    assert training_process.main([str(tmp_path), "--launcher", str(os.getppid())]) == 130
+    assert held == [True]
+
+
+def test_the_launcher_gives_back_the_signals_that_torch_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "process_that_is_over.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "MODULE", "process_that_is_over")
+    before = [signal.getsignal(number) for number in launcher.TAKEN]
+    run_processes(tmp_path, 1)
+    assert [signal.getsignal(number) for number in launcher.TAKEN] == before

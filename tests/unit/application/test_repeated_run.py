@@ -7,8 +7,10 @@ import pytest
 
 from generated_data import make_pictures
 from train_teacher.adapters import run_folder
+from train_teacher.adapters.run_checkpoints import FoundCheckpoint
 from train_teacher.application import train_teacher as use_case
 from train_teacher.application.choose_model import settle_model
+from train_teacher.application.resumed_settings import resumed_settings
 from train_teacher.application.training_run import write_plan
 
 CLASSES = ("red star", "blue ring")
@@ -52,6 +54,8 @@ def test_the_settings_file_gives_the_identical_config_in_another_folder(
     first = plan(None, one, model=str(own), data=str(data), **given)
     settings = written(first)
     own.unlink()  # the run depends on no file that may change or go
+    again = resumed_settings(first.folder, {}, FoundCheckpoint(None))
+    assert (again.settings, again.notes, again.config_edited) == (first.settings, (), False)
     second = plan(settings, two)
 
     written(second)

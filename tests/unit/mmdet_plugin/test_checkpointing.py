@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
 
 from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+from train_teacher.mmdet_plugin.runner import TeacherRunner
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +31,17 @@ def test_no_other_attribute_can_be_reached(tmp_path: Path) -> None:
     torch.save({"x": Sneaky()}, path)
     with pytest.raises(pickle.UnpicklingError):
         torch.load(path, weights_only=True)
+
+
+def test_a_second_signal_while_a_checkpoint_is_written_leaves_the_one_before_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Runner, folder: str, name: str) -> None:
+        (Path(folder) / name).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    (tmp_path / "last.pth").write_bytes(b"the one before")
+    monkeypatch.setattr(Runner, "save_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        TeacherRunner.__new__(TeacherRunner).save_checkpoint(str(tmp_path), "last.pth")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"the one before"]
