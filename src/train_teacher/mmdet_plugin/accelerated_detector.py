@@ -96,6 +96,9 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         checkpoint_layers: encoder layers that are computed again on the way back.
     """
 
+    latest_losses: Mapping[str, Any] | None = None
+    """Of the batch before, or of this one once it has them: for a message about a bad step."""
+
     def __init__(
         self, *args: Any, accelerated: bool = True, checkpoint_layers: int = 0, **kwargs: Any
     ) -> None:
@@ -156,14 +159,16 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             The total, and all values with the total as `loss`.
         """
         if not self.accelerated:
-            return super().parse_losses(losses)  # type: ignore[no-any-return]
+            total, self.latest_losses = super().parse_losses(losses)
+            return total, self.latest_losses
         values = {
             name: sum(part.mean() for part in value) if isinstance(value, list) else value.mean()
             for name, value in losses.items()
         }
         total = torch.stack([value for name, value in values.items() if "loss" in name]).sum()
         logged = torch.stack([total, *values.values()])
-        return total, LossLog(["loss", *values], logged)
+        self.latest_losses = LossLog(["loss", *values], logged)
+        return total, self.latest_losses
 
     def pre_transformer(
         self, mlvl_feats: Sequence[Tensor], batch_data_samples: Sequence[Any] | None = None

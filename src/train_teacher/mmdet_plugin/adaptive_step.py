@@ -112,6 +112,7 @@ class AdaptiveStep:
             wrapper.backward(wrapper.scale_loss(total * weight))
             for name, value in values.items():
                 logged[name] = logged.get(name, 0.0) + weight * float(value)
+        self._detector.latest_losses = logged
         if wrapper.should_update():
             wrapper.step()
             wrapper.zero_grad()

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.bad_values import CAUSES, spoiled
 from train_teacher.mmdet_plugin.checkpoint_files import (
     fill_from_base,
     is_slim,
@@ -93,10 +94,12 @@ class TeacherRunner(Runner):
         """Write a checkpoint under a temporary name and rename it when it is complete.
 
         Raises:
-            UserError: the system refuses, for example because the disk is full.
+            UserError: the system refuses, for example because the disk is full; or a weight is no
+                number any more.
         """
         target = Path(out_dir) / filename
         require_folder(target)
+        _refuse_spoiled(target, unwrapped(self))
         partial = target.with_name(f".{filename}.partial")
         try:
             super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
@@ -160,6 +163,18 @@ class TeacherRunner(Runner):
         known = self.message_hub.runtime_info.get("best_score")
         if score is not None and (known is None or score > known):
             self.message_hub.update_info("best_score", score)
+
+
+def _refuse_spoiled(target: Path, model: nn.Module) -> None:
+    """Keep the checkpoint before when training spoiled a weight, wherever that slipped through."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if name := spoiled(trained):
+        causes = "\n".join(f"  - {cause}" for cause in CAUSES)
+        raise UserError(
+            f"{target}: is not written: training has made {name} infinite or not a number, and "
+            "nothing could go on from it. The checkpoint before it is kept. Likely causes:\n"
+            f"{causes}"
+        )
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -13,8 +13,10 @@ from mmengine.dist import is_main_process
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 
+from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.adaptive_step import AdaptiveStep
-from train_teacher.mmdet_plugin.hooks import say
+from train_teacher.mmdet_plugin.bad_values import RAISED, explain
+from train_teacher.mmdet_plugin.hooks import say, unwrapped
 from train_teacher.mmdet_plugin.metrics_file import FILE_NAME
 from train_teacher.mmdet_plugin.repeatable import ResumableBatchSampler
 
@@ -77,11 +79,21 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
             data_batch: as the loader collates it.
         """
         self.runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
-        outputs = self.step(data_batch)
+        outputs = self._finite_step(data_batch)
         self.runner.call_hook(
             "after_train_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs
         )
         self._iter += 1
+
+    def _finite_step(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self.step(batch)
+        except RAISED as error:
+            losses = getattr(unwrapped(self.runner), "latest_losses", None)
+            told = explain(error, self._iter + 1, batch, losses)
+            if told is None:
+                raise
+            raise UserError(told) from error
 
 
 def forget_after(path: Path, step: int, epoch: int) -> None:
