@@ -7,17 +7,21 @@ import os
 import signal
 import sys
 import uuid
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from train_teacher.adapters.training_process import EXIT_INTERRUPTED, FAILURE
 from train_teacher.domain.errors import UserError
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+    from torch.distributed.launcher.api import LaunchConfig
 
 MODULE = "train_teacher.adapters.training_process"
 POLL_SECONDS = 0.5
+SAVE_SECONDS = 300
+"""A told process may take to finish its step and write a large model; torch's own limit is 30 s."""
 
 
 def run_processes(folder: Path, processes: int, resume_from: Path | None = None) -> None:
@@ -36,8 +40,7 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    # Its own account of a failure is a traceback; ours is `_message`.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    _silence_agent()
     for old in folder.glob(FAILURE.format(rank="*")):
         old.unlink()
     settings = LaunchConfig(
@@ -49,6 +52,7 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         monitor_interval=POLL_SECONDS,
+        **_patience(LaunchConfig),
     )
     command = ["-m", MODULE, str(folder)]
     if resume_from is not None:
@@ -67,6 +71,22 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     finally:
         for left in folder.glob(FAILURE.format(rank="*")):
             left.unlink()
+
+
+def _silence_agent() -> None:
+    """Hide torchrun's own account of a failure, a traceback; ours is `_message`.
+
+    Each of its modules gives its logger a level of its own.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _patience(config: type[LaunchConfig]) -> dict[str, Any]:
+    """Return how long the agent waits for told processes, where this PyTorch can be given it."""
+    names = {field.name for field in fields(config)}
+    return {"shutdown_timeout": SAVE_SECONDS} if "shutdown_timeout" in names else {}
 
 
 def _message(folder: Path, rank: int, failure: ProcessFailure) -> str:

@@ -16,6 +16,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.bad_values import CAUSES, spoiled
@@ -33,6 +34,7 @@ from train_teacher.mmdet_plugin.checkpointing import (
     trust_mmengine_types,
 )
 from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
+from train_teacher.mmdet_plugin.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.output_folder import require_folder
 from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
 from train_teacher.mmdet_plugin.pending_gradients import put_back
@@ -84,6 +86,17 @@ class TeacherRunner(Runner):
             # Wrapping waits for every process, so none is still about to use this folder.
             _remove_if_empty(Path(self.work_dir) / self.timestamp)
         return wrapped
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader[Any] | dict[str, Any],
+        seed: int | None = None,
+        diff_rank_seed: bool = False,
+    ) -> DataLoader[Any]:
+        """Build a loader whose processes do not end before the run has saved its state."""
+        loader: DataLoader[Any] = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        keep_from_signals(loader)
+        return loader
 
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""

@@ -90,3 +90,17 @@ def test_an_error_from_a_data_loading_process_is_told_without_its_traceback() ->
     plain = without_worker_traceback(str(caught.value))
     assert plain == "a.jpg: the picture cannot be read.\nPut it back."
     assert without_worker_traceback(plain) == plain
+
+
+def test_told_processes_get_minutes_to_save_and_the_agent_adds_nothing_of_its_own() -> None:
+    import logging
+
+    from torch.distributed.elastic.agent.server import api
+    from torch.distributed.launcher.api import LaunchConfig
+
+    patience = launcher._patience(LaunchConfig)
+    assert patience == {"shutdown_timeout": launcher.SAVE_SECONDS} or not hasattr(
+        LaunchConfig, "shutdown_timeout"
+    )
+    launcher._silence_agent()
+    assert not api.logger.isEnabledFor(logging.ERROR)
