@@ -110,6 +110,11 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     far = {n: float((alone[n] - shared[n]).abs().max()) for n in alone}
     moved = max(float((alone[n] - start[n]).abs().max()) for n in alone)
     assert max(far.values()) < 1e-4 < moved / 20, (max(far.values()), moved)
+    # Rounding changes the order of first-stage proposals that score alike, and with it the question
+    # that is asked of each; tests/unit/mmdet_plugin/test_loss_log.py compares without such jumps.
+    whole, mean = losses(tmp_path / "one"), losses(together)
+    assert whole.keys() == mean.keys()
+    assert [mean[step] for step in whole] == pytest.approx([*whole.values()], rel=0.02)
     assert (together / "report.html").exists()
 
 

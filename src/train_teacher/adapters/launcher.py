@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train_teacher.adapters.training_process import EXIT_INTERRUPTED, FAILURE
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.known_failures.machine import PEER_ENDED
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -64,10 +67,10 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     except SignalException:
         raise KeyboardInterrupt from None
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
+        first, failure = error.get_first_failure()
         if failure.exitcode == EXIT_INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise UserError(_message(folder, rank, failure)) from None
+        raise UserError(_message(folder, {first: failure, **error.failures})) from None
     finally:
         for left in folder.glob(FAILURE.format(rank="*")):
             left.unlink()
@@ -89,10 +92,30 @@ def _patience(config: type[LaunchConfig]) -> dict[str, Any]:
     return {"shutdown_timeout": SAVE_SECONDS} if "shutdown_timeout" in names else {}
 
 
-def _message(folder: Path, rank: int, failure: ProcessFailure) -> str:
-    told = folder / FAILURE.format(rank=rank)
-    if told.exists():
-        return told.read_text("utf-8")
+def _message(folder: Path, failures: Mapping[int, ProcessFailure]) -> str:
+    """Return why the run ended; that a process lost another one is a reason only without better.
+
+    Args:
+        folder: where the processes left their messages.
+        failures: by rank, the first of them first.
+    """
+    files = [folder / FAILURE.format(rank=rank) for rank in failures]
+    files += sorted(set(folder.glob(FAILURE.format(rank="*"))) - set(files))
+    told = [path.read_text("utf-8") for path in files if path.exists()]
+    reasons = [text for text in told if not re.search(PEER_ENDED, text, re.IGNORECASE)]
+    if reasons:
+        return reasons[0]
+    # The agent ends those that are left with SIGTERM.
+    silent = [
+        rank
+        for (rank, failure), file in zip(failures.items(), files, strict=False)
+        if not file.exists() and failure.exitcode != -signal.SIGTERM
+    ]
+    rank = next(iter(silent or failures))
+    return _ended(folder, rank, failures[rank])
+
+
+def _ended(folder: Path, rank: int, failure: ProcessFailure) -> str:
     code = failure.exitcode
     if code < 0:
         how = f"was killed by {signal.Signals(-code).name}"

@@ -45,6 +45,7 @@ from train_teacher.mmdet_plugin.geometry import (
     sizes_of,
 )
 from train_teacher.mmdet_plugin.loss_log import LossLog
+from train_teacher.mmdet_plugin.memory import PictureByPicture
 from train_teacher.mmdet_plugin.precision import FullPrecisionContrast, keep_boxes_precise
 
 TEXT_WIDTH_STEP = 16
@@ -105,6 +106,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         """Build the detector and exchange modules for faster ones."""
         super().__init__(*args, **kwargs)
         self.accelerated = accelerated
+        self._spared = PictureByPicture()
         self._prompts: OrderedDict[tuple[object, torch.device], Prompt] = OrderedDict()
         if accelerated:
             for module in self.modules():
@@ -159,8 +161,9 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             The total, and all values with the total as `loss`.
         """
         if not self.accelerated:
-            total, self.latest_losses = super().parse_losses(losses)
-            return total, self.latest_losses
+            total, stock = super().parse_losses(losses)
+            self.latest_losses = {name: value.detach() for name, value in stock.items()}
+            return total, stock
         values = {
             name: sum(part.mean() for part in value) if isinstance(value, list) else value.mean()
             for name, value in losses.items()

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from train_teacher.domain.errors import UserError
 from train_teacher.domain.known_failures.model import NOT_FINITE
+from train_teacher.mmdet_plugin.hooks import unwrapped
+from train_teacher.mmdet_plugin.loss_log import LossLog
 
 CAUSES = (
     "a learning rate that is too high (try a third: --lr)",
@@ -79,9 +81,13 @@ class NonFiniteLossHook(Hook):
         Raises:
             UserError: a loss is infinite or not a number.
         """
-        if not_finite(outputs or {}):
-            found = Evidence(tuple(pictures(data_batch)), _floats(outputs))
-            raise UserError(_message(runner.iter + 1, [found]))
+        if not outputs or not not_finite(outputs):
+            return
+        own = getattr(unwrapped(runner), "latest_losses", None) or outputs
+        found = Evidence(tuple(pictures(data_batch)), _floats(own))
+        # The mean over the processes: it is bad in all of them or in none.
+        evidence = all_gather_object(found) if isinstance(outputs, LossLog) else [found]
+        raise UserError(_message(runner.iter + 1, evidence))
 
 
 def not_finite(losses: Mapping[str, Any]) -> list[str]:

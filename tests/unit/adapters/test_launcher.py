@@ -38,6 +38,11 @@ def test_an_outer_launcher_is_recognised(
         ("time.sleep(600) if rank == 0 else os.kill(os.getpid(), 9)", "process 1 was killed by"),
         ("time.sleep(600) if rank == 0 else sys.exit(7)", "process 1 ended with code 7"),
         (
+            "open(sys.argv[1] + f'/.failure-{rank}', 'w').write(('RuntimeError: gloo: Connection "
+            "closed by peer', 'picture b.jpg is gone')[rank]); sys.exit(1)",
+            "picture b.jpg is gone",
+        ),
+        (
             "time.sleep(600) if rank == 1 else (open(sys.argv[1] + '/.failure-0', 'w')"
             ".write('picture a.jpg is gone'), sys.exit(1))",
             "picture a.jpg is gone",
