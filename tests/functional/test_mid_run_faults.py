@@ -27,7 +27,7 @@ from generated_data import make_pictures
 from train_teacher.cli import main
 from train_teacher.mmdet_plugin import probe_hook
 from train_teacher.mmdet_plugin.detector import TeacherGroundingDINO
-from train_teacher.mmdet_plugin.train_loop import TeacherTrainLoop
+from train_teacher.mmdet_plugin.train_loop import IMAGES_AT_ONCE, TeacherTrainLoop
 
 IMAGES, BATCH = 14, 4
 STEPS = 3
@@ -154,6 +154,7 @@ def test_out_of_memory_halves_what_goes_through_at_once_and_the_run_ends_as_plan
     assert [record["step"] for record in lines if record["kind"] == "train"] == [1, 2, 3]
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.pth", weights_only=False)
     assert {int(state["step"]) for state in last["optimizer"]["state"].values()} == {STEPS}
+    assert last["message_hub"]["runtime_info"][IMAGES_AT_ONCE] == 2
 
 
 def test_a_gradient_that_is_no_number_changes_no_weight_and_no_checkpoint(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from mmengine.logging import MessageHub, MMLogger
 
 from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.memory import PictureByPicture
+from train_teacher.mmdet_plugin.train_loop import IMAGES_AT_ONCE, TeacherTrainLoop
+
+
+@pytest.fixture(autouse=True)
+def logger_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    # MMEngine's may write to what another test has closed.
+    monkeypatch.setattr(MMLogger, "get_current_instance", lambda: logging.getLogger("test"))
 
 
 def batch(count: int) -> dict[str, Any]:
@@ -40,6 +49,22 @@ def test_predictions_are_the_same_and_it_is_not_tried_again(
     assert spared(predict, batch(2)) == [0, 10]
     assert seen == [4, 3, 1, 1, 1, 1, 1]
     assert capsys.readouterr().err.count("out of memory with 3 pictures at once") == 1
+
+
+def test_a_resumed_run_begins_with_the_parts_that_fitted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub = MessageHub("resumed")
+    loop = TeacherTrainLoop.__new__(TeacherTrainLoop)
+    loop._runner = SimpleNamespace(message_hub=hub, logger=logging.getLogger("resumed"))
+    step: Any = SimpleNamespace(images=None)
+    loop.step = step
+    loop._spare_memory_as_before()
+    assert loop.step.images is None
+    hub.update_info(IMAGES_AT_ONCE, 3)
+    loop._spare_memory_as_before()
+    assert loop.step.images == 3
+    assert "going on with 3 images at once" in capsys.readouterr().err
 
 
 def test_a_single_picture_that_does_not_fit_is_named() -> None:
