@@ -28,7 +28,7 @@ from train_teacher.application import training_run
 from train_teacher.cli import main
 from train_teacher.mmdet_plugin import probe_hook
 from train_teacher.mmdet_plugin.detector import TeacherGroundingDINO
-from train_teacher.mmdet_plugin.train_loop import TeacherTrainLoop
+from train_teacher.mmdet_plugin.train_loop import IMAGES_AT_ONCE, TeacherTrainLoop
 
 IMAGES, BATCH = 14, 4
 STEPS = 3
@@ -155,6 +155,46 @@ def test_out_of_memory_halves_what_goes_through_at_once_and_the_run_ends_as_plan
     assert [record["step"] for record in lines if record["kind"] == "train"] == [1, 2, 3]
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.pth", weights_only=False)
     assert {int(state["step"]) for state in last["optimizer"]["state"].values()} == {STEPS}
+    assert last["message_hub"]["runtime_info"][IMAGES_AT_ONCE] == 2
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight_and_no_checkpoint(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: list[bytes] = []
+    last = tmp_path / "run" / "checkpoints" / "last.pth"
+    loss = TeacherGroundingDINO.loss
+
+    def spoil() -> None:
+        before.append(last.read_bytes())
+
+        def infinite(model: Any, *batch: Any) -> Any:
+            parameter = next(p for p in model.parameters() if p.requires_grad)
+            parameter.register_hook(lambda gradient: gradient * float("inf"))
+            return loss(model, *batch)
+
+        monkeypatch.setattr(TeacherGroundingDINO, "loss", infinite)
+
+    # The last step of an epoch: a checkpoint is written after it.
+    at_step(monkeypatch, 2 * STEPS, spoil)
+    code, told = run("--epochs", "2")
+    assert code == 1, told
+    assert f"the gradient of step {2 * STEPS} is not finite" in told
+    assert "Pictures of the step: " in told
+    assert "(id " in told
+    assert [last.read_bytes()] == before
+
+
+def test_weights_that_a_huge_rate_spoiled_stop_the_run_with_the_pictures_of_the_step(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    code, told = run("--epochs", "2", "--lr", "1e20")
+    assert code == 1, told
+    assert "Pictures of the step: " in told
+    assert "(id " in told
+    assert "a learning rate that is too high" in told
+    assert "losses of the step before: loss = " in told or "is not a number: loss = " in told
+    assert not list((tmp_path / "run" / "checkpoints").glob("*.pth"))
 
 
 def test_an_output_folder_that_is_removed_stops_the_run_with_the_file_that_was_to_be_written(

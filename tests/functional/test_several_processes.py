@@ -15,6 +15,7 @@ import torch
 
 from demo_model import DEMO_BASE
 from generated_data import make_pictures
+from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
 
 PROGRAM = str(Path(sys.executable).parent / "train-teacher")
 OPTIONS = (
@@ -25,7 +26,6 @@ OPTIONS = (
     *("--set", "default_hooks.logger.interval=1"),
 )
 
-AGREED = 10
 TWO = ("--batch-size", "2", "--gpus", "2")
 
 
@@ -40,8 +40,6 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def trained(output: Path) -> dict[str, torch.Tensor]:
-    from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
-
     tensors: dict[str, torch.Tensor] = read_checkpoint(output / "checkpoints" / "last.pth")[
         "state_dict"
     ]
@@ -80,7 +78,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
-    # Rounds: the processes ask each other every tenth step whether to stop.
+    # Rounds: the processes ask each other at every tenth step, if not before, whether to stop.
     recipe = tmp_path_factory.mktemp("recipe") / "sgd.yaml"
     recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n")
     return ("--data", data, "--model", recipe, *OPTIONS)
@@ -112,6 +110,11 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     far = {n: float((alone[n] - shared[n]).abs().max()) for n in alone}
     moved = max(float((alone[n] - start[n]).abs().max()) for n in alone)
     assert max(far.values()) < 1e-4 < moved / 20, (max(far.values()), moved)
+    # Rounding changes the order of first-stage proposals that score alike, and with it the question
+    # that is asked of each; tests/unit/mmdet_plugin/test_loss_log.py compares without such jumps.
+    whole, mean = losses(tmp_path / "one"), losses(together)
+    assert whole.keys() == mean.keys()
+    assert [mean[step] for step in whole] == pytest.approx([*whole.values()], rel=0.02)
     assert (together / "report.html").exists()
 
 
@@ -177,13 +180,14 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     while not saved.exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    step = read_checkpoint(saved)["meta"]["iter"]
     lines = len(metrics.read_text().splitlines())
     time.sleep(2)
     assert len(metrics.read_text().splitlines()) == lines, "somebody still trains"
     assert len(losses(output)) < len(losses(together))
     result = run("--output", output, "--resume")
     assert result.returncode == 0, result.stderr
-    assert f"step {AGREED}" in result.stderr
+    assert f"step {step}" in result.stderr
     assert losses(output) == losses(together)
     assert (output / "results.json").exists()
 

@@ -45,6 +45,7 @@ from train_teacher.mmdet_plugin.geometry import (
     sizes_of,
 )
 from train_teacher.mmdet_plugin.loss_log import LossLog
+from train_teacher.mmdet_plugin.memory import PictureByPicture
 from train_teacher.mmdet_plugin.precision import FullPrecisionContrast, keep_boxes_precise
 
 TEXT_WIDTH_STEP = 16
@@ -96,12 +97,16 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         checkpoint_layers: encoder layers that are computed again on the way back.
     """
 
+    latest_losses: Mapping[str, Any] | None = None
+    """Of the batch before, or of this one once it has them: for a message about a bad step."""
+
     def __init__(
         self, *args: Any, accelerated: bool = True, checkpoint_layers: int = 0, **kwargs: Any
     ) -> None:
         """Build the detector and exchange modules for faster ones."""
         super().__init__(*args, **kwargs)
         self.accelerated = accelerated
+        self._spared = PictureByPicture()
         self._prompts: OrderedDict[tuple[object, torch.device], Prompt] = OrderedDict()
         if accelerated:
             for module in self.modules():
@@ -160,14 +165,17 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             The total, and all values with the total as `loss`.
         """
         if not self.accelerated:
-            return super().parse_losses(losses)  # type: ignore[no-any-return]
+            total, stock = super().parse_losses(losses)
+            self.latest_losses = {name: value.detach() for name, value in stock.items()}
+            return total, stock
         values = {
             name: sum(part.mean() for part in value) if isinstance(value, list) else value.mean()
             for name, value in losses.items()
         }
         total = torch.stack([value for name, value in values.items() if "loss" in name]).sum()
         logged = torch.stack([total, *values.values()])
-        return total, LossLog(["loss", *values], logged)
+        self.latest_losses = LossLog(["loss", *values], logged)
+        return total, self.latest_losses
 
     def pre_transformer(
         self, mlvl_feats: Sequence[Tensor], batch_data_samples: Sequence[Any] | None = None

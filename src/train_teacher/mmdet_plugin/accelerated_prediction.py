@@ -9,6 +9,7 @@ from typing import Any
 from mmdet.models.detectors import GroundingDINO
 from torch import Tensor
 
+from train_teacher.mmdet_plugin.memory import PictureByPicture
 from train_teacher.mmdet_plugin.validation_order import by_shape
 
 
@@ -33,6 +34,7 @@ class AcceleratedPrediction(GroundingDINO):
     """False leaves every method as MMDetection has it."""
     _asked: AskedClasses | None = None
     """The last list of classes: it is the same for every picture of a validation."""
+    _spared: PictureByPicture
 
     def val_step(self, data: Any) -> list[Any]:
         """Predict a batch; pictures of different shapes do not pad each other.
@@ -47,8 +49,9 @@ class AcceleratedPrediction(GroundingDINO):
             samples: list[Any] = super().val_step(data)
             return samples
         found: dict[int, Any] = {}
+        predict = super().val_step
         for places, part in by_shape(data):
-            found.update(zip(places, super().val_step(part), strict=True))
+            found.update(zip(places, self._spared(predict, part), strict=True))
         return [found[place] for place in range(len(found))]
 
     def test_step(self, data: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.memory import give_back, unless_memory_is_full
 from train_teacher.mmdet_plugin.pending_gradients import pending_gradients, put_back
 
 
@@ -48,6 +48,9 @@ class AdaptiveStep:
         self._pending: list[_Batch] = []
         self._first_count = 0
         self._carried: dict[str, Tensor] = {}
+        self._updating = False
+        optim_wrapper.optimizer.register_step_pre_hook(self._update_begins)
+        optim_wrapper.optimizer.register_step_post_hook(self._update_ends)
         self.images: int | None = None
         """Images at once; None as long as whole batches fit."""
 
@@ -61,7 +64,8 @@ class AdaptiveStep:
             Losses by name, with their sum as `loss`.
 
         Raises:
-            UserError: the memory does not hold a single image, or there are several processes.
+            UserError: the memory does not hold a single image, or there are several processes, or
+                it was full while the weights were changed.
         """
         if not self._pending:
             self._first_count = self._wrapper.inner_count
@@ -81,16 +85,31 @@ class AdaptiveStep:
 
     def _attempt(self, batches: Sequence[_Batch], *, again: bool) -> Mapping[str, Any] | None:
         """Return the losses of the last batch; None when the memory ran out."""
-        outputs: Mapping[str, Any] = {}
-        try:
+
+        def work() -> Mapping[str, Any]:
+            outputs: Mapping[str, Any] = {}
             for batch in batches:
                 if again:
                     torch.manual_seed(batch.seed)
                 outputs = self._step(batch.data)
-        except torch.cuda.OutOfMemoryError:
-            # Nothing may be kept of the exception: its traceback holds the activations.
-            return None
+            return outputs
+
+        self._updating = False
+        outputs = unless_memory_is_full(work)
+        if outputs is None and self._updating:
+            raise UserError(
+                "the memory became full while the optimizer changed the weights: some are new and "
+                "some are not, so the step cannot be made again. The last checkpoint is kept. Go "
+                "on with --resume when the memory is free, or start again with a smaller "
+                "--batch-size, with --tune lora or with smaller `train_scales`."
+            )
         return outputs
+
+    def _update_begins(self, *_: Any) -> None:
+        self._updating = True
+
+    def _update_ends(self, *_: Any) -> None:
+        self._updating = False
 
     def _step(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.images is None or len(data["data_samples"]) <= self.images:
@@ -112,6 +131,7 @@ class AdaptiveStep:
             wrapper.backward(wrapper.scale_loss(total * weight))
             for name, value in values.items():
                 logged[name] = logged.get(name, 0.0) + weight * float(value)
+        self._detector.latest_losses = logged
         if wrapper.should_update():
             wrapper.step()
             wrapper.zero_grad()
@@ -135,9 +155,7 @@ class AdaptiveStep:
                 "another program holds its memory (then end it and go on with --resume)."
             )
         self.images = math.ceil(now / 2)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
         self._say(
             f"out of memory with {now} images at once: going on with {self.images} at once and "
             f"{math.ceil(most / self.images)} parts for each batch of {most}. Optimizer steps and "

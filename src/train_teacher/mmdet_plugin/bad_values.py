@@ -1,16 +1,24 @@
-"""A loss that is no number stops the run before a checkpoint is written, and says where from."""
+"""A step without finite numbers stops the run before it changes a weight, and says where from."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from torch import Tensor
 
 from train_teacher.domain.errors import UserError
+from train_teacher.domain.known_failures.model import NOT_FINITE
+from train_teacher.mmdet_plugin.hooks import unwrapped
+from train_teacher.mmdet_plugin.loss_log import LossLog
 
 CAUSES = (
     "a learning rate that is too high (try a third: --lr)",
@@ -18,11 +26,46 @@ CAUSES = (
     "boxes without size or far outside (inspect-data --fix)",
     "a damaged base checkpoint (teacher doctor)",
 )
+RAISED = (ArithmeticError, AssertionError, RuntimeError, ValueError)
+"""What upstream raises when it meets such a number."""
+LAYER = re.compile(r"^(d\d+\.|enc_)")
+
+
+class NonFiniteGradientError(ArithmeticError):
+    """The norm of all gradients is infinite or not a number."""
+
+    def __init__(self, norm: float) -> None:
+        """Keep the norm."""
+        super().__init__(f"the norm of the gradients is {norm}")
+        self.norm = norm
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one process knows of a step that went wrong."""
+
+    pictures: tuple[str, ...]
+    losses: Mapping[str, float]
+    """By name; empty when there are none."""
+
+    @property
+    def bad(self) -> list[str]:
+        """Return `name = value` of the losses that are no numbers."""
+        return not_finite(self.losses)
+
+    def terms(self) -> str:
+        """Return the total and the terms of the last layer."""
+        shown = {name: value for name, value in self.losses.items() if not LAYER.match(name)}
+        return ", ".join(f"{name} = {value:.4g}" for name, value in shown.items())
 
 
 @HOOKS.register_module()
 class NonFiniteLossHook(Hook):
-    """Looks at every loss; its value has been read for the log anyway."""
+    """Looks at every loss; its value has been read for the log anyway.
+
+    Most bad losses are met before, by their gradient: this sees those of a batch after which no
+    optimizer step is due.
+    """
 
     priority = "VERY_HIGH"
 
@@ -38,8 +81,13 @@ class NonFiniteLossHook(Hook):
         Raises:
             UserError: a loss is infinite or not a number.
         """
-        if bad := not_finite(outputs or {}):
-            raise UserError(_message(runner.iter + 1, bad, pictures(data_batch)))
+        if not outputs or not not_finite(outputs):
+            return
+        own = getattr(unwrapped(runner), "latest_losses", None) or outputs
+        found = Evidence(tuple(pictures(data_batch)), _floats(own))
+        # The mean over the processes: it is bad in all of them or in none.
+        evidence = all_gather_object(found) if isinstance(outputs, LossLog) else [found]
+        raise UserError(_message(runner.iter + 1, evidence))
 
 
 def not_finite(losses: Mapping[str, Any]) -> list[str]:
@@ -50,14 +98,93 @@ def not_finite(losses: Mapping[str, Any]) -> list[str]:
     """
     if "loss" not in losses or math.isfinite(float(losses["loss"])):
         return []
-    values = {name: float(value) for name, value in losses.items()}
+    values = _floats(losses)
     return [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
 
 
-def _message(step: int, bad: Sequence[str], paths: Sequence[str]) -> str:
+def refusing(clip: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a clipping of gradients that refuses what would spoil every weight.
+
+    The norm is that of the gradients which all processes share, so all of them refuse together.
+    MMEngine reads it for the log (optimizer_wrapper.py: _clip_grad); here it is read once for both.
+
+    Args:
+        clip: `torch.nn.utils.clip_grad_norm_`, or one that returns nothing.
+
+    Raises:
+        NonFiniteGradientError: from the returned function, before the optimizer's step.
+    """
+
+    def clip_finite(parameters: Sequence[Tensor], **options: Any) -> float | None:
+        norm = clip(parameters, **options)
+        if norm is None:
+            return None
+        value = float(norm)
+        if not math.isfinite(value):
+            raise NonFiniteGradientError(value)
+        return value
+
+    return clip_finite
+
+
+def explain(
+    error: BaseException, step: int, batch: Mapping[str, Any], losses: Mapping[str, Any] | None
+) -> str | None:
+    """Return what to tell of an error in a step, None when it has nothing to do with such numbers.
+
+    Args:
+        error: raised between the batch and the optimizer's step.
+        step: its number, from 1.
+        batch: as the loader collates it.
+        losses: of this step; of the one before when there are none.
+    """
+    found = Evidence(tuple(pictures(batch)), _floats(losses))
+    if isinstance(error, NonFiniteGradientError):
+        return _message(step, all_gather_object(found), error.norm)
+    if re.search(NOT_FINITE, str(error), re.IGNORECASE):
+        before = f" The losses of the step before: {found.terms()}." if found.losses else ""
+        return _told(
+            f"the model's predictions in step {step} are infinite or not numbers, so there is no "
+            f"loss ({error}).{before}",
+            found.pictures,
+        )
+    return None
+
+
+def spoiled(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of a tensor that holds infinite numbers or none, None when all are good.
+
+    Args:
+        tensors: of one device, any shapes; those of whole numbers are left out. They are judged
+            with a single read by the host.
+    """
+    floating = {name: t.detach() for name, t in tensors.items() if t.is_floating_point()}
+    filled = {name: t for name, t in floating.items() if t.numel()}
+    if not filled:
+        return None
+    largest = torch._foreach_norm(list(filled.values()), float("inf"))
+    good = torch.stack([value.float() for value in largest]).isfinite().tolist()
+    return next((name for name, fine in zip(filled, good, strict=True) if not fine), None)
+
+
+def _message(step: int, evidence: Sequence[Evidence], norm: float | None = None) -> str:
+    guilty = [found for found in evidence if found.bad]
+    if guilty:
+        bad = ", ".join(dict.fromkeys(term for found in guilty for term in found.bad))
+        what = f"the loss of step {step} is not a number: {bad}."
+    else:
+        terms = "; ".join(found.terms() for found in evidence)
+        what = (
+            f"the gradient of step {step} is not finite (its norm is {norm}), though the losses "
+            f"are: {terms or 'unknown'}."
+        )
+    return _told(what, [path for found in guilty or evidence for path in found.pictures])
+
+
+def _told(what: str, paths: Sequence[str]) -> str:
     causes = "\n".join(f"  - {cause}" for cause in CAUSES)
     return (
-        f"the loss of step {step} is not a number: {', '.join(bad)}.\n"
+        f"{what}\n"
         f"Pictures of the step: {', '.join(paths) or 'unknown'}.\n"
         "The step would have spoiled all weights, so the run stopped; the checkpoints are from "
         f"before it. Likely causes:\n{causes}\n"
@@ -73,3 +200,7 @@ def pictures(data_batch: Mapping[str, Any] | None) -> list[str]:
     """
     samples = (data_batch or {}).get("data_samples") or []
     return [f"{s.metainfo.get('img_path')} (id {s.metainfo.get('img_id')})" for s in samples]
+
+
+def _floats(losses: Mapping[str, Any] | None) -> dict[str, float]:
+    return {name: float(value) for name, value in (losses or {}).items()}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.bad_values import spoiled
 from train_teacher.mmdet_plugin.base_identity import refuse_other_base
 from train_teacher.mmdet_plugin.checkpointing import (
     EMA_PREFIX,
@@ -118,7 +119,10 @@ def newest_checkpoint(run: Path, warn: Callable[[str], None]) -> Path | None:
         if not path.exists():
             continue
         try:
-            epoch = read_checkpoint(path)["meta"].get("epoch")
+            content = read_checkpoint(path)
+            if bad := spoiled(content["state_dict"]):
+                raise UserError(f"{path}: {bad} in it is infinite or not a number.")
+            epoch = content["meta"].get("epoch")
         except UserError as error:
             problems.append(str(error))
             continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 
@@ -26,7 +28,7 @@ class LossLog(Mapping[str, float]):
         self._names = tuple(names)
         self._event: torch.cuda.Event | None = None
         self._floats: dict[str, float] | None = None
-        values = values.detach()
+        values = self._values = values.detach()
         if values.device.type == "cuda":
             self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
             self._host.copy_(values, non_blocking=True)
@@ -34,6 +36,13 @@ class LossLog(Mapping[str, float]):
             self._event.record()
         else:
             self._host = values
+
+    def mean(self) -> LossLog:
+        """Return the means over all processes; each has to ask for them."""
+        values = self._values.clone()
+        # On the device, before anything is read: no more waiting than without.
+        all_reduce(values, "mean")
+        return LossLog(self._names, values)
 
     def __getitem__(self, name: str) -> float:
         """Return one loss."""
@@ -50,3 +59,17 @@ class LossLog(Mapping[str, float]):
     def __len__(self) -> int:
         """Return the number of losses."""
         return len(self._names)
+
+
+def averaged(losses: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the losses of a step over all processes: those of the whole batch, for the log.
+
+    A process's losses are its sums divided by the mean number of objects of a process
+    (DETRHead.loss_by_feat), so that their mean is the loss of the whole batch.
+
+    Args:
+        losses: of this process; what is no `LossLog` stays, its names may differ among them.
+    """
+    if get_world_size() > 1 and isinstance(losses, LossLog):
+        return losses.mean()
+    return losses

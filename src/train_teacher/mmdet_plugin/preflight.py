@@ -20,7 +20,12 @@ from torch import Tensor
 
 from train_teacher.domain.disk_space import RunBytes, too_little_space
 from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.bad_values import CAUSES, not_finite, pictures
+from train_teacher.mmdet_plugin.bad_values import (
+    CAUSES,
+    NonFiniteGradientError,
+    not_finite,
+    pictures,
+)
 from train_teacher.mmdet_plugin.checkpointing import FOLDER
 from train_teacher.mmdet_plugin.hooks import unwrapped
 from train_teacher.mmdet_plugin.lora import lora_config
@@ -47,14 +52,22 @@ def rehearse_step(runner: Any) -> RunBytes:
         batch = runner.train_dataloader.collate_fn([copy.deepcopy(sample) for _ in range(images)])
         runner.model.train()
         with _alone(runner.optim_wrapper):
-            outputs = runner.train_loop.step(batch)
-        if bad := not_finite(outputs):
-            causes = "\n".join(f"  - {cause}" for cause in CAUSES)
-            raise UserError(
-                f"the loss of a trial step is not a number: {', '.join(bad)}.\nPicture: "
-                f"{pictures(batch)[0]}.\nNothing was trained. Likely causes:\n{causes}"
-            )
+            _refuse_bad_numbers(runner, batch)
         return bytes_to_write(runner)
+
+
+def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
+    """Make the step; say what is wrong with its numbers."""
+    try:
+        bad = not_finite(runner.train_loop.step(batch))
+    except NonFiniteGradientError as error:
+        bad = not_finite(getattr(unwrapped(runner), "latest_losses", None) or {}) or [str(error)]
+    if bad:
+        causes = "\n".join(f"  - {cause}" for cause in CAUSES)
+        raise UserError(
+            f"the loss of a trial step is not a number: {', '.join(bad)}.\nPicture: "
+            f"{pictures(batch)[0]}.\nNothing was trained. Likely causes:\n{causes}"
+        )
 
 
 def rehearse_validation(runner: Any) -> None:

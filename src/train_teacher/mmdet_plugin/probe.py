@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.memory import unless_memory_is_full
 
 LAYER_CHOICES = (0, 3, 6)
 """Encoder layers computed again. None is the fastest; all six cost a quarter more arithmetic and
@@ -133,18 +134,23 @@ def peak_of_step(
     Returns:
         Peak bytes with the optimizer's states added, or None when the memory ran out.
     """
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    try:
+
+    def step() -> bool:
         with torch.random.fork_rng(devices=[torch.cuda.current_device()]):
             with precision:
                 losses = model.loss(*batch)
             total, _ = model.parse_losses(losses)
             total.backward()
-    except torch.cuda.OutOfMemoryError:
-        return None
+        return True
+
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    try:
+        fits = unless_memory_is_full(step)
     finally:
         model.zero_grad(set_to_none=True)
+    if fits is None:
+        return None
     return int(torch.cuda.max_memory_allocated()) + ADAMW_STATES * trained_bytes(model)
 
 

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from train_teacher.domain.errors import UserError
+from train_teacher.mmdet_plugin.bad_values import CAUSES, spoiled
 from train_teacher.mmdet_plugin.checkpoint_files import (
     fill_from_base,
     is_slim,
@@ -34,6 +35,7 @@ from train_teacher.mmdet_plugin.checkpointing import (
     trust_mmengine_types,
 )
 from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
+from train_teacher.mmdet_plugin.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.output_folder import require_folder
 from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
 from train_teacher.mmdet_plugin.pending_gradients import put_back
@@ -108,6 +110,17 @@ class TeacherRunner(Runner):
             _remove_if_empty(Path(self.work_dir) / self.timestamp)
         return wrapped
 
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader[Any] | dict[str, Any],
+        seed: int | None = None,
+        diff_rank_seed: bool = False,
+    ) -> DataLoader[Any]:
+        """Build a loader whose processes do not end before the run has saved its state."""
+        loader: DataLoader[Any] = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        keep_from_signals(loader)
+        return loader
+
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""
         if not (Path(self.work_dir) / "mmdet_config.py").exists():
@@ -117,10 +130,12 @@ class TeacherRunner(Runner):
         """Write a checkpoint under a temporary name and rename it when it is complete.
 
         Raises:
-            UserError: the system refuses, for example because the disk is full.
+            UserError: the system refuses, for example because the disk is full; or a weight is no
+                number any more.
         """
         target = Path(out_dir) / filename
         require_folder(target)
+        _refuse_spoiled(target, unwrapped(self))
         partial = target.with_name(f".{filename}.partial")
         try:
             super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
@@ -187,6 +202,18 @@ class TeacherRunner(Runner):
         known = self.message_hub.runtime_info.get("best_score")
         if score is not None and (known is None or score > known):
             self.message_hub.update_info("best_score", score)
+
+
+def _refuse_spoiled(target: Path, model: nn.Module) -> None:
+    """Keep the checkpoint before when training spoiled a weight, wherever that slipped through."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if name := spoiled(trained):
+        causes = "\n".join(f"  - {cause}" for cause in CAUSES)
+        raise UserError(
+            f"{target}: is not written: training has made {name} infinite or not a number, and "
+            "nothing could go on from it. The checkpoint before it is kept. Likely causes:\n"
+            f"{causes}"
+        )
 
 
 def _remove_if_empty(folder: Path) -> None:

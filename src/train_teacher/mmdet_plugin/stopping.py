@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,18 +12,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from train_teacher.mmdet_plugin.agreement import Agreement
 from train_teacher.mmdet_plugin.checkpointing import FOLDER, LAST
+from train_teacher.mmdet_plugin.hooks import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-AGREE_EVERY = 10
-"""Batches between two questions to the other processes whether one of them was told to stop."""
-
 SAME_WITHIN = 1.0
 """Seconds in which a signal counts as the one before it. Ctrl-C reaches every process, and the
 launcher then sends its own SIGTERM; when a launcher is killed, Linux sends the death signal once
@@ -39,11 +38,15 @@ class StopOnSignalHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Take the signals over, where Python lets this thread do so."""
         self._told, self._told_at = False, 0.0
+        self._process = os.getpid()
+        self._agreed = Agreement()
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            return  # a data loading process that is just being started
         now = time.monotonic()
         if self._told:
             if now - self._told_at < SAME_WITHIN:
@@ -53,8 +56,8 @@ class StopOnSignalHook(Hook):
         self._told, self._told_at = True, now
         if is_main_process():
             print(  # noqa: T201 - said at once, wherever the run is
-                f"\n{signal.Signals(number).name}: stopping after this step, the state is saved "
-                "(once more: at once, without saving)",
+                f"\n{signal.Signals(number).name}: stopping after this step and saving "
+                "the state (once more: at once, without saving)",
                 file=sys.stderr,
                 flush=True,
             )
@@ -72,9 +75,7 @@ class StopOnSignalHook(Hook):
             KeyboardInterrupt: told to stop; the state is in last.pth.
         """
         # Of several batches the last makes the optimizer's step.
-        parts = runner.optim_wrapper._accumulative_counts
-        step = (runner.iter + 1) // parts
-        if not runner.optim_wrapper.should_update() or not self._agreed(step, parts):
+        if not runner.optim_wrapper.should_update() or not self._agreed(self._told):
             return
         runner.save_checkpoint(
             str(Path(runner.work_dir) / FOLDER),
@@ -82,6 +83,7 @@ class StopOnSignalHook(Hook):
             meta={"epoch": runner.epoch, "iter": runner.iter + 1},
             by_epoch=False,
         )
+        say(runner, f"saved after step {runner.iter + 1}: {Path(runner.work_dir) / FOLDER / LAST}")
         self._give_back()
         raise KeyboardInterrupt
 
@@ -97,22 +99,21 @@ class StopOnSignalHook(Hook):
         Raises:
             KeyboardInterrupt: told to stop.
         """
-        if self._agreed(batch_idx + 1):
+        if self._agreed(self._told):
             self._give_back()
             raise KeyboardInterrupt
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Ask after its first batch: it takes another time than a training step."""
+        self._agreed.ask_next()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Ask after the next training step: counting the score may have taken long."""
+        self._agreed.ask_next()
 
     def after_run(self, runner: Runner) -> None:
         """Give the signals back."""
         self._give_back()
-
-    def _agreed(self, step: int, parts: int = 1) -> bool:
-        if get_world_size() == 1:
-            return self._told
-        if step % max(1, AGREE_EVERY // parts):
-            return False
-        told = torch.tensor(int(self._told))
-        all_reduce(told, "max")
-        return bool(told)
 
     def _give_back(self) -> None:
         for number, handler in self._before.items():

@@ -13,12 +13,16 @@ from mmengine.dist import is_main_process
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 
+from train_teacher.domain.errors import UserError
 from train_teacher.mmdet_plugin.adaptive_step import AdaptiveStep
-from train_teacher.mmdet_plugin.hooks import say
+from train_teacher.mmdet_plugin.bad_values import RAISED, explain
+from train_teacher.mmdet_plugin.hooks import say, unwrapped
+from train_teacher.mmdet_plugin.loss_log import averaged
 from train_teacher.mmdet_plugin.metrics_file import FILE_NAME
 from train_teacher.mmdet_plugin.repeatable import ResumableBatchSampler
 
 VALIDATED = "validated_epoch"
+IMAGES_AT_ONCE = "images_at_once"
 
 
 @LOOPS.register_module()
@@ -31,6 +35,7 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
         """Train to the end; after a stop, first validate the epoch that was not validated."""
         runner = self.runner
         self.step = AdaptiveStep(runner.model, runner.optim_wrapper, partial(say, runner))
+        self._spare_memory_as_before()
         validated = self._validated_epoch()
         if self._iter and is_main_process():
             forget_after(Path(self.runner.work_dir) / FILE_NAME, self._iter, validated)
@@ -55,6 +60,16 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
         hub = self.runner.message_hub
         return int(hub.get_info(VALIDATED)) if VALIDATED in hub.runtime_info else 0
 
+    def _spare_memory_as_before(self) -> None:
+        hub = self.runner.message_hub
+        images = hub.get_info(IMAGES_AT_ONCE) if IMAGES_AT_ONCE in hub.runtime_info else None
+        if images is not None:
+            self.step.images = int(images)
+            say(
+                self.runner,
+                f"the memory was full before: going on with {images} images at once",
+            )
+
     def run_epoch(self) -> None:
         """Run one epoch, or what is left of it."""
         done = self._iter - self._epoch * len(self.dataloader)
@@ -77,11 +92,25 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
             data_batch: as the loader collates it.
         """
         self.runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
-        outputs = self.step(data_batch)
+        outputs = self._finite_step(data_batch)
         self.runner.call_hook(
             "after_train_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs
         )
         self._iter += 1
+
+    def _finite_step(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        hub = self.runner.message_hub
+        try:
+            outputs = averaged(self.step(batch))
+            if self.step.images is not None:
+                hub.update_info(IMAGES_AT_ONCE, self.step.images)
+            return outputs
+        except RAISED as error:
+            losses = getattr(unwrapped(self.runner), "latest_losses", None)
+            told = explain(error, self._iter + 1, batch, losses)
+            if told is None:
+                raise
+            raise UserError(told) from error
 
 
 def forget_after(path: Path, step: int, epoch: int) -> None:

@@ -41,6 +41,11 @@ def test_an_outer_launcher_is_recognised(
         ("time.sleep(600) if rank == 0 else os.kill(os.getpid(), 9)", "process 1 was killed by"),
         ("time.sleep(600) if rank == 0 else sys.exit(7)", "process 1 ended with code 7"),
         (
+            "open(sys.argv[1] + f'/.failure-{rank}', 'w').write(('RuntimeError: gloo: Connection "
+            "closed by peer', 'picture b.jpg is gone')[rank]); sys.exit(1)",
+            "picture b.jpg is gone",
+        ),
+        (
             "time.sleep(600) if rank == 1 else (open(sys.argv[1] + '/.failure-0', 'w')"
             ".write('picture a.jpg is gone'), sys.exit(1))",
             "picture a.jpg is gone",
@@ -127,3 +132,17 @@ def test_the_launcher_gives_back_the_signals_that_torch_takes(
     before = [signal.getsignal(number) for number in launcher.TAKEN]
     run_processes(tmp_path, 1)
     assert [signal.getsignal(number) for number in launcher.TAKEN] == before
+
+
+def test_told_processes_get_minutes_to_save_and_the_agent_adds_nothing_of_its_own() -> None:
+    import logging
+
+    from torch.distributed.elastic.agent.server import api
+    from torch.distributed.launcher.api import LaunchConfig
+
+    patience = launcher._patience(LaunchConfig)
+    assert patience == {"shutdown_timeout": launcher.SAVE_SECONDS} or not hasattr(
+        LaunchConfig, "shutdown_timeout"
+    )
+    launcher._silence_agent()
+    assert not api.logger.isEnabledFor(logging.ERROR)

@@ -370,6 +370,10 @@ QUOTED: list[tuple[str, Provoke]] = [
     ("worker-killed", say(RuntimeError("DataLoader worker (pid(s) 4, 5) exited unexpectedly"))),
     ("memory", say(OSError(errno.ENOMEM, "Cannot allocate memory"))),
     ("disk-fault", say(OSError(errno.EIO, "Input/output error"))),
+    (
+        "peer-ended",
+        say(RuntimeError("[../gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:3")),
+    ),
     ("nccl", say(RuntimeError("NCCL error in: ProcessGroupNCCL.cpp:1269, unhandled cuda error"))),
     ("numpy-version", say(ImportError("numpy.core.multiarray failed to import"))),
     ("opencv-libraries", say(ImportError("libGL.so.1: cannot open shared object file: No such"))),

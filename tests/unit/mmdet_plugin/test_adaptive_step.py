@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,25 +22,31 @@ OBJECTS = (3, 0, 1, 2, 0, 0, 5, 1)
 class Detector(BaseModel):
     """Its loss is a mean over the objects of a batch, at least one, as a DETR's is."""
 
-    def __init__(self, most: int = 99, backward_fails: bool = False) -> None:
+    def __init__(
+        self,
+        most: int = 99,
+        backward_fails: bool = False,
+        error: Exception | type[Exception] = torch.cuda.OutOfMemoryError,
+    ) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.linspace(-1, 1, 6))
         self.most = most
         self.backward_fails = backward_fails
+        self.error = error
         self.seen: list[int] = []
 
     def forward(self, inputs: Any, data_samples: Any, mode: str = "loss") -> dict[str, Tensor]:
         self.seen.append(len(inputs))
         full = len(inputs) > self.most
         if full and not self.backward_fails:
-            raise torch.cuda.OutOfMemoryError
+            raise self.error
         count = max(sum(len(sample.gt_instances) for sample in data_samples), 1)
         raw = sum(((x @ self.weight) - 1) ** 2 for x in inputs)
         loss = raw / count
         if full:
             # The gradient of the weights is there before the memory is full.
             torch.autograd.backward(loss, retain_graph=True)
-            raise torch.cuda.OutOfMemoryError
+            raise self.error
         return {"loss_a": loss, "loss_b": loss * 0.5, "objects": torch.tensor(float(count))}
 
 
@@ -81,6 +88,39 @@ def test_in_parts_the_weights_and_losses_are_those_of_whole_batches(
     assert len(said) == (1 if most == 3 else 2)
     # Once it is known what fits, it is not tried again.
     assert model.seen[-2:] == ([2, 2] if most == 3 else [1, 1])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 8 bytes. Error code 12 (Cannot allocate memory)",
+    ],
+)
+def test_memory_is_full_whatever_library_says_so(message: str) -> None:
+    whole, _, _ = train(Detector())
+    parts, _, said = train(Detector(most=2, error=RuntimeError(message)))
+    torch.testing.assert_close(parts, whole)
+    assert len(said) == 1
+
+
+def test_another_error_is_no_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(Detector(most=2, error=RuntimeError("shapes do not fit")))
+
+
+def test_weights_that_are_half_new_are_not_changed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(sys.modules["torch.optim.sgd"], "sgd", fails)
+    model = Detector()
+    with pytest.raises(UserError, match="while the optimizer changed the weights"):
+        train(model)
+    assert model.seen == [4]
 
 
 def test_memory_that_ends_between_the_batches_of_a_step_costs_none_of_them() -> None:

@@ -181,10 +181,35 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_file(
     monkeypatch.setattr(Runner, "save_checkpoint", fill_the_disk)
     (tmp_path / "last.pth").write_bytes(b"the one before")
     runner = TeacherRunner.__new__(TeacherRunner)
+    runner.model = Small()
     with pytest.raises(UserError, match=r"last\.pth: cannot be written: No space left"):
         runner.save_checkpoint(str(tmp_path), "last.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["last.pth"]
     assert (tmp_path / "last.pth").read_bytes() == b"the one before"
+
+
+def test_spoiled_weights_are_not_written_over_the_checkpoint_before(tmp_path: Path) -> None:
+    (tmp_path / "last.pth").write_bytes(b"the one before")
+    runner = TeacherRunner.__new__(TeacherRunner)
+    runner.model = Small()
+    with torch.no_grad():
+        runner.model.trained.weight[0, 0] = float("nan")
+    with pytest.raises(UserError, match=r"last\.pth: is not written: .* trained\.weight"):
+        runner.save_checkpoint(str(tmp_path), "last.pth")
+    assert (tmp_path / "last.pth").read_bytes() == b"the one before"
+
+
+def test_a_last_checkpoint_of_spoiled_weights_is_replaced_by_the_previous_one(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    previous = write(tmp_path / "checkpoints" / "previous.pth", 4)
+    last = write(tmp_path / "checkpoints" / "last.pth", 5)
+    content = torch.load(last)
+    content["state_dict"]["a"][7] = float("inf")
+    torch.save(content, last)
+    assert newest_checkpoint(tmp_path, told.append) == previous
+    assert "last.pth: a in it is infinite or not a number." in told[0]
 
 
 def test_a_removed_folder_is_not_made_anew(tmp_path: Path) -> None:

@@ -13,12 +13,25 @@ from train_teacher.mmdet_plugin import stopping
 from train_teacher.mmdet_plugin.stopping import SAME_WITHIN, StopOnSignalHook
 
 
+def test_a_process_that_was_forked_to_load_pictures_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = StopOnSignalHook()
+    hook.before_run(cast(Runner, SimpleNamespace()))
+    monkeypatch.setattr(stopping.os, "getpid", lambda: -1)
+    signal.raise_signal(signal.SIGTERM)
+    monkeypatch.undo()
+    hook.after_run(cast(Runner, SimpleNamespace()))
+    assert capsys.readouterr().err == ""
+
+
 def test_a_signal_that_arrives_twice_is_one_and_a_second_one_stops_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 100.0
     monkeypatch.setattr(stopping.time, "monotonic", lambda: now)
     hook, runner = StopOnSignalHook(), cast(Runner, SimpleNamespace())
+    monkeypatch.setattr(stopping, "Agreement", lambda: None)
     before = signal.getsignal(signal.SIGTERM)
     hook.before_run(runner)
     signal.raise_signal(signal.SIGINT)

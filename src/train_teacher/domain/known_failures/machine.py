@@ -8,12 +8,25 @@ from train_teacher.domain.known_failures.failure import Failure
 
 CUDA = ("RuntimeError", "AcceleratorError", "AssertionError")
 
+GPU_MEMORY_FULL = (
+    r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|"
+    r"CUDNN_STATUS_ALLOC_FAILED"
+)
+CPU_MEMORY_FULL = r"can't allocate memory|not enough memory|std::bad_alloc"
+MEMORY_FULL = f"{GPU_MEMORY_FULL}|{CPU_MEMORY_FULL}"
+"""How PyTorch's allocators, the driver, cuDNN and cuBLAS name it."""
+
+PEER_ENDED = (
+    r"Connection (closed|reset) by (peer|remote peer)|gloo/transport|"
+    r"Broken pipe.*(gloo|TCPStore)|recvValue failed|failed to recv, got 0 bytes"
+)
+"""How a process names it that another one, with which it computes, is gone."""
+
 MACHINE_FAILURES: tuple[Failure, ...] = (
     Failure(
         code="gpu-memory",
         types=("OutOfMemoryError", *CUDA),
-        pattern=r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|"
-        r"CUDNN_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)",
+        pattern=rf"{GPU_MEMORY_FULL}|CUDNN_STATUS_NOT_INITIALIZED",
         what="the GPU's memory is full.",
         consequence="Training stopped; crowded or large pictures can come late, so it can happen "
         "after hours.",
@@ -95,7 +108,7 @@ MACHINE_FAILURES: tuple[Failure, ...] = (
     Failure(
         code="memory",
         types=("RuntimeError",),
-        pattern=r"can't allocate memory|not enough memory|std::bad_alloc",
+        pattern=CPU_MEMORY_FULL,
         what="the machine's memory is full.",
         consequence="The work stopped.",
         cure="end other programs, or use fewer `workers` and a smaller --batch-size.",
@@ -160,6 +173,14 @@ MACHINE_FAILURES: tuple[Failure, ...] = (
         what="the network port that the processes of a run talk through is taken.",
         consequence="Distributed training cannot start.",
         cure="another run holds it: wait for it, or set MASTER_PORT to another number.",
+    ),
+    Failure(
+        code="peer-ended",
+        types=("RuntimeError",),
+        pattern=PEER_ENDED,
+        what="another process of this run ended.",
+        consequence="This one cannot go on without it; the last checkpoint is kept.",
+        cure="its message is above or in train.log and says what to do; then --resume.",
     ),
     Failure(
         code="nccl",

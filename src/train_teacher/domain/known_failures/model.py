@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from train_teacher.domain.known_failures.failure import Failure
 
+NOT_FINITE = (
+    r"matrix contains invalid numeric entries|loss (became|become|is) "
+    r"(infinite|nan|not finite)|contains (nan|non-finite)|returned nan values|"
+    r"scores must not be nan"
+)
+"""How the libraries name a number that is none."""
+
 MODEL_FAILURES: tuple[Failure, ...] = (
     Failure(
         code="loss-not-finite",
         types=("ValueError", "AssertionError", "FloatingPointError", "RuntimeError"),
-        pattern=r"matrix contains invalid numeric entries|loss (became|become|is) "
-        r"(infinite|nan|not finite)|contains (nan|non-finite)|returned nan values",
+        pattern=NOT_FINITE,
         what="the loss became infinite or not a number.",
         consequence="Training stopped: every weight after it would be lost. best.pth is kept.",
         cure="a smaller --lr, or --precision fp32 (bf16 before fp16); inspect-data DATA.json finds "
