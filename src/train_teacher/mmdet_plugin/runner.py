@@ -69,14 +69,16 @@ class TeacherRunner(Runner):
     def build_dataloader(
         dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader[Any]:
-        """Build a loader; where there is a GPU, its batches lie where the GPU fetches them itself.
+        """Build a loader whose processes do not end before the run has saved its state.
 
-        Here and not in the config, which is the same on every machine.
+        Where there is a GPU, its batches lie where the GPU fetches them itself; that is set here
+        and not in the config, which is the same on every machine.
         """
         if isinstance(dataloader, dict) and torch.cuda.is_available():
             dataloader = copy.copy(dataloader)
             dataloader.setdefault("pin_memory", True)
         loader: DataLoader[Any] = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        keep_from_signals(loader)
         return loader
 
     def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
@@ -109,17 +111,6 @@ class TeacherRunner(Runner):
             # Wrapping waits for every process, so none is still about to use this folder.
             _remove_if_empty(Path(self.work_dir) / self.timestamp)
         return wrapped
-
-    @staticmethod
-    def build_dataloader(
-        dataloader: DataLoader[Any] | dict[str, Any],
-        seed: int | None = None,
-        diff_rank_seed: bool = False,
-    ) -> DataLoader[Any]:
-        """Build a loader whose processes do not end before the run has saved its state."""
-        loader: DataLoader[Any] = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
-        keep_from_signals(loader)
-        return loader
 
     def dump_config(self) -> None:
         """Do nothing: the run folder holds the config that this run was started from."""
