@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-_MAPPED_FROM, _TRIMMED_FROM = -3, -1
-"""M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of glibc's malloc.h."""
+_MAPPED_FROM, _TRIMMED_FROM, _ARENAS = -3, -1, -8
+"""M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_ARENA_MAX of glibc's malloc.h."""
 _NEVER = 2**30
 
 
@@ -26,3 +26,5 @@ def keep_freed_memory() -> None:
         return
     mallopt(_MAPPED_FROM, _NEVER)
     mallopt(_TRIMMED_FROM, _NEVER)
+    # A thread's own arena ends at 64 MB and maps what is larger, whatever was said above.
+    mallopt(_ARENAS, 1)
