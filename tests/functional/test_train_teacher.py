@@ -62,6 +62,7 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "data/test.json",
         "data/inspection.json",
         "data/dataset_info.json",
+        "data/started_with.json",
         "data/split.json",
         "data/val_detections_before.npz",
         "data/val_detections_best.npz",
