@@ -222,12 +222,15 @@ def test_a_run_knows_the_pictures_of_its_splits_and_is_told_when_they_move(
     moved = tmp_path / "moved"
     with pytest.raises(UserError, match="--images DIR"):
         evaluate(EvaluateRequest(cpu(run), images=moved))
-    shutil.copytree(run.parent / "data", moved)
+    shutil.copytree(run.parent / "data" / "images", moved)
     assert evaluate(EvaluateRequest(cpu(run), images=moved)).scores == scored.scores
 
 
 def test_names_that_command_a_terminal_are_written_out(run: Path, tmp_path: Path) -> None:
-    evil = make_pictures(tmp_path, images=3, seed=1, classes=("evil \x1b[31mred", CLASSES[0]))
+    evil = make_pictures(tmp_path, images=3, seed=1, classes=("green cross", CLASSES[0]))
+    content = json.loads(evil.read_text())
+    content["categories"][0]["name"] = "evil \x1b[31mred"
+    evil.write_text(json.dumps(content))
     result = run_command("teacher", "evaluate", run, "--data", evil, "--device", "cpu")
     assert result.returncode == 0, result.stderr
     assert "\\u001b[31mred" in result.stderr
@@ -250,7 +253,7 @@ def test_data_with_other_classes_is_told_apart(run: Path, tmp_path: Path) -> Non
 def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> None:
     for request, message in (
         (EvaluateRequest(cpu(run), split="val", data=tmp_path), "--split is one of the run's own"),
-        (EvaluateRequest(cpu(run), own_classes=True), "go with --data"),
+        (EvaluateRequest(cpu(run), own_classes=True), "goes with --data"),
         (EvaluateRequest(cpu(run, weights="x.pth")), "are for bundles"),
         (EvaluateRequest(cpu(tmp_path)), "neither a run folder"),
     ):

@@ -159,8 +159,11 @@ def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
         assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-5)
     merge_adapters(plain)
     assert set(plain.state_dict()) == names
-    for ours, theirs in zip(outputs(plain), wanted, strict=True):
-        assert torch.allclose(ours, theirs, atol=1e-2, rtol=1e-4)
+    scores, boxes = outputs(plain)
+    assert torch.allclose(scores, wanted[0], atol=1e-4, rtol=1e-5)
+    # Rounding may exchange two detections that score alike: each box must be there, somewhere.
+    assert torch.cdist(boxes, wanted[1]).amin(dim=1).max() < 1e-2
+    assert torch.cdist(boxes, wanted[1]).amin(dim=0).max() < 1e-2
     load_base_checkpoint(plain, base)
     wrapped = PeftModel.from_pretrained(plain, str(tmp_path / "adapter"))
     for ours, theirs in zip(outputs(wrapped.base_model.model), wanted, strict=True):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
+from torch import nn
 
 from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
 from train_teacher.mmdet_plugin.runner import TeacherRunner
@@ -42,6 +43,8 @@ def test_a_second_signal_while_a_checkpoint_is_written_leaves_the_one_before_and
 
     (tmp_path / "last.pth").write_bytes(b"the one before")
     monkeypatch.setattr(Runner, "save_checkpoint", interrupted)
+    runner = TeacherRunner.__new__(TeacherRunner)
+    runner.model = nn.Linear(2, 2)
     with pytest.raises(KeyboardInterrupt):
-        TeacherRunner.__new__(TeacherRunner).save_checkpoint(str(tmp_path), "last.pth")
+        runner.save_checkpoint(str(tmp_path), "last.pth")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"the one before"]

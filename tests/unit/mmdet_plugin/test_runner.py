@@ -9,6 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseDataPreprocessor
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 importlib.import_module("train_teacher.mmdet_plugin")
 
@@ -18,7 +19,12 @@ from train_teacher.mmdet_plugin.runner import TeacherRunner  # noqa: E402
 def handed_on(config: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what MMEngine is asked to build a loader from."""
     seen = []
-    monkeypatch.setattr(Runner, "build_dataloader", staticmethod(lambda *args: seen.append(args)))
+
+    def build(*args: Any) -> DataLoader[Any]:
+        seen.append(args)
+        return DataLoader([0])
+
+    monkeypatch.setattr(Runner, "build_dataloader", staticmethod(build))
     TeacherRunner.build_dataloader(config, seed=3, diff_rank_seed=True)
     assert seen[0][1:] == (3, True)
     return seen[0][0]
