@@ -99,7 +99,7 @@ def inspect_command(
     if data is None:
         raise UsageError("inspect-data needs DATA: a COCO JSON, or a folder with train|valid|test.")
     # Imported here so that --help does not wait for numpy.
-    from train_teacher.adapters.allocator import keep_freed_memory
+    from train_teacher.adapters.allocator import share_freed_memory
     from train_teacher.application.inspect_data import InspectRequest, describe, load_splits
     from train_teacher.cli.inspection_text import render_json, render_text
     from train_teacher.cli.progress_line import progress_line
@@ -117,7 +117,7 @@ def inspect_command(
         class_prompts=_class_prompts(class_prompt or []),
     )
     progress = progress_line("pictures decoded") if deep else None
-    keep_freed_memory()
+    share_freed_memory()
     if fix is not None:
         return _fix(request, fix, format_, fail_on, html, progress)
     splits = load_splits(request, progress=progress)
