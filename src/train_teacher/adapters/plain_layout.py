@@ -20,7 +20,7 @@ _SCALARS = (*IDS, "area", "iscrowd", "ignore")
 _POLYGONS = "segmentation"
 _ONE_NUMBER = b"[]"
 _OPENING, _CLOSING, _COMMA, _RECORD = b"[],{"
-_MEMBER = rb'"([A-Za-z_]+)":(\[\[[,\[\]]*\]\]|\[,*\]|)'
+_MEMBER = rb'"([A-Za-z_]+)":(\[\[,*(?:\],\[,*)*\]\]|\[,*\]|)'
 _MEMBERS = re.compile(_MEMBER)
 _ONE_RECORD = re.compile(rb"\{%b(?:,%b)*\}" % (_MEMBER, _MEMBER))
 
