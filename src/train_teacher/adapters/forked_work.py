@@ -25,6 +25,9 @@ _NUMBER = Struct("<I")
 _FRAME = Struct("<IQ")
 """Task, and bytes of its answer."""
 _ALIGNED = 64
+PATIENCE = 60_000
+"""Milliseconds without any answer after which forks are taken to hang: one that was made while
+another thread held a lock finds it held for ever."""
 MOST_TASKS = 8192
 """Their numbers fit into a pipe that nobody reads yet."""
 
@@ -131,13 +134,13 @@ class _SharedTasks(Generic[Result]):
         return _FRAME.pack(task, len(answer)) + answer
 
     def _collect(self, *, wait: bool) -> None:
-        """Take the results that have come, or all that will."""
+        """Take the results that have come; with `wait` all that will come."""
         shared = memoryview(self._memory)
         waiting = select.poll()
         for fork in self._forks:
             waiting.register(fork.answers, select.POLLIN)
         open_ = len(self._forks)
-        while open_ and (ready := waiting.poll(None if wait else 0)):
+        while open_ and (ready := waiting.poll(PATIENCE if wait else 0)):
             for answers, _ in ready:
                 answer = _read_answer(answers)
                 if answer is None:

@@ -21,6 +21,8 @@ from train_teacher.domain.teacher_card import describe_teacher
 from train_teacher.mmdet_plugin.lora import use_adapter, without_adapters
 
 FROZEN = ("backbone", "language_model")
+SCORE, PIXELS = 1e-5, 1e-3
+"""What rounding may do to them: how a CPU adds up differs from one to the next."""
 
 
 def plain_model(base: Path = DEMO_BASE) -> Any:
@@ -37,9 +39,12 @@ def outputs(model: Any) -> list[torch.Tensor]:
     return [tensor for f in found for tensor in (f.scores, f.bboxes)]
 
 
-def same(left: list[torch.Tensor], right: list[torch.Tensor], tolerance: float = 1e-6) -> bool:
-    pairs = zip(left, right, strict=True)
-    return all(torch.allclose(a, b, rtol=tolerance, atol=tolerance) for a, b in pairs)
+def same(left: list[torch.Tensor], right: list[torch.Tensor], slack: float = 1) -> bool:
+    """Tell whether scores and boxes are equal, up to what two orders of adding make of them."""
+    return all(
+        torch.allclose(a, b, rtol=0, atol=slack * (PIXELS if a.ndim == 2 else SCORE))
+        for a, b in zip(left, right, strict=True)
+    )
 
 
 def train_and_write(work: Path, targets: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -98,7 +103,7 @@ def test_we_load_the_folder_with_identical_outputs(trained: Any) -> None:
     card = attach_adapter(model, trained["folder"])
     assert card.class_names == ["red circle", "blue square"]
     assert same(outputs(model), outputs(trained["model"]))
-    assert not same(outputs(model), untrained, tolerance=1e-3)
+    assert not same(outputs(model), untrained, slack=100)
 
 
 def test_merging_gives_the_plain_detector_with_the_same_outputs(trained: Any) -> None:
@@ -106,7 +111,7 @@ def test_merging_gives_the_plain_detector_with_the_same_outputs(trained: Any) ->
 
     merged = PeftModel.from_pretrained(plain_model(), str(trained["folder"])).merge_and_unload()
     assert set(merged.state_dict()) == set(plain_model().state_dict())
-    assert same(outputs(merged), outputs(trained["model"]), tolerance=1e-5)
+    assert same(outputs(merged), outputs(trained["model"]))
 
 
 def test_an_adapted_attention_makes_the_same_round_trips(tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_an_adapted_attention_makes_the_same_round_trips(tmp_path: Path) -> None
     assert same(outputs(ours), wanted)
     wrapped = PeftModel.from_pretrained(plain_model(), str(trained["folder"]))
     assert same(outputs(wrapped.base_model.model), wanted)
-    assert same(outputs(wrapped.merge_and_unload()), wanted, tolerance=1e-5)
+    assert same(outputs(wrapped.merge_and_unload()), wanted)
 
 
 def test_several_adapters_share_one_base(trained: Any, tmp_path: Path) -> None:

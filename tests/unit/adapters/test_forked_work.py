@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from train_teacher.adapters import forked_work
 from train_teacher.adapters.forked_work import shared_tasks
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux only")
@@ -102,3 +103,16 @@ def test_without_another_process_the_work_is_done_here(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "fork", refuse)
     assert done(lambda task: task) == list(range(TASKS))
+
+
+def test_a_fork_that_hangs_is_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forked_work, "PATIENCE", 100)
+    mine, before = os.getpid(), children()
+
+    def work(task: int) -> int:
+        if os.getpid() != mine and task % 5 == 3:
+            signal.pause()
+        return task
+
+    assert done(work) == list(range(TASKS))
+    assert children() == before

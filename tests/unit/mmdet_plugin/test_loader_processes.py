@@ -32,7 +32,12 @@ def begin(worker_id: int) -> None:
 
 def test_a_told_loading_process_goes_on_and_ends_with_its_loader() -> None:
     loader = DataLoader(
-        Numbers(), batch_size=None, num_workers=1, prefetch_factor=1, worker_init_fn=begin
+        Numbers(),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=1,
+        worker_init_fn=begin,
+        timeout=120,
     )
     keep_from_signals(loader)
     batches = iter(loader)
