@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from demo_model import DEMO_BASE
+from demo_model import DEMO_BASE, make_settings
 from generated_data import make_pictures
+from train_teacher.adapters.mmengine_config import find_base_config
 from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
 
 PROGRAM = str(Path(sys.executable).parent / "train-teacher")
@@ -56,7 +57,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     path = make_pictures(folder, images=20, seed=5, classes=("red star", "blue ring"))
     content = json.loads(path.read_text())
-    # Equal sizes: padding would otherwise depend on which pictures share a batch.
+    # Equal sizes, and a box in each at most: how far pictures are padded, and the denoising queries
+    # that others attend to, would otherwise depend on which pictures share a batch.
+    boxes = {annotation["image_id"]: annotation for annotation in reversed(content["annotations"])}
+    content["annotations"] = [*boxes.values()]
     from PIL import Image
 
     for image in content["images"]:
@@ -80,7 +84,14 @@ def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[objec
     # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
     # Rounds: the processes ask each other at every tenth step, if not before, whether to stop.
     recipe = tmp_path_factory.mktemp("recipe") / "sgd.yaml"
-    recipe.write_text("extends: demo\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n")
+    recipe.write_text(
+        "extends: demo\nbase_config: plain.py\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n"
+    )
+    # Each process draws its own dropout.
+    base = find_base_config(make_settings().base_config)
+    (recipe.parent / "plain.py").write_text(
+        f"_base_ = {str(base)!r}\nmodel = dict(encoder=dict(fusion_layer_cfg=dict(dropout=0.0)))\n"
+    )
     return ("--data", data, "--model", recipe, *OPTIONS)
 
 
@@ -109,12 +120,10 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     assert alone.keys() == shared.keys()
     far = {n: float((alone[n] - shared[n]).abs().max()) for n in alone}
     moved = max(float((alone[n] - start[n]).abs().max()) for n in alone)
-    assert max(far.values()) < 1e-4 < moved / 20, (max(far.values()), moved)
-    # Rounding changes the order of first-stage proposals that score alike, and with it the question
-    # that is asked of each; tests/unit/mmdet_plugin/test_loss_log.py compares without such jumps.
+    assert max(far.values()) < 1e-5 < moved / 100, (max(far.values()), moved)
     whole, mean = losses(tmp_path / "one"), losses(together)
     assert whole.keys() == mean.keys()
-    assert [mean[step] for step in whole] == pytest.approx([*whole.values()], rel=0.02)
+    assert [mean[step] for step in whole] == pytest.approx([*whole.values()], abs=1e-4)
     assert (together / "report.html").exists()
 
 
@@ -192,6 +201,42 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     assert (output / "results.json").exists()
 
 
+def children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(number) for task in tasks for number in task.read_text().split()]
+
+
+def rank_of(process: int) -> str:
+    environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    return dict(entry.decode().split("=", 1) for entry in environment if entry).get("RANK", "")
+
+
+def test_when_one_process_is_killed_the_run_ends_and_says_which(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    recipe = tmp_path / "quick.yaml"
+    recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\n")
+    arguments = command("--data", data, "--model", recipe, "--output", output, *TWO)
+    process = subprocess.Popen(
+        [*arguments, "--device", "cpu", "--set", "default_hooks.logger.interval=1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not ((output / "metrics.jsonl").exists() and losses(output)):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ranks = {rank_of(child): child for child in children(process.pid)}
+    os.kill(ranks["1"], signal.SIGKILL)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert told.count("training process 1 was killed by SIGKILL") == 1
+    assert "--resume" in told
+    assert "Traceback" not in told
+    assert not Path(f"/proc/{ranks['0']}").exists()
+
+
 @pytest.mark.parametrize("tune", ["frozen", "lora"])
 def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_killed_run(
     data: Path, tmp_path: Path, tune: str
@@ -215,8 +260,7 @@ def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_
         time.sleep(0.05)
         if saved.exists() and not per_epoch:
             per_epoch = max(losses(output))
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-    for number in [*(int(n) for task in tasks for n in task.read_text().split()), process.pid]:
+    for number in [*children(process.pid), process.pid]:
         os.kill(number, signal.SIGKILL)
     process.wait()
     killed = losses(output)
