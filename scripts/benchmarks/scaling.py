@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gc
 import json
 import os
 import statistics
@@ -27,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_models import backends, class_names, prepare_upstream, write_bert
-from train_step import WARM_UP, Case, MMDetectionCase, machine, time_in_turns
+from benchmark_models import backends, class_names, write_bert
+from mode_process import ModeProcess
+from train_step import WARM_UP, build_case, machine, time_in_turns
 
 START = {"size": 512, "classes": 3, "boxes": 5, "batch": 1}
 VALUES = {
@@ -66,11 +66,11 @@ def point(options: argparse.Namespace, varied: str, value: int) -> argparse.Name
 
 
 def measure_point(own: argparse.Namespace, varied: str, value: int, bert: Path) -> list[Row]:
-    """Count every mode, one model in memory at a time; then time them in turns."""
+    """Count every mode, one model in memory at a time unless they are timed: then in turns."""
     rows = []
-    cases: list[Case] = []
+    cases: list[ModeProcess] = []
     for mode in own.modes:
-        case = MMDetectionCase(mode, own, bert)
+        case = ModeProcess(build_case, mode, own, bert)
         case.count()
         found = case.measured
         rows.append(
@@ -86,11 +86,12 @@ def measure_point(own: argparse.Namespace, varied: str, value: int, bert: Path) 
         )
         if own.steps:
             cases.append(case)
-        del case
-        gc.collect()
+        else:
+            case.end()
     time_in_turns(cases, own.steps)
     for row, case in zip(rows, cases, strict=False):
         row.median = case.measured.median
+        case.end()
     return rows
 
 
@@ -101,15 +102,14 @@ def be_a_process(
     from torch import distributed
     from torch.nn.parallel import DistributedDataParallel
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+    own.threads = max(1, (os.cpu_count() or 1) // processes)
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder / f'meet-{mode}'}", rank=rank, world_size=processes
     )
-    prepare_upstream("cpu")
-    case = MMDetectionCase(mode, own, folder / "bert")
+    case = build_case(mode, own, folder / "bert")
     detector = case.model
     case.model = _Distributed(DistributedDataParallel(_Loss(detector)), detector)
-    seconds = [case.timed_step() for _ in range(own.steps + WARM_UP)][WARM_UP:]
+    seconds = [case.timed_step()[0] for _ in range(own.steps + WARM_UP)][WARM_UP:]
     if rank == 0:
         (folder / f"{mode}.json").write_text(json.dumps(statistics.median(seconds)))
     distributed.destroy_process_group()
@@ -158,7 +158,6 @@ def _plain(own: argparse.Namespace) -> dict[str, Any]:
 
 def measure(options: argparse.Namespace) -> list[Row]:
     """Go through everything that varies."""
-    prepare_upstream(options.device)
     rows: list[Row] = []
     known: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -247,7 +246,6 @@ def main() -> None:
         be_a_process(int(rank), int(processes), mode, Path(folder), own)
         return
     options = read_options()
-    torch.set_num_threads(options.threads)
     started = time.monotonic()
     rows = measure(options)
     print(table(rows, options))

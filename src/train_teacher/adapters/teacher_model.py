@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from train_teacher.adapters import adapter_folder, mmengine_config, mmengine_runner, plain_model
+from train_teacher.adapters.allocator import keep_freed_memory
 from train_teacher.domain.dataset_info import PromptInfo
 from train_teacher.domain.detections import PictureDetections
 from train_teacher.domain.errors import UserError
@@ -289,5 +290,7 @@ def load_merged(folder: Path, device: str) -> TeacherModel:
 
 def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:
     detector.requires_grad_(False)
+    if device == "cpu":
+        keep_freed_memory()
     unlabelled = [step for step in pipeline if step["type"] != "LoadAnnotations"]
     return TeacherModel(detector.to(device).eval(), unlabelled, batch_size)

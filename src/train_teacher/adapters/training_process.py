@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.adapters import mmengine_runner
+from train_teacher.adapters.allocator import keep_freed_memory
 from train_teacher.adapters.run_lock import training_lock
 from train_teacher.domain.errors import UserError
 
@@ -41,6 +42,8 @@ def train(runner: Runner, log: Path) -> int:
         UserError: training cannot go on.
         KeyboardInterrupt: told to stop; the state is saved.
     """
+    if next(runner.model.parameters()).device.type == "cpu":
+        keep_freed_memory()
     with mmengine_runner.stdout_to_log(log):
         try:
             runner.train()

@@ -1,0 +1,73 @@
+"""A mode of a benchmark in a process of its own: what a process sets, it sets for all it does."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+class ModeProcess:
+    """Does in its process what it is asked: `train_step.Case` by its methods."""
+
+    measured: Any
+    """As of the last answer."""
+
+    def __init__(self, build: Callable[..., Any], *arguments: Any) -> None:
+        """Start the process and wait until the case is built."""
+        context = multiprocessing.get_context("spawn")
+        self._asked, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._receive()
+
+    def count(self) -> None:
+        """Count arithmetic, host reads and kept bytes."""
+        self._ask("count")
+
+    def step(self) -> None:
+        """Make a batch and train one step on it."""
+        self._ask("step")
+
+    def peak(self) -> None:
+        """Measure the GPU memory of a step."""
+        self._ask("peak")
+
+    def timed_step(self) -> tuple[float, int]:
+        """Return seconds and page faults of a step."""
+        own = self.measured
+        seconds, faults = self._ask("timed_step")
+        self.measured = own  # times are noted here
+        return seconds, faults
+
+    def end(self) -> None:
+        """End the process, so that its memory is free."""
+        self._asked.close()
+        self._process.join()
+
+    def _ask(self, method: str) -> Any:
+        self._asked.send(method)
+        return self._receive()
+
+    def _receive(self) -> Any:
+        try:
+            answer, self.measured = self._asked.recv()
+        except EOFError:
+            self._process.join()
+            raise SystemExit(
+                f"the process of a mode ended with {self._process.exitcode}; -9: out of memory"
+            ) from None
+        return answer
+
+
+def _serve(asked: Connection, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    case = build(*arguments)
+    asked.send((None, case.measured))
+    while True:
+        try:
+            method = asked.recv()
+        except EOFError:
+            return
+        asked.send((getattr(case, method)(), case.measured))
