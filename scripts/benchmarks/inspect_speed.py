@@ -25,7 +25,7 @@ from make_large_coco import write
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 FULL_IMAGES, FULL_ANNOTATIONS, FULL_MEGABYTES = 118_287, 860_001, 420
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.02
 
 
 def wall_seconds(command: Sequence[str]) -> tuple[float, int]:

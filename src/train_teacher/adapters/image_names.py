@@ -19,6 +19,8 @@ _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*/*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 # Label Studio serves local files under an address whose query holds the path.
 _QUERY = re.compile(r"\?d=|\?.*$")
+# It also puts part of a random number before the name of every file that is uploaded to it.
+_UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
 def relative_name(file_name: str) -> str:
@@ -127,14 +129,39 @@ def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str 
     if None not in found:
         return found
     taken = {name for name in found if name is not None}
-    bases = Counter(_alike(_base(name)) for name in set(file_names))
+    _search_all(listings, file_names, found, taken)
+    if None in found and _are_uploads(file_names):
+        _search_all(listings, _before_upload(file_names), found, taken)
+    return found
+
+
+def _search_all(
+    listings: FolderListings, names: Sequence[str], found: list[str | None], taken: set[str]
+) -> None:
+    """Look for the files that are not found yet, each under its name."""
+    bases = Counter(_alike(_base(name)) for name in set(names))
     tried: dict[str, str | None] = {}
-    for row, name in enumerate(file_names):
+    for row, name in enumerate(names):
         if found[row] is None:
             if name not in tried:
                 tried[name] = _search(listings, name, taken, bases[_alike(_base(name))] == 1)
             found[row] = tried[name]
-    return found
+
+
+def _are_uploads(names: Sequence[str]) -> bool:
+    """Tell whether all names begin as Label Studio's do; with letters, or they may be dates."""
+    starts = [_UPLOAD.match(_base(name)) for name in names]
+    return all(starts) and any(not start.group()[:8].isdigit() for start in starts if start)
+
+
+def _before_upload(names: Sequence[str]) -> list[str]:
+    """Return the paths that were uploaded; a name stays as it is where another had the same."""
+    uploaded = {}
+    for name in set(names):
+        *folders, base = _parts(name)
+        uploaded[name] = "/".join((*folders, _UPLOAD.sub("", base, count=1)))
+    count = Counter(uploaded.values())
+    return [name if count[uploaded[name]] > 1 else uploaded[name] for name in names]
 
 
 def _search(

@@ -46,6 +46,21 @@ def test_a_base_name_that_two_records_share_is_not_guessed(tmp_path: Path) -> No
     assert find_names(listings, ["train/1.jpg", "val/1.jpg"]) == [None, None]
 
 
+def test_a_picture_is_found_under_the_name_it_had_before_label_studio(tmp_path: Path) -> None:
+    listings = folder_with(tmp_path, "cat.jpg", "a/dog.jpg", "two.jpg")
+    written = ["images/0a1b2c3d-cat.jpg", "/data/upload/1/12345678-dog.jpg"]
+    assert find_names(listings, written) == ["cat.jpg", None]
+    assert find_names(folder_with(tmp_path, "dog.jpg"), written) == ["cat.jpg", "dog.jpg"]
+    doubled = ["images/0a1b2c3d-two.jpg", "images/1a1b2c3d-two.jpg"]
+    assert find_names(listings, doubled) == [None, None]
+
+
+@pytest.mark.parametrize("others", [["other.jpg"], ["20260102-cat.jpg"]])
+def test_what_may_be_a_date_is_not_taken_off_a_name(tmp_path: Path, others: list[str]) -> None:
+    written = ["20260101-dog.jpg", *others]
+    assert find_names(folder_with(tmp_path, "dog.jpg"), written)[0] is None
+
+
 def test_a_file_that_another_record_names_is_not_taken(tmp_path: Path) -> None:
     assert find_names(folder_with(tmp_path, "1.jpg"), ["1.jpg", "1.JPG"]) == ["1.jpg", None]
 

@@ -121,6 +121,22 @@ def test_it_is_the_same_when_everything_trains() -> None:
     assert_same(ours, stock, batch_of(stock))
 
 
+@pytest.mark.parametrize("targets", [[], ["decoder", "attention"]])
+def test_adapters_have_the_gradients_that_peft_computes(targets: list[str]) -> None:
+    options = {"tune": "lora", "lora_targets": targets, "lora_dropout": 0.0}
+    ours, stock = (build(accelerated, **options) for accelerated in (True, False))
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in stock.named_parameters():
+            if "lora_B" in name:  # zero at the start, and with it the gradient of its partner
+                parameter.normal_(std=0.02)
+    ours.load_state_dict(stock.state_dict())
+    assert_same(ours, stock, batch_of(stock))
+    trained = {name for name, parameter in ours.named_parameters() if parameter.requires_grad}
+    assert any("lora_A" in name for name in trained)
+    assert {name for name, p in ours.named_parameters() if p.grad is not None} == trained
+
+
 def test_predictions_are_the_same(ours: Any, stock: Any) -> None:
     found = []
     for model in (ours, stock):
