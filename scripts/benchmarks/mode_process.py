@@ -12,7 +12,7 @@ class ModeProcess:
     """Does in its process what it is asked: `train_step.Case` by its methods."""
 
     measured: Any
-    """As of the last answer."""
+    """What was counted there; times are noted here."""
 
     def __init__(self, build: Callable[..., Any], *arguments: Any) -> None:
         """Start the process and wait until the case is built."""
@@ -21,25 +21,23 @@ class ModeProcess:
         self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=True)
         self._process.start()
         theirs.close()
-        self._receive()
+        _, self.measured = self._receive()
 
     def count(self) -> None:
         """Count arithmetic, host reads and kept bytes."""
-        self._ask("count")
+        _, self.measured = self._ask("count")
 
     def step(self) -> None:
         """Make a batch and train one step on it."""
-        self._ask("step")
+        _, self.measured = self._ask("step")
 
     def peak(self) -> None:
         """Measure the GPU memory of a step."""
-        self._ask("peak")
+        _, self.measured = self._ask("peak")
 
     def timed_step(self) -> tuple[float, int]:
         """Return seconds and page faults of a step."""
-        own = self.measured
-        seconds, faults = self._ask("timed_step")
-        self.measured = own  # times are noted here
+        (seconds, faults), _ = self._ask("timed_step")
         return seconds, faults
 
     def end(self) -> None:
@@ -47,19 +45,20 @@ class ModeProcess:
         self._asked.close()
         self._process.join()
 
-    def _ask(self, method: str) -> Any:
+    def _ask(self, method: str) -> tuple[Any, Any]:
         self._asked.send(method)
         return self._receive()
 
-    def _receive(self) -> Any:
+    def _receive(self) -> tuple[Any, Any]:
+        """Return an answer and what was measured so far."""
         try:
-            answer, self.measured = self._asked.recv()
+            answer, measured = self._asked.recv()
         except EOFError:
             self._process.join()
             raise SystemExit(
                 f"the process of a mode ended with {self._process.exitcode}; -9: out of memory"
             ) from None
-        return answer
+        return answer, measured
 
 
 def _serve(asked: Connection, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

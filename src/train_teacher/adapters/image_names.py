@@ -150,8 +150,9 @@ def _search_all(
 
 def _are_uploads(names: Sequence[str]) -> bool:
     """Tell whether all names begin as Label Studio's do; with letters, or they may be dates."""
-    starts = [_UPLOAD.match(_base(name)) for name in names]
-    return all(starts) and any(not start.group()[:8].isdigit() for start in starts if start)
+    return all(_UPLOAD.match(_base(name)) for name in names) and not all(
+        _base(name)[:8].isdigit() for name in names
+    )
 
 
 def _before_upload(names: Sequence[str]) -> list[str]:
