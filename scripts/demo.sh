@@ -11,7 +11,7 @@ folder=runs/demo-$number
 mkdir -p "$folder"
 
 echo
-echo "== a small data set of generated pictures"
+echo "== a small data set of generated images"
 python scripts/make_demo_data.py "$folder/data"
 
 echo

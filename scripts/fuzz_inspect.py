@@ -136,7 +136,7 @@ def make_input(seed: int) -> bytes:
 @contextmanager
 def read_as_large() -> Iterator[None]:
     """Have every file read as a large one, in this process alone."""
-    from train_teacher.adapters import large_file
+    from train_teacher.coco import large_file
 
     limits = {"MAPPED_BYTES": 1, "LARGE_BYTES": 2**60, "TASK_BYTES": 400, "BLOCK_BYTES": 200}
     before = {name: getattr(large_file, name) for name in limits}
@@ -151,7 +151,7 @@ def read_as_large() -> Iterator[None]:
 
 def compare_readers(path: Path) -> None:
     """Fail where the reader of large files and the ordinary one disagree."""
-    from train_teacher.domain.errors import UserError
+    from train_teacher.core.errors import UserError
 
     whole = read_or_refuse(path)
     with read_as_large():
@@ -177,8 +177,8 @@ def compare_readers(path: Path) -> None:
 
 def read_or_refuse(path: Path) -> Any:
     """Return the data set, or the message that says why there is none."""
-    from train_teacher.adapters.coco_file import read_coco
-    from train_teacher.domain.errors import UserError
+    from train_teacher.coco.reader import read_coco
+    from train_teacher.core.errors import UserError
 
     try:
         return read_coco(path)
@@ -205,15 +205,16 @@ def compare_columns(name: str, first: Any, second: Any) -> None:
 
 def inspect_one(path: Path, seed: int, large: bool) -> None:
     """Inspect one file in all ways; what is no UserError is a crash."""
-    from train_teacher.application.fix_data import fix_data
-    from train_teacher.application.inspect_data import InspectRequest, inspect_data
-    from train_teacher.cli.inspection_text import render_json, render_text
+    from train_teacher.inspection.describe import inspect_data
+    from train_teacher.inspection.fix.fix_file import fix_data
+    from train_teacher.inspection.load import InspectRequest
+    from train_teacher.inspection.text import render_json, render_text
 
     if large:
         compare_readers(path)
         if seed % LARGE_INSPECTED:
             return
-    # Looking for the folder of the pictures takes half of the time.
+    # Looking for the folder of the images takes half of the time.
     images = None if seed % 8 == 0 else path.parent
     request = InspectRequest(data=path, images=images, check_images=seed % 4 == 0)
     with read_as_large() if large else nullcontext():
@@ -226,7 +227,7 @@ def inspect_one(path: Path, seed: int, large: bool) -> None:
 
 def run_batch(seeds: range, large: bool = False) -> tuple[int, int, list[tuple[int, str]]]:
     """Return how many gave findings, how many one clear error, and the crashes."""
-    from train_teacher.domain.errors import UserError
+    from train_teacher.core.errors import UserError
 
     findings = errors = 0
     crashes = []

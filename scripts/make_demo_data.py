@@ -1,9 +1,9 @@
-"""Write a small COCO data set of generated pictures: coloured shapes on noisy backgrounds.
+"""Write a small COCO data set of generated images: coloured shapes on noisy backgrounds.
 
     python scripts/make_demo_data.py OUT [--images 160] [--seed 0]
 
 OUT/annotations.json holds boxes and polygons of the named classes, OUT/images/ the JPEG files.
-The pictures are the same for the same seed.
+The images are the same for the same seed.
 """
 
 from __future__ import annotations
@@ -108,21 +108,21 @@ def _shade(rng: random.Random, colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def draw_picture(
+def draw_image(
     rng: random.Random, classes: Sequence[str]
 ) -> tuple[Image.Image, list[tuple[int, list[Point]]]]:
-    """Draw one picture.
+    """Draw one image.
 
     Args:
         rng: source of every choice.
         classes: `colour shape` names to choose from.
 
     Returns:
-        The picture and, for each object, its class index and outline in pixels.
+        The image and, for each object, its class index and outline in pixels.
     """
     width, height = rng.choice([(160, 160), (176, 160), (160, 176), (200, 160)])
-    picture = background(rng, width, height)
-    draw = ImageDraw.Draw(picture)
+    image = background(rng, width, height)
+    draw = ImageDraw.Draw(image)
     objects: list[tuple[int, list[Point]]] = []
     boxes: list[Sequence[float]] = []
     wanted = 0 if rng.random() < EMPTY_SHARE else rng.randint(1, MAX_OBJECTS)
@@ -142,18 +142,18 @@ def draw_picture(
         if shape == "ring":
             stroke = round(radius * RING_STROKE)
             draw.line([*points, *points[:2]], fill=_shade(rng, colour), width=stroke)
-            points = _outer_edge(points, (cx, cy), 1 + stroke / (2 * radius), picture.size)
+            points = _outer_edge(points, (cx, cy), 1 + stroke / (2 * radius), image.size)
         else:
             draw.polygon(points, fill=_shade(rng, colour))
         objects.append((index, points))
         boxes.append(box)
-    return picture, objects
+    return image, objects
 
 
 def _outer_edge(
     points: Sequence[Point], centre: Point, factor: float, size: tuple[int, int]
 ) -> list[Point]:
-    """Return an outline enlarged around its centre, as far as the picture reaches."""
+    """Return an outline enlarged around its centre, as far as the image reaches."""
     middle = np.array(centre)
     enlarged = middle + factor * (np.array(points) - middle)
     return [(float(x), float(y)) for x, y in np.clip(enlarged, 0, size)]
@@ -178,7 +178,7 @@ def write_dataset(folder: Path, images: int, seed: int, classes: Sequence[str]) 
 
     Args:
         folder: created.
-        images: number of pictures.
+        images: number of images.
         seed: of every choice.
         classes: `colour shape` names.
 
@@ -189,11 +189,11 @@ def write_dataset(folder: Path, images: int, seed: int, classes: Sequence[str]) 
     (folder / "images").mkdir(parents=True, exist_ok=True)
     records: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": []}
     for number in range(1, images + 1):
-        picture, objects = draw_picture(rng, classes)
-        name = f"picture_{number:04d}.jpg"
-        picture.save(folder / "images" / name, quality=88)
+        image, objects = draw_image(rng, classes)
+        name = f"image_{number:04d}.jpg"
+        image.save(folder / "images" / name, quality=88)
         records["images"].append(
-            {"id": number, "file_name": name, "width": picture.width, "height": picture.height}
+            {"id": number, "file_name": name, "width": image.width, "height": image.height}
         )
         for index, points in objects:
             flat = [round(value, 2) for point in points for value in point]

@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_demo_data import write_dataset
-from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+from train_teacher.mmdet_plugin.checkpoints.hook import trust_mmengine_types
 
 TARGET = Path(__file__).resolve().parent.parent / "configs" / "demo" / "demo_base.pth"
 COLOURS = ("red", "green", "blue", "yellow")
@@ -34,7 +34,7 @@ epochs: 9
 
 
 def train(work: Path) -> Path:
-    """Generate the pictures, run train-teacher on them, return its best checkpoint."""
+    """Generate the images, run train-teacher on them, return its best checkpoint."""
     train_json = write_dataset(work / "train", TRAIN_IMAGES, TRAIN_SEED, CLASSES)
     val_json = write_dataset(work / "val", VAL_IMAGES, VAL_SEED, CLASSES)
     settings = work / "settings.yaml"
@@ -57,5 +57,5 @@ def store_half(checkpoint: Path, target: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder for pictures and the run")
+    parser.add_argument("work", type=Path, help="folder for images and the run")
     store_half(train(parser.parse_args().work), TARGET)

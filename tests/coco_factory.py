@@ -1,4 +1,4 @@
-"""Small COCO data sets with real pictures, for tests."""
+"""Small COCO data sets with real images, for tests."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def make_coco(
         annotations: annotation records.
         categories: category records.
         name: file name of the JSON.
-        image_folder: sub-folder for the pictures.
+        image_folder: sub-folder for the images.
         write_images: False writes the JSON only.
         others: further top-level members, such as `info`.
     """
@@ -103,7 +103,7 @@ def make_coco(
     path.write_text(json.dumps(content), encoding="utf-8")
     if write_images:
         for record in content["images"]:
-            write_picture(
+            write_image(
                 folder / image_folder / str(record["file_name"]),
                 record.get("width") or WIDTH,
                 record.get("height") or HEIGHT,
@@ -111,7 +111,7 @@ def make_coco(
     return path
 
 
-def write_picture(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+def write_image(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
     """Write a JPEG of that many pixels, of one colour that depends on folder and name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     red, green, blue, _ = zlib.crc32(f"{path.parent.name}/{path.name}".encode()).to_bytes(4, "big")

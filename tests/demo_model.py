@@ -6,17 +6,12 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from train_teacher.adapters import mmengine_config, preset_file
-from train_teacher.domain.config_overrides import generate_mmdet_config
-from train_teacher.domain.dataset_info import (
-    DatasetInfo,
-    PromptInfo,
-    SizeInfo,
-    SplitInfo,
-    TrainedInfo,
-)
-from train_teacher.domain.settings import TeacherSettings
-from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
+from train_teacher.config import merge
+from train_teacher.config.generate import generate_mmdet_config
+from train_teacher.inspection.facts import DatasetInfo, PromptInfo, SizeInfo, SplitInfo, TrainedInfo
+from train_teacher.settings import yaml_files
+from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.settings.schema import TeacherSettings
 
 
 def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> DatasetInfo:
@@ -25,7 +20,7 @@ def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> D
         SplitInfo(
             name=name,
             path=f"/run/data/{name}.json",
-            image_dir="/pictures",
+            image_dir="/images",
             num_images=images,
             num_annotations=2 * images,
             num_boxes=2 * images,
@@ -38,7 +33,7 @@ def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> D
         path="data.json",
         exporter=None,
         data_root="/",
-        image_dir="/pictures",
+        image_dir="/images",
         num_images=100,
         num_annotations=200,
         num_classes=len(class_names),
@@ -55,7 +50,7 @@ def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> D
 
 def make_settings(model: str = "demo", **values: Any) -> TeacherSettings:
     """Return settings of a preset as `plan_training` resolves them."""
-    preset = preset_file.read_preset(model)
+    preset = yaml_files.read_preset(model)
     resolved = {"weights": "none", "precision": "fp32", "workers": 0, **values}
     run = SettingsLayer("test", {"data": "data.json", "output": "/run", **resolved})
     return merge_settings([preset, run])
@@ -63,7 +58,7 @@ def make_settings(model: str = "demo", **values: Any) -> TeacherSettings:
 
 def build_config(settings: TeacherSettings, info: DatasetInfo | None = None) -> Any:
     """Return the complete config of a run."""
-    return mmengine_config.build_config(generate_mmdet_config(info or make_info(), settings))
+    return merge.build_config(generate_mmdet_config(info or make_info(), settings))
 
 
 def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> Any:
@@ -81,7 +76,7 @@ def build_model(settings: TeacherSettings, info: DatasetInfo | None = None) -> A
 
 
 def demo_batch(model: Any, boxes: int = 2, size: int = 160) -> tuple[Any, Any]:
-    """Return inputs and data samples of two square pictures with some boxes each."""
+    """Return inputs and data samples of two square images with some boxes each."""
     import torch
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
@@ -108,4 +103,4 @@ def demo_batch(model: Any, boxes: int = 2, size: int = 160) -> tuple[Any, Any]:
     return torch.rand(2, 3, size, size), samples
 
 
-DEMO_BASE: Path = preset_file.configs_folder() / "demo" / "demo_base.pth"
+DEMO_BASE: Path = yaml_files.configs_folder() / "demo" / "demo_base.pth"

@@ -1,4 +1,4 @@
-"""The demo's generated pictures, for tests that train."""
+"""The demo's generated images, for tests that train."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "make_demo_data.py"
 
 
-def make_pictures(folder: Path, images: int, seed: int, classes: Sequence[str]) -> Path:
+def make_images(folder: Path, images: int, seed: int, classes: Sequence[str]) -> Path:
     """Write a data set with scripts/make_demo_data.py and return its JSON."""
     spec = importlib.util.spec_from_file_location("make_demo_data", SCRIPT)
     assert spec is not None

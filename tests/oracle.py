@@ -1,6 +1,6 @@
 """Scoring a perfect detector with a run's own validation data and metric.
 
-It knows from the user's file what is in each picture, and answers as the model does: with the place
+It knows from the user's file what is in each image, and answers as the model does: with the place
 of the phrase in the prompt it is given. Only where data set, prompt and metric agree on the classes
 does every class score 1.
 """

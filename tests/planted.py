@@ -1,4 +1,4 @@
-"""A clean COCO data set with pictures, and one way to spoil it for every code of inspect-data."""
+"""A clean COCO data set with images, and one way to spoil it for every code of inspect-data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
-from planted_pictures import cut, really_png, sixteen_bit, turned
+from planted_images import cut, really_png, sixteen_bit, turned
 
 Content = dict[str, Any]
 Plant = Callable[[Content, Path], None]
@@ -46,20 +45,20 @@ def clean_content(seed: int = 0) -> Content:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def write_pictures(content: Content, folder: Path) -> None:
+def write_images(content: Content, folder: Path) -> None:
     """Write one JPEG of soft noise for every image."""
     for image in content["images"]:
         noise = np.random.default_rng(zlib.crc32(image["file_name"].encode()))
         small = noise.integers(0, 255, (8, 10, 3), dtype=np.uint8)
-        picture = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-        picture.save(folder / image["file_name"], quality=85)
+        photo = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        photo.save(folder / image["file_name"], quality=85)
 
 
 def spoil(folder: Path, *plants: Plant, seed: int = 0, name: str = "data.json") -> Path:
     """Write the clean set with some defects planted, and return its JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     content = clean_content(seed)
-    write_pictures(content, folder)
+    write_images(content, folder)
     for plant in plants:
         plant(content, folder)
     path = folder / name
@@ -111,14 +110,14 @@ def keep_boxes_of(category: int, count: int) -> Plant:
     return plant
 
 
-def picture(_content: Content, folder: Path) -> None:
-    """Write one more picture, `other.jpg`."""
-    write_pictures({"images": [{"file_name": "other.jpg"}]}, folder)
+def image(_content: Content, folder: Path) -> None:
+    """Write one more image, `other.jpg`."""
+    write_images({"images": [{"file_name": "other.jpg"}]}, folder)
 
 
-def capital_picture(_content: Content, folder: Path) -> None:
-    """Write one more picture, `OTHER.jpg`."""
-    write_pictures({"images": [{"file_name": "OTHER.jpg"}]}, folder)
+def capital_image(_content: Content, folder: Path) -> None:
+    """Write one more image, `OTHER.jpg`."""
+    write_images({"images": [{"file_name": "OTHER.jpg"}]}, folder)
 
 
 def twice(content: Content, _folder: Path) -> None:
@@ -172,11 +171,11 @@ def many_classes(content: Content, _folder: Path) -> None:
 
 
 def tiny_boxes(content: Content, folder: Path) -> None:
-    """Write every picture five times as large, with boxes that shrink to a few pixels."""
+    """Write every image five times as large, with boxes that shrink to a few pixels."""
     for image in content["images"]:
         image.update(width=5 * WIDTH, height=5 * HEIGHT)
-        with Image.open(folder / image["file_name"]) as picture:
-            picture.resize((5 * WIDTH, 5 * HEIGHT)).save(folder / image["file_name"])
+        with Image.open(folder / image["file_name"]) as photo:
+            photo.resize((5 * WIDTH, 5 * HEIGHT)).save(folder / image["file_name"])
     for number, annotation in enumerate(content["annotations"]):
         x, y, _, _ = annotation["bbox"]
         w, h = 8 + number % 5, 8 + number % 3
@@ -234,30 +233,30 @@ def empty_most(content: Content, _folder: Path) -> None:
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] <= 15]
 
 
-def on_first_picture(spoil_file: Callable[[Path], None]) -> Plant:
-    """Return a plant that changes the picture file of the first image."""
+def on_first_image(spoil_file: Callable[[Path], None]) -> Plant:
+    """Return a plant that changes the image file of the first image."""
     return lambda content, folder: spoil_file(folder / content["images"][0]["file_name"])
 
 
 def small(content: Content, folder: Path) -> None:
-    """Make one picture 30 pixels high, its boxes with it."""
+    """Make one image 30 pixels high, its boxes with it."""
     image = content["images"][0]
     image.update(width=140, height=30)
-    with Image.open(folder / image["file_name"]) as picture:
-        picture.resize((140, 30)).save(folder / image["file_name"])
+    with Image.open(folder / image["file_name"]) as photo:
+        photo.resize((140, 30)).save(folder / image["file_name"])
     own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
     for number, annotation in enumerate(own):
         annotation.update(bbox=[35 * number, 1, 34, 28], area=34 * 28)
 
 
-def same_picture(content: Content, folder: Path) -> None:
-    """Copy the first picture over the second."""
+def same_image(content: Content, folder: Path) -> None:
+    """Copy the first image over the second."""
     first, second = (folder / image["file_name"] for image in content["images"][:2])
     second.write_bytes(first.read_bytes())
 
 
 def two_labellers(content: Content, folder: Path) -> None:
-    """Move half of the pictures to another folder and keep other classes in each."""
+    """Move half of the images to another folder and keep other classes in each."""
     (folder / "b").mkdir()
     for image in content["images"][20:]:
         (folder / image["file_name"]).rename(folder / "b" / image["file_name"])
@@ -298,7 +297,7 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "F7": (ids_as_text,),
     "F8": (change(0, "images", width=..., height=...),),
     "F10": (rotated_in_cvat,),
-    "R1": (add("images", id=1, file_name="other.jpg", width=WIDTH, height=HEIGHT), picture),
+    "R1": (add("images", id=1, file_name="other.jpg", width=WIDTH, height=HEIGHT), image),
     "R2": (change(3, id=77),),
     "R3": (change(3, id=0),),
     "R4": (add("categories", id=1, name="lamp"),),
@@ -348,13 +347,13 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "M7 empty": (no_masks,),
     "F9": (
         change(0, "images", file_name=..., coco_url="http://images.cocodataset.org/other.jpg"),
-        picture,
+        image,
     ),
     "R10": (
         change(0, "images", file_name="OTHER.jpg"),
         change(1, "images", file_name="other.jpg"),
-        picture,
-        capital_picture,
+        image,
+        capital_image,
     ),
     "N1": (rename("(misc)"),),
     "N2": (rename("Traffic_Light"),),
@@ -370,17 +369,17 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "N11": (rename("light"),),
     "N12": (add("categories", id=8, name="_background_"),),
     "N12 word": (add("categories", id=8, name="background"),),
-    "I1": (on_first_picture(Path.unlink),),
-    "I2": (on_first_picture(cut),),
+    "I1": (on_first_image(Path.unlink),),
+    "I2": (on_first_image(cut),),
     "I3": (change(0, "images", width=2 * WIDTH, height=2 * HEIGHT),),
-    "I4": (on_first_picture(turned),),
-    "I5": (on_first_picture(sixteen_bit),),
-    "I6": (on_first_picture(really_png),),
+    "I4": (on_first_image(turned),),
+    "I5": (on_first_image(sixteen_bit),),
+    "I6": (on_first_image(really_png),),
     "I7": (small,),
     "I8": (tiny_boxes,),
     "I9": (change(0, "images", file_name=f".\\{clean_content()['images'][0]['file_name']}"),),
-    "I10": (picture,),
-    "I11": (same_picture,),
+    "I10": (image,),
+    "I11": (same_image,),
     "D2": (empty_most,),
     "D3": (keep_boxes_of(4, 4),),
     "D6": (one_class,),

@@ -1,4 +1,4 @@
-"""Ways to spoil one picture file."""
+"""Ways to spoil one image file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from PIL import Image
 
 
 def cut(path: Path) -> None:
-    """Cut a picture file two bytes short."""
+    """Cut an image file two bytes short."""
     path.write_bytes(path.read_bytes()[:-2])
 
 
 def turned(path: Path) -> None:
-    """Give a picture the EXIF orientation of a camera on its side."""
+    """Give an image the EXIF orientation of a camera on its side."""
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(path) as image:
@@ -23,7 +23,7 @@ def turned(path: Path) -> None:
 
 
 def sixteen_bit(path: Path) -> None:
-    """Replace a picture by one with 16 bits a pixel."""
+    """Replace an image by one with 16 bits a pixel."""
     values = np.random.default_rng(1).integers(0, 60000, (240, 320)).astype(np.uint16)
     Image.fromarray(values).save(path, format="PNG")
 
@@ -36,6 +36,6 @@ def really_png(path: Path) -> None:
 
 
 def dark(path: Path) -> None:
-    """Replace a picture by one of the night."""
+    """Replace an image by one of the night."""
     noise = np.random.default_rng(1).integers(0, 12, (240, 320, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path, quality=95)

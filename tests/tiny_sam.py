@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SIDE = 64
-"""Pixels of the picture that it looks at."""
+"""Pixels of the image that it looks at."""
 
 
 def write_tiny_sam(folder: Path) -> Path:

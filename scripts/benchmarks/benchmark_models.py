@@ -43,7 +43,7 @@ def class_names(count: int) -> tuple[str, ...]:
 
 def dataset_info(names: tuple[str, ...], boxes: int) -> Any:
     """Return the facts of a data set that is not on disk."""
-    from train_teacher.domain import dataset_info as facts
+    from train_teacher.inspection import facts
 
     splits = tuple(
         facts.SplitInfo(name, f"{name}.json", "images", 100, 100, 100, (100,) * len(names), 0)
@@ -70,9 +70,10 @@ def dataset_info(names: tuple[str, ...], boxes: int) -> Any:
 
 def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     """Return the config that `train-teacher --model --tune` generates."""
-    from train_teacher.adapters import mmengine_config, preset_file
-    from train_teacher.domain.config_overrides import generate_mmdet_config
-    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
+    from train_teacher.config import merge
+    from train_teacher.config.generate import generate_mmdet_config
+    from train_teacher.settings import yaml_files
+    from train_teacher.settings.layers import SettingsLayer, merge_settings
 
     values = {
         "data": "data.json",
@@ -85,9 +86,9 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
         "batch_size": options.batch,
         "accumulation": 1,  # as the recipe has it
     }
-    layers = [preset_file.read_preset(options.model), SettingsLayer("benchmark", values)]
+    layers = [yaml_files.read_preset(options.model), SettingsLayer("benchmark", values)]
     info = dataset_info(options.names, options.boxes)
-    config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    config = merge.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
     config.model.checkpoint_layers = options.checkpoint_layers
     if mode.endswith("-plain"):
@@ -102,11 +103,11 @@ def stock_config(options: argparse.Namespace, bert: Path) -> Any:
     """Return the official recipe with a BERT that needs no download."""
     from mmengine.config import Config
 
-    from train_teacher.adapters import preset_file
-    from train_teacher.adapters.mmengine_config import find_base_config
+    from train_teacher.config.merge import find_base_config
+    from train_teacher.settings import yaml_files
 
     config = Config.fromfile(find_base_config(RECIPE))
-    architecture = preset_file.read_preset(options.model).values.get("architecture", {})
+    architecture = yaml_files.read_preset(options.model).values.get("architecture", {})
     config.merge_from_dict(dict(architecture))
     config.model.language_model.update(
         type="ConfiguredBertModel", name=str(bert), own_weights="never", cache_text=False
@@ -149,7 +150,7 @@ def matrix_products(mode: str, device: str) -> Iterator[None]:
     if device != "cuda":
         yield
         return
-    from train_teacher.mmdet_plugin.precision import allow_tf32
+    from train_teacher.mmdet_plugin.accelerated.precision import allow_tf32
 
     before = torch.get_float32_matmul_precision()
     if mode in WITH_TF32:
@@ -165,7 +166,7 @@ def matrix_products(mode: str, device: str) -> Iterator[None]:
 def backends(device: str) -> str:
     """Say what computes deformable attention and 32-bit matrix products, stock's and ours."""
     from train_teacher.mmdet_plugin import mmcv_ops
-    from train_teacher.mmdet_plugin.deformable_attention import backend_for
+    from train_teacher.mmdet_plugin.accelerated.deformable_attention import backend_for
 
     compiled = device == "cuda" and mmcv_ops.install() == "compiled"
     stock = "mmcv's compiled op" if compiled else "mmcv's PyTorch path"

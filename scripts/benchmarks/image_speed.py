@@ -1,8 +1,8 @@
-"""Time what inspect-data does to every picture beside Pillow reading the same facts.
+"""Time what inspect-data does to every image beside Pillow reading the same facts.
 
 python scripts/benchmarks/image_speed.py --images 2000
 
-The pictures are JPEGs of 640 x 480 pixels, just written (warm cache). One process, one core; the
+The images are JPEGs of 640 x 480 pixels, just written (warm cache). One process, one core; the
 best of --repeat runs.
 """
 
@@ -22,14 +22,14 @@ WIDTH, HEIGHT = 640, 480
 
 
 def make_set(folder: Path, count: int) -> Path:
-    """Write pictures of noise and their COCO JSON; return the JSON."""
+    """Write images of noise and their COCO JSON; return the JSON."""
     noise = np.random.default_rng(0)
     images = []
     for number in range(count):
         small = noise.integers(0, 255, (60, 80, 3), dtype=np.uint8)
-        picture = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        image = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
         name = f"{number:06d}.jpg"
-        picture.save(folder / name, quality=90)
+        image.save(folder / name, quality=90)
         images.append({"id": number + 1, "file_name": name, "width": WIDTH, "height": HEIGHT})
     path = folder / "data.json"
     content = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
@@ -39,18 +39,18 @@ def make_set(folder: Path, count: int) -> Path:
 
 def ours(path: Path) -> Callable[[], object]:
     """Return the header pass, the comparison of contents and the checks."""
-    from train_teacher.adapters.coco_file import read_coco
-    from train_teacher.adapters.image_contents import compare_contents
-    from train_teacher.adapters.image_files import check_image_files
-    from train_teacher.domain.checks.duplicate_checks import check_duplicates
-    from train_teacher.domain.checks.image_checks import check_pictures
+    from train_teacher.coco.reader import read_coco
+    from train_teacher.images.equal_files import compare_contents
+    from train_teacher.images.files import check_image_files
+    from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
+    from train_teacher.inspection.checks.image_checks import check_images
 
     dataset = read_coco(path)
 
     def run() -> object:
         files = check_image_files(dataset, path.parent)
         (files,) = compare_contents([(dataset, files)])
-        return check_pictures(dataset, files), check_duplicates([("train", dataset, files)])
+        return check_images(dataset, files), check_duplicates([("train", dataset, files)])
 
     return run
 

@@ -1,4 +1,4 @@
-"""Pictures a second that the training loader delivers, by worker processes; stock's beside it.
+"""Images a second that the training loader delivers, by worker processes; stock's beside it.
 
     python scripts/benchmarks/loader.py [--images 64] [--workers 0,1,2] [--steps 20]
     python scripts/benchmarks/loader.py --device cuda --model swin-t --workers 0,2,8
@@ -51,15 +51,15 @@ LEAST_STEPS = 20
 
 
 def write_photos(folder: Path, images: int) -> Path:
-    """Write generated pictures, enlarged and with the noise of a photo; return their JSON."""
+    """Write generated images, enlarged and with the noise of a photo; return their JSON."""
     path = write_dataset(folder, images, 0, DEMO_CLASSES)
     content = json.loads(path.read_text())
     noise = np.random.default_rng(0)
     for record in content["images"]:
         place = path.parent / "images" / record["file_name"]
-        with Image.open(place) as picture:
-            wide, high = WIDTH / picture.width, HEIGHT / picture.height
-            pixels = np.asarray(picture.convert("RGB").resize((WIDTH, HEIGHT)), np.float32)
+        with Image.open(place) as image:
+            wide, high = WIDTH / image.width, HEIGHT / image.height
+            pixels = np.asarray(image.convert("RGB").resize((WIDTH, HEIGHT)), np.float32)
         pixels += noise.normal(0, 8, pixels.shape)
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place, quality=90)
         record["width"], record["height"] = WIDTH, HEIGHT
@@ -94,20 +94,22 @@ def settings_for(options: argparse.Namespace, data: Path, folder: Path) -> dict[
 
 def our_loader(values: dict[str, Any]) -> Any:
     """Return the config of the loader that `train-teacher` generates."""
-    from train_teacher.adapters import mmengine_config, run_folder
-    from train_teacher.application.train_teacher import plan_training, read_layers
+    from train_teacher.config import merge
+    from train_teacher.runs import folder as run_folder
+    from train_teacher.settings.read import read_layers
+    from train_teacher.training.plan import plan_training
 
     plan = plan_training(read_layers(values, None), dry_run=True)
     run_folder.create(plan.folder)
     plan.manager.write_splits(plan.folder.data)
-    return mmengine_config.build_config(plan.generated).train_dataloader
+    return merge.build_config(plan.generated).train_dataloader
 
 
 def stock_loader(ours: Any) -> Any:
-    """Return the recipe's loader for the same pictures and labels."""
+    """Return the recipe's loader for the same images and labels."""
     from mmengine.config import Config
 
-    from train_teacher.adapters.mmengine_config import find_base_config
+    from train_teacher.config.merge import find_base_config
 
     recipe = Config.fromfile(find_base_config(RECIPE))
     dataset = copy.deepcopy(ours.dataset.dataset)
@@ -118,8 +120,8 @@ def stock_loader(ours: Any) -> Any:
     return loader
 
 
-def pictures_a_second(config: Any, workers: int, images: int) -> float:
-    """Go through at least so many pictures, in as many epochs as that takes."""
+def images_a_second(config: Any, workers: int, images: int) -> float:
+    """Go through at least so many images, in as many epochs as that takes."""
     from mmengine.runner import Runner
 
     own = copy.deepcopy(config)
@@ -152,7 +154,7 @@ def speeds(cases: dict[str, Any], workers: int, options: argparse.Namespace) -> 
     for turn in range(options.rounds):
         first = turn % len(names)
         for name in (*names[first:], *names[:first]):
-            found[name].append(pictures_a_second(cases[name], workers, options.images))
+            found[name].append(images_a_second(cases[name], workers, options.images))
     return {name: statistics.median(values) for name, values in found.items()}
 
 
@@ -201,7 +203,7 @@ def main() -> None:
             f"of {options.model} on {options.device}, {platform.machine()}, {os.cpu_count()} "
             f"cores, torch {torch.__version__}, {datetime.now(timezone.utc):%Y-%m-%d}\n"
         )
-        print("| workers | stock, pictures a second | ours | step s | waits for data | of step |")
+        print("| workers | stock, images a second | ours | step s | waits for data | of step |")
         print("|---|---|---|---|---|---|")
         for workers in map(int, options.workers.split(",")):
             found = speeds(cases, workers, options)

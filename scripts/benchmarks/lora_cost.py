@@ -88,7 +88,7 @@ def _size(content: dict[str, Any]) -> float:
 def _adapter_bytes(model: nn.Module, *, half: bool) -> float:
     from safetensors.torch import save
 
-    from train_teacher.mmdet_plugin.lora import adapter_tensors
+    from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors
 
     tensors = adapter_tensors(model, model.state_dict())
     return float(len(save({n: t.half() if half else t for n, t in tensors.items()})))

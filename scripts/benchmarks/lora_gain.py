@@ -4,7 +4,7 @@
 
 Trains the demo model twice on one generated data set, in the same number of steps (about four
 minutes on two CPU cores), and compares the best validation mAP of both with that of the base
-weights. Both are also scored on pictures of other classes that the base knows (--retain).
+weights. Both are also scored on images of other classes that the base knows (--retain).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from make_demo_data import write_dataset
-from train_teacher.adapters.run_folder import RunFolder
-from train_teacher.domain.evaluation import CocoScores
-from train_teacher.domain.run_report import RunReport
+from train_teacher.reports.facts import RunReport
+from train_teacher.runs.folder import RunFolder
+from train_teacher.scores.coco_scores import CocoScores
 
 CLASSES = ("orange star", "purple ring", "white cross", "cyan diamond", "pink heart")
 IMAGES = 160
@@ -51,7 +51,7 @@ def tell(name: str, score: float, known: CocoScores, before: CocoScores) -> None
 def main() -> None:
     """Train both and print the share."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder for pictures and both runs")
+    parser.add_argument("work", type=Path, help="folder for images and both runs")
     parser.add_argument("--seed", type=int, default=0, help="of split, sampling and training")
     parser.add_argument("--lr-factor", type=float, default=2.0, help="lora_lr_factor")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Write a COCO JSON of the shape and size of instances_train2017 (no pictures).
+"""Write a COCO JSON of the shape and size of instances_train2017 (no images).
 
 python scripts/benchmarks/make_large_coco.py large.json --images 118287 --annotations 860001
 """
@@ -22,7 +22,7 @@ CATEGORY_IDS = [number for number in range(1, 91) if number % 9 != 0]
 
 
 def make_shapes(seed: int) -> list[tuple[str, str, str]]:
-    """Return (polygon, area, bbox) texts of star-shaped outlines inside the picture."""
+    """Return (polygon, area, bbox) texts of star-shaped outlines inside the image."""
     random_numbers = np.random.default_rng(seed)
     shapes = []
     for _ in range(SHAPES):
@@ -59,7 +59,7 @@ def images(count: int) -> Iterator[str]:
 
 
 def annotations(count: int, num_images: int, seed: int) -> Iterator[str]:
-    """Yield annotation records; a share of the pictures stays empty, some are crowds as RLE."""
+    """Yield annotation records; a share of the images stays empty, some are crowds as RLE."""
     shapes = make_shapes(seed)
     chosen = random.Random(seed)
     labelled = max(1, num_images - num_images // 100)

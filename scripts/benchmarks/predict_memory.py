@@ -1,8 +1,8 @@
-"""Label thousands of pictures, interrupted once: memory over time, and no picture twice.
+"""Label thousands of images, interrupted once: memory over time, and no image twice.
 
     python scripts/benchmarks/predict_memory.py WORK_FOLDER [--images 2000] [--run RUN]
 
-Runs `teacher predict` as a user does, on CPU, on generated pictures; sends it SIGINT at 40 % and
+Runs `teacher predict` as a user does, on CPU, on generated images; sends it SIGINT at 40 % and
 repeats the command. Memory is the proportional set size of the process and its loaders, read from
 /proc (Linux). Without --run a demo run of one epoch is trained first.
 """
@@ -59,19 +59,19 @@ def memory(root: int) -> float:
 
 
 def done(partial: Path) -> int:
-    """Return how many pictures the command has written so far."""
+    """Return how many images the command has written so far."""
     return max(0, partial.read_bytes().count(b"\n") - 1) if partial.exists() else 0
 
 
 def watch(command: list[str], partial: Path, stop_at: int | None) -> dict[int, float]:
-    """Run the command to its end, or interrupt it, and return the most memory by pictures done."""
+    """Run the command to its end, or interrupt it, and return the most memory by images done."""
     seen: dict[int, float] = {}
     with subprocess.Popen(command, stdout=sys.stderr) as process:
         while process.poll() is None:
-            pictures = done(partial)
-            if pictures:
-                seen[pictures] = max(seen.get(pictures, 0.0), memory(process.pid))
-            if stop_at is not None and pictures >= stop_at:
+            images = done(partial)
+            if images:
+                seen[images] = max(seen.get(images, 0.0), memory(process.pid))
+            if stop_at is not None and images >= stop_at:
                 process.send_signal(signal.SIGINT)
                 process.wait()
             time.sleep(0.2)
@@ -82,7 +82,7 @@ def watch(command: list[str], partial: Path, stop_at: int | None) -> dict[int, f
 
 
 def check(output: Path, images: int) -> int:
-    """Return the number of boxes; refuse a picture that is there twice or not at all."""
+    """Return the number of boxes; refuse an image that is there twice or not at all."""
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]
     if len(names) != images or len(set(names)) != images:
@@ -93,15 +93,15 @@ def check(output: Path, images: int) -> int:
 def main() -> None:
     """Label, interrupt, go on, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder for pictures and labels")
+    parser.add_argument("work", type=Path, help="folder for images and labels")
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--run", type=Path, help="run folder or bundle")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     run = options.run or train(options.work)
-    pictures = write_dataset(options.work / "pictures", options.images, 1, DEMO_CLASSES).parent
+    images = write_dataset(options.work / "images", options.images, 1, DEMO_CLASSES).parent
     output = options.work / "labels.json"
-    command = ["teacher", "predict", str(run), str(pictures / "images"), "--output", str(output)]
+    command = ["teacher", "predict", str(run), str(images / "images"), "--output", str(output)]
     command += ["--device", "cpu"]
     partial = output.with_name(f".{output.name}.partial")
     started = time.monotonic()
@@ -111,11 +111,11 @@ def main() -> None:
     seconds = time.monotonic() - started
     boxes = check(output, options.images)
     print(
-        f"{options.images} pictures, {boxes} boxes, {seconds:.0f} s in all; interrupted at "
-        f"{resumed_from} and repeated; every picture once. {platform.machine()}, {os.cpu_count()} "
+        f"{options.images} images, {boxes} boxes, {seconds:.0f} s in all; interrupted at "
+        f"{resumed_from} and repeated; every image once. {platform.machine()}, {os.cpu_count()} "
         f"cores, {datetime.now(timezone.utc):%Y-%m-%d}\n"
     )
-    print("| pictures done | MiB, before and after the interruption |\n|---|---|")
+    print("| images done | MiB, before and after the interruption |\n|---|---|")
     step = max(1, options.images // PARTS)
     for start in range(0, options.images, step):
         for name, seen in (("first", first), ("second", second)):

@@ -1,4 +1,4 @@
-"""What a training step costs as pictures, classes, objects, batch and processes grow.
+"""What a training step costs as images, classes, objects, batch and processes grow.
 
 python scripts/benchmarks/scaling.py                      # all of them, counts only, Swin-T
 python scripts/benchmarks/scaling.py --vary classes --steps 10

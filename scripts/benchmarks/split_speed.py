@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.domain.splits import LabelledImages, split_images
+from train_teacher.splits.split import LabelledImages, split_images
 
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 BOXES_AN_IMAGE = 7.27

@@ -37,32 +37,32 @@ REST = "rest"
 
 # (module, attribute path, stage); patched before the use case is called.
 BEFORE = (
-    ("application.data_manager", "DataManager.inspect", "inspection"),
-    ("application.data_manager", "DataManager.plan_splits", "splits"),
-    ("application.data_manager", "DataManager.write_splits", "splits"),
-    ("application.train_teacher", "resolve_weights", "weights: found and checked"),
-    ("application.train_teacher", "obtain_language_model", "language model: found"),
-    ("adapters.mmengine_config", "build_config", "config"),
-    ("adapters.mmengine_config", "render_config", "config"),
-    ("adapters.mmengine_config", "differences_from", "config"),
-    ("adapters.mmengine_runner", "resolve_device", "import torch"),
-    ("adapters.mmengine_runner", "load_config", "import the training stack"),
-    ("adapters.mmengine_runner", "build_runner", "runner: the rest"),
+    ("data.manager", "DataManager.inspect", "inspection"),
+    ("data.manager", "DataManager.plan_splits", "splits"),
+    ("data.manager", "DataManager.write_splits", "splits"),
+    ("training.plan", "resolve_weights", "weights: found and checked"),
+    ("training.plan", "obtain_language_model", "language model: found"),
+    ("config.merge", "build_config", "config"),
+    ("config.merge", "render_config", "config"),
+    ("config.merge", "differences_from", "config"),
+    ("engine.machine", "resolve_device", "import torch"),
+    ("engine.runner", "load_config", "import the training stack"),
+    ("engine.runner", "build_runner", "runner: the rest"),
 )
 # The same, once the training stack is imported.
 AFTER = (
-    ("mmdet_plugin.detector", "TeacherGroundingDINO.__init__", "model: built"),
-    ("mmdet_plugin.detector", "load_base_checkpoint", "model: base loaded"),
-    ("mmdet_plugin.language_model", "_build_bert", "model: built"),
+    ("mmdet_plugin.model.detector", "TeacherGroundingDINO.__init__", "model: built"),
+    ("mmdet_plugin.model.detector", "load_base_checkpoint", "model: base loaded"),
+    ("mmdet_plugin.model.language_model", "_build_bert", "model: built"),
     ("mmdet_plugin.runner", "TeacherRunner.build_train_loop", "data set and loader"),
     ("mmdet_plugin.runner", "TeacherRunner.build_val_loop", "data set and loader"),
     ("mmdet_plugin.runner", "TeacherRunner.build_optim_wrapper", "optimizer"),
-    ("mmdet_plugin.probe_hook", "ProbeHook.fit", "probe step, on a GPU"),
-    ("mmdet_plugin.probe_hook", "_rehearse", "preflight: a step and a validation picture"),
-    ("mmdet_plugin.hooks", "FreezeProofHook.before_train", "freeze table and digests"),
-    ("mmdet_plugin.hooks", "BaseEvaluationHook.before_train", "validation of the base"),
-    ("mmdet_plugin.train_loop", "TeacherTrainLoop.run_epoch", "first batch"),
-    ("mmdet_plugin.train_loop", "TeacherTrainLoop.run_iter", "first step"),
+    ("mmdet_plugin.startup.hook", "ProbeHook.fit", "probe step, on a GPU"),
+    ("mmdet_plugin.startup.hook", "_rehearse", "preflight: a step and a validation image"),
+    ("mmdet_plugin.reporting.hooks", "FreezeProofHook.before_train", "freeze table and digests"),
+    ("mmdet_plugin.reporting.hooks", "BaseEvaluationHook.before_train", "validation of the base"),
+    ("mmdet_plugin.loop.train_loop", "TeacherTrainLoop.run_epoch", "first batch"),
+    ("mmdet_plugin.loop.train_loop", "TeacherTrainLoop.run_iter", "first step"),
 )
 
 
@@ -177,8 +177,8 @@ def write_base(model: str, folder: Path) -> tuple[Path, Path]:
     return folder / "base.pth", bert
 
 
-def write_pictures(folder: Path, images: int) -> Path:
-    """Write generated pictures and return their JSON."""
+def write_images(folder: Path, images: int) -> Path:
+    """Write generated images and return their JSON."""
     spec = importlib.util.spec_from_file_location("demo_data", SCRIPTS / "make_demo_data.py")
     assert spec is not None
     assert spec.loader is not None
@@ -193,7 +193,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         command = [sys.executable, str(Path(__file__).resolve()), "--be-the-command"]
-        command += ["--data", str(write_pictures(folder / "data", options.images))]
+        command += ["--data", str(write_images(folder / "data", options.images))]
         command += ["--model", options.model, "--tune", options.tune, "--device", "cpu"]
         command += ["--batch-size", str(options.batch), "--epochs", "1"]
         if options.model != "demo":
@@ -234,7 +234,7 @@ def table(runs: list[dict[str, float]], options: argparse.Namespace) -> str:
 
     names = sorted(runs[0], key=lambda name: (name == "total", -runs[0][name]))
     lines = [
-        f"Start-up of {options.model}, --tune {options.tune}, {options.images} pictures, batch "
+        f"Start-up of {options.model}, --tune {options.tune}, {options.images} images, batch "
         f"{options.batch}, {platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, torch {torch.__version__}, "
         f"{datetime.now(timezone.utc):%Y-%m-%d}; median of {len(runs)} runs",

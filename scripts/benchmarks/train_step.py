@@ -11,8 +11,8 @@ starts. On CPU a mode takes up to 8 GB at batch 2. `--steps 0` counts only.
 `stock` is MMDetection's configs/mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py:
 lr_mult 0 for backbone and BERT, both checkpointed, six encoder layers recomputed. Where fairscale
 is missing its layers are recomputed by torch.utils.checkpoint, which costs the same arithmetic.
-`stock-kept` is the same with our memory settings (adapters/allocator.py). A mode with `-plain` is
-ours without the accelerated modules, text cache, merged groups, TF32 and memory settings.
+`stock-kept` is the same with our memory settings (core/memory_allocator.py). A mode with `-plain`
+is ours without the accelerated modules, text cache, merged groups, TF32 and memory settings.
 `--peers` adds Hugging Face's MM Grounding DINO of the same size (huggingface_step.py).
 """
 
@@ -48,7 +48,7 @@ from huggingface_step import Peer
 from mode_process import ModeProcess
 from torch import Tensor, nn
 
-from train_teacher.adapters.allocator import keep_freed_memory
+from train_teacher.core.memory_allocator import keep_freed_memory
 
 STOCK = ("stock", "stock-kept")
 MODES = (*STOCK, "frozen-plain", "frozen", "lora-plain", "lora", *PEERS)
@@ -284,7 +284,7 @@ def synchronize(device: str) -> None:
 
 def make_batch(options: argparse.Namespace) -> tuple[Tensor, list[Any]]:
     """Return a new batch of noise with boxes."""
-    from train_teacher.mmdet_plugin.probe import crowded_batch
+    from train_teacher.mmdet_plugin.startup.memory_probe import crowded_batch
 
     size = (options.size, options.size)
     return crowded_batch(

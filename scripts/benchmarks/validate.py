@@ -1,12 +1,12 @@
-"""Stock validation beside ours: loading, model and counting by picture, waits, and the same boxes.
+"""Stock validation beside ours: loading, model and counting by image, waits, and the same boxes.
 
-python scripts/benchmarks/validate.py                       # demo model, generated pictures
-python scripts/benchmarks/validate.py --run RUNS/exp1       # a trained run and its own pictures
+python scripts/benchmarks/validate.py                       # demo model, generated images
+python scripts/benchmarks/validate.py --run RUNS/exp1       # a trained run and its own images
 python scripts/benchmarks/validate.py --model swin-t --images 8 --rounds 1 --size 800
 
-`stock` is MMDetection's val loop in its own classes: pillow, one picture at a time, CocoMetric.
+`stock` is MMDetection's val loop in its own classes: pillow, one image at a time, CocoMetric.
 `pillow` is ours with the same reading, whose boxes must be stock's; `ours` is the default (cv2).
-Passes over the pictures take turns; a time is the median of the passes, in milliseconds a picture.
+Passes over the images take turns; a time is the median of the passes, in milliseconds an image.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SCORE_TOLERANCE = 1e-4
 
 @dataclass
 class Pass:
-    """Seconds of one pass over the pictures."""
+    """Seconds of one pass over the images."""
 
     load: float = 0.0
     model: float = 0.0
@@ -77,7 +77,7 @@ class Case:
         self._predict(next(iter(self._build()[0])), None)
 
     def run(self, device: str, reads: Any = None) -> None:
-        """Validate all pictures."""
+        """Validate all images."""
         loader, evaluator = self._build()
         times = Pass()
         batches = iter(loader)
@@ -116,13 +116,13 @@ class Case:
             one = sample.pred_instances.cpu()
             self.found[sample.img_id] = one.scores.numpy(), one.bboxes.numpy()
 
-    def median(self, part: str, pictures: int) -> float:
-        """Return milliseconds a picture."""
-        return 1000 * statistics.median(getattr(p, part) for p in self.passes) / pictures
+    def median(self, part: str, images: int) -> float:
+        """Return milliseconds an image."""
+        return 1000 * statistics.median(getattr(p, part) for p in self.passes) / images
 
 
-def write_pictures(folder: Path, options: argparse.Namespace) -> Path:
-    """Write generated pictures and return their JSON."""
+def write_images(folder: Path, options: argparse.Namespace) -> Path:
+    """Write generated images and return their JSON."""
     spec = importlib.util.spec_from_file_location("demo_data", SCRIPTS / "make_demo_data.py")
     assert spec is not None
     assert spec.loader is not None
@@ -133,17 +133,17 @@ def write_pictures(folder: Path, options: argparse.Namespace) -> Path:
 
 
 def enlarged(annotations: Path, images: Path, folder: Path, factor: float) -> tuple[Path, Path]:
-    """Write a data set with its pictures and boxes enlarged; return JSON and pictures' folder."""
+    """Write a data set with its images and boxes enlarged; return JSON and images' folder."""
     from PIL import Image
 
     content = json.loads(annotations.read_text())
     folder.mkdir(parents=True)
     for record in content["images"]:
-        with Image.open(images / record["file_name"]) as picture:
+        with Image.open(images / record["file_name"]) as image:
             size = round(record["width"] * factor), round(record["height"] * factor)
             target = folder / record["file_name"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(target, quality=92)
+            image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(target, quality=92)
         record["width"], record["height"] = size
     for label in content["annotations"]:
         label["bbox"] = [value * factor for value in label["bbox"]]
@@ -155,12 +155,13 @@ def enlarged(annotations: Path, images: Path, folder: Path, factor: float) -> tu
 
 
 def generated_config(options: argparse.Namespace, folder: Path) -> Any:
-    """Return our config for generated pictures."""
-    from train_teacher.adapters import mmengine_config, preset_file
-    from train_teacher.domain.config_overrides import generate_mmdet_config
-    from train_teacher.domain.settings_layers import SettingsLayer, merge_settings
+    """Return our config for generated images."""
+    from train_teacher.config import merge
+    from train_teacher.config.generate import generate_mmdet_config
+    from train_teacher.settings import yaml_files
+    from train_teacher.settings.layers import SettingsLayer, merge_settings
 
-    annotations = write_pictures(folder / "pictures", options)
+    annotations = write_images(folder / "images", options)
     names = [one["name"] for one in json.loads(annotations.read_text())["categories"]]
     info = dataset_info(tuple(names) if options.model == "demo" else class_names(5), 4)
     demo = SCRIPTS.parent / "configs" / "demo"
@@ -178,8 +179,8 @@ def generated_config(options: argparse.Namespace, folder: Path) -> Any:
         values["language_model"] = str(demo / "language_model")
     else:
         values["language_model"] = str(write_bert(folder / "bert"))
-    layers = [preset_file.read_preset(options.model), SettingsLayer("benchmark", values)]
-    config = mmengine_config.build_config(generate_mmdet_config(info, merge_settings(layers)))
+    layers = [yaml_files.read_preset(options.model), SettingsLayer("benchmark", values)]
+    config = merge.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
     point_at(config, annotations, annotations.parent / "images")
     config.val_dataloader.dataset.metainfo = {"classes": tuple(names)}
@@ -187,14 +188,14 @@ def generated_config(options: argparse.Namespace, folder: Path) -> Any:
 
 
 def point_at(config: Any, annotations: Path, images: Path) -> None:
-    """Let a config validate on other pictures."""
+    """Let a config validate on other images."""
     config.val_dataloader.dataset.ann_file = str(annotations)
     config.val_dataloader.dataset.data_prefix = {"img": f"{images}/"}
     config.val_evaluator.ann_file = str(annotations)
 
 
 def read_with(config: Any, backend: str) -> None:
-    """Set what reads and resizes pictures at validation."""
+    """Set what reads and resizes images at validation."""
     for step in config.val_dataloader.dataset.pipeline:
         if step.type == "LoadPicture":
             step.imdecode_backend = backend
@@ -222,7 +223,7 @@ def make_cases(options: argparse.Namespace, folder: Path) -> list[Case]:
     """Build the detector of every mode with the same weights."""
     from mmdet.registry import MODELS
 
-    from train_teacher.adapters.plain_model import build_trained_detector
+    from train_teacher.teachers.standalone_model import build_trained_detector
 
     torch.manual_seed(0)
     if options.run:
@@ -303,21 +304,21 @@ def farthest(cases: list[Case]) -> str:
 
 def table(cases: list[Case], options: argparse.Namespace) -> str:
     """Return a Markdown table with machine and date."""
-    pictures = len(cases[0].found)
+    images = len(cases[0].found)
     device = torch.cuda.get_device_name() if options.device == "cuda" else platform.machine()
     what = f"run {options.run.name}" if options.run else options.model
     lines = [
-        f"Validation of {what}, {pictures} pictures, enlarged {options.enlarge}x, {device}, "
+        f"Validation of {what}, {images} images, enlarged {options.enlarge}x, {device}, "
         f"{options.threads} threads, {options.workers} loader processes, ours {options.batch} at "
         f"once, torch {torch.__version__}, {datetime.now(timezone.utc):%Y-%m-%d}",
         "",
-        "| mode | host reads a picture | load ms | model ms | evaluate ms | all ms | mAP | mAP50 |",
+        "| mode | host reads an image | load ms | model ms | evaluate ms | all ms | mAP | mAP50 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for case in cases:
         times = ["-"] * 4
         if case.passes:
-            parts = [case.median(part, pictures) for part in ("load", "model", "evaluate")]
+            parts = [case.median(part, images) for part in ("load", "model", "evaluate")]
             times = [f"{value:.1f}" for value in (*parts, sum(parts))]
         scores = [case.scores.get(f"coco/bbox_{name}", -1.0) for name in ("mAP", "mAP_50")]
         lines.append(
@@ -333,10 +334,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--model", choices=("demo", "swin-t"), default="demo")
     parser.add_argument("--run", type=Path, help="validate this run's best weights instead")
-    parser.add_argument("--images", type=int, default=40, help="pictures to generate")
+    parser.add_argument("--images", type=int, default=40, help="images to generate")
     parser.add_argument("--size", type=int, help="short side at validation")
-    parser.add_argument("--enlarge", type=float, default=1, help="times the pictures are larger")
-    parser.add_argument("--batch", type=int, default=1, help="pictures at once, ours")
+    parser.add_argument("--enlarge", type=float, default=1, help="times the images are larger")
+    parser.add_argument("--batch", type=int, default=1, help="images at once, ours")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3, help="timed passes of each mode; 0: none")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

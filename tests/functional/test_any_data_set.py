@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
-from train_teacher.mmdet_plugin.bad_values import spoiled
-from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.load import InspectRequest
+from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 
 TUNES = ("frozen", "lora", "full")
 RUNS = math.ceil(int(os.environ.get("TRAIN_TEACHER_RANDOM_RUNS", "10")) / len(TUNES))
@@ -52,9 +53,9 @@ RANDOM = settings(
 
 @st.composite
 def extents(draw: st.DrawFn, size: int, kinds: tuple[str, ...]) -> tuple[float, float]:
-    """Draw where a box begins along one side of a picture, and how long it is.
+    """Draw where a box begins along one side of an image, and how long it is.
 
-    Tiny, anything inside, the whole side, or partly outside the picture.
+    Tiny, anything inside, the whole side, or partly outside the image.
     """
     kind = draw(st.sampled_from(kinds))
     if kind == "whole":
@@ -104,9 +105,9 @@ def runs(box: list[float], width: int, height: int) -> dict[str, Any]:
 
 @st.composite
 def data_sets(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a COCO data set; `mode` of a picture says how it is stored."""
+    """Draw a COCO data set; `mode` of an image says how it is stored."""
     classes = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
-    # In four pictures that can be trained there is every class: enough for a split.
+    # In four images that can be trained there is every class: enough for a split.
     sizes = [draw(st.sampled_from(SIZES[:4])) for _ in range(4)]
     sizes += draw(st.lists(st.sampled_from(SIZES), max_size=4))
     sizes += draw(st.sampled_from(([], [LARGE])))
@@ -135,7 +136,7 @@ def data_sets(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:
-    """Write the pictures and return the JSON."""
+    """Write the images and return the JSON."""
     for image in content["images"]:
         width, height = image["width"], image["height"]
         # Coarse where it would take long to compress.

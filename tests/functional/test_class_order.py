@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generated_data import make_pictures
+from generated_data import make_images
 from oracle import load_config, score_perfect_detector, truth_of
 
 # The user's classes in train's order, and the shape that is drawn for each. The demo's base knows
@@ -33,7 +33,7 @@ KNOWN = ("red circle", "blue square", "green triangle")
 
 
 def write(folder: Path, names: Sequence[str], images: int, seed: int) -> Path:
-    path = make_pictures(folder, images, seed, [TRAIN[name] for name in names])
+    path = make_images(folder, images, seed, [TRAIN[name] for name in names])
     content = json.loads(path.read_text())
     content["categories"] = [{"id": i, "name": name} for i, name in enumerate(names)]
     for annotation in content["annotations"]:

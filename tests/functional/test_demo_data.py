@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 BRIGHT = 185
 """Grey level between the lightest background and a white shape."""
 
 
 def test_a_rings_label_reaches_the_outer_edge_of_its_stroke(tmp_path: Path) -> None:
-    content = json.loads(make_pictures(tmp_path, 30, 0, ["white ring"]).read_text())
+    content = json.loads(make_images(tmp_path, 30, 0, ["white ring"]).read_text())
     names = {image["id"]: image["file_name"] for image in content["images"]}
     bright = {
         number: np.asarray(Image.open(tmp_path / "images" / name).convert("L")) > BRIGHT

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
 OWN_PRESET = """\
@@ -51,7 +51,7 @@ def tool(name: str) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train an own preset with another optimizer, schedule and augmentation, and two --set."""
     folder = tmp_path_factory.mktemp("ejected")
-    data = make_pictures(folder / "data", images=24, seed=5, classes=CLASSES)
+    data = make_images(folder / "data", images=24, seed=5, classes=CLASSES)
     (folder / "own.yaml").write_text(OWN_PRESET, encoding="utf-8")
     result = train_teacher(
         "--data", data, "--output", folder / "exp1", "--model", folder / "own.yaml",

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from demo_model import demo_batch
-from generated_data import make_pictures
-from train_teacher.adapters import mmengine_runner, plain_model
+from generated_data import make_images
+from train_teacher.engine import runner
+from train_teacher.teachers import standalone_model
 
 CLASSES = ("red circle", "blue square")
 
@@ -65,7 +66,7 @@ def teacher(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module", params=["lora", "frozen"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp(request.param)
-    data = make_pictures(work / "data", images=12, seed=5, classes=CLASSES)
+    data = make_images(work / "data", images=12, seed=5, classes=CLASSES)
     output = work / "exp"
     result = teacher("train", "--data", data, "--output", output, "--model", "demo", "--device",
                      "cpu", "--tune", request.param, "--epochs", 1)  # fmt: skip
@@ -103,8 +104,8 @@ def test_a_merged_model_runs_in_mmdetection_alone_with_the_same_outputs(
         "model.pth",
         "teacher.json",
     }
-    config = mmengine_runner.load_config(run / "mmdet_config.py")
-    model = plain_model.build_trained_detector(config, run / "checkpoints" / "best.pth")
+    config = runner.load_config(run / "mmdet_config.py")
+    model = standalone_model.build_trained_detector(config, run / "checkpoints" / "best.pth")
     torch.manual_seed(0)
     batch = demo_batch(model)
     torch.save(batch, run.parent / "batch.pt")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from demo_model import DEMO_BASE
-from generated_data import make_pictures
+from generated_data import make_images
 
 LANGUAGE_MODEL = DEMO_BASE.parent / "language_model"
 NAME = f"demo-{hashlib.sha256(DEMO_BASE.read_bytes()).hexdigest()[:8]}.pth"
@@ -99,7 +99,7 @@ def test_a_fetched_folder_trains_without_network_and_without_nltk(
     trap.parent.mkdir()
     trap.write_text("raise SystemExit('nltk was imported')\n")
     modules = os.pathsep.join(filter(None, (str(trap.parent), os.environ.get("PYTHONPATH"))))
-    data = make_pictures(tmp_path / "data", images=12, seed=2, classes=("red star", "blue ring"))
+    data = make_images(tmp_path / "data", images=12, seed=2, classes=("red star", "blue ring"))
     settings = ("--device", "cpu", "--epochs", 1, "--batch-size", 4)
     code, out, err = run(
         "train-teacher", "--data", data, "--output", tmp_path / "exp1", *flags.split(), *settings,
@@ -109,7 +109,7 @@ def test_a_fetched_folder_trains_without_network_and_without_nltk(
     )  # fmt: skip
     assert code == 0, err
     assert "after:  val bbox mAP" in out
-    # What inspection saw of the pictures may be remembered there; nothing was fetched.
+    # What inspection saw of the images may be remembered there; nothing was fetched.
     assert {path.name for path in there.rglob("*.*")} <= {"images.sqlite"}
 
 

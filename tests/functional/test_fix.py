@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from planted import DEFECTS, Plant, add, box_of, change, shift_boxes, spoil
-from train_teacher.application.fix_data import FixReport, fix_data
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
-from train_teacher.domain.errors import UsageError, UserError
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.fix.fix_file import FixReport, fix_data
+from train_teacher.inspection.load import InspectRequest
 
 REPAIRED = [
     *("F5", "R2", "R3", "R5", "R9"),
@@ -210,7 +211,7 @@ def test_a_page_over_what_a_repair_reads_or_writes_is_wrong_usage(
     tmp_path: Path, page: str
 ) -> None:
     path = spoil(tmp_path / "in", *DEFECTS["R3"], change(0, "images", file_name="pa.jpg"))
-    (tmp_path / "in" / "pa.jpg").write_bytes(b"a picture")
+    (tmp_path / "in" / "pa.jpg").write_bytes(b"an image")
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     done = run(path, "--fix", tmp_path / "out.json", "--html", tmp_path / page)
 

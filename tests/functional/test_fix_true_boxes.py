@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from planted import DEFECTS, HEIGHT, WIDTH, Plant, change, clean_content, shift_boxes, spoil
-from train_teacher.application.fix_data import FixReport, fix_data
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.fix.fix_file import FixReport, fix_data
+from train_teacher.inspection.load import InspectRequest
 
 Content = dict[str, Any]
 Box = list[float]
@@ -70,10 +71,10 @@ def double_outline(content: Content, _folder: Path) -> None:
         annotation["keypoints"] = [2 * annotation["bbox"][0], 10, 2]
 
 
-def fixed(tmp_path: Path, *plants: Plant, pictures: bool = True) -> tuple[FixReport, Content]:
+def fixed(tmp_path: Path, *plants: Plant, images: bool = True) -> tuple[FixReport, Content]:
     path = spoil(tmp_path, *plants)
-    report = fix_data(InspectRequest(data=path, check_images=pictures), tmp_path / "out.json")
-    again = InspectRequest(data=tmp_path / "out.json", check_images=pictures)
+    report = fix_data(InspectRequest(data=path, check_images=images), tmp_path / "out.json")
+    again = InspectRequest(data=tmp_path / "out.json", check_images=images)
     assert fix_data(again, tmp_path / "again.json").changes == ()
     return report, json.loads((tmp_path / "out.json").read_text())
 
@@ -154,16 +155,16 @@ def on_its_side(content: Content, folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     file = folder / content["images"][0]["file_name"]
-    with Image.open(file) as picture:
-        picture.load()
-        picture.save(file, exif=exif)
+    with Image.open(file) as image:
+        image.load()
+        image.save(file, exif=exif)
     content["annotations"][0]["bbox"] = [280, 100, 60, 60]
 
 
 def turned_files(_content: Content, folder: Path) -> None:
     for file in folder.glob("*.jpg"):
-        with Image.open(file) as picture:
-            picture.transpose(Image.Transpose.ROTATE_90).save(file)
+        with Image.open(file) as image:
+            image.transpose(Image.Transpose.ROTATE_90).save(file)
 
 
 def run_length_crowd(content: Content, _folder: Path) -> None:
@@ -203,8 +204,8 @@ def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:
     assert "--fix leaves them" in found.fix
 
 
-def test_many_boxes_outside_are_not_removed_without_the_pictures(tmp_path: Path) -> None:
-    report, copy = fixed(tmp_path, exchange, pictures=False)
+def test_many_boxes_outside_are_not_removed_without_the_images(tmp_path: Path) -> None:
+    report, copy = fixed(tmp_path, exchange, images=False)
 
     assert [finding.code for finding in report.left] == ["B6"]
     assert {a["id"]: a["bbox"] for a in copy["annotations"]} == boxes(clean_content())

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from coco_factory import annotation, category, clean_annotations, make_coco
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.load import InspectRequest
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 RUN = "from train_teacher.cli.main import inspect_data; inspect_data()"
@@ -91,10 +92,10 @@ def linked(folder: Path, target: Path, name: str) -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("case", ["data", "val", "picture", "link to data", "data is a link"])
+@pytest.mark.parametrize("case", ["data", "val", "image", "link to data", "data is a link"])
 def test_a_page_never_replaces_what_it_tells_of(tmp_path: Path, case: str) -> None:
     data, val = make_coco(tmp_path / "set"), make_coco(tmp_path / "val", name="val.json")
-    page = {"data": data, "val": val, "picture": tmp_path / "set" / "3.jpg"}.get(case, data)
+    page = {"data": data, "val": val, "image": tmp_path / "set" / "3.jpg"}.get(case, data)
     if case == "link to data":
         page = linked(tmp_path, data, "page.html")
     elif case == "data is a link":

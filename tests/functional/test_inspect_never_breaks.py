@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
-from train_teacher.cli.inspection_text import render_json, render_text
-from train_teacher.domain.errors import UserError
+from train_teacher.core.errors import UserError
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.load import InspectRequest
+from train_teacher.inspection.text import render_json, render_text
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuzz_inspect.py"
 BULK = settings(

@@ -31,7 +31,7 @@ def class_names() -> list[str]:
 
 
 def write(folder: Path, names: Sequence[str], images: int) -> Path:
-    """Write pictures of small squares in which every class is once, ids from 0."""
+    """Write images of small squares in which every class is once, ids from 0."""
     rng = random.Random(images)
     (folder / "images").mkdir(parents=True)
     per_image = len(names) // images
@@ -41,11 +41,11 @@ def write(folder: Path, names: Sequence[str], images: int) -> Path:
         "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
     }
     for number in range(images):
-        picture = Image.new("RGB", (SIDE, SIDE), (90, 90, 90))
+        image = Image.new("RGB", (SIDE, SIDE), (90, 90, 90))
         for place in range(per_image):
             x, y = place * CELL % SIDE, place * CELL // SIDE * CELL
             colour = tuple(rng.randrange(256) for _ in range(3))
-            picture.paste(colour, (x, y, x + CELL - 1, y + CELL - 1))
+            image.paste(colour, (x, y, x + CELL - 1, y + CELL - 1))
             label = number * per_image + place
             content["annotations"].append(
                 {
@@ -58,7 +58,7 @@ def write(folder: Path, names: Sequence[str], images: int) -> Path:
                 }
             )
         name = f"{number}.png"
-        picture.save(folder / "images" / name)
+        image.save(folder / "images" / name)
         content["images"].append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})
     path = folder / "data.json"
     path.write_text(json.dumps(content))

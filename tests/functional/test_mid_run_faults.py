@@ -23,12 +23,12 @@ import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
 
-from generated_data import make_pictures
-from train_teacher.application import training_run
+from generated_data import make_images
 from train_teacher.cli import main
-from train_teacher.mmdet_plugin import probe_hook
-from train_teacher.mmdet_plugin.detector import TeacherGroundingDINO
-from train_teacher.mmdet_plugin.train_loop import IMAGES_AT_ONCE, TeacherTrainLoop
+from train_teacher.mmdet_plugin.loop.train_loop import IMAGES_AT_ONCE, TeacherTrainLoop
+from train_teacher.mmdet_plugin.model.detector import TeacherGroundingDINO
+from train_teacher.mmdet_plugin.startup import hook
+from train_teacher.training import run as training_run
 
 IMAGES, BATCH = 14, 4
 STEPS = 3
@@ -37,20 +37,20 @@ STEPS = 3
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    return make_pictures(folder, images=IMAGES, seed=5, classes=("red star", "blue ring"))
+    return make_images(folder, images=IMAGES, seed=5, classes=("red star", "blue ring"))
 
 
 @pytest.fixture(autouse=True)
 def preflight_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare, in every run here, what is there before and after the preflight, bit for bit."""
-    rehearse = probe_hook._rehearse
+    rehearse = hook._rehearse
 
     def watched(runner: Any) -> None:
         before = state_of(runner)
         rehearse(runner)
         assert state_of(runner) == before
 
-    monkeypatch.setattr(probe_hook, "_rehearse", watched)
+    monkeypatch.setattr(hook, "_rehearse", watched)
 
 
 def state_of(runner: Any) -> dict[str, bytes]:
@@ -180,17 +180,17 @@ def test_a_gradient_that_is_no_number_changes_no_weight_and_no_checkpoint(
     code, told = run("--epochs", "2")
     assert code == 1, told
     assert f"the gradient of step {2 * STEPS} is not finite" in told
-    assert "Pictures of the step: " in told
+    assert "Images of the step: " in told
     assert "(id " in told
     assert [last.read_bytes()] == before
 
 
-def test_weights_that_a_huge_rate_spoiled_stop_the_run_with_the_pictures_of_the_step(
+def test_weights_that_a_huge_rate_spoiled_stop_the_run_with_the_images_of_the_step(
     run: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     code, told = run("--epochs", "2", "--lr", "1e20")
     assert code == 1, told
-    assert "Pictures of the step: " in told
+    assert "Images of the step: " in told
     assert "(id " in told
     assert "a learning rate that is too high" in told
     assert "losses of the step before: loss = " in told or "is not a number: loss = " in told

@@ -77,7 +77,7 @@ def test_the_installed_package_finds_its_own_presets(wheel: Path, tmp_path: Path
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     code = (
-        "from train_teacher.adapters.preset_file import configs_folder, preset_names;"
+        "from train_teacher.settings.yaml_files import configs_folder, preset_names;"
         "print(configs_folder(), *preset_names(), sep='\\n')"
     )
     result = subprocess.run(

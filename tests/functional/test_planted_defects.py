@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from planted_images import dark
 
 from planted import (
     DEFECTS,
@@ -12,13 +13,13 @@ from planted import (
     change,
     drop_class,
     long_tail,
-    on_first_picture,
+    on_first_image,
     spoil,
     swap_classes,
 )
-from planted_pictures import dark
-from train_teacher.application.inspect_data import InspectRequest, inspect_data
-from train_teacher.domain.explanations.catalogue import CATALOGUE
+from train_teacher.inspection.describe import inspect_data
+from train_teacher.inspection.explanations.catalogue import CATALOGUE
+from train_teacher.inspection.load import InspectRequest
 
 COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}, "N10": {"D3"}}
 """What a defect brings with it by its nature: with all boxes lost there is nothing to train."""
@@ -99,8 +100,8 @@ def test_a_byte_order_mark_is_f2(tmp_path: Path) -> None:
     assert found(path) == ["F2"]
 
 
-def test_a_dark_picture_is_i12_when_pictures_are_decoded(tmp_path: Path) -> None:
-    path = spoil(tmp_path, on_first_picture(dark))
+def test_a_dark_image_is_i12_when_images_are_decoded(tmp_path: Path) -> None:
+    path = spoil(tmp_path, on_first_image(dark))
     info = inspect_data(InspectRequest(data=path, deep=True))
 
     assert {f.code for f in info.findings} == {"I12"}

@@ -16,15 +16,15 @@ import msgspec
 import pytest
 
 from demo_model import DEMO_BASE
-from generated_data import make_pictures
+from generated_data import make_images
 from tiny_sam import write_tiny_sam
-from train_teacher.adapters.coco_scores import score
-from train_teacher.application.evaluate import EvaluateRequest, evaluate
-from train_teacher.application.export import export_teacher
-from train_teacher.application.open_teacher import TeacherRequest, open_teacher
-from train_teacher.application.predict import PredictRequest, predict
-from train_teacher.domain.errors import UsageError, UserError
-from train_teacher.domain.evaluation import Evaluation
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
+from train_teacher.prediction.predict import PredictRequest, predict
+from train_teacher.scores.coco_counting import score
+from train_teacher.scores.coco_scores import Evaluation
+from train_teacher.teachers.export import export_teacher
+from train_teacher.teachers.open import TeacherRequest, open_teacher
 
 CLASSES = ("red circle", "blue square")
 PHRASE = "azure square"
@@ -50,8 +50,8 @@ def run_command(program: str, *arguments: object) -> subprocess.CompletedProcess
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("lora")
-    data = make_pictures(work / "data", images=24, seed=5, classes=CLASSES)
-    other = make_pictures(work / "other", images=4, seed=8, classes=OTHER_CLASSES)
+    data = make_images(work / "data", images=24, seed=5, classes=CLASSES)
+    other = make_images(work / "other", images=4, seed=8, classes=OTHER_CLASSES)
     result = run_command(
         "train-teacher", "--data", data, "--output", work / "exp", "--model", "demo",
         "--device", "cpu", "--tune", "lora", "--epochs", 1, "--split", "0.5/0.3/0.2",
@@ -83,7 +83,7 @@ def test_evaluating_a_run_gives_what_its_validation_gave(run: Path, scored: Eval
     assert before == pytest.approx(validations(run)[0]["coco/bbox_mAP"], abs=1e-3)
 
 
-def test_predicting_the_validation_pictures_and_scoring_gives_the_validation_scores(
+def test_predicting_the_validation_images_and_scoring_gives_the_validation_scores(
     run: Path, scored: Evaluation, tmp_path: Path
 ) -> None:
     labels = json.loads((run / "data" / "val.json").read_text())
@@ -163,14 +163,14 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     )
 
 
-def test_an_interrupted_prediction_goes_on_with_no_picture_twice(run: Path, tmp_path: Path) -> None:
-    pictures = tmp_path / "many"
-    pictures.mkdir()
+def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_path: Path) -> None:
+    images = tmp_path / "many"
+    images.mkdir()
     sources = sorted((run.parent / "data").rglob("*.jpg"))
     for number in range(80):
-        shutil.copy(sources[number % len(sources)], pictures / f"{number:04}.jpg")
+        shutil.copy(sources[number % len(sources)], images / f"{number:04}.jpg")
     output = tmp_path / "labels.json"
-    arguments: tuple[object, ...] = ("predict", run, pictures, "--output", output)
+    arguments: tuple[object, ...] = ("predict", run, images, "--output", output)
     arguments += ("--device", "cpu")
     process = subprocess.Popen(command("teacher", *arguments), stderr=subprocess.DEVNULL)
     partial = tmp_path / ".labels.json.partial"
@@ -192,27 +192,27 @@ def test_an_interrupted_prediction_goes_on_with_no_picture_twice(run: Path, tmp_
     assert not partial.exists()
 
 
-def test_a_damaged_picture_is_left_out_and_named(run: Path, tmp_path: Path) -> None:
+def test_a_damaged_image_is_left_out_and_named(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run.parent / "data", tmp_path / "data")
     broken = sorted((tmp_path / "data").rglob("*.jpg"))[3]
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     result = predict(PredictRequest(cpu(run), (tmp_path / "data",), tmp_path / "labels.json"))
     assert result.images == 23
     assert len(result.unreadable) == 1
     assert broken.name in result.unreadable[0]
-    with pytest.raises(UserError, match=rf"{broken.name}: the picture cannot be read"):
+    with pytest.raises(UserError, match=rf"{broken.name}: the image cannot be read"):
         evaluate(EvaluateRequest(cpu(run), data=tmp_path / "data" / "annotations.json"))
 
 
-def test_pictures_of_which_none_can_be_read_are_an_error(run: Path, tmp_path: Path) -> None:
+def test_images_of_which_none_can_be_read_are_an_error(run: Path, tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
-        (tmp_path / name).write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"none of the pictures can be read.*a\.jpg"):
+        (tmp_path / name).write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"none of the images can be read.*a\.jpg"):
         predict(PredictRequest(cpu(run), (tmp_path,), tmp_path / "labels.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
 
 
-def test_a_run_knows_the_pictures_of_its_splits_and_is_told_when_they_move(
+def test_a_run_knows_the_images_of_its_splits_and_is_told_when_they_move(
     run: Path, scored: Evaluation, tmp_path: Path
 ) -> None:
     result = predict(
@@ -227,7 +227,7 @@ def test_a_run_knows_the_pictures_of_its_splits_and_is_told_when_they_move(
 
 
 def test_names_that_command_a_terminal_are_written_out(run: Path, tmp_path: Path) -> None:
-    evil = make_pictures(tmp_path, images=3, seed=1, classes=("green cross", CLASSES[0]))
+    evil = make_images(tmp_path, images=3, seed=1, classes=("green cross", CLASSES[0]))
     content = json.loads(evil.read_text())
     content["categories"][0]["name"] = "evil \x1b[31mred"
     evil.write_text(json.dumps(content))
@@ -239,13 +239,13 @@ def test_names_that_command_a_terminal_are_written_out(run: Path, tmp_path: Path
 
 def test_data_with_other_classes_is_told_apart(run: Path, tmp_path: Path) -> None:
     classes = (CLASSES[0], "green cross")
-    partly = make_pictures(tmp_path / "partly", images=6, seed=1, classes=classes)
+    partly = make_images(tmp_path / "partly", images=6, seed=1, classes=classes)
     scores = evaluate(EvaluateRequest(cpu(run), data=partly))
     assert scores.ignored_classes == ("green cross",)
     assert [entry.objects for entry in scores.scores.classes][1] == 0
     own = evaluate(EvaluateRequest(cpu(run), data=partly, own_classes=True))
     assert own.prompt == classes
-    foreign = make_pictures(tmp_path / "foreign", images=6, seed=1, classes=("green cross",))
+    foreign = make_images(tmp_path / "foreign", images=6, seed=1, classes=("green cross",))
     with pytest.raises(UserError, match=r"none of its classes \('green cross'\).*--own-classes"):
         evaluate(EvaluateRequest(cpu(run), data=foreign))
 

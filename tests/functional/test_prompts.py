@@ -1,4 +1,4 @@
-"""`teacher prompts`: which words the base model reads best, tried on labelled pictures."""
+"""`teacher prompts`: which words the base model reads best, tried on labelled images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 RIGHT, BAD_NAME = "blue square", "purple ring"
 
@@ -17,7 +17,7 @@ RIGHT, BAD_NAME = "blue square", "purple ring"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class that the base model knows has a name that says nothing."""
-    path = make_pictures(
+    path = make_images(
         tmp_path_factory.mktemp("data"), images=16, seed=5, classes=("red circle", RIGHT)
     )
     content = json.loads(path.read_text())

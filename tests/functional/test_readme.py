@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PROGRAMS = ("inspect-data ", "train-teacher ")
@@ -30,7 +30,7 @@ def test_the_readme_shows_both_commands() -> None:
 
 @pytest.mark.parametrize("command", written_commands())
 def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
-    make_pictures(tmp_path, images=20, seed=1, classes=("red star", "blue ring"))
+    make_images(tmp_path, images=20, seed=1, classes=("red star", "blue ring"))
     (tmp_path / "annotations.json").rename(tmp_path / "data.json")
     program, *arguments = shlex.split(command)
     if program == "train-teacher":

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
 OPTIONS = (
@@ -67,7 +67,7 @@ def stop_after(step: int, output: Path, number: int, arguments: Sequence[object]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pictures(tmp_path_factory.mktemp("data"), images=18, seed=5, classes=CLASSES)
+    return make_images(tmp_path_factory.mktemp("data"), images=18, seed=5, classes=CLASSES)
 
 
 @pytest.fixture(scope="module", params=["frozen", "lora"])

@@ -14,15 +14,15 @@ import pytest
 import torch
 
 from demo_model import DEMO_BASE, make_settings
-from generated_data import make_pictures
-from train_teacher.adapters.mmengine_config import find_base_config
-from train_teacher.mmdet_plugin.checkpoint_files import read_checkpoint
+from generated_data import make_images
+from train_teacher.config.merge import find_base_config
+from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 
 PROGRAM = str(Path(sys.executable).parent / "train-teacher")
 OPTIONS = (
     *("--device", "cpu", "--epochs", "1", "--seed", "3"),
     *("--set", "model.dn_cfg.label_noise_scale=0.0", "--set", "model.dn_cfg.box_noise_scale=1e-6"),
-    # One group of denoising queries: their number depends on the pictures of a process.
+    # One group of denoising queries: their number depends on the images of a process.
     *("--set", "model.dn_cfg.group_cfg.num_dn_queries=1"),
     *("--set", "default_hooks.logger.interval=1"),
 )
@@ -55,17 +55,17 @@ def trained_from(output: Path) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    path = make_pictures(folder, images=20, seed=5, classes=("red star", "blue ring"))
+    path = make_images(folder, images=20, seed=5, classes=("red star", "blue ring"))
     content = json.loads(path.read_text())
-    # Equal sizes, and a box in each at most: how far pictures are padded, and the denoising queries
-    # that others attend to, would otherwise depend on which pictures share a batch.
+    # Equal sizes, and a box in each at most: how far images are padded, and the denoising queries
+    # that others attend to, would otherwise depend on which images share a batch.
     boxes = {annotation["image_id"]: annotation for annotation in reversed(content["annotations"])}
     content["annotations"] = [*boxes.values()]
     from PIL import Image
 
     for image in content["images"]:
-        picture = next(folder.rglob(image["file_name"]))
-        Image.open(picture).convert("RGB").resize((192, 160)).save(picture)
+        path = next(folder.rglob(image["file_name"]))
+        Image.open(path).convert("RGB").resize((192, 160)).save(path)
         scale = (192 / image["width"], 160 / image["height"])
         image["width"], image["height"] = 192, 160
         for annotation in content["annotations"]:

@@ -21,13 +21,13 @@ from demo_model import (
     make_info,
     make_settings,
 )
-from train_teacher.adapters.adapter_folder import attach_adapter, base_of, write_adapter
-from train_teacher.domain.run_summary import RunSummary
-from train_teacher.domain.teacher_card import Preprocessing, describe_teacher
-from train_teacher.mmdet_plugin.base_checkpoint import load_base_checkpoint
-from train_teacher.mmdet_plugin.base_identity import identify_base
-from train_teacher.mmdet_plugin.hooks import frozen_hashes
-from train_teacher.mmdet_plugin.lora import adapter_tensors, merge_adapters
+from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
+from train_teacher.mmdet_plugin.checkpoints.base_identity import identify_base
+from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors, merge_adapters
+from train_teacher.mmdet_plugin.reporting.hooks import frozen_hashes
+from train_teacher.reports.summary import RunSummary
+from train_teacher.teachers.adapter_folder import attach_adapter, base_of, write_adapter
+from train_teacher.teachers.card import Preprocessing, describe_teacher
 
 FROZEN = ("backbone.", "language_model.")
 

@@ -1,4 +1,4 @@
-"""`train-teacher` as a user runs it: a real process on generated pictures, the demo model, CPU."""
+"""`train-teacher` as a user runs it: a real process on generated images, the demo model, CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from generated_data import make_pictures
+from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
 QUICK = ("--model", "demo", "--device", "cpu", "--batch-size", "4")
@@ -33,7 +33,7 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pictures(tmp_path_factory.mktemp("data"), images=24, seed=5, classes=CLASSES)
+    return make_images(tmp_path_factory.mktemp("data"), images=24, seed=5, classes=CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_the_dry_run_prints_exactly_the_config_of_the_run_and_writes_nothing(
 
 
 def test_checkpoints_hold_trainable_tensors_only_and_load_safely(finished: dict[str, Any]) -> None:
-    from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+    from train_teacher.mmdet_plugin.checkpoints.hook import trust_mmengine_types
 
     trust_mmengine_types()
     for name in ("last.pth", "best.pth"):
@@ -127,7 +127,7 @@ def test_checkpoints_hold_trainable_tensors_only_and_load_safely(finished: dict[
 
 
 def test_frozen_tensors_are_not_in_the_optimizer(finished: dict[str, Any]) -> None:
-    from train_teacher.mmdet_plugin.checkpointing import trust_mmengine_types
+    from train_teacher.mmdet_plugin.checkpoints.hook import trust_mmengine_types
 
     trust_mmengine_types()
     last = torch.load(finished["output"] / "checkpoints" / "last.pth", weights_only=True)
@@ -172,7 +172,7 @@ def assigned_values(config_text: str) -> dict[str, str]:
 
 def test_a_plan_says_once_what_several_splits_share(tmp_path: Path) -> None:
     for seed, split in enumerate(("train", "valid", "test")):
-        make_pictures(tmp_path / split, images=4, seed=seed, classes=CLASSES)
+        make_images(tmp_path / split, images=4, seed=seed, classes=CLASSES)
         made = tmp_path / split / "annotations.json"
         content = json.loads(made.read_text())
         content["annotations"][0]["id"] = 0

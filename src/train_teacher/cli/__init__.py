@@ -1,0 +1,1 @@
+"""The console scripts: `inspect-data`, `train-teacher` and the umbrella `teacher`."""

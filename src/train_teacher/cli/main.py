@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from train_teacher import __version__
-from train_teacher.cli.errors import run_app
-from train_teacher.cli.plain_values import PlainValuesCommand
+from train_teacher.console.error_boundary import run_app
+from train_teacher.console.fast_options import PlainValuesCommand
 
 
 def _print_version(wanted: bool) -> None:
@@ -34,29 +34,29 @@ def _single(command: object) -> typer.Typer:
 def inspect_data() -> None:
     """Run `inspect-data`."""
     # A command does not wait for the modules of the others: that was half of its start.
-    from train_teacher.cli.inspect import inspect_command
+    from train_teacher.inspection.command import inspect_command
 
     run_app(_single(inspect_command), "inspect-data")
 
 
 def train_teacher() -> None:
     """Run `train-teacher`."""
-    from train_teacher.cli.train import train_command
+    from train_teacher.training.command import train_command
 
     run_app(_single(train_command), "train-teacher")
 
 
 def teacher() -> None:
     """Run `teacher`."""
-    from train_teacher.cli.compare import compare_command
-    from train_teacher.cli.doctor import doctor_command
-    from train_teacher.cli.evaluate import evaluate_command
-    from train_teacher.cli.export import export_command
-    from train_teacher.cli.fetch import fetch_command
-    from train_teacher.cli.inspect import inspect_command
-    from train_teacher.cli.predict import predict_command
-    from train_teacher.cli.prompts import prompts_command
-    from train_teacher.cli.train import train_command
+    from train_teacher.doctor.command import doctor_command
+    from train_teacher.evaluation.command import evaluate_command
+    from train_teacher.inspection.command import inspect_command
+    from train_teacher.prediction.command import predict_command
+    from train_teacher.prompt_trials.command import prompts_command
+    from train_teacher.reports.command import compare_command
+    from train_teacher.teachers.export_command import export_command
+    from train_teacher.training.command import train_command
+    from train_teacher.weights.command import fetch_command
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
     app.callback()(_umbrella)

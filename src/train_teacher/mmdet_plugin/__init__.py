@@ -1,51 +1,43 @@
-"""What lives inside the training process; the generated config names it in `custom_imports`.
+"""Everything that runs inside MMEngine's training process; a generated config imports it by name.
 
-Importing it makes mmcv-lite enough and registers our detector, language model, runner and hooks.
+Importing it makes mmcv-lite sufficient and registers our detector, language model, runner and
+hooks.
 """
 
 from train_teacher.mmdet_plugin import mmcv_ops
 
 mmcv_ops.install()
 
-from train_teacher.mmdet_plugin import (  # noqa: E402 - mmdet needs mmcv's ops at import
-    bad_values,
-    checkpointing,
-    detector,
-    grounding_head,
-    hooks,
-    image_loading,
-    language_model,
-    metrics_file,
-    optim,
-    predictions,
-    probe_hook,
-    prompt_check,
-    random_prompts,
-    repeatable,
-    runner,
-    stopping,
-    train_loop,
-    validation_order,
-)
+# ruff: noqa: E402 - mmdet needs mmcv's ops when it is imported
+from train_teacher.mmdet_plugin import runner
+from train_teacher.mmdet_plugin.accelerated import head
+from train_teacher.mmdet_plugin.checkpoints import hook as checkpoint_hook
+from train_teacher.mmdet_plugin.loop import not_finite, optimizer_groups, stopping, train_loop
+from train_teacher.mmdet_plugin.model import detector, language_model
+from train_teacher.mmdet_plugin.reporting import hooks, metrics_file
+from train_teacher.mmdet_plugin.samples import load_image, random_prompts, repeatable
+from train_teacher.mmdet_plugin.startup import hook as startup_hook
+from train_teacher.mmdet_plugin.startup import prompt_check
+from train_teacher.mmdet_plugin.validation import metric, shape_order
 
 __all__ = [
-    "bad_values",
-    "checkpointing",
+    "checkpoint_hook",
     "detector",
-    "grounding_head",
+    "head",
     "hooks",
-    "image_loading",
     "language_model",
+    "load_image",
+    "metric",
     "metrics_file",
     "mmcv_ops",
-    "optim",
-    "predictions",
-    "probe_hook",
+    "not_finite",
+    "optimizer_groups",
     "prompt_check",
     "random_prompts",
     "repeatable",
     "runner",
+    "shape_order",
+    "startup_hook",
     "stopping",
     "train_loop",
-    "validation_order",
 ]

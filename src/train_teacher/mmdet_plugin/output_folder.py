@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from train_teacher.domain.errors import UserError
+from train_teacher.core.errors import UserError
 
 
 def require_folder(file: Path) -> None:

@@ -19,28 +19,30 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from train_teacher.domain.errors import UserError
-from train_teacher.mmdet_plugin.bad_values import CAUSES, spoiled
-from train_teacher.mmdet_plugin.checkpoint_files import (
+from train_teacher.core.errors import UserError
+from train_teacher.mmdet_plugin.accelerated.precision import allow_tf32
+from train_teacher.mmdet_plugin.checkpoints.files import (
     fill_from_base,
     is_slim,
     newest_checkpoint,
     read_checkpoint,
 )
-from train_teacher.mmdet_plugin.checkpointing import (
+from train_teacher.mmdet_plugin.checkpoints.half_step import KEY as GRADIENTS
+from train_teacher.mmdet_plugin.checkpoints.half_step import put_back
+from train_teacher.mmdet_plugin.checkpoints.hook import (
     BEST,
     FOLDER,
     LAST,
     PREVIOUS,
     trust_mmengine_types,
 )
-from train_teacher.mmdet_plugin.hooks import METRIC, unwrapped
-from train_teacher.mmdet_plugin.loader_processes import keep_from_signals
+from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
+from train_teacher.mmdet_plugin.loop.loader_processes import keep_from_signals
+from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
-from train_teacher.mmdet_plugin.pending_gradients import KEY as GRADIENTS
-from train_teacher.mmdet_plugin.pending_gradients import put_back
-from train_teacher.mmdet_plugin.precision import allow_tf32
-from train_teacher.mmdet_plugin.probe_hook import ProbeHook
+from train_teacher.mmdet_plugin.reporting.hooks import METRIC
+from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.startup.hook import ProbeHook
 
 LOG_FILE = "train.log"
 

@@ -47,13 +47,13 @@ def test_what_the_user_set_about_pinning_stays(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("gpu", [True, False])
-def test_a_step_does_not_wait_for_its_pictures_on_a_gpu(
+def test_a_step_does_not_wait_for_its_images_on_a_gpu(
     gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     asked = []
 
-    class Picture(torch.Tensor):
+    class Image(torch.Tensor):
         def to(self, *args: Any, **kwargs: Any) -> Any:
             asked.append(kwargs)
             return self
@@ -62,5 +62,5 @@ def test_a_step_does_not_wait_for_its_pictures_on_a_gpu(
     model.data_preprocessor = BaseDataPreprocessor()
     runner = TeacherRunner.__new__(TeacherRunner)
     assert runner.build_model(model) is model
-    model.data_preprocessor.cast_data({"inputs": [torch.zeros(1).as_subclass(Picture)]})
+    model.data_preprocessor.cast_data({"inputs": [torch.zeros(1).as_subclass(Image)]})
     assert asked == [{"non_blocking": gpu}]

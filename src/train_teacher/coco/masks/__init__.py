@@ -1,0 +1,1 @@
+"""Segmentation masks: polygons and run lengths, measured but never trained on."""

@@ -1,0 +1,105 @@
+"""`--model auto`: which base and which way of tuning fit the data and the machine, and why.
+
+Pure: facts in, decisions out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from train_teacher.config.data_driven import Decision
+from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.settings.schema import TeacherSettings, Tune
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run has to fit into."""
+
+    gpu_bytes: int | None
+    """Memory of the smallest GPU that would be used; None: it trains on a CPU."""
+
+
+class _Base(msgspec.Struct, frozen=True):
+    preset: str
+    gpu_bytes: float
+    """Memory from which it is chosen."""
+    said: str
+
+
+# Largest first. A step of two images of 800 x 1333 in bf16 with recomputed encoder layers keeps
+# about 3.1 GB * 0.55 an image with four levels (training.md 4.2), four times that with Swin-L's
+# five, beside weights, gradients and optimizer of 1.1, 1.4 and 1.8 GB; about twice that is asked
+# for, so that the probe can leave layers unrecomputed. The AP is zero-shot on COCO, of the variants
+# that have not seen COCO, so that they can be compared (model-zoo.md).
+BASES: Sequence[_Base] = (
+    _Base("swin-l", 36e9, "Swin-L, the most accurate base (zero-shot COCO AP 53.0)"),
+    _Base("swin-b", 11e9, "Swin-B (zero-shot COCO AP 52.5, Swin-T 50.6)"),
+    _Base("swin-t", 0.0, "Swin-T, the smallest base"),
+)
+MANY_IMAGES = 30_000
+"""An estimate: with a second for a step of two images an epoch of Swin-L takes four hours."""
+FEW_IMAGES = 500
+"""The published fine-tunes of small sets stay under it (cat: 144 images)."""
+LITTLE_MEMORY = 8e9
+"""Frozen keeps gradients and optimizer states of 37 M parameters, LoRA of 4 M (training.md 5)."""
+
+
+def choose_model(
+    info: DatasetInfo, hardware: Hardware, settings: TeacherSettings, tune: Tune | None
+) -> tuple[Decision, Decision]:
+    """Choose preset and tuning mode.
+
+    Args:
+        info: facts about the data.
+        hardware: what trains.
+        settings: the others.
+        tune: as the user said; None to choose.
+
+    Returns:
+        The decisions on `model` and on `tune`.
+    """
+    images = next(split.num_images for split in info.splits if split.name == "train")
+    mode = Decision("tune", tune, "given", "settings", given=True) if tune else None
+    return _model(images, hardware), mode or _tune(images, hardware, settings)
+
+
+def _model(images: int, hardware: Hardware) -> Decision:
+    source = "model-zoo.md, training.md 4.2"
+    if hardware.gpu_bytes is None:
+        why = "no GPU: the smallest base, larger ones take longer still"
+        return Decision("model", "swin-t", why, source)
+    fitting = [base for base in BASES if base.gpu_bytes <= hardware.gpu_bytes]
+    memory = f"a GPU of {hardware.gpu_bytes / GIB:.0f} GiB"
+    chosen = fitting[0]
+    if images > MANY_IMAGES and chosen is BASES[0]:
+        chosen = BASES[1]
+        why = f"{chosen.said}: {memory} holds Swin-L, but {images:,} images would take too long"
+    elif chosen is BASES[-1]:
+        why = f"{chosen.said}: {memory} is too small for more"
+    else:
+        why = f"{chosen.said}: {memory} has room for it"
+    return Decision("model", chosen.preset, why, source)
+
+
+def _tune(images: int, hardware: Hardware, settings: TeacherSettings) -> Decision:
+    source = "training.md 5; README: what LoRA gains and what is forgotten"
+    if settings.retain:
+        return Decision(
+            "tune", "lora", "--retain: with adapters off the base is there, bit for bit", source
+        )
+    if hardware.gpu_bytes is None:
+        return Decision("tune", "lora", "no GPU: adapters need the least arithmetic", source)
+    if hardware.gpu_bytes < LITTLE_MEMORY:
+        memory = f"a GPU of {hardware.gpu_bytes / GIB:.0f} GiB"
+        return Decision("tune", "lora", f"{memory}: adapters need the least memory", source)
+    if images < FEW_IMAGES:
+        why = f"{images:,} images: few parameters learn less by heart and forget less"
+        return Decision("tune", "lora", why, source)
+    why = f"{images:,} images can teach neck, encoder, decoder and head in full"
+    return Decision("tune", "frozen", why, source)

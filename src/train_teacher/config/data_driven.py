@@ -1,0 +1,242 @@
+"""What an expert would choose after an hour with the data: each value with its fact and its source.
+
+Pure: facts and settings in, decisions out. A value that the settings name is never decided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from train_teacher.core.words import plural
+from train_teacher.inspection.facts import DatasetInfo, SplitInfo
+from train_teacher.settings.schema import TeacherSettings
+
+DEFAULT_QUERIES = 900
+"""num_queries of the base configs; a preset's `architecture` may name another."""
+EFFECTIVE_BATCH = 8
+"""Images of an optimizer step: 8 to 16 is what small sets are trained with (training.md 9)."""
+FEW_IMAGES = 64
+"""Below it, larger steps would leave too few of them in an epoch."""
+MOST_VALIDATIONS = 20
+OFFICIAL_SHORT = tuple(range(480, 801, 32))
+"""Short sides of grounding_dino_swin-t_finetune_8xb4_20e_cat.py."""
+LONG_SIDE = 1333
+STEP = 32
+"""Pixels: the coarsest stride but one, so that levels are whole."""
+ENLARGED = ((32.0, 2.0), (96.0, 1.5))
+"""Pixels of the median box and how far images are enlarged at most: COCO's small and medium
+objects gain from it, larger ones only cost time."""
+STRIDES = (8, 16, 32, 64)
+"""Of the four levels of the encoder; its points must be no fewer than the queries (dino.py:226:
+topk of num_queries fails otherwise; measured at 160 x 160)."""
+FEW_OBJECTS, CROWDED = 30, 100
+DENOISING = 100
+"""num_dn_queries of the base configs: one group of queries for each image holds that many."""
+MANY_DENOISING = 200
+RARE_SHARE = 0.02
+"""Of the images: classes seen in fewer are drawn more often, by the root rule of LVIS
+(Gupta et al. 2019, section 5: repeat factor sqrt(t / f))."""
+LONG_TAIL = 20
+"""Boxes of the most frequent class over those of the rarest, from which there is a tail."""
+MIN_CLASSES_OF_TAIL = 5
+ENOUGH_VALIDATIONS = 10
+PATIENCE_SHARE = 0.4
+LEAST_PATIENCE = 5
+MIN_DELTA = 0.002
+"""MMEngine's default of 0.1 would call 0.30, 0.35, 0.38 no improvement (measured)."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One value, and why."""
+
+    name: str
+    """Of the setting."""
+    value: Any
+    reason: str
+    """The fact that decided, in a few words."""
+    source: str
+    """Where the rule is from."""
+    given: bool = False
+    """True when the settings named the value: the rule was not asked."""
+
+
+def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
+    """Decide what the settings leave open.
+
+    Args:
+        info: facts; its `splits` are what will be trained on.
+        settings: complete but for what is None.
+
+    Returns:
+        One decision for each name in `RULES`, in that order; those the settings name are marked.
+    """
+    return tuple(
+        rule(info, settings)
+        if getattr(settings, name) is None
+        else Decision(name, getattr(settings, name), "given", "settings", given=True)
+        for name, rule in RULES.items()
+    )
+
+
+def with_decisions(settings: TeacherSettings, decisions: Sequence[Decision]) -> TeacherSettings:
+    """Return the settings with everything decided filled in."""
+    return msgspec.structs.replace(settings, **{d.name: d.value for d in decisions})
+
+
+def _train(info: DatasetInfo) -> SplitInfo:
+    return next(split for split in info.splits if split.name == "train")
+
+
+def _accumulation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    images, batch = _train(info).num_images, settings.batch_size * settings.gpus
+    parts = max(1, EFFECTIVE_BATCH // batch)
+    if images < FEW_IMAGES:
+        parts, why = 1, f"only {images} images: more steps are worth more than larger ones"
+    elif parts == 1:
+        why = f"{batch} images in a step are enough"
+    else:
+        why = f"{batch} images at a time, {batch * parts} in an optimizer step"
+    return Decision("accumulation", parts, why, "training.md 9: effective batch 8 to 16")
+
+
+def _train_scales(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    sizes = info.sizes
+    short = min(sizes.width_median, sizes.height_median) or OFFICIAL_SHORT[-1]
+    least = least_side(_queries(settings))
+    enlarged = next((by for side, by in ENLARGED if 0 < sizes.box_side_median < side), 1.0)
+    top = max(min(OFFICIAL_SHORT[-1], _rounded(short * enlarged)), least)
+    sides = [side for side in OFFICIAL_SHORT if least <= side <= top] or [top]
+    image = f"images of {sizes.width_median} x {sizes.height_median}"
+    if top >= OFFICIAL_SHORT[-1]:
+        why = f"{image}, boxes of {sizes.box_side_median:.0f} pixels: the recipe's scales"
+    elif top == least:
+        why = f"{image}: enlarged until there are as many points as queries"
+    else:
+        why = (
+            f"{image}, boxes of {sizes.box_side_median:.0f} pixels: enlarging further costs time "
+            "and shows nothing new"
+        )
+    return Decision(
+        "train_scales",
+        [[side, LONG_SIDE] for side in sides],
+        why,
+        "grounding_dino_swin-t_finetune_8xb4_20e_cat.py, capped at the images' size",
+    )
+
+
+def _val_scale(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    scales = settings.train_scales or _train_scales(info, settings).value
+    largest = max(scales, key=math.prod)
+    return Decision(
+        "val_scale", list(largest), "the largest scale of training", "the recipe: 800 x 1333"
+    )
+
+
+def least_side(queries: int) -> int:
+    """Return the least side, in pixels, of a square image with as many points as queries."""
+    side = STEP
+    while sum((side // stride) ** 2 for stride in STRIDES) < queries:
+        side += STEP
+    return side
+
+
+def _queries(settings: TeacherSettings) -> int:
+    return int(settings.architecture.get("model.num_queries", DEFAULT_QUERIES))
+
+
+def _rounded(pixels: float) -> int:
+    return max(STEP, STEP * round(pixels / STEP))
+
+
+def _max_per_img(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    most = info.sizes.boxes_per_image_max
+    if most < FEW_OBJECTS:
+        value = 100
+    elif most <= CROWDED:
+        value = 300
+    else:
+        value = min(_queries(settings), max(300, 2 * most))
+    value = min(value, _queries(settings) * max(info.num_classes, 1))
+    why = f"at most {most} objects in an image"
+    return Decision("max_per_img", value, why, "COCO scores at most 100; twice what is there")
+
+
+def _denoising_queries(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    most = info.sizes.boxes_per_image_max
+    fixed = settings.architecture.get("model.dn_cfg.group_cfg.num_dn_queries")
+    source = "dino_layers.py: CdnQueryGenerator, num_dn_queries // objects groups, at least one"
+    if fixed is not None:
+        return Decision("denoising_queries", int(fixed), "the model's own", source, given=True)
+    if most <= DENOISING // 2:
+        return Decision(
+            "denoising_queries", DENOISING, f"at most {most} objects: several groups", source
+        )
+    if most <= MANY_DENOISING:
+        why = f"up to {most} objects in an image: {DENOISING} would leave them one group"
+        return Decision("denoising_queries", MANY_DENOISING, why, source)
+    why = f"up to {most} objects in an image: one group already takes {2 * most} queries"
+    return Decision("denoising_queries", DENOISING, why, source)
+
+
+def _exif_orientation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    unturned, shown = info.photos_turned
+    source = "mmcv imread: color, color_ignore_orientation"
+    if unturned and not shown:
+        why = f"{unturned} photos that EXIF turns are labelled unturned, none as displayed"
+        return Decision("exif_orientation", "ignore", why, source)
+    why = f"{shown} photos are labelled as EXIF displays them" if shown else "no photo is turned"
+    return Decision("exif_orientation", "apply", why, source)
+
+
+def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    train = _train(info)
+    counts = [count for count in train.boxes_per_class if count]
+    source = "Gupta et al. 2019 (LVIS), ClassBalancedDataset"
+    if not info.prompt.fits:
+        why = "more classes than one prompt holds: each image has a prompt of its own"
+        return Decision("class_balance", 0.0, why, source)
+    if len(counts) < MIN_CLASSES_OF_TAIL:
+        return Decision("class_balance", 0.0, f"{len(counts)} classes: no tail", source)
+    ratio = max(counts) / min(counts)
+    rare = sum(count < RARE_SHARE * train.num_images for count in counts)
+    if ratio < LONG_TAIL or not rare:
+        why = f"{_times(ratio)} boxes of the most as of the least frequent class"
+        return Decision("class_balance", 0.0, why, source)
+    why = f"{rare} classes in under {RARE_SHARE:.0%} of the images: drawn more often"
+    return Decision("class_balance", RARE_SHARE, why, source)
+
+
+def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
+    source = f"validations without a gain of {MIN_DELTA}; MMEngine's own default is 0.1"
+    patience = max(LEAST_PATIENCE, round(PATIENCE_SHARE * MOST_VALIDATIONS))
+    if settings.epochs is not None and settings.epochs < ENOUGH_VALIDATIONS:
+        why = f"{plural(settings.epochs, 'validation')} at most: too few to judge"
+        return Decision("early_stopping", 0, why, source)
+    val = next((split for split in info.splits if split.name == "val"), None)
+    if val is None or not val.num_boxes:
+        return Decision("early_stopping", 0, "nothing to validate on", source)
+    why = f"stops after {patience} validations without gain, later than the fall of the rate"
+    return Decision("early_stopping", patience, why, source)
+
+
+def _times(ratio: float) -> str:
+    return "about as many" if round(ratio, 1) == 1 else f"{ratio:.2g} times as many"
+
+
+Rule = Callable[[DatasetInfo, TeacherSettings], Decision]
+RULES: Mapping[str, Rule] = {
+    "accumulation": _accumulation,
+    "train_scales": _train_scales,
+    "val_scale": _val_scale,
+    "max_per_img": _max_per_img,
+    "denoising_queries": _denoising_queries,
+    "exif_orientation": _exif_orientation,
+    "class_balance": _class_balance,
+    "early_stopping": _early_stopping,
+}
+EMA_REASON = "a half-life of 3,466 steps: in a run this short, mostly the base weights"
+"""Why no average of the weights is kept: MMEngine's momentum of 2e-4."""

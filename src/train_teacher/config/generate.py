@@ -1,0 +1,394 @@
+"""The config generator: facts and settings in, overrides of the base config out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+
+from train_teacher.config.data_driven import MIN_DELTA, Decision, tune, with_decisions
+from train_teacher.config.dotted_keys import through_wrappers
+from train_teacher.config.model import FROZEN_PARTS, Override, frozen_parts, model_overrides
+from train_teacher.config.optimization import build_optimizer, build_param_scheduler
+from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
+from train_teacher.config.schedule import Schedule, build_schedule
+from train_teacher.core.errors import UsageError
+from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
+from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
+from train_teacher.inspection.facts import DatasetInfo, SplitInfo
+from train_teacher.prompts.caption import classes_per_prompt
+from train_teacher.settings.schema import TeacherSettings
+
+METRIC = "coco/bbox_mAP"
+AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+
+
+@dataclass(frozen=True)
+class GeneratedConfig:
+    """What turns a base config into this run's config."""
+
+    base_config: str
+    overrides: tuple[Override, ...]
+    schedule: Schedule
+    decisions: tuple[Decision, ...] = ()
+    """What was chosen from the data, and what the settings had named."""
+
+
+def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
+    """Return everything that makes the base config this data set's config.
+
+    Args:
+        dataset_info: facts; its `splits` are the canonical copies that will be trained on.
+        settings: complete settings in which `weights` is a file or `none`, `language_model` a
+            folder, `precision` a number format and `workers` a number.
+
+    Returns:
+        Overrides in the order in which they are applied.
+
+    Raises:
+        UsageError: the data and the settings cannot be trained together.
+    """
+    generated = _generate(dataset_info, settings)
+    if not settings.chosen:
+        return generated
+    open_again = dict.fromkeys({*settings.chosen} - {"precision"}, None)
+    first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
+    return replace(
+        generated,
+        overrides=_explained(generated.overrides, first.overrides),
+        decisions=first.decisions,
+    )
+
+
+def _explained(
+    overrides: tuple[Override, ...], first: tuple[Override, ...]
+) -> tuple[Override, ...]:
+    """Give a repeated run the reasons of the first one: nobody set what was chosen there."""
+    reasons = {override.key: override for override in first if not override.free}
+    return tuple(
+        reasons[override.key]
+        if override.key in reasons
+        and not override.free
+        and reasons[override.key].value == override.value
+        else override
+        for override in overrides
+    )
+
+
+def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
+    train = _split(dataset_info, "train")
+    if train is None:
+        raise ValueError("the data set has no training split")
+    decisions = tune(dataset_info, settings)
+    reasons = {d.name: "set by you or the preset" if d.given else d.reason for d in decisions}
+    by_user = settings.epochs is not None or settings.steps is not None
+    settings = with_decisions(settings, decisions)
+    schedule = build_schedule(
+        train.num_images,
+        settings.batch_size * settings.gpus,
+        settings.epochs,
+        settings.steps,
+        settings.lr,
+        accumulation=settings.accumulation or 1,
+        rounds=settings.rounds,
+    )
+    overrides = (
+        *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
+        *_data(dataset_info, settings, train, schedule),
+        *_optimization(settings, schedule, by_user=by_user),
+        *_running(dataset_info, settings, schedule.log_interval),
+    )
+    overrides = (*overrides, *_set_by_user(settings, overrides))
+    return GeneratedConfig(
+        settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
+    )
+
+
+def _by_auto(settings: TeacherSettings) -> Iterator[Decision]:
+    for name, reason in settings.auto_reasons.items():
+        yield Decision(name, getattr(settings, name), reason, "--model auto")
+
+
+def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:
+    ours = {override.key: override.value for override in overrides}
+    for key, value in settings.set.items():
+        # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
+        yield Override(through_wrappers(ours, key), value, "set by you", by_user=True, free=True)
+
+
+def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
+    return next((split for split in info.splits if split.name == name), None)
+
+
+def _data(
+    info: DatasetInfo, settings: TeacherSettings, train: SplitInfo, schedule: Schedule
+) -> Iterator[Override]:
+    evaluated = {"val": _split(info, "val"), "test": _split(info, "test") or _split(info, "val")}
+    batch_size = min(settings.batch_size, train.num_images)
+    yield Override(
+        "train_dataloader",
+        {
+            "batch_size": batch_size,
+            **_worker_keys(settings.workers or 0),
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+            "batch_sampler": {"type": "ResumableBatchSampler"},
+            "dataset": {
+                "type": "SeededDataset",
+                "seed": settings.seed,
+                "times": schedule.rounds,
+                "dataset": _balanced(_train_dataset(train, info, settings), settings),
+            },
+        },
+        f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
+        + ("" if info.prompt.fits else "; each with a prompt of its classes and some others"),
+    )
+    for name, split in evaluated.items():
+        if split is None:
+            raise UsageError("there is no validation data: give --val, or a --split with a share")
+        yield Override(
+            f"{name}_dataloader",
+            {
+                "batch_size": settings.val_batch_size or 1,
+                **_worker_keys(settings.workers or 0),
+                "drop_last": False,
+                "sampler": {"type": "ShapeOrderSampler"},
+                "dataset": {
+                    **_dataset(split, info),
+                    "test_mode": True,
+                    "pipeline": as_labelled(
+                        validation_pipeline(settings.val_scale or [], settings.validation_resize),
+                        settings.exif_orientation,
+                    ),
+                },
+            },
+            f"{split.num_images} images of the {split.name} split",
+        )
+        yield Override(
+            f"{name}_evaluator",
+            {
+                "type": "TeacherCocoMetric",
+                "ann_file": split.path,
+                "metric": "bbox",
+                "format_only": False,
+                "classwise": True,
+            },
+            "COCO average precision, also by class",
+        )
+
+
+def _dataset(split: SplitInfo, info: DatasetInfo) -> dict[str, Any]:
+    return {
+        "type": "CocoDataset",
+        "ann_file": split.path,
+        "data_prefix": {"img": f"{PurePath(split.image_dir or '').as_posix()}/"},
+        # A tuple: the detector puts it into a set (grounding_dino.py:447).
+        "metainfo": {"classes": tuple(info.class_names)},
+        "return_classes": True,
+    }
+
+
+def _train_dataset(
+    train: SplitInfo, info: DatasetInfo, settings: TeacherSettings
+) -> dict[str, Any]:
+    pipeline = as_labelled(
+        train_pipeline(settings.train_scales or [], settings.random_crop, settings.augmentation),
+        settings.exif_orientation,
+    )
+    if info.prompt.fits:
+        return {
+            **_dataset(train, info),
+            "filter_cfg": {"filter_empty_gt": False, "min_size": MIN_IMAGE_SIDE},
+            "pipeline": pipeline,
+        }
+    folder = PurePath(train.path).parent
+    labels = (folder / LABEL_MAP_FILE).as_posix()
+    # After the crop: its prompt names what is left of the image. Before packing.
+    sampling = {
+        "type": "RandomPrompt",
+        "label_map_file": labels,
+        "language_model": settings.language_model,
+        "max_tokens": info.prompt.limit,
+        "most_negatives": classes_per_prompt(
+            info.class_names, info.prompt.class_tokens, info.prompt.limit
+        ),
+    }
+    return {
+        **_dataset(train, info),
+        "type": "ODVGDataset",
+        "ann_file": (folder / ODVG_FILE).as_posix(),
+        "label_map_file": labels,
+        # Otherwise every image would carry a copy of the whole label map.
+        "need_text": False,
+        "pipeline": [*pipeline[:-1], sampling, pipeline[-1]],
+    }
+
+
+def _balanced(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:
+    if not settings.class_balance:
+        return dataset
+    return {
+        "type": "ClassBalancedDataset",
+        "oversample_thr": settings.class_balance,
+        "dataset": dataset,
+    }
+
+
+def _worker_keys(workers: int) -> dict[str, Any]:
+    # PyTorch refuses persistent workers when there are none.
+    return {"num_workers": workers, "persistent_workers": workers > 0}
+
+
+def _optimization(
+    settings: TeacherSettings, schedule: Schedule, *, by_user: bool
+) -> Iterator[Override]:
+    optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
+    wrapper: dict[str, Any] = {
+        "type": "OptimWrapper",
+        "constructor": "MergedGroupsConstructor",
+        "optimizer": optimizer,
+        "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
+        "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
+    }
+    if schedule.accumulation > 1:
+        wrapper["accumulative_counts"] = schedule.accumulation
+    if settings.precision in AMP_DTYPES:
+        wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
+        if settings.precision == "bf16":
+            wrapper["loss_scale"] = {"enabled": False}
+    yield Override(
+        "optim_wrapper",
+        wrapper,
+        "set by you" if settings.lr else "1e-4 at batch 32, square-root rule",
+        by_user=settings.lr is not None,
+    )
+    yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))
+    yield Override(
+        "train_cfg",
+        {
+            "type": "TeacherTrainLoop",
+            "max_epochs": schedule.epochs,
+            "val_interval": schedule.val_interval,
+        },
+        f"{schedule.epochs} epoch{'s' * (schedule.epochs > 1)} of {schedule.steps_per_epoch} steps"
+        f", each {'once' if schedule.rounds == 1 else f'{schedule.rounds} times'} over the images",
+        by_user=by_user,
+    )
+    yield Override(
+        "auto_scale_lr",
+        {"enable": False, "base_batch_size": settings.batch_size},
+        "the rate already fits the batch",
+    )
+
+
+def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
+    keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
+    if settings.tune == "lora":
+        # Matches lora_A, lora_B and lora_magnitude_vector. Weight decay would pull the product of
+        # the two factors to zero, that is to the base.
+        keys[".lora_"] = {"lr_mult": settings.lora_lr_factor, "decay_mult": 0.0}
+        return keys
+    frozen = frozen_parts(settings)
+    # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
+    # matching key win, and a frozen language model has no parameter in the optimizer.
+    for part in FROZEN_PARTS:
+        if part not in frozen:
+            keys[part] = {"lr_mult": settings.backbone_lr_factor}
+    return keys
+
+
+def _running(info: DatasetInfo, settings: TeacherSettings, every: int) -> Iterator[Override]:
+    yield Override(
+        "custom_imports",
+        {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
+        "brings our classes to any MMDetection tool",
+        adds=True,
+    )
+    yield Override("runner_type", "TeacherRunner", "run folder layout, atomic files", adds=True)
+    yield Override("work_dir", settings.output, "the run folder", adds=True)
+    yield Override("randomness", {"seed": settings.seed}, "--seed", adds=True)
+    yield Override(
+        "default_hooks.checkpoint",
+        {
+            "type": "TeacherCheckpointHook",
+            "interval": 1,
+            "by_epoch": True,
+            "save_best": METRIC,
+            "rule": "greater",
+        },
+        "last.pth and best.pth, trainable tensors only",
+    )
+    yield Override(
+        "default_hooks.logger",
+        {"type": "LoggerHook", "interval": every},
+        "numbers of every step" if every == 1 else f"numbers every {every} steps",
+    )
+    yield Override(
+        "custom_hooks",
+        [
+            {"type": "RepeatableHook", "seed": settings.seed},
+            {"type": "FreezeProofHook"},
+            {"type": "PromptCheckHook"},
+            {"type": "NonFiniteLossHook"},
+            {"type": "ProgressHook"},
+            {"type": "BaseEvaluationHook", "enabled": settings.evaluate_before},
+            {"type": "KeepDetectionsHook"},
+            _probe(info, settings),
+            *_early_stopping(settings),
+            {"type": "StopOnSignalHook"},
+        ],
+        "repeatable steps, freeze table and proof, text for every class, bad losses, progress, "
+        "validation of the base, detections for the report, what fits, stopping with state saved",
+        adds=True,
+    )
+    backends = _log_backends(settings)
+    yield Override("vis_backends", backends, "metrics.jsonl instead of vis_data/")
+    yield Override(
+        "visualizer",
+        {"type": "DetLocalVisualizer", "vis_backends": backends, "name": "visualizer"},
+        "metrics.jsonl",
+    )
+
+
+def _early_stopping(settings: TeacherSettings) -> list[dict[str, Any]]:
+    if not settings.early_stopping:
+        return []
+    return [
+        {
+            "type": "EarlyStoppingHook",
+            "monitor": METRIC,
+            "rule": "greater",
+            "min_delta": MIN_DELTA,
+            "patience": settings.early_stopping,
+        }
+    ]
+
+
+def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
+    return {
+        "type": "ProbeHook",
+        "image": list(max(settings.train_scales or [[1, 1]], key=math.prod)),
+        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "classes": list(info.class_names),
+        "checkpoint_layers": settings.checkpoint_layers,
+        "fit_batch": settings.fit_batch,
+        "preflight": settings.preflight,
+    }
+
+
+def _log_backends(settings: TeacherSettings) -> list[dict[str, Any]]:
+    backends: list[dict[str, Any]] = [{"type": "MetricsFileBackend"}]
+    if settings.tensorboard:
+        backends.append({"type": "TensorboardVisBackend"})
+    if settings.wandb:
+        run = {"project": settings.wandb, "name": PurePath(settings.output).name}
+        backends.append({"type": "WandbVisBackend", "init_kwargs": run})
+    return backends
+
+
+def reasons_by_key(overrides: tuple[Override, ...]) -> Mapping[str, str]:
+    """Return the reason of every overridden key, the last one winning."""
+    return {override.key: override.reason for override in overrides}

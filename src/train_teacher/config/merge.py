@@ -1,0 +1,210 @@
+"""From overrides to a complete MMDetection config: merge into the base, check every key, render."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from train_teacher.config.dotted_keys import (
+    fitted,
+    is_wrapper,
+    set_value,
+    type_problem,
+    unknown_key_problem,
+    value_at,
+)
+from train_teacher.config.generate import GeneratedConfig
+from train_teacher.config.model import Override
+from train_teacher.config.protected_keys import find_broken
+from train_teacher.config.python_text import render_assignments, render_header
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.settings.schema import FIELD_TYPES
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+# What Runner.from_cfg and tools/train.py read, in the order in which it is written. Anything else
+# in a base config is a helper variable (`data_root`, `coco_od_dataset`, ...) that would name the
+# base's own data sets.
+RUNNER_KEYS = tuple(
+    """
+    work_dir custom_imports runner_type default_scope model data_preprocessor load_from resume
+    train_dataloader val_dataloader test_dataloader val_evaluator test_evaluator
+    train_cfg val_cfg test_cfg optim_wrapper param_scheduler auto_scale_lr
+    default_hooks custom_hooks randomness log_processor log_level visualizer vis_backends
+    env_cfg launcher experiment_name
+    """.split()
+)
+
+
+def find_base_config(name: str) -> Path:
+    """Return the file of a base config: the drop-in checkout first, else the installed package.
+
+    Args:
+        name: path below `configs/`, such as `mm_grounding_dino/x.py`, or a file's own path.
+
+    Raises:
+        UserError: mmdet is not installed, or it has no such config.
+    """
+    own = Path(name)
+    if own.is_absolute() and own.is_file():
+        return own
+    checkout = Path(__file__).resolve().parents[3] / "mmdetection" / "configs" / name
+    if checkout.is_file():
+        return checkout
+    spec = find_spec("mmdet")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("mmdet is not installed: pip install mmdet==3.3.0")
+    folder = Path(spec.submodule_search_locations[0]) / ".mim" / "configs"
+    if not (folder / name).is_file():
+        names = [str(path.relative_to(folder)) for path in folder.glob("*grounding_dino/**/*.py")]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UserError(f"base_config {name}: mmdet 3.3.0 has no such config.{hint}")
+    return folder / name
+
+
+def build_config(generated: GeneratedConfig) -> Config:
+    """Merge the overrides of a run into its base config; see `merge_overrides`."""
+    return merge_overrides(generated.base_config, generated.overrides)
+
+
+def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
+    """Merge overrides into a base config.
+
+    Args:
+        base_config: as for `find_base_config`.
+        overrides: in the order in which they are applied.
+
+    Returns:
+        The complete config, free of the base's data sets and helper variables.
+
+    Raises:
+        UsageError: with every key that the config does not have, every value of a kind that
+            cannot be meant there, and every change that would break freezing or labels.
+        UserError: the base config cannot be found.
+    """
+    from mmengine.config import Config
+
+    base = Config.fromfile(find_base_config(base_config), import_custom_modules=False)
+    content: dict[str, Any] = base.to_dict()
+    for key in set(content) - set(RUNNER_KEYS):
+        del content[key]
+    content.setdefault("vis_backends", [])
+    wrong = []
+    for override in overrides:
+        problem = _apply(content, override)
+        if problem:
+            wrong.append(problem)
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return Config({key: content[key] for key in RUNNER_KEYS if key in content})
+
+
+def _apply(content: dict[str, Any], override: Override) -> str | None:
+    """Set one dotted key in place; return a problem instead of inventing a key."""
+    key, value = override.key, override.value
+    try:
+        if not override.free:
+            set_value(content, key, value, adds=override.adds)
+            return None
+        old = None if override.adds else value_at(content, key)
+    except KeyError:
+        return _setting_instead(key) or unknown_key_problem(content, key)
+    problem = type_problem(old, value)
+    if problem:
+        return f"{key}: {problem}."
+    return _apply_free(content, key, old, value, adds=override.adds)
+
+
+def _setting_instead(key: str) -> str | None:
+    if key not in FIELD_TYPES:
+        return None
+    option = key.replace("_", "-")
+    return (
+        f"{key}: is a setting of train-teacher, not a key of MMDetection's config: write "
+        f"`{key}: ...` in a YAML file, or --{option} where there is such an option."
+    )
+
+
+def _apply_free(
+    content: dict[str, Any], key: str, old: Any, value: Any, *, adds: bool
+) -> str | None:
+    """Set a value that a user wrote, unless it breaks what train-teacher promises."""
+    if isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value:
+        # Without a type it changes what it names; with one it is another thing, taken whole.
+        problems = [
+            _apply(content, Override(f"{key}.{name}", item, "", free=True))
+            for name, item in value.items()
+        ]
+        return "\n".join(problem for problem in problems if problem) or None
+    before = copy.deepcopy(content)
+    set_value(content, key, fitted(old, value), adds=adds)
+    broken = find_broken(before, content)
+    return f"{key}: may not be set: {broken}" if broken else None
+
+
+def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
+    """Return the text of `mmdet_config.py`: plain assignments, the same for the same input.
+
+    Args:
+        config: complete config.
+        header: comment lines for the top of the file.
+        reasons: why a dotted key has its value; a comment above it.
+    """
+    return f"{render_header(header)}\n{render_assignments(config.to_dict(), reasons)}"
+
+
+def differences_from(
+    config: Config, generated: GeneratedConfig
+) -> Sequence[tuple[str, object, object]]:
+    """List what differs from the base config, leaf by leaf, in the order of the config.
+
+    Args:
+        config: the generated config.
+        generated: what it was generated from.
+
+    Returns:
+        (dotted key, base value, our value); a side without the key has `...`.
+    """
+    from mmengine.config import Config
+
+    base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
+    theirs = {key: value for key, value in base.to_dict().items() if key in RUNNER_KEYS}
+    return [
+        difference
+        for key in RUNNER_KEYS
+        for difference in _differing(key, theirs.get(key, ...), config.to_dict().get(key, ...))
+    ]
+
+
+def _differing(key: str, theirs: object, ours: object) -> Iterator[tuple[str, object, object]]:
+    if theirs == ours:
+        return
+    if is_wrapper(ours) and not is_wrapper(theirs) and isinstance(theirs, Mapping):
+        around = {name: value for name, value in ours.items() if name != "dataset"}
+        yield from _differing(key, ..., around)
+        yield from _differing(f"{key}.dataset", theirs, ours["dataset"])
+        return
+    left, right = _named_parts(theirs), _named_parts(ours)
+    same_steps = isinstance(theirs, list) and left.keys() == right.keys()
+    both = isinstance(theirs, Mapping) and isinstance(ours, Mapping)
+    one = ... in (theirs, ours) and not isinstance(theirs, list) and not isinstance(ours, list)
+    if (left or right) and (same_steps or both or one):
+        for name in {**left, **right}:
+            yield from _differing(f"{key}.{name}", left.get(name, ...), right.get(name, ...))
+    else:
+        yield key, theirs, ours
+
+
+def _named_parts(value: object) -> dict[str, object]:
+    """Return the members of a mapping, or the steps of a list of configs by their number."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list) and all(isinstance(item, (Mapping, list)) for item in value):
+        return {str(number): item for number, item in enumerate(value)}
+    return {}

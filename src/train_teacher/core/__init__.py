@@ -1,0 +1,1 @@
+"""The ground: errors, atomic files, words, arrays, network and memory switches."""

@@ -1,0 +1,1 @@
+"""Canonical copies of the user's annotations: split, cleaned and written (DataManager)."""

@@ -1,0 +1,153 @@
+"""`teacher doctor`: the environment, what is wrong with it, and the lines that mend it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from train_teacher.doctor.package_checks import is_replaced
+
+if TYPE_CHECKING:
+    from train_teacher.doctor.diagnose import Diagnosis
+    from train_teacher.doctor.facts import Environment, EnvironmentFinding
+
+WIDTH = 80
+INDENT = 9
+PAIR_INDENT = 19
+GIB = 2**30
+
+
+class DoctorFormat(str, Enum):
+    """How the diagnosis is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def doctor_command(
+    format_: Annotated[
+        DoctorFormat, typer.Option("--format", help="How to write the diagnosis.")
+    ] = DoctorFormat.TEXT,
+    model: Annotated[
+        str, typer.Option(metavar="PRESET", help="Preset whose files are looked for.")
+    ] = "swin-t",
+) -> int:
+    """Say what in this environment would keep training from working, and what mends it."""
+    from train_teacher.doctor.diagnose import diagnose
+
+    diagnosis = diagnose(model)
+    text = render_json(diagnosis) if format_ is DoctorFormat.JSON else render_text(diagnosis)
+    print(text)  # noqa: T201 - the result
+    return 0 if diagnosis.healthy else 1
+
+
+def render_json(diagnosis: Diagnosis) -> str:
+    """Return everything as one JSON object."""
+    import msgspec
+
+    content = {
+        "healthy": diagnosis.healthy,
+        "findings": diagnosis.findings,
+        "environment": diagnosis.environment,
+    }
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+
+
+def render_text(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis in lines of 80 columns; command lines are left in one piece."""
+    lines = [*_facts(diagnosis.environment), ""]
+    for finding in diagnosis.findings:
+        lines += _finding(finding)
+    lines += _all_at_once(diagnosis.findings)
+    counts = [
+        f"{number} {severity}{'s' if number != 1 else ''}"
+        for severity in ("error", "warning")
+        if (number := sum(f.severity == severity for f in diagnosis.findings))
+    ]
+    verdict = "training can start" if diagnosis.healthy else "training will fail"
+    return "\n".join([*lines, f"{', '.join(counts) or 'nothing wrong'}: {verdict}"])
+
+
+def _facts(environment: Environment) -> Iterator[str]:
+    yield f"train-teacher {environment.train_teacher}, {environment.platform}"
+    yield ""
+    yield _row("package", "installed", "tested")
+    fits = environment.python_fits
+    yield _row("python", environment.python, environment.python_specifier, fits)
+    for requirement in environment.requirements:
+        if requirement.extra and requirement.installed is None:
+            continue
+        good = requirement.fits or is_replaced(environment, requirement)
+        installed = requirement.installed or "none"
+        yield _row(requirement.name, installed, requirement.specifier, good)
+    yield ""
+    yield from _machine(environment)
+
+
+def _machine(environment: Environment) -> Iterator[str]:
+    stack = environment.stack
+    yield _pair("mmcv ops", stack.mmcv_ops or "not known")
+    yield _pair("deformops", "installed" if stack.deformops else "not installed (optional)")
+    driver = environment.driver
+    yield _pair("GPU driver", driver.version if driver else "none")
+    build = stack.torch_cuda or "none (CPU build)"
+    yield _pair("torch's CUDA", build if stack.torch else "not known")
+    for gpu in stack.gpus:
+        sm = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
+        memory = f"{_gib(gpu.free_bytes)} of {_gib(gpu.total_bytes)} free"
+        yield _pair("GPU", f"{gpu.name}, {sm}, {memory}")
+    available, total = _gib(environment.memory_available), _gib(environment.memory_total)
+    yield _pair("memory", f"{available} of {total} free")
+    if environment.shared_memory_free is not None:
+        yield _pair("shared memory", f"{_gib(environment.shared_memory_free)} free")
+    for disk in environment.disks:
+        yield _pair("disk", f"{_gib(disk.free_bytes)} free for {disk.what}: {disk.path}")
+    if environment.offline:
+        yield _pair("network", f"forbidden by {environment.offline}")
+    for needed in environment.needed:
+        name = needed.wanted.rpartition("/")[2]
+        place = needed.place if needed.present else f"not here ({name})"
+        yield _pair(needed.what, place)
+
+
+def _finding(finding: EnvironmentFinding) -> Iterator[str]:
+    words = _wrap(finding.what) + _wrap(finding.consequence)
+    for index, line in enumerate(words):
+        yield f"{finding.severity if index == 0 else '':<{INDENT - 1}} {line}"
+    if finding.fix:
+        # A command is copied as it is, so it is never broken into lines.
+        yield f"{'':<{INDENT}}fix: {finding.fix}"
+    yield ""
+
+
+def _all_at_once(findings: Sequence[EnvironmentFinding]) -> Iterator[str]:
+    """Offer one command for all packages that are missing or of a wrong version."""
+    start = "pip install "
+    lines = [f.fix for f in findings if f.code.startswith(("missing-", "version-"))]
+    packages = [line[len(start) :] for line in lines if line.startswith(start)]
+    if len(packages) > 1:
+        yield f"all packages at once: {start}{' '.join(packages)}"
+        yield ""
+
+
+def _wrap(text: str, indent: int = INDENT) -> list[str]:
+    """Break a text into lines, but no path or file name in it."""
+    return textwrap.wrap(text, WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]
+
+
+def _row(name: str, installed: str, tested: str, good: bool = True) -> str:
+    return f"  {name:<24} {installed:<16} {tested:<18}{'' if good else ' <--'}".rstrip()
+
+
+def _pair(name: str, value: str) -> str:
+    return f"  {name:<16} " + f"\n{'':<{PAIR_INDENT}}".join(_wrap(value, PAIR_INDENT))
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.1f} GiB"

@@ -1,0 +1,1 @@
+"""Processes in which MMEngine's Runner trains, on one machine or several."""

@@ -1,0 +1,153 @@
+"""What this machine offers a run: device, number format, loader processes, loggers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train_teacher.core.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+
+# A GPU makes a step while one core decodes and resizes a few images: it would wait for them.
+MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
+BF16_CAPABILITY = 8
+MAX_WORKERS = 4
+
+
+# Starting a loader process costs seconds on CPU; a small set is read faster without.
+IMAGES_WORTH_WORKERS = 500
+
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+SHARED_BYTES_PER_WORKER = 128 * 2**20
+"""Two batches of images each for training and validation lie there; Docker's default, 64 MB for
+all, is too little, and the processes die of it."""
+
+
+GPU_VALIDATION_BATCH = 4
+"""Images at once: without gradients they take less than one of training."""
+
+
+def resolve_device(device: str, precision: str) -> str:
+    """Return `cpu` or `cuda`.
+
+    Raises:
+        UsageError: a GPU was asked for, by name or by number format, and there is none.
+    """
+    if device == "cpu":
+        # MMEngine takes a GPU whenever PyTorch sees one; hiding it, before PyTorch is imported, is
+        # the only switch there is.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise UsageError(
+            "--device cuda: PyTorch sees no GPU. Use --device cpu, or mend the driver."
+        )
+    chosen = "cuda" if has_gpu and device != "cpu" else "cpu"
+    if chosen == "cpu" and precision in ("bf16", "fp16"):
+        raise UsageError(f"--precision {precision} needs a GPU and there is none: use fp32.")
+    return chosen
+
+
+def gpu_bytes(device: str, gpus: int) -> int | None:
+    """Return the memory of the smallest GPU that would be used, None for a CPU.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        gpus: how many are used.
+    """
+    if device == "cpu":
+        return None
+    import torch
+
+    count = min(gpus, torch.cuda.device_count()) if torch.cuda.is_available() else 0
+    sizes = [int(torch.cuda.get_device_properties(index).total_memory) for index in range(count)]
+    return min(sizes, default=None)
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return the number format that `auto` means on this machine.
+
+    Args:
+        precision: `auto` or a format.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later).
+    """
+    if precision != "auto":
+        return precision
+    if device == "cpu":
+        return "fp32"
+    import torch
+
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if torch.cuda.get_device_capability()[0] >= BF16_CAPABILITY else "fp32"
+
+
+def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
+    """Return the number of data loading processes for this machine and data set.
+
+    Args:
+        num_images: of the data set.
+        device: `auto`, `cpu` or `cuda`.
+        gpus: training processes that share the machine's cores.
+    """
+    if not _has_gpu(device):
+        if num_images < IMAGES_WORTH_WORKERS:
+            return 0
+        return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
+    cores = max(1, _usable_cores() // gpus)
+    wanted = min(MAX_GPU_WORKERS, max(MIN_GPU_WORKERS, cores // 2))
+    if SHARED_MEMORY.is_dir():
+        free = shutil.disk_usage(SHARED_MEMORY).free
+        wanted = min(wanted, free // (SHARED_BYTES_PER_WORKER * gpus))
+    return min(wanted, cores, num_images)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _has_gpu(device: str) -> bool:
+    """Return whether `auto`, `cpu` or `cuda` means a GPU on this machine."""
+    if device == "cpu":
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def choose_validation_batch(device: str) -> int:
+    """Return how many images are validated at once: on a CPU a batch gains nothing.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+    """
+    return GPU_VALIDATION_BATCH if _has_gpu(device) else 1
+
+
+def require_loggers(*, tensorboard: bool, wandb: bool) -> None:
+    """Check that what the run is to be logged to is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for wanted, name in ((tensorboard, "tensorboard"), (wandb, "wandb")):
+        if wanted and find_spec(name) is None:
+            raise UsageError(
+                f"--{name}: the package {name} is not installed. Install it with: "
+                f"pip install 'train-teacher[{name}]'"
+            )

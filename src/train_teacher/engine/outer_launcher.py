@@ -1,0 +1,96 @@
+"""Training processes that something else started: torchrun, or Slurm's srun, on any machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from train_teacher.core.errors import UserError
+
+LONGEST_WAIT = timedelta(days=1)
+"""For the plan: the first process may download weights or inspect a large data set before."""
+
+
+@dataclass(frozen=True)
+class OuterLauncher:
+    """The place of this process among those that something else started."""
+
+    kind: str
+    """As MMEngine names it: `pytorch` (torchrun) or `slurm`."""
+    rank: int
+    world_size: int
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process plans the run and writes it."""
+        return self.rank == 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the leading process tells the others."""
+
+    folder: Path
+    """Run folder, complete."""
+    resume_from: Path | None
+
+
+def outer_launcher(environment: Mapping[str, str] = os.environ) -> OuterLauncher | None:
+    """Return the launcher that started this process, None when it is alone.
+
+    Args:
+        environment: of the process.
+    """
+    for kind, rank, size in (
+        ("pytorch", "RANK", "WORLD_SIZE"),
+        # SLURM_NTASKS is there in a batch script too, which runs once.
+        ("slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+    ):
+        if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit():
+            world = int(environment[size])
+            if world > 1:
+                return OuterLauncher(kind, int(environment[rank]), world)
+    return None
+
+
+def join(outer: OuterLauncher) -> None:
+    """Connect this process with the others.
+
+    Raises:
+        UserError: Slurm without GPUs, which MMEngine cannot do.
+    """
+    import torch
+    from mmengine.dist import init_dist
+    from torch import distributed
+
+    if torch.cuda.is_available():
+        init_dist(outer.kind)
+    elif outer.kind == "slurm":
+        raise UserError(
+            "srun started several processes without a GPU, and MMEngine wants one for each. Ask "
+            "Slurm for GPUs (--gpus-per-task=1), or start torchrun in one task."
+        )
+    else:
+        distributed.init_process_group("gloo")
+
+
+def tell(plan: Plan | None) -> None:
+    """Tell the other processes what to train; None when there is nothing to train."""
+    _broadcast([plan])
+
+
+def hear() -> Plan | None:
+    """Return what the leading process tells, once it does."""
+    return _broadcast([None])
+
+
+def _broadcast(box: list[Plan | None]) -> Plan | None:
+    from torch import distributed
+
+    # Over sockets: a GPU's own channel gives up after ten minutes.
+    group = distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)
+    distributed.broadcast_object_list(box, src=0, group=group)
+    return box[0]

@@ -1,0 +1,106 @@
+"""MMEngine's Runner, started on a generated config."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+    from torch import nn
+
+
+def load_config(path: Path) -> Config:
+    """Read a written config the way MMDetection's tools do, importing what it names."""
+    from mmengine.config import Config
+
+    config: Config = Config.fromfile(path)
+    # Its text goes into the log and into every checkpoint; making it pretty takes a second each
+    # time, and `fromfile` drops the argument that forbids it.
+    vars(config)["_format_python_code"] = False
+    return config
+
+
+@contextmanager
+def stdout_to_log(log: Path) -> Iterator[None]:
+    """Send what upstream prints, such as pycocotools' tables, to the log: stdout is for results."""
+    file = log.open("a", encoding="utf-8")
+    try:
+        with redirect_stdout(file):
+            yield
+    finally:
+        # On a full disk the rest of a table is lost; the error that stopped the run must not be.
+        with suppress(OSError):
+            file.close()
+
+
+def _join_without_gpu() -> None:
+    """Join the other processes where MMEngine cannot: it asks for a GPU of each (dist/utils.py)."""
+    import torch
+    from torch import distributed
+
+    if not torch.cuda.is_available() and not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+
+
+def silence_upstream() -> None:
+    """Hide the warnings of the training stack for the rest of the process.
+
+    mmengine imports pkg_resources, transformers and torch warn about it and about themselves; none
+    of it is the user's to mend, and the log keeps the versions.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def silence_logger() -> None:
+    """Keep MMEngine's remarks off the terminal where there is no train.log; errors still show."""
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance("mmengine", log_level="ERROR")
+
+
+def build_runner(
+    config: Path, *, launcher: str = "none", resume_from: Path | None = None
+) -> Runner:
+    """Build the model, load its base checkpoint and freeze it.
+
+    Args:
+        config: `mmdet_config.py` of a run folder.
+        launcher: `none`, or how MMEngine finds the other processes: `pytorch`, `slurm`.
+        resume_from: checkpoint whose state training goes on from.
+
+    Returns:
+        A runner whose `train()` trains to the end.
+
+    Raises:
+        UserError: the model and its checkpoint do not fit, or there is nothing to freeze.
+    """
+    silence_upstream()
+    cfg = load_config(config)
+    # The imported code stays: MMEngine collects garbage with every data set it reads, and each time
+    # would look through a million objects.
+    gc.freeze()
+    cfg.launcher = launcher
+    if launcher != "none":
+        _join_without_gpu()
+    if resume_from is not None:
+        cfg.resume, cfg.load_from = True, str(resume_from)
+
+    from mmengine.registry import RUNNERS
+
+    runner: Runner = RUNNERS.build(cfg)
+    return runner
+
+
+def detector_of(runner: Runner) -> nn.Module:
+    """Return the detector of a runner, without the wrapper of distributed training."""
+    from train_teacher.mmdet_plugin.runner_access import unwrapped
+
+    return unwrapped(runner)

@@ -1,0 +1,1 @@
+"""`teacher evaluate`: a trained teacher scored on labelled images."""

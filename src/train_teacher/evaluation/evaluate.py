@@ -1,0 +1,119 @@
+"""Score a teacher on its own validation or test split, or on another COCO file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.evaluation.labelled_images import (
+    LabelledImages,
+    Progress,
+    detect_all,
+    read_labelled,
+)
+from train_teacher.scores.coco_counting import score
+from train_teacher.scores.coco_scores import Evaluation, with_every_mask
+from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
+from train_teacher.teachers.sam_masks import SamMasks
+
+Split = Literal["val", "test"]
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What to score."""
+
+    teacher: TeacherRequest
+    split: Split | None = None
+    """Of the run; val when nothing else is asked for."""
+    data: Path | None = None
+    """Another COCO JSON, or a folder with one."""
+    images: Path | None = None
+    own_classes: bool = False
+    """Ask for the classes of `data` instead of the teacher's."""
+    masks: str | None = None
+    """SAM model, by name or folder, that makes masks of the boxes found."""
+    detections: Path | None = None
+    """File to write the detections to, as COCO result records."""
+
+
+def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> Evaluation:
+    """Let a teacher look at labelled images and score what it finds.
+
+    Args:
+        request: what to score.
+        progress: called with images done and in all.
+
+    Raises:
+        UserError: teacher or data cannot be used.
+        UsageError: options exclude each other.
+    """
+    _check(request)
+    if request.detections and request.detections.exists():
+        raise UserError(f"--detections {request.detections}: exists, and nothing is overwritten.")
+    teacher = open_teacher(request.teacher)
+    data = _data_of(request, teacher)
+    sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
+    if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
+        raise UsageError(f"--masks: {data.path} has no masks to compare with.")
+    started = time.monotonic()
+    results, mask_results = detect_all(teacher.model, data, sam, progress)
+    if request.detections:
+        write_atomically(request.detections, msgspec.json.encode(results))
+    return Evaluation(
+        teacher=str(request.teacher.place),
+        data=data.path,
+        weights="base" if request.teacher.base else "trained",
+        num_images=len(data.content["images"]),
+        num_objects=sum(not a["iscrowd"] for a in data.content["annotations"]),
+        prompt=data.phrases,
+        scores=score(data.content, results),
+        masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
+        num_without_mask=_without_mask(data) if sam else 0,
+        ignored_classes=data.ignored_classes,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _without_mask(data: LabelledImages) -> int:
+    annotations = data.content["annotations"]
+    return sum(not a["iscrowd"] and not a.get("segmentation") for a in annotations)
+
+
+def _check(request: EvaluateRequest) -> None:
+    if request.data and request.split:
+        raise UsageError("--split is one of the run's own; with --data it means nothing.")
+    if not request.data and request.own_classes:
+        raise UsageError("--own-classes goes with --data.")
+
+
+def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
+    if request.data:
+        names = None if request.own_classes else teacher.facts.original_names
+        phrases = None if request.own_classes else teacher.facts.class_names
+        return read_labelled(request.data, request.images, names, phrases)
+    if teacher.run is None:
+        raise UsageError(f"{request.teacher.place}: a bundle holds no data: give --data FILE.")
+    wanted = request.split or "val"
+    split = next((s for s in teacher.run.dataset_info.splits if s.name == wanted), None)
+    if split is None or split.image_dir is None:
+        raise UserError(
+            f"{request.teacher.place}: the run has no {wanted} split. Give --data FILE."
+        )
+    path = teacher.run.folder.data / f"{wanted}.json"
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    images = request.images or Path(split.image_dir)
+    if not images.is_dir():
+        raise UserError(
+            f"{images}: there is no such folder of images. Where they lie now: --images DIR."
+        )
+    return LabelledImages(str(path), content, images, teacher.facts.class_names)

@@ -1,0 +1,74 @@
+"""Score a run on images of something else, with the base weights and with the trained ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.evaluation.labelled_images import LabelledImages, Progress, detect_all
+from train_teacher.reports.forgetting import RetainedScores
+from train_teacher.runs.folder import RunFolder
+from train_teacher.scores.coco_counting import score
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import model as teacher_model
+
+
+def write_retained(folder: RunFolder, images: LabelledImages) -> None:
+    """Keep the canonical copy of what the run is to be scored on besides its own data."""
+    content = {**images.content, "image_dir": str(images.image_dir), "source": images.path}
+    write_atomically(folder.retained, msgspec.json.encode(content))
+
+
+def _read_retained(folder: RunFolder) -> LabelledImages:
+    try:
+        content = msgspec.json.decode(folder.retained.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"{folder.retained}: is missing or damaged: {error}.") from error
+    names = tuple(category["name"] for category in content["categories"])
+    return LabelledImages(content["source"], content, Path(content["image_dir"]), names)
+
+
+def score_retained(
+    folder: RunFolder, settings: TeacherSettings, device: str, progress: Progress | None = None
+) -> RetainedScores:
+    """Score base and best checkpoint of a run on the data set of `--retain`.
+
+    Args:
+        folder: of a run that has been trained.
+        settings: of the run.
+        device: `cpu` or `cuda`.
+        progress: called with images done and in all.
+
+    Raises:
+        UserError: an image or a file of the run is gone.
+    """
+    images = _read_retained(folder)
+    total = len(images.images)
+    passes = 3 if settings.tune == "lora" else 2
+
+    def report(number: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda done, _: progress(number * total + done, passes * total)
+
+    base = teacher_model.load_run(folder.config, None, device)
+    before, _ = detect_all(base, images, progress=report(0))
+    del base
+    trained = teacher_model.load_run(folder.config, folder.best_checkpoint(), device)
+    after, _ = detect_all(trained, images, progress=report(1))
+    equal = None
+    if settings.tune == "lora":
+        with trained.without_adapters():
+            equal = detect_all(trained, images, progress=report(2))[0] == before
+    return RetainedScores(
+        data=images.path,
+        num_images=total,
+        num_objects=sum(not a["iscrowd"] for a in images.content["annotations"]),
+        before=score(images.content, before),
+        after=score(images.content, after),
+        limit=settings.retain_drop,
+        adapter_off_equal=equal,
+    )

@@ -1,0 +1,174 @@
+"""Labelled images that a teacher is scored on, and what it finds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train_teacher.coco.categories import dummy_categories, real_categories
+from train_teacher.core.errors import UserError
+from train_teacher.data.canonical import canonical_split, category_targets
+from train_teacher.engine.machine import choose_workers
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import match_names
+from train_teacher.scores.coco_counting import coco_results
+from train_teacher.scores.detections import Detections, ImageDetections, joined
+from train_teacher.teachers.model import TeacherModel, UnreadableImage
+from train_teacher.teachers.sam_masks import SamMasks
+
+Progress = Callable[[int, int], None]
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A COCO object in canonical form, and where its images lie."""
+
+    path: str
+    content: dict[str, Any]
+    image_dir: Path
+    phrases: tuple[str, ...]
+    """What the model is asked for, in the order of the categories."""
+    ignored_classes: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> list[Path]:
+        """The images in the order of `images`."""
+        return [self.image_dir / image["file_name"] for image in self.content["images"]]
+
+
+def read_labelled(
+    path: Path,
+    images: Path | None,
+    names: Sequence[str] | None = None,
+    phrases: Sequence[str] | None = None,
+) -> LabelledImages:
+    """Read a COCO file that was not trained on.
+
+    Args:
+        path: COCO JSON, or a folder with one.
+        images: folder of the images; found when None.
+        names: classes to score, as they stand in the file; all of its own when None.
+        phrases: what the model reads for them; the names when None.
+
+    Raises:
+        UserError: it cannot be read, has none of the classes, or lacks images.
+    """
+    return labelled_split(load_splits(InspectRequest(data=path, images=images))[0], names, phrases)
+
+
+def labelled_split(
+    split: LoadedSplit, names: Sequence[str] | None = None, phrases: Sequence[str] | None = None
+) -> LabelledImages:
+    """Return a file that was read as images to score on; see `read_labelled`."""
+    own = [category.name for category in real_categories(split.dataset)]
+    names = own if names is None else names
+    known = tuple(names)
+    places = match_names(own, known)
+    ignored = tuple(name for name, place in zip(own, places, strict=True) if place < 0)
+    if len(ignored) == len(own):
+        raise UserError(
+            f"{split.dataset.path}: none of its classes ({_shown(own)}) is one of the teacher's "
+            f"({_shown(known)}). To ask the teacher for them nevertheless, add --own-classes."
+        )
+    _require_images(split)
+    dropped = frozenset(c.name for c in dummy_categories(split.dataset)) | frozenset(ignored)
+    content = canonical_split(
+        split.dataset,
+        np.arange(len(split.dataset.images)),
+        known,
+        category_targets(split.dataset, known, dropped),
+        split.files,
+    )
+    folder = split.files.image_dir or split.dataset.path.parent
+    return LabelledImages(
+        str(split.dataset.path), content, Path(folder), tuple(phrases or known), ignored
+    )
+
+
+def _require_images(split: LoadedSplit) -> None:
+    missing = split.files.missing
+    if len(missing):
+        names = [split.dataset.images[row].file_name for row in missing[:SHOWN_NAMES].tolist()]
+        raise UserError(
+            f"{split.dataset.path}: I1 {len(missing)} of {len(split.dataset.images)} images were "
+            f"not found ({_shown(names)}): they cannot be scored. Give their folder with --images."
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    rest = ", ..." if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(repr, names[:SHOWN_NAMES])) + rest
+
+
+def detect_all(
+    model: TeacherModel,
+    data: LabelledImages,
+    sam: SamMasks | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Look at every image of a data set.
+
+    Args:
+        model: the teacher.
+        data: whose images.
+        sam: makes masks of the boxes.
+        progress: called with images done and in all.
+
+    Returns:
+        COCO result records of boxes, and of masks when there is a `sam`.
+
+    Raises:
+        UserError: an image cannot be read: the scores would be of another data set.
+    """
+    images = data.images
+    found: list[ImageDetections] = []
+    masks: list[Any] = []
+    for result in _look(model, data, data.phrases, progress):
+        if sam:
+            path = images[len(found)]
+            masks += sam.segment(path, result.box, turned=model.turns_photos)
+        found.append(result)
+    detections = joined([image["id"] for image in data.content["images"]], found)
+    ids = [category["id"] for category in data.content["categories"]]
+    boxes = coco_results(detections, ids)
+    return boxes, coco_results(detections, ids, masks) if sam else []
+
+
+def detections_of(
+    model: TeacherModel,
+    data: LabelledImages,
+    phrases: Sequence[str],
+    progress: Progress | None = None,
+) -> Detections:
+    """Look for phrases in every image of a data set; a label is a position among them.
+
+    Raises:
+        UserError: an image cannot be read.
+    """
+    found = list(_look(model, data, phrases, progress))
+    return joined([image["id"] for image in data.content["images"]], found)
+
+
+def _look(
+    model: TeacherModel,
+    data: LabelledImages,
+    phrases: Sequence[str],
+    progress: Progress | None,
+) -> Iterator[ImageDetections]:
+    images = data.images
+    workers = choose_workers(len(images))
+    for done, result in enumerate(model.detect(images, phrases, workers=workers), 1):
+        if isinstance(result, UnreadableImage):
+            raise UserError(
+                f"{result.path}: the image cannot be read ({result.reason}). Without it the "
+                "scores would not be those of the data set. Put it back, or take it out of "
+                f"{data.path}."
+            )
+        yield result
+        if progress:
+            progress(done, len(images))

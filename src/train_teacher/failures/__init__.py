@@ -1,0 +1,1 @@
+"""Known failures of libraries, each with its cause and cure."""

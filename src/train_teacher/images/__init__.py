@@ -1,0 +1,1 @@
+"""Image files: found, measured from their headers, decoded, compared, drawn on."""

@@ -1,0 +1,108 @@
+"""Remembers what decoding an image showed, until the file changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FileKey = tuple[str, int, int]
+"""Absolute path, size in bytes and modification time in nanoseconds."""
+FILE_NAME = "images.sqlite"
+WAIT_SECONDS = 5.0
+
+
+def image_cache_file() -> Path:
+    """Return the file of the cache; TRAIN_TEACHER_CACHE names another folder."""
+    own = os.environ.get("TRAIN_TEACHER_CACHE")
+    if own:
+        return Path(own).expanduser().resolve() / FILE_NAME
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "train-teacher" / FILE_NAME
+
+
+def file_key(path: str) -> FileKey | None:
+    """Return what identifies a file's present content, None when it cannot be looked at."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return str(Path(path).absolute()), status.st_size, status.st_mtime_ns
+
+
+def recall(keys: Sequence[FileKey], version: str, file: Path | None = None) -> dict[str, bytes]:
+    """Return what is remembered by path; nothing when there is no usable cache.
+
+    Args:
+        keys: the files.
+        version: what the values depend on besides the file, such as the decoder's release.
+        file: the cache; by default that of the user.
+    """
+    import sqlite3
+
+    file = file or image_cache_file()
+    if not file.is_file() or not keys:
+        return {}
+    try:
+        with closing(sqlite3.connect(file, timeout=WAIT_SECONDS)) as connection:
+            query = "SELECT value FROM images WHERE path=? AND size=? AND time=? AND version=?"
+            found = {key[0]: connection.execute(query, (*key, version)).fetchone() for key in keys}
+    except sqlite3.Error:
+        return {}
+    return {path: row[0] for path, row in found.items() if row is not None}
+
+
+def remember(values: Mapping[FileKey, bytes], version: str, file: Path | None = None) -> None:
+    """Store values in one transaction; a cache that cannot be written is no cache.
+
+    Args:
+        values: what to store, by file.
+        version: see `recall`.
+        file: the cache; by default that of the user.
+    """
+    import sqlite3
+
+    file = file or image_cache_file()
+    if not values:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _store(file, ((*key, version, value) for key, value in values.items()))
+    except sqlite3.DatabaseError:
+        # Not a database, or one of another layout: nothing of worth is lost.
+        _replace(file, values, version)
+    except OSError:
+        return
+
+
+def _replace(file: Path, values: Mapping[FileKey, bytes], version: str) -> None:
+    import sqlite3
+
+    try:
+        with file.open("rb") as opened:
+            if opened.read(15) == b"SQLite format 3":
+                return  # locked or full, not damaged: leave it to whoever uses it
+        file.unlink()
+        _store(file, ((*key, version, value) for key, value in values.items()))
+    except (OSError, sqlite3.Error):
+        return
+
+
+def _store(file: Path, rows: Iterable[tuple[str, int, int, str, bytes]]) -> None:
+    import sqlite3
+
+    with closing(sqlite3.connect(file, timeout=WAIT_SECONDS)) as connection, connection:
+        _prepare(connection)
+        connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS images "
+        "(path TEXT PRIMARY KEY, size INTEGER, time INTEGER, version TEXT, value BLOB)"
+    )

@@ -1,0 +1,1 @@
+"""Checks, a file for each series: facts of a data set in, findings out."""

@@ -1,0 +1,242 @@
+"""B: boxes that are wrong, lost, or read in the wrong convention."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.dataset import (
+    CocoDataset,
+    boxes_with_derived,
+    image_sizes,
+    sizes_of_annotations,
+)
+from train_teacher.coco.masks.boxes import HUGE
+from train_teacher.core.arrays import every, some
+from train_teacher.core.words import plural, share
+from train_teacher.inspection.box_conventions import (
+    OVERHANG,
+    SAMPLE,
+    Convention,
+    Reading,
+    find_convention,
+)
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import REPAIRED, annotation_examples, annotation_finding
+
+Boxes = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+TOLERATED_SHARE = 0.05
+MIN_BOXES_FOR_CORNER = 50
+CORNER_REACH = 0.55
+_READ_AS = {
+    Reading.CORNERS: "[x1, y1, x2 - x1, y2 - y1]",
+    Reading.CENTRE: "[x - width / 2, y - height / 2, width, height]",
+}
+
+
+def check_boxes(
+    dataset: CocoDataset, sizes: npt.NDArray[np.float64] | None = None
+) -> list[Finding]:
+    """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing.
+
+    Args:
+        dataset: the data set.
+        sizes: (M, 2) width and height in pixels, NaN where unknown; the JSON's when None.
+    """
+    columns = dataset.annotations
+    if not len(columns):
+        return []
+    sizes = image_sizes(dataset) if sizes is None else sizes
+    boxes, derived = boxes_with_derived(dataset, sizes)
+    usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
+    findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
+    here = sizes_of_annotations(dataset, sizes)
+    placed = usable & every(np.isfinite(here))
+    convention = find_convention(boxes, usable, columns.has_bbox, here)
+    if convention.are_shares:
+        # Every further remark on these boxes would only repeat the wrong convention.
+        return [*findings, *_normalised(dataset, convention, int(usable.sum()))]
+    if convention.readings != (Reading.SIZE,):
+        return [*findings, *_other_convention(dataset, convention, boxes, here)]
+    findings += _in_a_corner(dataset, boxes, placed, here)
+    findings += _without_size(dataset, boxes, usable)
+    return [*findings, *_outside(dataset, boxes, placed, here)]
+
+
+def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
+    lost = ~dataset.annotations.has_bbox & ~derived
+    total = len(dataset.annotations)
+    return [
+        *annotation_finding(
+            dataset,
+            derived,
+            code="B8",
+            severity="warning",
+            message=f"{plural(int(derived.sum()), 'annotation')} with a mask but no bbox: "
+            "the boxes are derived from the masks",
+            consequence="MMDetection would stop with KeyError: 'bbox'.",
+            fix=f"{REPAIRED}, where the box is the mask's bounds.",
+        ),
+        *annotation_finding(
+            dataset,
+            lost,
+            code="B8",
+            severity="error",
+            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a mask that "
+            "tells one",
+            consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
+            "and their objects are learned as background.",
+            fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
+            "these annotations.",
+        ),
+    ]
+
+
+def _not_finite(dataset: CocoDataset, usable: Flags) -> list[Finding]:
+    bad = dataset.annotations.has_bbox & ~usable
+    return annotation_finding(
+        dataset,
+        bad,
+        code="B7",
+        severity="error",
+        message=f"{plural(int(bad.sum()), 'box', 'boxes')} with NaN, infinite or huge numbers",
+        consequence="One such box turns the loss into NaN and ruins the whole run.",
+        fix="Correct or remove these annotations.",
+        key="bbox",
+    )
+
+
+def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Finding]:
+    shares = found.concerned
+    reading = found.decided
+    what, how = "", "; or export in pixels"
+    if reading is None:
+        what = ", and whether as corner and size, two corners, or centre and size cannot be told"
+    elif reading is not Reading.SIZE:
+        what, how = f" and look like {reading.value}", f" and writes {_READ_AS[reading]}{how}"
+    return annotation_finding(
+        dataset,
+        shares,
+        code="B3",
+        severity="error",
+        message=f"boxes look normalised: {share(int(shares.sum()), total)} lie between 0 and 1"
+        f"{what}, but COCO wants x,y,width,height in pixels",
+        consequence="Every one is smaller than a pixel, so MMDetection drops them all.",
+        fix=f"inspect-data DATA.json --fix OUT.json multiplies by the image size{how}."
+        if reading
+        else "Export in pixels; --fix leaves them, because it would have to guess.",
+        key="bbox",
+    )
+
+
+def _other_convention(
+    dataset: CocoDataset, found: Convention, boxes: Boxes, here: Boxes
+) -> list[Finding]:
+    """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
+    judged = found.concerned
+    left = share(found.outside, int(judged.sum()))
+    reading = found.decided
+    centre = reading is Reading.CENTRE
+    what = " or as ".join(r.value for r in found.readings)
+    cure = f"inspect-data DATA.json --fix OUT.json writes {_READ_AS[reading]}" if reading else ""
+    findings = annotation_finding(
+        dataset,
+        judged,
+        code="B5" if centre else "B4",
+        severity="warning" if centre else "error",
+        message=f"boxes look like {what} instead of x,y,width,height: read as COCO, {left} leave "
+        "their image, read like that (nearly) none does",
+        consequence="Every box would be learned half its size too far to the right and down."
+        if centre
+        else "The model would learn boxes far larger than the objects.",
+        fix=f"{cure}; or correct the export."
+        if reading
+        else "Correct the export; --fix leaves them, because it would have to guess.",
+        key="bbox",
+    )
+    outside = judged & some(boxes[:, :2] + boxes[:, 2:] > here + OVERHANG)
+    examples = annotation_examples(dataset, np.flatnonzero(outside), "bbox")
+    return [msgspec.structs.replace(finding, examples=examples) for finding in findings]
+
+
+def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
+    """Boxes drawn on smaller copies of the images fill only the upper left of each."""
+    if judged.sum() < MIN_BOXES_FOR_CORNER:
+        return []
+    step = max(1, len(boxes) // SAMPLE)
+    if not (_reach(boxes[::step], judged[::step], here[::step]) <= CORNER_REACH).all():
+        return []
+    reach = _reach(boxes, judged, here)
+    if not (reach <= CORNER_REACH).all():
+        return []
+    return annotation_finding(
+        dataset,
+        judged,
+        code="B5",
+        severity="warning",
+        message=f"all boxes lie in the left {reach[0]:.0%} and upper {reach[1]:.0%} of their "
+        "images, as if drawn on smaller copies",
+        consequence="If so, no box fits its object.",
+        fix="Look at a few with --html FILE; if they are off, export with the sizes of the "
+        "images you train on.",
+        key="bbox",
+    )
+
+
+def _reach(boxes: Boxes, judged: Flags, here: Boxes) -> Boxes:
+    """Return which share of the width and the height of their images boxes reach at most."""
+    with np.errstate(invalid="ignore"):
+        far = (boxes[:, :2] + boxes[:, 2:]) / here
+        return np.asarray(np.max(far, axis=0, where=judged[:, None], initial=0), np.float64)
+
+
+def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Finding]:
+    flat = usable & some(boxes[:, 2:] <= 0)
+    thin = usable & ~flat & some(boxes[:, 2:] < 1)
+    kinds = (
+        ("B1", flat, "with zero or negative width or height"),
+        ("B2", thin, "narrower or lower than one pixel"),
+    )
+    total = len(dataset.annotations)
+    findings = []
+    for code, hit, what in kinds:
+        count = int(hit.sum())
+        findings += annotation_finding(
+            dataset,
+            hit,
+            code=code,
+            severity="error" if count > TOLERATED_SHARE * total else "warning",
+            message=f"{plural(count, 'box', 'boxes')} {what}",
+            consequence=f"{share(count, total)} annotations are not trained: "
+            "MMDetection drops them.",
+            fix="Draw these boxes again, or remove the annotations.",
+            key="bbox",
+        )
+    return findings
+
+
+def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
+    judged = judged & every(boxes[:, 2:] > 0)
+    far = boxes[:, :2] + boxes[:, 2:]
+    fully = judged & some((far <= 0) | (boxes[:, :2] >= here))
+    partly = judged & ~fully & some((far > here + OVERHANG) | (boxes[:, :2] < -OVERHANG))
+    kinds = (
+        (fully, "outside the image", "MMDetection drops them: they are not trained."),
+        (partly, "partly outside the image", "The part outside is cut off during training."),
+    )
+    findings = []
+    for hit, what, consequence in kinds:
+        findings += annotation_finding(
+            dataset,
+            hit,
+            code="B6",
+            severity="warning",
+            message=f"{plural(int(hit.sum()), 'box', 'boxes')} {what}",
+            consequence=consequence,
+            fix="Check that width and height in the JSON are those of the labelled image.",
+            key="bbox",
+        )
+    return findings

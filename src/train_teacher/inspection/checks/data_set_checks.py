@@ -1,0 +1,335 @@
+"""D: the data set as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.categories import real_categories
+from train_teacher.coco.dataset import CategoryRecord, CocoDataset
+from train_teacher.coco.mmdet_loader import LoadedRows
+from train_teacher.core.words import listed, plural, share
+from train_teacher.inspection.facts import Finding, SplitInfo
+from train_teacher.inspection.finding import annotation_finding, category_finding, image_finding
+
+EMPTY_SHARE = 0.5
+FEW_BOXES, FEW_IMAGES = 10, 5
+MIN_CLASSES_FOR_TAIL = 10
+LONG_TAIL = 50
+QUERIES = 900
+"""`num_queries` of every MM Grounding DINO config: boxes of one image that can be found at all."""
+SCORED = 100
+"""Detections of an image that COCO's AP counts (pycocotools, maxDets); also `num_dn_queries`."""
+KEPT = 300
+"""`max_per_img` of the base configs."""
+_BALANCE = (
+    "Label more of the rare ones. train-teacher draws their images more often where five or more "
+    "classes have such a tail; class_balance in its YAML settings does so for fewer."
+)
+TINY_SIDE = 10.0
+TINY_SHARE = 0.3
+SHORT_SIDE, LONG_SIDE = 800, 1333
+"""The recipe's test scale; see mm_grounding_dino configs, FixScaleResize."""
+
+
+def check_something_to_train(
+    dataset: CocoDataset, num_classes: int, num_boxes: int
+) -> list[Finding]:
+    """Return D6: no class, or no box that the loader keeps.
+
+    Args:
+        dataset: the training file.
+        num_classes: real classes.
+        num_boxes: boxes that MMDetection's loader keeps.
+    """
+    if num_classes == 1 and num_boxes:
+        return _single_class(dataset)
+    if num_classes and num_boxes:
+        return []
+    if not dataset.images:
+        what = "the list of images is empty"
+    elif not dataset.raw_annotations:
+        what = "the list of annotations is empty"
+    elif not num_classes:
+        what = "there is no class"
+    else:
+        what = f"none of the {len(dataset.raw_annotations):,} annotations becomes a box to learn"
+    return [
+        Finding(
+            code="D6",
+            severity="error",
+            count=1,
+            message=f"nothing to train: {what}",
+            consequence="The model would learn that every image is empty.",
+            fix="Correct what the other findings name, or give the file that holds the labels.",
+        )
+    ]
+
+
+def _single_class(dataset: CocoDataset) -> list[Finding]:
+    (category,) = real_categories(dataset)
+    return category_finding(
+        [category],
+        code="D6",
+        severity="info",
+        message=f'"{category.name}" is the only class',
+        consequence="The model learns to find it and nothing to tell it from: images that show "
+        "only what looks like it, without boxes, help.",
+        fix="Nothing to do.",
+    )
+
+
+def check_every_class_present(
+    split: SplitInfo, train: SplitInfo, classes: Sequence[CategoryRecord]
+) -> list[Finding]:
+    """Return D5: classes that a given val or test file has no box of, or that only it has.
+
+    Args:
+        split: the val or test file.
+        train: the training file.
+        classes: in the order of the training file, whose ids the findings have.
+    """
+    pairs = list(zip(classes, train.boxes_per_class, split.boxes_per_class, strict=True))
+    kinds = (
+        (
+            [c for c, learned, here in pairs if learned and not here],
+            "no box of",
+            "Without boxes here its AP cannot be measured.",
+        ),
+        (
+            [c for c, learned, here in pairs if here and not learned],
+            "train has no box of",
+            "Without boxes in train it cannot be learned, but is scored here.",
+        ),
+    )
+    return [
+        finding
+        for absent, what, consequence in kinds
+        for finding in category_finding(
+            absent,
+            code="D5",
+            severity="warning",
+            message=f"{what} {plural(len(absent), 'class', 'classes')}: "
+            f"{listed(c.name for c in absent)}",
+            consequence=consequence,
+            fix="Move labelled images between the files, or let train-teacher split one file.",
+            split=split.name,
+        )
+    ]
+
+
+def check_training_set(
+    dataset: CocoDataset,
+    labels: npt.NDArray[np.int64],
+    image_rows: npt.NDArray[np.int64],
+) -> list[Finding]:
+    """Return D2 (empty images), D3 (rare classes), D4 (long tail), D7 (crowded images).
+
+    Args:
+        dataset: the training file.
+        labels: (K,) class of each box that MMDetection's loader keeps.
+        image_rows: (K,) image of each of these boxes.
+    """
+    classes = real_categories(dataset)
+    if not len(labels) or not classes:
+        return []
+    boxes = np.bincount(labels, minlength=len(classes))
+    per_image = np.bincount(image_rows, minlength=len(dataset.images))
+    images = images_per_class(labels, image_rows, len(classes))
+    return [
+        *_empty_images(dataset, per_image),
+        *_rare_classes(classes, boxes, images),
+        *_long_tail(classes, boxes),
+        *_crowded_images(dataset, per_image),
+    ]
+
+
+def images_per_class(
+    labels: npt.NDArray[np.int64], image_rows: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.int64]:
+    """Return (C,) in how many images each class has a box.
+
+    Args:
+        labels: (K,) class of each box.
+        image_rows: (K,) image of each.
+        count: C, the number of classes.
+    """
+    # Sorting beats np.unique, which hashes, by ten times.
+    pairs = np.sort(image_rows * count + labels)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    return np.bincount(pairs % max(count, 1), minlength=count)
+
+
+def _empty_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> list[Finding]:
+    empty = np.flatnonzero(per_image == 0)
+    if len(empty) < EMPTY_SHARE * len(per_image):
+        return []
+    return image_finding(
+        dataset,
+        empty.tolist(),
+        code="D2",
+        severity="warning",
+        message=f"{share(len(empty), len(per_image))} images have no box",
+        consequence="They are trained as images without any object. COCO cannot tell an empty "
+        "image from one that nobody has labelled yet.",
+        fix="If they are not labelled yet, remove them from the list.",
+    )
+
+
+def _rare_classes(
+    classes: Sequence[CategoryRecord],
+    boxes: npt.NDArray[np.int64],
+    images: npt.NDArray[np.int64],
+) -> list[Finding]:
+    rare = np.flatnonzero((boxes > 0) & ((boxes < FEW_BOXES) | (images < FEW_IMAGES))).tolist()
+    told = listed(
+        [f"{classes[i].name}: {boxes[i]} in {plural(int(images[i]), 'image')}" for i in rare]
+    )
+    return category_finding(
+        [classes[i] for i in rare],
+        code="D3",
+        severity="warning",
+        message=f"{plural(len(rare), 'class', 'classes')} with fewer than {FEW_BOXES} boxes or "
+        f"{FEW_IMAGES} images: {told.replace(chr(34), '')}",
+        consequence="Too little to learn from, and its score on val is a matter of chance.",
+        fix="Label more of it.",
+    )
+
+
+def _long_tail(classes: Sequence[CategoryRecord], boxes: npt.NDArray[np.int64]) -> list[Finding]:
+    """Return D4 for a tail of many classes, D3 for few of which one is much rarer than another."""
+    seen = np.sort(boxes[boxes > 0])[::-1]
+    if seen[0] <= LONG_TAIL * seen[-1]:
+        return []
+    most, least = int(np.argmax(boxes)), int(np.argmin(np.where(boxes > 0, boxes, boxes.max())))
+    ends = f'"{classes[most].name}" has {boxes[most]:,} boxes, "{classes[least].name}" '
+    ends += f"{boxes[least]:,}"
+    if len(seen) < MIN_CLASSES_FOR_TAIL:
+        rare = np.flatnonzero((boxes >= FEW_BOXES) & (LONG_TAIL * boxes < seen[0])).tolist()
+        return category_finding(
+            [classes[i] for i in rare],
+            code="D3",
+            severity="warning",
+            message=f"{ends}: {seen[0] / seen[-1]:.0f} times fewer",
+            consequence="The frequent classes rule the loss: the rare ones are learned late or "
+            "not at all.",
+            fix=_BALANCE,
+            values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in rare],
+        )
+    head = int(np.searchsorted(np.cumsum(seen), 0.8 * seen.sum())) + 1
+    tail = np.flatnonzero((boxes > 0) & (LONG_TAIL * boxes < seen[0])).tolist()
+    return category_finding(
+        [classes[i] for i in tail],
+        code="D4",
+        severity="info",
+        message=f"{share(head, len(seen))} classes hold 80 % of the boxes (Gini index "
+        f"{_gini(seen):.2f}); {ends}",
+        consequence="Frequent classes are learned first and best.",
+        fix=_BALANCE,
+        values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in tail],
+    )
+
+
+def _gini(counts: npt.NDArray[np.int64]) -> float:
+    """Return how unequal counts are: 0 when all are equal, near 1 when one has nearly all.
+
+    Args:
+        counts: (C,) in falling order.
+    """
+    rank = np.arange(len(counts), 0, -1)
+    number = len(counts)
+    return float(2 * (rank * counts).sum() / (number * counts.sum()) - (number + 1) / number)
+
+
+def _crowded_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> list[Finding]:
+    most = int(per_image.max(initial=0))
+    limit = QUERIES if most > QUERIES else SCORED
+    over = np.flatnonzero(per_image > limit)
+    usual = most_of(per_image)
+    if most > QUERIES:
+        consequence = f"The model has {QUERIES} queries: it cannot find more boxes than that."
+        fix = "Cut these images into tiles."
+    else:
+        consequence = f"COCO's AP counts the best {SCORED} detections of an image only."
+        fix = "Nothing to do for training; cut them into tiles if AP must be exact."
+        if most > KEPT:
+            consequence += (
+                f" MMDetection itself keeps {KEPT}; train-teacher raises that (max_per_img)."
+            )
+    consequence += (
+        f" In training an image takes two denoising queries for each box, {2 * most:,} here "
+        f"where {2 * SCORED} are usual: more memory."
+    )
+    return image_finding(
+        dataset,
+        over.tolist(),
+        code="D7",
+        severity="warning" if most > QUERIES else "info",
+        message=f"{plural(len(over), 'image')} with more than {limit} boxes (most: {most:,}; "
+        f"95 % of the images have at most {usual:,})",
+        consequence=consequence,
+        fix=fix,
+    )
+
+
+def most_of(per_image: npt.NDArray[np.int64]) -> int:
+    """Return how many boxes 95 % of the images have at most; np.percentile would import numpy.ma.
+
+    Args:
+        per_image: (M,) boxes.
+    """
+    return int(np.sort(per_image)[(len(per_image) - 1) * 95 // 100]) if len(per_image) else 0
+
+
+def check_no_validation(names: Sequence[str]) -> list[Finding]:
+    """Return D9: files were given for several splits, and none of them is val.
+
+    Args:
+        names: the splits.
+    """
+    if "val" in names or len(names) == 1:
+        return []
+    return [
+        Finding(
+            code="D9",
+            severity="warning",
+            count=1,
+            message=f"there is a {names[-1]} file but no val file",
+            consequence="The best epoch has to be chosen on something: a share of train will be "
+            "set aside.",
+            fix="Give one with --val, or let train-teacher set a share aside.",
+        )
+    ]
+
+
+def check_object_size(
+    dataset: CocoDataset, sizes: npt.NDArray[np.float64], rows: LoadedRows
+) -> list[Finding]:
+    """Return I8: most objects shrink to a few pixels when the images are scaled for training.
+
+    Args:
+        dataset: the training file.
+        sizes: (M, 2) width and height in pixels, NaN where unknown.
+        rows: what the loader makes of it.
+    """
+    short, long = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
+    kept = np.flatnonzero(rows.kept)
+    boxes = rows.kept_boxes
+    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)[dataset.annotations.image_row[kept]]
+    side = np.sqrt(boxes[:, 2] * boxes[:, 3])
+    tiny = kept[(side * scale < TINY_SIDE) & (scale < 1)]
+    if len(tiny) <= TINY_SHARE * len(boxes):
+        return []
+    return annotation_finding(
+        dataset,
+        tiny,
+        code="I8",
+        severity="warning",
+        message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
+        f"the image is scaled to {SHORT_SIDE} x {LONG_SIDE} for training",
+        consequence="Hardly anything of these objects is left to learn from.",
+        fix="Cut the images into tiles, or train at a larger scale.",
+        key="bbox",
+    )

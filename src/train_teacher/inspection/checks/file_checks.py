@@ -1,0 +1,124 @@
+"""F: the file and the types of its records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
+from train_teacher.core.words import plural, share
+from train_teacher.inspection.facts import Example, Finding, Severity
+from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+
+TOLERATED_SHARE = 0.05
+OF_OTHER_KIND = "as in the list"
+"""How the reader ends its remark on an id that is text in one list and a number in the other."""
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def check_file(
+    dataset: CocoDataset, sizes_in_files: Mapping[int, tuple[int, int]] | None
+) -> list[Finding]:
+    """Return F2 (repaired text), F5 (wrong types) and F8 (images without a size).
+
+    Args:
+        dataset: the data set.
+        sizes_in_files: sizes read from the files, by image row; None when nobody looked.
+    """
+    return [*_encoding(dataset), *_types(dataset), *_missing_sizes(dataset, sizes_in_files)]
+
+
+def _encoding(dataset: CocoDataset) -> list[Finding]:
+    if dataset.encoding_note is None:
+        return []
+    return [
+        Finding(
+            code="F2",
+            severity="info",
+            count=1,
+            message=f"the text needed a repair to be read: {dataset.encoding_note}",
+            consequence="Other readers, MMDetection's among them, may refuse or misread the file.",
+            fix=f"{REPAIRED}.",
+        )
+    ]
+
+
+def _types(dataset: CocoDataset) -> list[Finding]:
+    """One finding per member and kind of mistake, however many records have it."""
+    groups: dict[tuple[str, str, Outcome], list[RecordProblem]] = {}
+    for problem in dataset.problems:
+        kind = (_INDEX.sub("[]", problem.path), problem.message, problem.outcome)
+        groups.setdefault(kind, []).append(problem)
+    return [_type_finding(dataset, problems) for problems in groups.values()]
+
+
+def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Finding:
+    first = problems[0]
+    total = _section_length(dataset, first.section)
+    count = len({problem.index for problem in problems})
+    severity: Severity = "warning"
+    if not first.repairable and count > TOLERATED_SHARE * total:
+        severity = "error"
+    value = f"{first.value} " if first.value else ""
+    others = "" if count == 1 else f" ({count:,} records like this)"
+    return Finding(
+        code="F7" if first.message.endswith(OF_OTHER_KIND) else "F5",
+        severity=severity,
+        count=count,
+        message=f"{first.path}: {value}{first.message}{others}",
+        consequence=_consequence(first.outcome, f"{share(count, total)} {first.section}"),
+        fix=f"{REPAIRED}." if first.repairable else "Correct these records in the JSON.",
+        examples=tuple(Example(path=p.path, value=p.value or None) for p in problems[:SHOWN]),
+        section=first.section,
+        ids=tuple(p.path for p in problems),
+    )
+
+
+def _consequence(outcome: Outcome, affected: str) -> str:
+    if outcome == "converted":
+        return "The value was understood; MMDetection itself would fail or misread it."
+    if outcome == "ignored":
+        return "The record is read as if it lacked this; MMDetection itself would fail or misread."
+    return f"{affected} cannot be read and are left out of training."
+
+
+def _section_length(dataset: CocoDataset, section: str) -> int:
+    if section == "annotations":
+        return len(dataset.raw_annotations)
+    records = dataset.images if section == "images" else dataset.categories
+    unread = {p.index for p in dataset.problems if p.section == section and not p.repairable}
+    return len(records) + len(unread)
+
+
+def _missing_sizes(
+    dataset: CocoDataset, sizes_in_files: Mapping[int, tuple[int, int]] | None
+) -> list[Finding]:
+    rows = [r for r, i in enumerate(dataset.images) if i.width is None or i.height is None]
+    if not rows:
+        return []
+    inside = sizes_in_files or {}
+    known = [row for row in rows if row in inside]
+    unknown = [row for row in rows if row not in inside]
+    looked = "the files do not tell" if sizes_in_files is not None else "nobody looked at files"
+    return [
+        *image_finding(
+            dataset,
+            known,
+            code="F8",
+            severity="warning",
+            message=f"{plural(len(known), 'image')} without width or height, read from the files",
+            consequence="MMDetection would stop with KeyError: 'height'.",
+            fix=f"{REPAIRED}.",
+            key="width",
+        ),
+        *image_finding(
+            dataset,
+            unknown,
+            code="F8",
+            severity="error",
+            message=f"{plural(len(unknown), 'image')} without width or height; {looked}",
+            consequence="Their boxes cannot be placed, so these images are not trained.",
+            fix="Give the images (--images DIR, without --no-images) or write both sizes.",
+            key="width",
+        ),
+    ]

@@ -1,0 +1,139 @@
+"""D11: objects that were probably never labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.dataset import CocoDataset
+from train_teacher.core.words import listed, plural
+from train_teacher.inspection.facts import Example, Finding
+from train_teacher.inspection.finding import image_finding
+from train_teacher.splits.video_frames import frames_of_videos
+
+MIN_IMAGES = 20
+"""Labelled images of a folder from which its classes are taken for a habit, not for chance."""
+MIN_CLASSES = 2
+MIN_FRAMES = 8
+"""Of a video, from which it shows how steady the number of its boxes is."""
+FEW, SEVERAL = 1, 4
+"""Boxes of a class in a frame that stands out, and in those right before and after it."""
+STEADY = 0.25
+"""Mean change from frame to frame, as a share of the mean number of boxes, that is steady."""
+FAR_APART = 30
+"""Frames between two images of a video, from which objects may have come and gone."""
+Ints = npt.NDArray[np.int64]
+
+
+def check_partial_labelling(
+    dataset: CocoDataset,
+    names: Sequence[str],
+    classes: npt.NDArray[np.int64],
+    image_rows: npt.NDArray[np.int64],
+) -> list[Finding]:
+    """Return D11: folders of images in which other classes were labelled, and none in common.
+
+    Args:
+        dataset: the training file.
+        names: the classes.
+        classes: (K,) class of each box that is trained.
+        image_rows: (K,) image of each of these boxes.
+    """
+    if len(names) < MIN_CLASSES:
+        return []
+    folders = [image.file_name.replace("\\", "/").rpartition("/")[0] for image in dataset.images]
+    if len(set(folders)) == 1:
+        return []
+    seen: dict[str, set[int]] = {}
+    labelled: dict[str, set[int]] = {}
+    for row, label in zip(image_rows.tolist(), classes.tolist(), strict=True):
+        seen.setdefault(folders[row], set()).add(label)
+        labelled.setdefault(folders[row], set()).add(row)
+    large = [folder for folder, rows in labelled.items() if len(rows) >= MIN_IMAGES]
+    pairs = [
+        (one, other)
+        for number, one in enumerate(large)
+        for other in large[number + 1 :]
+        if not seen[one] & seen[other]
+    ]
+    if not pairs:
+        return []
+    one, other = pairs[0]
+    told = [
+        f"{folder or '.'}: {listed(names[i] for i in sorted(seen[folder]))}"
+        for folder in (one, other)
+    ]
+    return [
+        Finding(
+            code="D11",
+            severity="warning",
+            count=len(pairs),
+            message=f"no class is labelled in both of two folders ({'; '.join(told)})",
+            consequence="Each was probably labelled for its own classes only: objects of the "
+            "others are learned as background, which harms more than noise.",
+            fix="Label all classes in all images, or train them apart.",
+            examples=tuple(Example(path="", file=f"{folder}/") for folder in (one, other)),
+        )
+    ]
+
+
+def check_skipped_frames(
+    dataset: CocoDataset, names: Sequence[str], labels: Ints, image_rows: Ints
+) -> list[Finding]:
+    """Return D11: frames with hardly a box of a class that their neighbours have several of.
+
+    Args:
+        dataset: the training file.
+        names: the classes.
+        labels: (K,) class of each box that is trained.
+        image_rows: (K,) image of each of these boxes.
+    """
+    found: dict[int, str] = {}
+    videos = frames_of_videos([image.file_name for image in dataset.images])
+    for frames in videos.values():
+        if len(frames) >= MIN_FRAMES:
+            number, row = np.array(frames, np.int64).T
+            seen, counts = _counts(row, labels, image_rows)
+            found.update(_skipped(number, row, counts, [names[label] for label in seen]))
+    rows = sorted(found)
+    return image_finding(
+        dataset,
+        rows,
+        code="D11",
+        severity="warning",
+        message=f"{plural(len(rows), 'frame')} of videos with hardly a box where the frames right "
+        "before and after have several",
+        consequence="Probably skipped in labelling: the objects in them are learned as background.",
+        fix="Look at them and label what is missing.",
+        values=[found[row] for row in rows],
+    )
+
+
+def _counts(rows: Ints, labels: Ints, image_rows: Ints) -> tuple[list[int], Ints]:
+    """Return the classes that F images have, C of them, and (F, C) how many boxes of each."""
+    place = np.full(max(int(rows.max()), int(image_rows.max(initial=0))) + 1, -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    inside = place[image_rows] >= 0
+    frames, own = place[image_rows[inside]], labels[inside]
+    seen = np.flatnonzero(np.bincount(own))
+    number = np.searchsorted(seen, own)
+    counts = np.bincount(frames * len(seen) + number, minlength=len(rows) * len(seen))
+    return seen.tolist(), counts.reshape(len(rows), len(seen))
+
+
+def _skipped(number: Ints, row: Ints, counts: Ints, names: Sequence[str]) -> dict[int, str]:
+    """Return what stands out in frames of one video, by the row of the image."""
+    near = np.diff(number) <= min(int(np.sort(np.diff(number))[len(number) // 2 - 1]), FAR_APART)
+    before, here, after = counts[:-2], counts[1:-1], counts[2:]
+    low = (here <= FEW) & (np.minimum(before, after) >= SEVERAL) & (near[:-1] & near[1:])[:, None]
+    told = {}
+    for frame, label in np.argwhere(low).tolist():
+        rest = np.delete(counts[:, label], frame + 1)
+        if np.abs(np.diff(rest)).mean() <= STEADY * rest.mean():
+            told[int(row[frame + 1])] = (
+                f"{here[frame, label]} of {names[label]}, {before[frame, label]} before and "
+                f"{after[frame, label]} after"
+            )
+    return told

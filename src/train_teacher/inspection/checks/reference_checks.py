@@ -1,0 +1,364 @@
+"""R: ids and the references between the three lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.categories import real_categories
+from train_teacher.coco.dataset import (
+    CategoryRecord,
+    CocoDataset,
+    IdColumn,
+    ImageRecord,
+    RecordId,
+    plain_id,
+    used_categories,
+)
+from train_teacher.core.words import listed, plural, share
+from train_teacher.inspection.facts import Example, Finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, annotation_finding, image_finding
+from train_teacher.inspection.likely_ids import category_step, free_image_ids
+
+MOST_IDS = 5
+
+
+def check_references(dataset: CocoDataset) -> list[Finding]:
+    """Return R1 to R10: repeated ids, id 0, references to nothing, repeated file names."""
+    return [
+        *_repeated_image_ids(dataset),
+        *_repeated_annotation_ids(dataset),
+        *_annotation_id_zero(dataset),
+        *_text_annotation_ids(dataset),
+        *_repeated_category_ids(dataset),
+        *_unknown_images(dataset),
+        *_unknown_categories(dataset),
+        *_unused_categories(dataset),
+        *_repeated_files(dataset),
+        *_clashing_names(dataset),
+        *_same_names_in_folders(dataset),
+    ]
+
+
+def _repeated(ids: IdColumn) -> dict[RecordId | None, list[int]]:
+    """Return the rows of each id that occurs more than once."""
+    if isinstance(ids, np.ndarray):
+        # Sorting beats a set or np.unique by far on a million ids.
+        ordered = np.sort(ids)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        candidates = np.flatnonzero(np.isin(ids, twice)).tolist() if len(twice) else []
+    else:
+        candidates = list(range(len(ids))) if len(set(ids)) < len(ids) else []
+    rows: dict[RecordId | None, list[int]] = defaultdict(list)
+    for row in candidates:
+        rows[plain_id(ids[row])].append(row)
+    return {id_: r for id_, r in rows.items() if len(r) > 1}
+
+
+def _repeated_image_ids(dataset: CocoDataset) -> list[Finding]:
+    repeated = _repeated([image.id for image in dataset.images])
+    if not repeated:
+        return []
+    id_, rows = next(iter(repeated.items()))
+    files = [dataset.images[row].file_name for row in rows]
+    rest = f" ({plural(len(repeated), 'id')} like this)" if len(repeated) > 1 else ""
+    return [
+        Finding(
+            code="R1",
+            severity="error",
+            count=len(repeated),
+            message=f"image id {id_} is used by {len(rows)} images: {listed(files, 3)}{rest}",
+            consequence="The boxes of all of them are piled onto the last image; "
+            "the others are lost.",
+            fix="Give each image its own id and correct image_id in its annotations"
+            + _which_is_free(dataset),
+            examples=_record_examples([dataset.images[r] for rs in repeated.values() for r in rs]),
+            section="images",
+            ids=tuple(repeated),
+        )
+    ]
+
+
+def _which_is_free(dataset: CocoDataset) -> str:
+    meant = free_image_ids(dataset)
+    if not meant:
+        return "; merging exports without renumbering usually causes this."
+    row, id_ = next(iter(meant.items()))
+    name = listed([dataset.images[row].file_name])
+    return (
+        f": {name} stands where id {id_} is missing, and annotations point to it. "
+        "inspect-data DATA.json --fix OUT.json does that."
+    )
+
+
+def _record_examples(records: Sequence[ImageRecord | CategoryRecord]) -> tuple[Example, ...]:
+    return tuple(
+        Example(path=f"images[{r.index}].id", file=r.file_name, value=str(r.id))
+        if isinstance(r, ImageRecord)
+        else Example(path=f"categories[{r.index}].id", value=f"{r.id}: {r.name}")
+        for r in records[:SHOWN]
+    )
+
+
+def _repeated_annotation_ids(dataset: CocoDataset) -> list[Finding]:
+    repeated = _repeated(dataset.annotations.ids)
+    missing = np.array(repeated.pop(None, []) or _rows_where(dataset, None), np.int64)
+    positions = np.array([p for rows in repeated.values() for p in rows], np.int64)
+    return [
+        *annotation_finding(
+            dataset,
+            positions,
+            code="R2",
+            severity="warning",
+            message=f"{plural(len(repeated), 'annotation id')} used more than once: "
+            f"{listed(repeated, 3)}",
+            consequence='MMDetection would stop with "Annotation ids are not unique".',
+            fix=f"{REPAIRED}, which are numbered from 1.",
+            key="id",
+        ),
+        *annotation_finding(
+            dataset,
+            missing,
+            code="R2",
+            severity="warning",
+            message=f"{plural(len(missing), 'annotation')} without an id",
+            consequence="MMDetection would stop with KeyError: 'id'.",
+            fix=f"{REPAIRED}, which are numbered from 1.",
+            key="id",
+        ),
+    ]
+
+
+def _rows_where(dataset: CocoDataset, wanted: RecordId | None) -> list[int]:
+    ids = dataset.annotations.ids
+    if isinstance(ids, np.ndarray):
+        return [] if wanted is None else np.flatnonzero(ids == wanted).tolist()
+    return [row for row, id_ in enumerate(ids) if id_ == wanted]
+
+
+def _annotation_id_zero(dataset: CocoDataset) -> list[Finding]:
+    return annotation_finding(
+        dataset,
+        np.array(_rows_where(dataset, 0), np.int64),
+        code="R3",
+        severity="warning",
+        message="annotation id 0 can never be matched by COCO evaluation",
+        consequence="Evaluated as it is, that box counts as missed and its detection as false: "
+        "AP would be too low, the more so the smaller the set.",
+        fix=f"{REPAIRED}, which are numbered from 1.",
+        key="id",
+    )
+
+
+def _text_annotation_ids(dataset: CocoDataset) -> list[Finding]:
+    ids = dataset.annotations.ids
+    if isinstance(ids, np.ndarray):
+        return []
+    rows = np.array([row for row, id_ in enumerate(ids) if isinstance(id_, str)], np.int64)
+    return annotation_finding(
+        dataset,
+        rows,
+        code="F7",
+        severity="warning",
+        message=f"{plural(len(rows), 'annotation id is', 'annotation ids are')} text instead of "
+        "numbers",
+        consequence="COCO evaluation keeps them as numbers, and stops at text that is none.",
+        fix=f"{REPAIRED}, which are numbered from 1.",
+        key="id",
+    )
+
+
+def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
+    repeated = _repeated([category.id for category in dataset.categories])
+    if not repeated:
+        return []
+    id_, rows = next(iter(repeated.items()))
+    categories = [dataset.categories[r] for rs in repeated.values() for r in rs]
+    names = [dataset.categories[row].name for row in rows]
+    return [
+        Finding(
+            code="R4",
+            severity="error",
+            count=len(repeated),
+            message=f"category id {id_} is used by {len(rows)} categories: {listed(names)}",
+            consequence="Their boxes cannot be told apart: all are trained as the last of them.",
+            fix="Give each category its own id and correct category_id in its annotations.",
+            examples=_record_examples(categories),
+            section="categories",
+            ids=tuple(repeated),
+        )
+    ]
+
+
+def _unknown_images(dataset: CocoDataset) -> list[Finding]:
+    columns = dataset.annotations
+    positions = np.flatnonzero(columns.image_row < 0)
+    ids = _ids_at(columns.image_ids, positions)
+    points = plural(len(positions), "annotation points", "annotations point")
+    meant = free_image_ids(dataset) if len(positions) else {}
+    return annotation_finding(
+        dataset,
+        positions,
+        code="R5",
+        severity="warning",
+        message=f"{points} to {plural(len(ids), 'image')} not listed: id {_listed_ids(ids)}",
+        consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
+        fix="Give them back their image, see R1: inspect-data DATA.json --fix OUT.json."
+        if meant
+        else "Add these images to the list, or remove the annotations.",
+        key="image_id",
+        values=_values(columns.image_ids, positions),
+    )
+
+
+def _ids_at(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[RecordId | None]:
+    return list(dict.fromkeys(plain_id(ids[p]) for p in positions.tolist()))
+
+
+def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
+    columns = dataset.annotations
+    positions = np.flatnonzero(columns.category_row < 0)
+    ids = _ids_at(columns.category_ids, positions)
+    defined = [category.id for category in dataset.categories]
+    uses = plural(len(positions), "annotation uses", "annotations use")
+    return annotation_finding(
+        dataset,
+        positions,
+        code="R6",
+        severity="error",
+        message=f"{uses} category id {_listed_ids(ids)}, which is not defined",
+        consequence=f"{share(len(positions), len(columns))} annotations are not trained, "
+        "and their objects are learned as background.",
+        fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
+        f"{_off_by_one(dataset)}.",
+        key="category_id",
+        values=_values(columns.category_ids, positions),
+    )
+
+
+def _off_by_one(dataset: CocoDataset) -> str:
+    step = category_step(dataset)
+    if not step:
+        return ""
+    side, change = ("lower", "add 1 to") if step > 0 else ("higher", "take 1 from")
+    return (
+        f"; the ids look counted from one {side} than the list: {change} every category_id, "
+        "which inspect-data DATA.json --fix OUT.json does"
+    )
+
+
+def _listed_ids(ids: Sequence[RecordId | None]) -> str:
+    """Return the first ids as the JSON has them: `null`, not Python's word for it."""
+    told = ", ".join("null" if id_ is None else listed([id_]) for id_ in ids[:MOST_IDS])
+    return f"{told}, ... ({len(ids)} in all)" if len(ids) > MOST_IDS else told
+
+
+def _values(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[str]:
+    """Return the first few ids as the JSON has them."""
+    return [_listed_ids([plain_id(ids[p])]) for p in positions[:SHOWN].tolist()]
+
+
+def _unused_categories(dataset: CocoDataset) -> list[Finding]:
+    used = used_categories(dataset)
+    kept = {category.index for category in real_categories(dataset)}
+    repeated = _repeated([category.id for category in dataset.categories])
+    unused = [
+        category
+        for row, category in enumerate(dataset.categories)
+        if row not in used and category.index in kept and category.id not in repeated
+    ]
+    if not unused:
+        return []
+    return [
+        Finding(
+            code="R7",
+            severity="info",
+            count=len(unused),
+            message=f"{plural(len(unused), 'class', 'classes')} without a box: "
+            f"{listed(c.name for c in unused)}",
+            consequence="It is read by the model but cannot be learned from this file.",
+            fix="Label some, or remove the category.",
+            examples=_record_examples(unused),
+            section="categories",
+            ids=tuple(category.id for category in unused),
+        )
+    ]
+
+
+def _repeated_files(dataset: CocoDataset) -> list[Finding]:
+    if len({image.file_name for image in dataset.images}) == len(dataset.images):
+        return []
+    names: dict[str, list[int]] = defaultdict(list)
+    for row, image in enumerate(dataset.images):
+        names[image.file_name].append(row)
+    rows = [row for same in names.values() if len(same) > 1 for row in same]
+    repeated = [name for name, same in names.items() if len(same) > 1]
+    return image_finding(
+        dataset,
+        rows,
+        code="R9",
+        severity="warning",
+        message=f"{plural(len(repeated), 'file')} listed more than once: {listed(repeated, 3)}",
+        consequence="Each entry is trained on its own, with the boxes of the others as background; "
+        "a split could put one in train and one in val.",
+        fix="Merge them: inspect-data DATA.json --fix OUT.json.",
+    )
+
+
+def _differ_in_any_case(names: Sequence[str]) -> bool:
+    # All names folded in one piece: a hundred thousand calls are what costs.
+    together = "\n".join(names)
+    folded = together.casefold()
+    if folded == together:
+        return True  # the same names: R9 has looked at them
+    apart = folded.split("\n")
+    return len(apart) == len(names) == len(set(apart))
+
+
+def _clashing_names(dataset: CocoDataset) -> list[Finding]:
+    if _differ_in_any_case([image.file_name for image in dataset.images]):
+        return []
+    folded: dict[str, list[int]] = defaultdict(list)
+    for row, image in enumerate(dataset.images):
+        folded[image.file_name.casefold()].append(row)
+    rows = [
+        row
+        for same in folded.values()
+        if len({dataset.images[row].file_name for row in same}) > 1
+        for row in same
+    ]
+    return image_finding(
+        dataset,
+        rows,
+        code="R10",
+        severity="info",
+        message=f"{plural(len(rows), 'file name differs', 'file names differ')} from another only "
+        "in upper and lower case",
+        consequence="On Windows and macOS they are one file: boxes would lie on the wrong image.",
+        fix="Rename the files if the data set is used there.",
+    )
+
+
+def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
+    names = [image.file_name.replace("\\", "/") for image in dataset.images]
+    bases = [name.rpartition("/")[2] for name in names]
+    if len(set(bases)) == len(bases):
+        return []
+    folders: dict[str, set[str]] = defaultdict(set)
+    for name, base in zip(names, bases, strict=True):
+        folders[base].add(name.casefold())
+    rows = [row for row, base in enumerate(bases) if len(folders[base]) > 1]
+    return image_finding(
+        dataset,
+        rows,
+        code="R10",
+        severity="info",
+        message=f"{plural(len(rows), 'file has', 'files have')} the name of another in a different "
+        "folder",
+        consequence="Training tells them apart; a tool that puts all files into one folder would "
+        "overwrite one by the other.",
+        fix="Nothing to do; rename them before such an export or upload.",
+    )

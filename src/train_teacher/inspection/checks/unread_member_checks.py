@@ -1,0 +1,87 @@
+"""F6 and M7: members of the records that are not read, or that say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.masks.columns import MASK_NONE
+from train_teacher.core.words import listed
+from train_teacher.inspection.facts import Example, Finding
+
+PEEKED = 100
+"""Annotations that are looked at, the first ones: their members are those of nearly all, and to
+spread the look over a large file would read all of it again."""
+KNOWN_MEMBERS = frozenset(
+    "id image_id category_id bbox area iscrowd segmentation ignore keypoints num_keypoints "
+    # What CVAT and COCO Annotator add to every file of theirs.
+    "attributes isbbox color metadata".split()
+)
+TEXT_YEAR_IS_USUAL = ("roboflow", "fiftyone", "voxel51")
+"""In `info.description` or `info.url` of programs that always write the year as text."""
+
+
+def check_members(dataset: CocoDataset) -> list[Finding]:
+    """Return F6 (members that are not read, year as text) and M7 (empty masks), all info."""
+    peeked = dataset.annotations.index[:PEEKED].tolist()
+    sample = {index: _decoded(dataset.raw_annotations[index]) for index in peeked}
+    return [*_not_read(dataset, sample), *_empty_masks(dataset, sample)]
+
+
+def _decoded(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
+    try:
+        record = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[Finding]:
+    first: dict[str, str] = {}
+    for index, record in sample.items():
+        for member in record.keys() - KNOWN_MEMBERS:
+            first.setdefault(member, f"annotations[{index}].{member}")
+    told = [f"annotations have {listed(sorted(first))}"] if first else []
+    year = dataset.info.get("year")
+    if isinstance(year, str) and year.strip() and not _text_year_is_usual(dataset):
+        told.append(f'info.year is the text "{year[:10]}"')
+        first["year"] = "info.year"
+    if not told:
+        return []
+    return [
+        Finding(
+            code="F6",
+            severity="info",
+            count=len(first),
+            message=f"{'; '.join(told)}, which training does not read",
+            consequence="None. Strict readers refuse a year that is text; score is of detections, "
+            "so a file with it may hold a model's guesses.",
+            fix="Nothing to do.",
+            examples=tuple(Example(path=first[member]) for member in sorted(first)[:3]),
+        )
+    ]
+
+
+def _text_year_is_usual(dataset: CocoDataset) -> bool:
+    told = " ".join(str(dataset.info.get(key) or "") for key in ("description", "url")).lower()
+    return any(word in told for word in TEXT_YEAR_IS_USUAL)
+
+
+def _empty_masks(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[Finding]:
+    if not sample or (dataset.annotations.mask_kind != MASK_NONE).any():
+        return []
+    if any(record.get("segmentation", 0) != [] for record in sample.values()):
+        return []
+    return [
+        Finding(
+            code="M7",
+            severity="info",
+            count=len(dataset.annotations),
+            message="there are no masks: segmentation is an empty list in every annotation",
+            consequence="Nothing for boxes; code that takes the list for a mask stops.",
+            fix="Nothing to do for a detector.",
+            examples=(Example(path=f"annotations[{next(iter(sample))}].segmentation", value="[]"),),
+        )
+    ]

@@ -1,0 +1,1 @@
+"""`inspect-data --explain CODE`: the story of each finding."""

@@ -1,0 +1,1 @@
+"""`inspect-data --fix`: a corrected copy of an annotation file."""

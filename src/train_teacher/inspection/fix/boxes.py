@@ -1,0 +1,130 @@
+"""Boxes as COCO wants them: in pixels of their image, corner and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.dataset import boxes_with_derived, sizes_of_annotations
+from train_teacher.coco.masks.boxes import HUGE
+from train_teacher.coco.masks.columns import MASK_POLYGON, MaskColumns
+from train_teacher.core.arrays import every
+from train_teacher.inspection.box_conventions import (
+    Convention,
+    Reading,
+    as_written_by_coco,
+    find_convention,
+)
+from train_teacher.inspection.fix.image_sizes import SettledSizes, settle_sizes
+from train_teacher.inspection.fix.records import RepairInput
+
+Boxes = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+DECIMALS = 4
+"""Of boxes and areas that are computed here; values that are kept stay as they are written."""
+_CODES = {Reading.CORNERS: "B4", Reading.CENTRE: "B5"}
+
+
+@dataclass(frozen=True)
+class PlacedBoxes:
+    """The boxes of N annotations where they belong, as far as that can be decided."""
+
+    boxes: Boxes
+    """(N, 4) xywh, pixels; those that cannot be decided as they are written."""
+    here: Boxes
+    """(N, 2) width and height of the image in pixels, NaN where unknown."""
+    new: Flags
+    """(N,) boxes that are not as they are written."""
+    derived: Flags
+    """(N,) boxes that were taken from masks."""
+    converted: Mapping[str, Flags]
+    """By code: the convention that boxes were in."""
+    left: Flags
+    """(N,) boxes in another convention that could not be converted."""
+    sure: Flags
+    """(N,) boxes that surely are what they say, in an image whose size surely is right."""
+    growth: Boxes
+    """(N,) by which areas grow, where boxes were drawn on an image of another size."""
+    mask_scale: Boxes
+    """(N, 2) by which outlines are multiplied, across and down."""
+    sizes: SettledSizes
+
+
+def place_boxes(given: RepairInput) -> PlacedBoxes:
+    """Correct sizes first, then the convention: each is judged by what the other leaves inside.
+
+    Args:
+        given: the file, its images, and the sizes known so far.
+    """
+    dataset, columns = given.dataset, given.dataset.annotations
+    written, derived = boxes_with_derived(dataset, given.sizes)
+    boxes = np.array(written, np.float64, order="C")
+    finite: Flags = np.asarray(every(np.abs(boxes) < HUGE))
+    known = columns.image_row >= 0
+    telling = finite & known & ~every((boxes >= 0) & (boxes <= 1))
+    sizes = settle_sizes(dataset, given.sizes, given.files.facts, boxes, telling)
+    here = sizes_of_annotations(dataset, sizes.sizes)
+    unsettled = np.append(sizes.unsettled, True)[columns.image_row]
+    judged_by = np.where(unsettled[:, None], np.nan, here)
+    scale = np.append(sizes.scale, [[1.0, 1.0]], axis=0)[columns.image_row]
+    boxes[telling] *= np.tile(scale[telling], 2)
+    convention = find_convention(boxes, finite, columns.has_bbox, judged_by)
+    converted, left = _convert(convention, boxes, finite, columns.has_bbox, here, unsettled)
+    shares = converted.get("B3", np.zeros(len(columns), np.bool_))
+    moved = telling & (scale != 1).any(axis=1)
+    new = derived | moved
+    for hit in converted.values():
+        new |= hit
+    boxes[new] = boxes[new].round(DECIMALS)
+    undecided = convention.decided is None
+    return PlacedBoxes(
+        boxes=boxes,
+        here=here,
+        new=new,
+        derived=derived,
+        converted=converted,
+        left=left,
+        sure=finite & every(np.isfinite(judged_by)) & ~left & (not undecided),
+        growth=np.where(moved, scale[:, 0] * scale[:, 1], 1.0),
+        mask_scale=_mask_scale(columns.masks, shares, here, scale),
+        sizes=sizes,
+    )
+
+
+def _convert(
+    convention: Convention,
+    boxes: Boxes,
+    finite: Flags,
+    has_bbox: Flags,
+    here: Boxes,
+    unsettled: Flags,
+) -> tuple[dict[str, Flags], Flags]:
+    """Turn boxes in another convention into xywh in pixels; return which, and what is left."""
+    nothing = np.zeros(len(boxes), np.bool_)
+    reading = convention.decided
+    if convention.are_shares:
+        shares = convention.concerned
+        # With some sizes unknown a file half in pixels would hide what the rest of it is.
+        if reading is None or unsettled[shares].any() or not np.isfinite(here[shares]).all():
+            return {}, shares
+        own = shares & has_bbox
+        boxes[own] = as_written_by_coco(boxes[own], reading)
+        boxes[shares] *= np.tile(here[shares], 2)
+        return {"B3": shares}, nothing
+    if reading in _CODES:
+        # Boxes that were taken from masks are right already.
+        own = finite & has_bbox
+        boxes[own] = as_written_by_coco(boxes[own], reading)
+        return {_CODES[reading]: own}, nothing
+    return {}, nothing
+
+
+def _mask_scale(masks: MaskColumns, shares: Flags, here: Boxes, scale: Boxes) -> Boxes:
+    far = masks.bounds[:, :2] + masks.bounds[:, 2:]
+    polygon = masks.kind == MASK_POLYGON
+    as_shares = polygon & shares & every(masks.bounds[:, :2] >= 0) & every(far <= 1)
+    return np.where(as_shares[:, None], here, np.where(polygon[:, None], scale, 1.0))

@@ -1,0 +1,235 @@
+"""The use case `inspect-data --fix`: a repaired copy of one JSON, and a log of every change."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher.coco.categories import real_categories
+from train_teacher.coco.dataset import plain_record
+from train_teacher.coco.text import read_other_members, read_top_level
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.protected_files import refuse_input
+from train_teacher.inspection.describe import describe
+from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.inspection.fix.annotations import AnyRecord, repaired_annotations
+from train_teacher.inspection.fix.plan import exact_copies, kept_usage, plan_repair
+from train_teacher.inspection.fix.records import (
+    Change,
+    ChangeLog,
+    Record,
+    RepairInput,
+    repaired_categories,
+    repaired_images,
+)
+from train_teacher.inspection.likely_ids import free_image_ids, with_image_ids
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, Progress, load_splits
+from train_teacher.prompts.caption import apply_class_prompts, canonical_name, visible_name
+
+NOTHING_TO_DO = "Nothing to do"
+"""How the cure of a finding begins that training mends by itself."""
+
+
+class FixLog(msgspec.Struct, frozen=True):
+    """What the file beside the copy says."""
+
+    input: str
+    output: str
+    log: str
+    images: str | None
+    """Folder that the file names of the copy are relative to."""
+    changes: tuple[Change, ...]
+    left: tuple[Finding, ...]
+    """Errors and warnings that the copy still has and that only the user can mend."""
+
+
+@dataclass(frozen=True)
+class FixReport:
+    """What was changed, and what the copy is like."""
+
+    written: FixLog
+    info: DatasetInfo
+    """Of the copy."""
+    splits: tuple[LoadedSplit, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What was changed, by code."""
+        return self.written.changes
+
+    @property
+    def images(self) -> str | None:
+        """Folder that the file names of the copy are relative to."""
+        return self.written.images
+
+    @property
+    def left(self) -> tuple[Finding, ...]:
+        """What the user still has to mend."""
+        return self.written.left
+
+
+def fix_data(
+    request: InspectRequest,
+    output: Path,
+    *,
+    page: Path | None = None,
+    progress: Progress | None = None,
+) -> FixReport:
+    """Write a repaired copy of a data set's JSON and a log beside it.
+
+    Args:
+        request: one JSON file, and where its images are.
+        output: the copy; the log is called the same with `.changes.json`.
+        page: a file that the caller will write on the copy; nothing is done if it may not be.
+        progress: called with images decoded and in all (`deep`).
+
+    Raises:
+        UsageError: the data set is a folder, or more than one file; the output or the page is
+            the input, an image of it, or both are the same file.
+        UserError: the input cannot be read, or the output exists or cannot be written.
+    """
+    log_file = _checked(request, output)
+    # The images are decoded when the copy is looked at: nothing before depends on it.
+    (split,) = load_splits(replace(request, deep=False))
+    _check_wishes(split, request, (output, log_file), page)
+    log = ChangeLog()
+    _write_copy(split, output, log)
+    image_dir = split.files.image_dir
+    try:
+        again = replace(request, data=output, images=image_dir)
+        splits = load_splits(again, progress=progress)
+        again = replace(again, class_prompts=_prompts_of_copy(request, splits[0]))
+        info = describe(splits, again)
+        written = FixLog(
+            input=str(request.data),
+            output=str(output),
+            log=str(log_file),
+            images=None if image_dir is None else str(image_dir),
+            changes=log.changes(),
+            left=tuple(filter(_is_left, info.findings)),
+        )
+        write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
+    except UserError:
+        # A copy without its log would say nothing of what was changed.
+        output.unlink(missing_ok=True)
+        raise
+    return FixReport(written, info, splits)
+
+
+def _is_left(finding: Finding) -> bool:
+    return finding.severity != "info" and not finding.fix.startswith(NOTHING_TO_DO)
+
+
+def _check_wishes(
+    split: LoadedSplit, request: InspectRequest, written: Sequence[Path], page: Path | None
+) -> None:
+    """Raise before anything is written what would be raised after."""
+    names = [category.name for category in real_categories(split.dataset)]
+    apply_class_prompts(names, request.class_prompts)
+    if page is None:
+        return
+    from train_teacher.inspection.page.write import check_page_target
+
+    if page.resolve() in {path.resolve() for path in written}:
+        raise UsageError(f"--html {page}: --fix writes this file. Give another name.")
+    check_page_target(page, [split])
+
+
+def _prompts_of_copy(request: InspectRequest, copy: LoadedSplit) -> dict[str, str]:
+    """Return the user's phrases by the names that the classes have in the copy."""
+    names = {category.name for category in copy.dataset.categories}
+    return {
+        kept: phrase
+        for name, phrase in request.class_prompts.items()
+        for kept in dict.fromkeys((name, visible_name(name), canonical_name(name)))
+        if kept in names
+    }
+
+
+def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
+    if split.dataset.encoding_note:
+        log.note("F2", None)
+    given = RepairInput(split.dataset, split.files, split.sizes)
+    write_atomically(output, _repaired(split.dataset.path, given, log))
+
+
+def log_beside(output: Path) -> Path:
+    """Return where the log of a copy goes."""
+    return output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
+
+
+def _checked(request: InspectRequest, output: Path) -> Path:
+    """Return where the log goes, once nothing speaks against writing."""
+    if request.val or request.test or request.data.is_dir():
+        raise UsageError(
+            "--fix repairs one JSON at a time: give the file itself as DATA, without --val, "
+            "--test, and repeat it for the others."
+        )
+    if output.is_dir():
+        raise UserError(f"--fix {output}: this is a folder. Give the name of a new file in it.")
+    refuse_input(output, [request.data], "--fix")
+    log_file = log_beside(output)
+    for path in (output, log_file):
+        if path.exists() or path.is_symlink():
+            raise UserError(
+                f"--fix {output}: {path} is there already, and nothing is overwritten. "
+                "Give another name."
+            )
+    folder = output.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(
+            f"--fix {output}: the folder {folder} does not exist or cannot be written. "
+            "Nothing was changed; give another place."
+        )
+    return log_file
+
+
+def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]:
+    """Yield the text of the copy, one annotation at a time: a large file is never held twice."""
+    meant = free_image_ids(given.dataset)
+    given = replace(given, dataset=with_image_ids(given.dataset, meant))
+    plan = plan_repair(given)
+    others = read_other_members(path)
+    top = read_top_level(path)
+    image_records, category_records = _decoded(top.images), _decoded(top.categories)
+    del top
+    categories, category_ids = repaired_categories(
+        given, kept_usage(given, plan), category_records, log
+    )
+    images, image_ids = repaired_images(given, plan.sizes, meant, image_records, log)
+    copies = exact_copies(given, plan, image_ids, category_ids)
+    plan = replace(plan, removed={**plan.removed, "B14": copies})
+    yield b"{" + b"".join(_encoded({key: value})[1:-1] + b",\n" for key, value in others.items())
+    yield b'"images":['
+    yield from _listed(images)
+    yield b'],\n"annotations":['
+    yield from _listed(repaired_annotations(given, plan, image_ids, category_ids, log))
+    yield b'],\n"categories":['
+    yield from _listed(categories)
+    yield b"]}\n"
+
+
+def _listed(records: Iterable[AnyRecord]) -> Iterator[bytes]:
+    for number, record in enumerate(records):
+        yield (b",\n" if number else b"\n") + _encoded(record)
+
+
+def _encoded(record: AnyRecord) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except (UnicodeEncodeError, OverflowError):
+        # Half a surrogate pair is no character: nothing could write or read it again.
+        text = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.encode(json.loads(text, parse_constant=lambda _: None))
+
+
+def _decoded(records: Sequence[Any]) -> list[Record]:
+    """Return records as dictionaries; one that is none is empty and will not be asked for."""
+    return [plain_record(record) for record in records]

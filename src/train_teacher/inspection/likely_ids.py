@@ -1,0 +1,133 @@
+"""Ids and references whose mistake can be told from the rest of the file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.categories import dummy_categories
+from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
+
+Rows = npt.NDArray[np.int64]
+
+
+def category_step(dataset: CocoDataset) -> int:
+    """Return 1 or -1 when every `category_id` is one too low or too high, else 0.
+
+    Args:
+        dataset: the file.
+    """
+    columns = dataset.annotations
+    ids = columns.category_ids
+    unknown = columns.category_row < 0
+    whole = [c.id for c in dataset.categories if isinstance(c.id, int)]
+    if not unknown.any() or not isinstance(ids, np.ndarray) or not whole:
+        return 0
+    low, high = min(whole), max(whole)
+    found, used = set(ids[unknown].tolist()), set(ids.tolist())
+    roots = {category.id for category in dummy_categories(dataset)}
+    # Only a block that starts one beyond the list, and leaves the other end unused, tells its
+    # mistake; an unused exporter's root at the lower end is no sign of one.
+    if found == {low - 1} and high not in used:
+        step = 1
+    elif found == {high + 1} and low not in used | roots:
+        step = -1
+    else:
+        return 0
+    return step if all(id_ + step in set(whole) for id_ in used) else 0
+
+
+def moved_category_rows(dataset: CocoDataset) -> Rows | None:
+    """Return (N,) rows of the categories that were meant, None when nothing has to move.
+
+    Args:
+        dataset: the file.
+    """
+    step = category_step(dataset)
+    if not step:
+        return None
+    row_of = {category.id: row for row, category in enumerate(dataset.categories)}
+    ids = np.asarray(dataset.annotations.category_ids).tolist()
+    return np.array([row_of[id_ + step] for id_ in ids], np.int64)
+
+
+def free_image_ids(dataset: CocoDataset) -> dict[int, RecordId]:
+    """Return the id that images were meant to have, by row, where another has theirs.
+
+    That can be told when the ids ascend but for one of two images with the same id, no id is
+    left out there but one that no image has, and annotations point to that one.
+
+    Args:
+        dataset: the file.
+    """
+    ids = [image.id for image in dataset.images]
+    rows: dict[RecordId, list[int]] = defaultdict(list)
+    if len(set(ids)) < len(ids):
+        for row, id_ in enumerate(ids):
+            rows[id_].append(row)
+    pairs = [same for same in rows.values() if len(same) > 1]
+    whole = [id_ for id_ in ids if isinstance(id_, int)]
+    if not pairs or len(whole) < len(ids) or any(len(same) > 2 for same in pairs):  # noqa: PLR2004 - a pair
+        return {}
+    columns = dataset.annotations
+    lost = np.flatnonzero(columns.image_row < 0).tolist()
+    free = {plain_id(columns.image_ids[position]) for position in lost}
+    meant: dict[int, int] = {}
+    for first, second in pairs:
+        if dataset.images[first].file_name == dataset.images[second].file_name:
+            return {}
+        fitting = [
+            (row, id_)
+            for row in (first, second)
+            for id_ in free
+            if isinstance(id_, int) and _fits(whole, row, id_)
+        ]
+        if len(fitting) != 1:
+            return {}
+        meant.update(fitting)
+    renumbered = [meant.get(row, id_) for row, id_ in enumerate(whole)]
+    ascending = all(a < b for a, b in pairwise(renumbered))
+    return dict(meant) if ascending else {}
+
+
+def _fits(ids: Sequence[int], row: int, id_: int) -> bool:
+    """Return whether an id is the one between the neighbours of a row.
+
+    With gaps it could as well be that of an image that was deleted.
+    """
+    after = not row or ids[row - 1] + 1 == id_
+    return after and (row + 1 == len(ids) or id_ + 1 == ids[row + 1])
+
+
+def with_image_ids(dataset: CocoDataset, meant: Mapping[int, RecordId]) -> CocoDataset:
+    """Return the data set with other ids for some images, and its annotations where they belong.
+
+    Args:
+        dataset: the file.
+        meant: new id by image row, from `free_image_ids`.
+    """
+    if not meant:
+        return dataset
+    images = tuple(
+        msgspec.structs.replace(image, id=meant.get(row, image.id))
+        for row, image in enumerate(dataset.images)
+    )
+    row_of = {image.id: row for row, image in enumerate(images)}
+    columns = dataset.annotations
+    rows = columns.image_row.copy()
+    for position in np.flatnonzero((rows < 0) | np.isin(rows, _twins(dataset, meant))).tolist():
+        id_ = plain_id(columns.image_ids[position])
+        rows[position] = -1 if id_ is None else row_of.get(id_, -1)
+    return replace(dataset, images=images, annotations=replace(columns, image_row=rows))
+
+
+def _twins(dataset: CocoDataset, meant: Mapping[int, RecordId]) -> list[int]:
+    """Return the rows of the images whose id was used twice."""
+    twice = {dataset.images[row].id for row in meant}
+    return [row for row, image in enumerate(dataset.images) if image.id in twice]

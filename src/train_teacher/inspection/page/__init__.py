@@ -1,0 +1,1 @@
+"""`inspect-data --html`: the inspection as a page."""

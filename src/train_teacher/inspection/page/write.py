@@ -1,0 +1,178 @@
+"""Writes the inspection as an HTML page: gathers plots and images of the worst examples."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.coco.categories import real_categories
+from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.protected_files import refuse_input
+from train_teacher.images.files import image_paths, relative_name
+from train_teacher.images.thumbnails import thumbnail
+from train_teacher.inspection.describe import TRAIN
+from train_teacher.inspection.facts import DatasetInfo, Example, Finding
+from train_teacher.inspection.load import LoadedSplit
+from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts, join_samples
+from train_teacher.inspection.page.render import Image, SplitCharts, render_inspection
+from train_teacher.prompts.caption import match_names
+
+MOST_IMAGES = 24
+Floats = npt.NDArray[np.float64]
+_PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
+
+
+def check_page_target(path: Path, splits: Sequence[LoadedSplit]) -> None:
+    """Make sure that the page does not replace what it tells of.
+
+    Args:
+        path: the HTML file.
+        splits: the files that the facts are from.
+
+    Raises:
+        UsageError: it is one of the annotation files or one of their images.
+    """
+    for split in splits:
+        images = (p for p in image_paths(split.dataset, split.files) if p is not None)
+        refuse_input(path, [split.dataset.path, *images], "--html")
+
+
+def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:
+    """Write the page.
+
+    Args:
+        path: the HTML file; replaced when it exists, see `check_page_target`.
+        info: the facts.
+        splits: the files that the facts are from, `train` first.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    names = [category.name for category in real_categories(splits[0].dataset)]
+    replayed = [_replay(split, names) for split in splits]
+    samples = [_sample(one) for one in replayed]
+    html = render_inspection(
+        info,
+        inspection_charts(join_samples(samples)),
+        [_split_charts(sample) for sample in samples] if len(samples) > 1 else (),
+        _images(info.findings, replayed),
+    )
+    # Names may hold half a surrogate pair, which no encoding can write.
+    write_atomically(path, html.encode("utf-8", errors="replace"))
+
+
+@dataclass(frozen=True)
+class _Replayed:
+    """A split, and what the loader makes of it."""
+
+    split: LoadedSplit
+    sizes: Floats
+    """(M, 2) width and height in pixels, NaN where unknown."""
+    loaded: LoadedRows
+
+
+def _replay(split: LoadedSplit, names: Sequence[str]) -> _Replayed:
+    places = match_names([category.name for category in split.dataset.categories], names)
+    classes = [row for row, place in enumerate(places) if place >= 0]
+    sizes = split.sizes
+    loaded = trained_rows(split.dataset, classes, sizes, training=split.name == TRAIN)
+    return _Replayed(split, sizes, loaded)
+
+
+def _sample(replayed: _Replayed) -> BoxSample:
+    kept = replayed.loaded.kept
+    return BoxSample(
+        boxes=replayed.loaded.boxes[kept],
+        image_rows=replayed.split.dataset.annotations.image_row[kept],
+        sizes=replayed.sizes,
+    )
+
+
+def _split_charts(sample: BoxSample) -> SplitCharts:
+    charts = inspection_charts(sample)
+    return SplitCharts(
+        boxes_per_image=len(sample.boxes) / max(len(sample.sizes), 1),
+        side_median=charts.side_median,
+        small_share=charts.small_shares[-1],
+    )
+
+
+def _images(findings: Sequence[Finding], splits: Sequence[_Replayed]) -> dict[int, list[Image]]:
+    """Return images of examples, by finding: the first of each before the second of any."""
+    images: dict[int, list[Image]] = {}
+    for number, example in _candidates(findings):
+        if sum(map(len, images.values())) >= MOST_IMAGES:
+            break
+        image = _image(example, _concerned(findings[number], splits))
+        if image is not None:
+            images.setdefault(number, []).append(image)
+    return images
+
+
+def _candidates(findings: Sequence[Finding]) -> Iterator[tuple[int, Example]]:
+    for place in range(max((len(f.examples) for f in findings), default=0)):
+        for number, finding in enumerate(findings):
+            if finding.severity != "info" and place < len(finding.examples):
+                yield number, finding.examples[place]
+
+
+def _concerned(finding: Finding, splits: Sequence[_Replayed]) -> list[_Replayed]:
+    named = [one for one in splits if one.split.name == finding.split]
+    return named or list(splits)
+
+
+def _image(example: Example, splits: Sequence[_Replayed]) -> Image | None:
+    for replayed in splits:
+        split = replayed.split
+        row, position = _place(example, split)
+        folder = split.files.image_dir
+        if row is None or folder is None:
+            continue
+        name = split.dataset.images[row].file_name
+        marked, others = _boxes(replayed, row, position)
+        found = folder / relative_name(split.files.name_of(row, name))
+        source = thumbnail(found, marked, others)
+        if source is not None:
+            return Image(source, name, example.annotation_id, example.value)
+    return None
+
+
+def _place(example: Example, split: LoadedSplit) -> tuple[int | None, int | None]:
+    """Return the row of the example's image and of its annotation, None where there is none."""
+    match = _PLACE.search(example.path)
+    row, position = None, None
+    if match and match[1] == "annotations":
+        position = _position(split.dataset.annotations.index, int(match[2]))
+        if position is not None:
+            row = int(split.dataset.annotations.image_row[position])
+    images = split.dataset.images
+    if match and match[1] == "images":
+        row = bisect_left(images, int(match[2]), key=lambda image: image.index)
+    if row is not None and 0 <= row < len(images) and example.file in (None, images[row].file_name):
+        return row, position
+    # The path is of another split, or of no list: the file name is what is left.
+    named = (r for r, image in enumerate(images) if image.file_name == example.file)
+    return next(named, None), None
+
+
+def _position(index: npt.NDArray[np.int64], wanted: int) -> int | None:
+    """Return the row of the annotation with that JSON index."""
+    position = int(np.searchsorted(index, wanted))
+    return position if position < len(index) and index[position] == wanted else None
+
+
+def _boxes(replayed: _Replayed, row: int, position: int | None) -> tuple[Floats | None, Floats]:
+    """Return the box concerned, and the others of its image."""
+    boxes = replayed.loaded.boxes
+    here = replayed.split.dataset.annotations.image_row == row
+    if position is None:
+        return None, boxes[here]
+    here[position] = False
+    return boxes[position], boxes[here]

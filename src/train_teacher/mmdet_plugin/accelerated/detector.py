@@ -1,0 +1,363 @@
+"""Grounding DINO that computes the same with less: fewer waits, fewer copies, less kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmcv.cnn.bricks.transformer import MultiheadAttention
+from mmcv.ops import MultiScaleDeformableAttention
+from mmdet.models.backbones.swin import ShiftWindowMSA
+from mmdet.models.dense_heads.grounding_dino_head import ContrastiveEmbed
+from mmdet.models.detectors.glip import create_positive_map
+from mmdet.models.layers import CdnQueryGenerator
+from mmdet.models.layers.transformer.deformable_detr_layers import (
+    DeformableDetrTransformerEncoderLayer,
+)
+from mmdet.models.layers.transformer.grounding_dino_layers import GroundingDinoTransformerEncoder
+from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention, SingleScaleBiAttentionBlock
+from torch import Tensor, nn
+
+from train_teacher.mmdet_plugin.accelerated.attention import (
+    TeacherBiAttention,
+    TeacherMultiheadAttention,
+    TeacherShiftWindowMSA,
+)
+from train_teacher.mmdet_plugin.accelerated.deformable_attention import (
+    TeacherDeformableAttention,
+    backend_for,
+)
+from train_teacher.mmdet_plugin.accelerated.denoising import TeacherQueryGenerator
+from train_teacher.mmdet_plugin.accelerated.level_geometry import (
+    level_tensors,
+    proposals,
+    reference_points,
+    sizes_of,
+)
+from train_teacher.mmdet_plugin.accelerated.loss_log import LossLog
+from train_teacher.mmdet_plugin.accelerated.precision import (
+    FullPrecisionContrast,
+    keep_boxes_precise,
+)
+from train_teacher.mmdet_plugin.accelerated.prediction import AcceleratedPrediction
+from train_teacher.mmdet_plugin.accelerated.recomputation import (
+    CheckpointedEncoderLayer,
+    CheckpointedFusionLayer,
+    checkpoint_layers,
+)
+from train_teacher.mmdet_plugin.full_memory import ImageByImage
+
+TEXT_WIDTH_STEP = 16
+"""Training logits are as wide as the prompt, rounded up to this; predictions have full width."""
+MAX_PROMPTS = 64
+SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.99
+"""First-stage boxes whose centre or size is outside are never proposed (deformable_detr.py:517)."""
+
+
+class TeacherEncoder(GroundingDinoTransformerEncoder):
+    """mmdet's encoder, with reference points from sizes that the host knows."""
+
+    @staticmethod
+    def get_encoder_reference_points(
+        spatial_shapes: Tensor, valid_ratios: Tensor, device: torch.device | str
+    ) -> Tensor:
+        """Return (N, points, levels, 2) reference points; arguments are mmdet's."""
+        return reference_points(sizes_of(spatial_shapes), valid_ratios)
+
+
+FASTER: Mapping[type, type] = {
+    BiMultiHeadAttention: TeacherBiAttention,
+    CdnQueryGenerator: TeacherQueryGenerator,
+    ContrastiveEmbed: FullPrecisionContrast,
+    DeformableDetrTransformerEncoderLayer: CheckpointedEncoderLayer,
+    GroundingDinoTransformerEncoder: TeacherEncoder,
+    MultiScaleDeformableAttention: TeacherDeformableAttention,
+    MultiheadAttention: TeacherMultiheadAttention,
+    ShiftWindowMSA: TeacherShiftWindowMSA,
+    SingleScaleBiAttentionBlock: CheckpointedFusionLayer,
+}
+"""mmdet's modules and ours with the same parameters; mmdet builds these without its registry."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a list of class names becomes."""
+
+    caption: str
+    class_tokens: Tensor
+    """(classes, text width): 1 where a token of the caption belongs to the class."""
+
+
+class AcceleratedGroundingDINO(AcceleratedPrediction):
+    """MMDetection's Grounding DINO with the same parameters, losses and predictions.
+
+    Args:
+        accelerated: False leaves every module and method as MMDetection has it.
+        checkpoint_layers: encoder layers that are computed again on the way back.
+    """
+
+    latest_losses: Mapping[str, Any] | None = None
+    """Of the batch before, or of this one once it has them: for a message about a bad step."""
+
+    def __init__(
+        self, *args: Any, accelerated: bool = True, checkpoint_layers: int = 0, **kwargs: Any
+    ) -> None:
+        """Build the detector and exchange modules for faster ones."""
+        super().__init__(*args, **kwargs)
+        self.accelerated = accelerated
+        self._spared = ImageByImage()
+        self._prompts: OrderedDict[tuple[object, torch.device], Prompt] = OrderedDict()
+        if accelerated:
+            for module in self.modules():
+                module.__class__ = FASTER.get(type(module), type(module))
+                if isinstance(module, nn.ReLU):
+                    # A linear layer returns a view of its product, and to change a view in place
+                    # costs autograd three copies of it (CopySlices); out of place it costs none.
+                    module.inplace = False
+            keep_boxes_precise(self.bbox_head)
+            self.checkpoint_layers(checkpoint_layers)
+
+    def checkpoint_layers(self, count: int) -> None:
+        """Choose how many encoder layers are computed again instead of kept.
+
+        Args:
+            count: 0 to the number of encoder layers.
+        """
+        checkpoint_layers(self.encoder, count)
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[Any]) -> dict[str, Tensor]:
+        """Compute the losses of a batch.
+
+        Args:
+            batch_inputs: (N, 3, height, width), normalised.
+            batch_data_samples: with `text` and `gt_instances`; samples with `tokens_positive`
+                (grounding data) take mmdet's own path.
+
+        Returns:
+            Losses by mmdet's names.
+        """
+        if not self.accelerated or "tokens_positive" in batch_data_samples[0]:
+            return super().loss(batch_inputs, batch_data_samples)  # type: ignore[no-any-return]
+        device = batch_inputs.device
+        prompts = [self._prompt(sample.text, device) for sample in batch_data_samples]
+        text = self.language_model([prompt.caption for prompt in prompts])
+        text["embedded"] = self.text_feat_map(text["embedded"])
+        with self._text_width(text["embedded"].shape[1]) as width:
+            for index, (sample, prompt) in enumerate(zip(batch_data_samples, prompts, strict=True)):
+                truth = sample.gt_instances
+                truth.positive_maps = prompt.class_tokens[truth.labels, :width]
+                truth.text_token_mask = text["text_token_mask"][index].expand(len(truth), -1)
+            features = self.extract_feat(batch_inputs)
+            head_inputs = self.forward_transformer(features, text, batch_data_samples)
+            losses: dict[str, Tensor] = self.bbox_head.loss(
+                **head_inputs, batch_data_samples=batch_data_samples
+            )
+        return losses
+
+    def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, Mapping[str, Any]]:
+        """Sum the losses; their values for the log are read from the device in one go.
+
+        Args:
+            losses: tensors or lists of tensors by name; names with `loss` are summed.
+
+        Returns:
+            The total, and all values with the total as `loss`.
+        """
+        if not self.accelerated:
+            total, stock = super().parse_losses(losses)
+            self.latest_losses = {name: value.detach() for name, value in stock.items()}
+            return total, stock
+        values = {
+            name: sum(part.mean() for part in value) if isinstance(value, list) else value.mean()
+            for name, value in losses.items()
+        }
+        total = torch.stack([value for name, value in values.items() if "loss" in name]).sum()
+        logged = torch.stack([total, *values.values()])
+        self.latest_losses = LossLog(["loss", *values], logged)
+        return total, self.latest_losses
+
+    def pre_transformer(
+        self, mlvl_feats: Sequence[Tensor], batch_data_samples: Sequence[Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Flatten the levels; as mmdet's deformable_detr.py:118-236, with sizes from the host.
+
+        Args:
+            mlvl_feats: (N, channels, H_l, W_l) by level.
+            batch_data_samples: with `batch_input_shape` and `img_shape`.
+
+        Returns:
+            Inputs of encoder and decoder.
+        """
+        if not self.accelerated or batch_data_samples is None:
+            return super().pre_transformer(mlvl_feats, batch_data_samples)  # type: ignore[no-any-return]
+        first = mlvl_feats[0]
+        # Its self-check must not fall into a layer that is computed twice: the two would differ.
+        backend_for(first.device)
+        padding = _padding(mlvl_feats, batch_data_samples)
+        positions = [
+            self.positional_encoding(mask, input=level)
+            for mask, level in zip(padding, mlvl_feats, strict=True)
+        ]
+        sizes = tuple((level.shape[2], level.shape[3]) for level in mlvl_feats)
+        spatial_shapes, starts = level_tensors(sizes, first.device)
+        if padding[0] is None:
+            flat_padding = None
+            ratios = first.new_ones(len(first), len(sizes), 2)
+        else:
+            flat_padding = torch.cat([mask.flatten(1) for mask in padding], 1)
+            ratios = torch.stack([self.get_valid_ratio(mask) for mask in padding], 1)
+        geometry = {
+            "spatial_shapes": spatial_shapes,
+            "level_start_index": starts,
+            "valid_ratios": ratios,
+        }
+        embeddings = [
+            position.flatten(2).transpose(1, 2) + own
+            for position, own in zip(positions, self.level_embed, strict=True)
+        ]
+        encoder_inputs = {
+            "feat": torch.cat([level.flatten(2).transpose(1, 2) for level in mlvl_feats], 1),
+            "feat_mask": flat_padding,
+            "feat_pos": torch.cat(embeddings, 1),
+        }
+        return encoder_inputs | geometry, {"memory_mask": flat_padding} | geometry
+
+    def pre_decoder(
+        self,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        spatial_shapes: Tensor,
+        memory_text: Tensor,
+        text_token_mask: Tensor,
+        batch_data_samples: Sequence[Any] | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Choose the queries' boxes; as mmdet's grounding_dino.py:332-411.
+
+        Only the chosen points have a gradient: they are chosen without one, and computed again
+        with it, instead of keeping the first stage of every point.
+
+        Args:
+            memory: (N, points, channels).
+            memory_mask: (N, points), True where there is no image.
+            spatial_shapes: (levels, 2) sizes.
+            memory_text: (N, tokens, channels).
+            text_token_mask: (N, tokens).
+            batch_data_samples: for the denoising queries.
+
+        Returns:
+            Inputs of decoder and head.
+        """
+        inputs = (memory, memory_mask, spatial_shapes, memory_text, text_token_mask)
+        if not self.accelerated:
+            return super().pre_decoder(*inputs, batch_data_samples)  # type: ignore[no-any-return]
+        logits, unscaled = self._first_stage(*inputs)
+        query = self.query_embedding.weight.expand(len(memory), -1, -1)
+        boxes, dn_mask, dn_meta = unscaled.detach(), None, None
+        if self.training:
+            noisy_query, noisy_boxes, dn_mask, dn_meta = self.dn_query_generator(batch_data_samples)
+            query = torch.cat([noisy_query, query], dim=1)
+            boxes = torch.cat([noisy_boxes, boxes], dim=1)
+        head_inputs: dict[str, Any] = {
+            "memory_text": memory_text,
+            "text_token_mask": text_token_mask,
+        }
+        if self.training:
+            head_inputs |= {
+                "enc_outputs_class": logits,
+                "enc_outputs_coord": unscaled.sigmoid(),
+                "dn_meta": dn_meta,
+            }
+        decoder_inputs = {
+            "query": query,
+            "memory": memory,
+            "reference_points": boxes.sigmoid(),
+            "dn_mask": dn_mask,
+            "memory_text": memory_text,
+            "text_attention_mask": ~text_token_mask,
+        }
+        return decoder_inputs, head_inputs
+
+    def _first_stage(
+        self,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        spatial_shapes: Tensor,
+        memory_text: Tensor,
+        text_token_mask: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return logits (N, queries, text width) and boxes before the sigmoid (N, queries, 4)."""
+        stage = self.decoder.num_layers
+        classify, regress = self.bbox_head.cls_branches[stage], self.bbox_head.reg_branches[stage]
+        sizes = sizes_of(spatial_shapes)
+        around = proposals(sizes, memory_mask, len(memory), memory.device)
+        usable = ((around > SMALLEST_SHARE) & (around < LARGEST_SHARE)).all(-1, keepdim=True)
+        if memory_mask is not None:
+            usable = usable & ~memory_mask[..., None]
+        around = (around / (1 - around)).log().masked_fill(~usable, float("inf"))
+
+        def transformed(points: Tensor, allowed: Tensor) -> Tensor:
+            points = self.memory_trans_fc(points.masked_fill(~allowed, 0.0))
+            return self.memory_trans_norm(points)  # type: ignore[no-any-return]
+
+        with torch.no_grad():
+            scores = classify(transformed(memory, usable), memory_text, text_token_mask).amax(-1)
+            # An image may have fewer points than there are queries; mmdet fails there.
+            best = scores.topk(min(self.num_queries, scores.shape[1]), dim=1)[1]
+            repeats = -(-self.num_queries // best.shape[1])
+            chosen = best.repeat(1, repeats)[:, : self.num_queries, None]
+
+        def pick(values: Tensor) -> Tensor:
+            return values.gather(1, chosen.expand(-1, -1, values.shape[-1]))
+
+        points = transformed(pick(memory), pick(usable))
+        return classify(points, memory_text, text_token_mask), regress(points) + pick(around)
+
+    def _prompt(self, text: str | Sequence[str], device: torch.device) -> Prompt:
+        key = (text if isinstance(text, str) else tuple(text), device)
+        if key not in self._prompts:
+            tokenized, caption, spans, _ = self.get_tokens_and_prompts(text, True)
+            tokens = create_positive_map(tokenized, spans, self.bbox_head.max_text_len)
+            self._prompts[key] = Prompt(caption, tokens.bool().float().to(device))
+            if len(self._prompts) > MAX_PROMPTS:
+                self._prompts.popitem(last=False)
+        return self._prompts[key]
+
+    @contextmanager
+    def _text_width(self, tokens: int) -> Iterator[int]:
+        """Make logits and targets no wider than the prompt needs, and wide again afterwards.
+
+        The loss looks at the prompt's tokens only (grounding_dino_head.py:535-550).
+        """
+        head = self.bbox_head
+        full = head.max_text_len
+        width = min(full, -(-tokens // TEXT_WIDTH_STEP) * TEXT_WIDTH_STEP)
+        try:
+            _set_text_width(head, width)
+            yield width
+        finally:
+            _set_text_width(head, full)
+
+
+def _set_text_width(head: Any, width: int) -> None:
+    head.max_text_len = width
+    for branch in head.cls_branches:
+        branch.max_text_len = width
+
+
+def _padding(levels: Sequence[Tensor], samples: Sequence[Any]) -> list[Any]:
+    """Return (N, H_l, W_l) masks by level, True outside the image; None without padding."""
+    height, width = samples[0].batch_input_shape
+    shapes = [tuple(sample.img_shape[:2]) for sample in samples]
+    if all(shape == (height, width) for shape in shapes):
+        return [None] * len(levels)
+    outside = levels[0].new_ones(len(shapes), height, width)
+    for mask, (own_height, own_width) in zip(outside, shapes, strict=True):
+        mask[:own_height, :own_width] = 0
+    return [
+        nn.functional.interpolate(outside[None], size=level.shape[-2:])[0].bool()
+        for level in levels
+    ]

@@ -1,0 +1,102 @@
+"""Memory that is full: noticed whatever says so, and spared where predicting allows it."""
+
+from __future__ import annotations
+
+import gc
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
+
+from train_teacher.core.errors import UserError
+from train_teacher.core.terminal_text import plain
+from train_teacher.failures.machine import MEMORY_FULL
+
+Result = TypeVar("Result")
+
+
+def unless_memory_is_full(work: Callable[[], Result]) -> Result | None:
+    """Return what `work` returns; None when the memory ran out.
+
+    PyTorch's own allocator raises a type for it; cuDNN, cuBLAS, the driver and the CPU's allocator
+    only say so. Nothing is kept of the exception: its traceback holds the activations.
+
+    Args:
+        work: returns something else than None.
+    """
+    try:
+        return work()
+    except torch.cuda.OutOfMemoryError:
+        return None
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not re.search(MEMORY_FULL, str(error), re.I):
+            raise
+        return None
+
+
+def give_back() -> None:
+    """Give back what is held but not used."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class ImageByImage:
+    """Predicts a batch at once, and one image at a time once that was too much."""
+
+    def __init__(self) -> None:
+        """Start with whole batches."""
+        self.needed = False
+
+    def __call__(
+        self, predict: Callable[[Mapping[str, Any]], list[Any]], data: Mapping[str, Any]
+    ) -> list[Any]:
+        """Return the predictions of all images of a batch.
+
+        Args:
+            predict: gives one prediction for each image.
+            data: `inputs` and `data_samples`, one item an image.
+
+        Raises:
+            UserError: the memory does not hold a single image.
+        """
+        count = len(data["data_samples"])
+        if not self.needed:
+            whole = unless_memory_is_full(lambda: predict(data))
+            if whole is not None:
+                return whole
+            give_back()
+            if count > 1:
+                self.needed = True
+                _tell(
+                    f"out of memory with {count} images at once: predicting one at a time from "
+                    "now on. The results are the same; it takes longer."
+                )
+        return [found for place in range(count) for found in self._single(predict, data, place)]
+
+    def _single(
+        self,
+        predict: Callable[[Mapping[str, Any]], list[Any]],
+        data: Mapping[str, Any],
+        place: int,
+    ) -> list[Any]:
+        part = {name: values[place : place + 1] for name, values in data.items()}
+        found = unless_memory_is_full(lambda: predict(part))
+        if found is None:
+            image = data["data_samples"][place].metainfo.get("img_path")
+            raise UserError(
+                f"{image}: the memory is full while this single image is predicted. The last "
+                "checkpoint is kept. Use a smaller `val_scale` in a --config file; on a GPU, "
+                "nvidia-smi shows whether another program holds its memory."
+            )
+        return found
+
+
+def _tell(text: str) -> None:
+    MMLogger.get_current_instance().info(text)
+    if is_main_process():
+        print(plain(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the terminal output

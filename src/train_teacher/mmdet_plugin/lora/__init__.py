@@ -1,0 +1,1 @@
+"""LoRA through PEFT: which layers get adapters, and how attention keeps exact."""

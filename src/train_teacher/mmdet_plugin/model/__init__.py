@@ -1,0 +1,1 @@
+"""The detector: true freezing, its language model, prompts of many classes."""

@@ -1,0 +1,151 @@
+"""Grounding DINO that is really frozen where it should be, and that keeps the weights it loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from train_teacher.core.errors import UserError
+from train_teacher.mmdet_plugin.accelerated.detector import AcceleratedGroundingDINO
+from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
+from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity, identify_base
+from train_teacher.mmdet_plugin.lora.adapters import inject_lora, options_from
+from train_teacher.mmdet_plugin.model.many_classes import ChunkedGroundingDINO
+from train_teacher.mmdet_plugin.model.skip_initialisation import draw_embeddings, undrawn_weights
+
+
+@MODELS.register_module()
+class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
+    """MMDetection's Grounding DINO with a base checkpoint and frozen parts.
+
+    Everything is done in the constructor, before MMEngine wraps the model for distributed
+    training and before the optimizer is built: the order that makes a freeze true
+    (mmengine runner.py: build_model, wrap_model, build_optim_wrapper, init_weights).
+
+    Args:
+        frozen_modules: names of sub-modules that never change, such as `backbone`.
+        base_checkpoint: file to start from; None starts from random weights.
+        lora: options of the adapters (`LoraOptions`); None trains without.
+    """
+
+    base_identity: BaseIdentity | None = None
+    """None: random weights."""
+
+    def __init__(
+        self,
+        *args: Any,
+        frozen_modules: Sequence[str] = (),
+        base_checkpoint: str | None = None,
+        lora: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Build the detector, load its base checkpoint, freeze, and put in adapters.
+
+        Raises:
+            UserError: the checkpoint does not fit, or a part to freeze or adapt does not exist.
+        """
+        self.has_base = self._keeps_weights = False
+        if base_checkpoint is None:
+            super().__init__(*args, **kwargs)
+        else:
+            # Hashing leaves the interpreter free: the model is built and filled meanwhile.
+            with ThreadPoolExecutor(max_workers=1) as aside:
+                identity = aside.submit(identify_base, Path(base_checkpoint))
+                with undrawn_weights():
+                    super().__init__(*args, **kwargs)
+                report = load_base_checkpoint(self, Path(base_checkpoint))
+            draw_embeddings(self, report.reinitialised)
+            self.has_base = self._keeps_weights = True
+            self.base_identity = identity.result()
+            MMLogger.get_current_instance().info(
+                f"base checkpoint {base_checkpoint}, SHA-256 {self.base_identity.sha256}: {report}"
+            )
+        self.frozen_modules = tuple(frozen_modules)
+        for name in self.frozen_modules:
+            self._part(name).requires_grad_(False).eval()
+        if lora is not None:
+            # Without a base the random weights are drawn first: drawing them later would
+            # overwrite the adapters too.
+            self.init_weights()
+            self._keeps_weights = True
+            inject_lora(self, options_from(lora), self.frozen_modules)
+            if self.accelerated:
+                # Here, because it imports PEFT, which takes seconds.
+                from train_teacher.mmdet_plugin.accelerated.lora_linear import (
+                    add_adapters_within_products,
+                )
+
+                add_adapters_within_products(self)
+
+    def _part(self, name: str) -> nn.Module:
+        try:
+            part: nn.Module = self.get_submodule(name)
+        except AttributeError:
+            parts = ", ".join(sorted(child for child, _ in self.named_children()))
+            raise UserError(
+                f"--freeze {name}: the model has no such part. Parts: {parts}."
+            ) from None
+        return part
+
+    def init_weights(self) -> None:
+        """Draw random weights, unless a base checkpoint or adapters would be overwritten.
+
+        DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
+        calls it after loading.
+        """
+        if self._keeps_weights:
+            return
+        # The language model has its own pretrained weights even without a base checkpoint.
+        super().init_weights()
+
+    def train(self, mode: bool = True) -> TeacherGroundingDINO:
+        """Set training mode, except for the frozen parts, which stay in evaluation mode.
+
+        Dropout and drop path would otherwise change what a frozen part computes. SwinTransformer's
+        own `train` returns None, so nothing is chained.
+        """
+        super().train(mode)
+        for name in getattr(self, "frozen_modules", ()):
+            self._part(name).eval()
+        return self
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the neck's features; a frozen backbone records nothing for backward.
+
+        Args:
+            batch_inputs: (N, 3, H, W), normalised.
+
+        Returns:
+            One (N, 256, H_l, W_l) tensor per level.
+        """
+        frozen = "backbone" in self.frozen_modules
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            features = self.backbone(batch_inputs)
+        return tuple(self.neck(features)) if self.with_neck else tuple(features)
+
+    def forward_decoder(self, query: Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the decoder; a batch without any box still touches the denoising labels.
+
+        mmdet compares the batch size with the number of queries there (dino.py:277), so on such a
+        batch `label_embedding` would get no gradient and distributed training would wait for ever.
+
+        Args:
+            query: (N, queries, 256).
+            *args: as MMDetection passes them.
+            **kwargs: as MMDetection passes them.
+
+        Returns:
+            `hidden_states` and `references` of every decoder layer.
+        """
+        outputs: dict[str, Any] = super().forward_decoder(query, *args, **kwargs)
+        if self.training and query.shape[1] == self.num_queries:
+            touch = self.dn_query_generator.label_embedding.weight[0, 0] * 0.0
+            outputs["hidden_states"] = outputs["hidden_states"] + touch
+        return outputs

@@ -1,0 +1,1 @@
+"""What the training process reports: freeze table, progress, metrics."""

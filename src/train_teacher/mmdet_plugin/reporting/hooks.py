@@ -1,0 +1,189 @@
+"""What a run says of itself while it runs: freeze table and proof, base evaluation, progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import nn
+
+from train_teacher.console.second_progress import ProgressDisplay
+from train_teacher.core.errors import UserError
+from train_teacher.mmdet_plugin.lora.adapters import describe_lora
+from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof, parameter_digests
+from train_teacher.mmdet_plugin.runner_access import say, unwrapped
+
+METRIC = "coco/bbox_mAP"
+
+
+def frozen_hashes(model: nn.Module) -> dict[str, str]:
+    """Return a hex digest of every parameter that does not require a gradient, by its name."""
+    return parameter_digests(model, trainable=False)
+
+
+def freeze_table(model: nn.Module) -> str:
+    """Return the table part, parameters, trainable or frozen, one line per part."""
+    parts: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parts.setdefault(name.split(".")[0], []).append(parameter)
+    rows = []
+    for name, parameters in parts.items():
+        total = sum(p.numel() for p in parameters)
+        trainable = sum(p.numel() for p in parameters if p.requires_grad)
+        state = {0: "frozen", total: "trainable"}.get(trainable, f"{trainable:,} trainable")
+        rows.append((name, f"{total:,}", state))
+    everything = sum(p.numel() for p in model.parameters())
+    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    share = 100 * learning / everything
+    rows.append(("total", f"{everything:,}", f"{learning:,} trainable ({share:.3g} %)"))
+    return "\n".join(
+        [
+            f"{'part':<20} {'parameters':>13}  state",
+            *(f"{name:<20} {count:>13}  {state}" for name, count, state in rows),
+        ]
+    )
+
+
+@HOOKS.register_module()
+class FreezeProofHook(Hook):
+    """Prints what is frozen, and proves what training changed and what it did not."""
+
+    priority = "VERY_HIGH"
+
+    def before_train(self, runner: Runner) -> None:
+        """Print the table and take the digests.
+
+        Raises:
+            UserError: nothing is left to train, or a frozen tensor is in the optimizer.
+        """
+        model = unwrapped(runner)
+        say(runner, freeze_table(model))
+        if adapters := describe_lora(model):
+            say(runner, adapters)
+        self._proof = TrainingProof(model)
+        optimized = {id(p) for group in runner.optim_wrapper.param_groups for p in group["params"]}
+        caught = [
+            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in optimized
+        ]
+        if caught:
+            raise UserError(
+                f"{len(caught)} frozen tensors are in the optimizer, such as {caught[0]}"
+            )
+        if not optimized:
+            raise UserError("every part of the model is frozen: nothing would be trained")
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Look at the gradients of the first steps.
+
+        Raises:
+            UserError: a part of the adapter gets none.
+        """
+        self._proof.after_step(partial(say, runner))
+
+    def after_train(self, runner: Runner) -> None:
+        """Compare the digests.
+
+        Raises:
+            UserError: a frozen tensor changed, or one of the adapter did not.
+        """
+        say(runner, f"proof: {self._proof.conclude(unwrapped(runner))}")
+
+
+@HOOKS.register_module()
+class BaseEvaluationHook(Hook):
+    """Validates the base weights before the first step, so that a run can say what it gained."""
+
+    # After ProgressHook and CheckpointHook: their before_train must have run.
+    priority = "LOWEST"
+
+    def __init__(self, enabled: bool = True) -> None:
+        """Create the hook; disabled it does nothing."""
+        self.enabled = enabled
+
+    def before_train(self, runner: Runner) -> None:
+        """Run one validation of the untouched model."""
+        if self.enabled and unwrapped(runner).has_base and runner.iter == 0:
+            runner.val_loop.run()
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Shows epoch, step, loss, learning rate, remaining time and memory on stderr."""
+
+    priority = "LOW"
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the display."""
+        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs, is_main_process())
+        self._started = time.monotonic()
+        self._done_before = runner.iter
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Advance by one step."""
+        if not self._display.due(runner.iter + 1):
+            return
+        done = runner.iter + 1 - self._done_before
+        elapsed = time.monotonic() - self._started
+        self._display.step(
+            epoch=runner.epoch + 1,
+            step=runner.iter + 1,
+            loss=float(outputs["loss"]) if outputs else float("nan"),
+            lr=runner.optim_wrapper.get_lr()["lr"][0],
+            remaining=elapsed / done * (runner.max_iters - runner.iter - 1),
+            memory=_gpu_memory(),
+        )
+
+    def before_val(self, runner: Runner) -> None:
+        """Say that validation begins: it can take long."""
+        self._val_started = time.monotonic()
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Show how far the validation is."""
+        self._display.validation(batch_idx + 1, len(runner.val_dataloader))
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Print the validation result as a line that stays."""
+        metrics = metrics or {}
+        score = metrics.get(METRIC, 0.0)
+        half = metrics.get(f"{METRIC}_50", 0.0)
+        when = f"epoch {runner.epoch}" if runner.iter else "base weights"
+        seconds = time.monotonic() - self._val_started
+        self._display.line(
+            f"validation, {when}: bbox mAP {score:.3f}, mAP50 {half:.3f} ({seconds:.0f} s)"
+        )
+        self._started += seconds
+
+    def after_train(self, runner: Runner) -> None:
+        """Stop the display."""
+        self._display.close()
+
+
+def _gpu_memory() -> str:
+    if not torch.cuda.is_available():
+        return ""
+    return f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"

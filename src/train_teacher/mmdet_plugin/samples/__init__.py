@@ -1,0 +1,1 @@
+"""Training samples that depend only on seed, epoch and image."""

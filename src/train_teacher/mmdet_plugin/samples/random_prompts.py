@@ -1,0 +1,113 @@
+"""Training prompts for more classes than one prompt holds: those of the image, and some others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+from transformers import AutoTokenizer
+
+from train_teacher.prompts.caption import (
+    FRAME_TOKENS,
+    SEPARATOR_TOKENS,
+    TOKEN_LIMIT,
+    clean_label_name,
+    pack_classes,
+)
+
+
+@TRANSFORMS.register_module()
+class RandomPrompt(BaseTransform):
+    """Draws the classes of an image's prompt and numbers its labels by their place in it.
+
+    The idea and the shares are those of mmdet's RandomSamplingNegPos (text_transformers.py:99),
+    which cannot be used here: it compares labels with the text keys of the label map, so that a
+    class of the image can also be drawn as a negative and is then named twice; it forgets [CLS]
+    and [SEP] when it counts tokens; it drops boxes but not their ignore flags; and it replaces
+    "a/b" in the shared label map by one of both for the rest of the run.
+
+    The prompt is handed on as a tuple of names, so that the detector writes it exactly as it does
+    for validation. Everything is drawn from numpy's global generator, as in mmcv's transforms.
+
+    Args:
+        label_map_file: JSON object, class name by label.
+        language_model: folder of the tokenizer.
+        max_tokens: of a prompt, with [CLS], [SEP] and separators.
+        most_negatives: classes that are not in the image, at most.
+        full_share: share of the images that get as many negatives as fit; the others get a random
+            number of them (0.5 as in RandomSamplingNegPos).
+    """
+
+    def __init__(
+        self,
+        label_map_file: str,
+        language_model: str,
+        max_tokens: int = TOKEN_LIMIT,
+        most_negatives: int = 85,
+        full_share: float = 0.5,
+    ) -> None:
+        """Read the classes and count their tokens.
+
+        Raises:
+            UserError: a class has no token, or more than a prompt may have.
+        """
+        labels = json.loads(Path(label_map_file).read_text(encoding="utf-8"))
+        self.names = tuple(labels[str(label)] for label in range(len(labels)))
+        tokenizer = AutoTokenizer.from_pretrained(language_model, local_files_only=True)
+        tokens = count_class_tokens(tokenizer, self.names)
+        pack_classes(self.names, tokens, max_tokens)
+        self.costs = np.array(tokens, np.int64) + SEPARATOR_TOKENS
+        self.room = max_tokens - FRAME_TOKENS
+        self.most_negatives = most_negatives
+        self.full_share = full_share
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Choose the prompt of an image.
+
+        Args:
+            results: with `gt_bboxes_labels` (N,), and `gt_bboxes` and `gt_ignore_flags` of the
+                same length.
+
+        Returns:
+            `results` with `text`, the names in the prompt, and labels that are positions in it.
+            Boxes whose class had no room are left out: the prompt does not ask for them.
+        """
+        labels = np.asarray(results["gt_bboxes_labels"], np.int64)
+        positives = self._within(np.random.permutation(np.unique(labels)), self.room)
+        negatives = self._draw_negatives(np.unique(labels), self.room - self.costs[positives].sum())
+        chosen = np.random.permutation(np.concatenate([positives, negatives]))
+        place = np.full(len(self.names), -1, np.int64)
+        place[chosen] = np.arange(len(chosen))
+        kept = place[labels] >= 0
+        for key in ("gt_bboxes", "gt_ignore_flags"):
+            if key in results:
+                results[key] = results[key][kept]
+        results["gt_bboxes_labels"] = place[labels[kept]]
+        results["text"] = tuple(self.names[label] for label in chosen.tolist())
+        results["custom_entities"] = True
+        return results
+
+    def _draw_negatives(self, present: np.ndarray, room: int) -> np.ndarray:
+        absent = np.setdiff1d(np.arange(len(self.names)), present)
+        most = min(self.most_negatives, len(absent))
+        if most and np.random.random() >= self.full_share:
+            most = np.random.randint(1, most + 1)
+        return self._within(np.random.permutation(absent)[:most], room)
+
+    def _within(self, labels: np.ndarray, room: int) -> np.ndarray:
+        """Return the first labels whose phrases fit together."""
+        return labels[np.cumsum(self.costs[labels]) <= room]
+
+
+def count_class_tokens(tokenizer: Any, names: Sequence[str]) -> list[int]:
+    """Return the tokens of each class name as the prompt has it, without its separator."""
+    phrases = [clean_label_name(name) for name in names]
+    if not phrases:
+        return []
+    encoded = tokenizer(phrases, add_special_tokens=False)
+    return [len(ids) for ids in encoded["input_ids"]]

@@ -1,0 +1,1 @@
+"""Checks before the first step: prompt, memory, disk space."""

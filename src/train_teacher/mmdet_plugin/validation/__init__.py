@@ -1,0 +1,1 @@
+"""The metric of validation, and the order of its images."""

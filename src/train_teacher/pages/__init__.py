@@ -1,0 +1,1 @@
+"""The frame, the parts and the charts of every HTML page."""

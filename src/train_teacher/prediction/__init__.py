@@ -1,0 +1,1 @@
+"""`teacher predict`: a trained teacher labels images."""

@@ -1,0 +1,34 @@
+"""Which detections become labels for a student."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from train_teacher.scores.detections import ImageDetections, overlaps
+
+NEARLY_THE_SAME = 0.9
+"""Overlap from which two boxes are one object seen twice: Grounding DINO suppresses nothing, its
+queries are told apart by training alone."""
+
+
+def choose_labels(
+    found: ImageDetections, threshold: float, most_overlap: float = NEARLY_THE_SAME
+) -> ImageDetections:
+    """Return the detections that are sure enough, each object once.
+
+    Args:
+        found: in one image, best first.
+        threshold: least score.
+        most_overlap: a box that overlaps a better one more is left out, whatever their classes: an
+            object has one label; 1 keeps all.
+    """
+    extent = found.box[:, 2:] - found.box[:, :2]
+    sure = found.rows((found.score >= threshold) & (extent > 0).all(axis=1))
+    if most_overlap >= 1:
+        return sure
+    doubled = overlaps(sure.box, sure.box) > most_overlap
+    kept = np.ones(len(sure.score), np.bool_)
+    for row in range(len(kept)):
+        if kept[row]:
+            kept[row + 1 :] &= ~doubled[row, row + 1 :]
+    return sure.rows(kept)

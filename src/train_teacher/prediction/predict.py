@@ -1,0 +1,255 @@
+"""Let a teacher label images: a COCO data set for a student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from train_teacher import __version__
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.engine.machine import choose_workers
+from train_teacher.images.drawings import draw_detections
+from train_teacher.images.image_list import ImageList, list_images
+from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
+from train_teacher.prediction.other_formats import convert, require_converter, write_yolo
+from train_teacher.prediction.prediction_file import PredictedImage, PredictionFile
+from train_teacher.teachers.model import UnreadableImage
+from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
+from train_teacher.teachers.sam_masks import SamMasks
+
+Progress = Callable[[int, int], None]
+BOX_DIGITS, SCORE_DIGITS = 2, 4
+SHOWN_FILES = 3
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What to label, and what to write."""
+
+    teacher: TeacherRequest
+    sources: tuple[Path, ...]
+    """Images, folders, .txt lists, or one COCO JSON."""
+    output: Path
+    """COCO JSON to write."""
+    images: Path | None = None
+    """Folder of a COCO JSON's images."""
+    score_threshold: float | None = None
+    """Least score; the one that balanced precision and recall at validation when None."""
+    most_overlap: float = NEARLY_THE_SAME
+    """Boxes that overlap more are one object."""
+    masks: str | None = None
+    """SAM model, by name or folder, that makes masks of the boxes."""
+    draw: Path | None = None
+    """Folder for copies of the images with the boxes drawn."""
+    yolo: Path | None = None
+    """Folder for the same labels in YOLO's format."""
+    label_studio: Path | None = None
+    """File for the same labels as Label Studio imports them."""
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What was written."""
+
+    output: Path
+    images: int
+    annotations: int
+    threshold: float
+    threshold_known: bool
+    resumed: int
+    """Images that an interrupted command had done."""
+    unreadable: tuple[str, ...]
+    image_root: Path
+    """Folder that the file names in the JSON are relative to."""
+
+
+def predict(request: PredictRequest, *, progress: Progress | None = None) -> PredictResult:
+    """Label images with a teacher; after an interruption the same call goes on.
+
+    Args:
+        request: what and where.
+        progress: called with images done and in all.
+
+    Raises:
+        UserError: teacher, images or output cannot be used.
+        UsageError: options that cannot be.
+    """
+    _check(request)
+    teacher = open_teacher(request.teacher)
+    folder = request.images or _images_of_split(request.sources, teacher)
+    listed = list_images(request.sources, folder)
+    threshold = request.score_threshold
+    threshold = teacher.facts.score_threshold if threshold is None else threshold
+    lines = PredictionFile(request.output, _made_with(request, threshold), listed.names)
+    resumed, unreadable = lines.done, []
+    found = _look(request, teacher, listed, threshold, lines.done)
+    for number, line in enumerate(lines.append(found), resumed + 1):
+        if line.unreadable:
+            unreadable.append(f"{listed.root / line.name} ({line.unreadable})")
+        elif request.draw:
+            _draw(request.draw, listed.root, line, teacher)
+        if progress:
+            progress(number, len(listed.names))
+    _refuse_all_unreadable(lines)
+    if request.draw:
+        _draw_missing(request.draw, listed.root, lines, teacher)
+    categories = [
+        {"id": number, "name": name, "supercategory": ""}
+        for number, name in enumerate(teacher.facts.original_names, 1)
+    ]
+    description = (
+        f"labels predicted by {teacher.facts.name} (train-teacher {__version__}), score at least "
+        f"{threshold:g}"
+    )
+    images, annotations = lines.write(request.output, listed.ids, categories, description)
+    try:
+        _write_other_formats(request, lines, listed, categories)
+    finally:
+        lines.remove()
+    return PredictResult(
+        output=request.output,
+        images=images,
+        annotations=annotations,
+        threshold=threshold,
+        threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        resumed=resumed,
+        unreadable=tuple(unreadable),
+        image_root=listed.root,
+    )
+
+
+def _check(request: PredictRequest) -> None:
+    if request.score_threshold is not None and not 0 <= request.score_threshold <= 1:
+        raise UsageError(f"--score-threshold {request.score_threshold}: give 0 to 1.")
+    if not 0 < request.most_overlap <= 1:
+        raise UsageError(f"--most-overlap {request.most_overlap}: give more than 0, up to 1.")
+    if request.output.suffix.lower() != ".json":
+        raise UsageError(f"--output {request.output}: give the name of a .json file.")
+    for option, path in (
+        ("--output", request.output),
+        ("--yolo", request.yolo),
+        ("--label-studio", request.label_studio),
+    ):
+        if path and path.exists():
+            raise UserError(f"{option} {path}: exists, and nothing is overwritten.")
+    if not request.output.parent.is_dir():
+        raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
+    if request.draw and request.draw.exists() and not request.draw.is_dir():
+        raise UsageError(f"--draw {request.draw}: is a file; give a folder.")
+    if request.yolo or request.label_studio:
+        require_converter("--yolo" if request.yolo else "--label-studio")
+
+
+def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
+    return {
+        "teacher": str(request.teacher.place.resolve()),
+        "base": request.teacher.base,
+        "score_threshold": threshold,
+        "most_overlap": request.most_overlap,
+        "masks": request.masks,
+        "sources": [str(source.resolve()) for source in request.sources],
+    }
+
+
+def _look(
+    request: PredictRequest,
+    teacher: OpenTeacher,
+    listed: ImageList,
+    threshold: float,
+    done: int,
+) -> Iterator[PredictedImage]:
+    """Yield a line for every image that is not done."""
+    sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
+    paths = listed.paths(done)
+    results = teacher.model.detect(
+        paths, teacher.facts.class_names, workers=choose_workers(len(paths))
+    )
+    for name, path, result in zip(listed.names[done:], paths, results, strict=True):
+        if isinstance(result, UnreadableImage):
+            yield PredictedImage(name, unreadable=result.reason)
+            continue
+        found = choose_labels(result, threshold, request.most_overlap)
+        boxes = found.box.copy()
+        boxes[:, 2:] -= boxes[:, :2]
+        turned = teacher.model.turns_photos
+        masks = sam.segment(path, found.box, turned=turned) if sam else []
+        yield PredictedImage(
+            name,
+            width=found.width,
+            height=found.height,
+            labels=tuple(found.label.tolist()),
+            scores=tuple(found.score.round(SCORE_DIGITS).tolist()),
+            boxes=tuple((x, y, w, h) for x, y, w, h in boxes.round(BOX_DIGITS).tolist()),
+            masks=tuple(masks),
+        )
+
+
+def _images_of_split(sources: Sequence[Path], teacher: OpenTeacher) -> Path | None:
+    """Return the folder of the images when the only source is one of the run's own splits."""
+    if teacher.run is None or len(sources) != 1:
+        return None
+    for split in teacher.run.dataset_info.splits:
+        own = teacher.run.folder.data / f"{split.name}.json"
+        if split.image_dir and sources[0].resolve() == own.resolve():
+            return Path(split.image_dir)
+    return None
+
+
+def _refuse_all_unreadable(lines: PredictionFile) -> None:
+    """Raise UserError when no image could be read: an empty data set helps nobody."""
+    reason = ""
+    for line in lines.images():
+        if not line.unreadable:
+            return
+        reason = reason or f"{line.name}: {line.unreadable}"
+    lines.remove()
+    raise UserError(
+        f"none of the images can be read, so there is nothing to label ({reason}). Give JPEG, "
+        "PNG, WebP, BMP or TIFF files that an image viewer opens."
+    )
+
+
+def _draw_missing(folder: Path, root: Path, lines: PredictionFile, teacher: OpenTeacher) -> None:
+    """Draw what an interrupted command labelled, but did not draw."""
+    for line in lines.images():
+        if not line.unreadable and not _drawing_of(folder, line).is_file():
+            _draw(folder, root, line, teacher)
+
+
+def _drawing_of(folder: Path, line: PredictedImage) -> Path:
+    return folder / Path(line.name).with_suffix(".jpg")
+
+
+def _draw(folder: Path, root: Path, line: PredictedImage, teacher: OpenTeacher) -> None:
+    names: Sequence[str] = teacher.facts.original_names
+    texts = [
+        f"{names[label]} {score:.2f}" for label, score in zip(line.labels, line.scores, strict=True)
+    ]
+    draw_detections(
+        root / line.name,
+        _drawing_of(folder, line),
+        line.labels,
+        line.boxes,
+        texts,
+        line.masks,
+        turned=teacher.model.turns_photos,
+    )
+
+
+def _write_other_formats(
+    request: PredictRequest,
+    lines: PredictionFile,
+    listed: ImageList,
+    categories: Sequence[dict[str, Any]],
+) -> None:
+    if request.yolo:
+        # A sixth column would be an error where the labels are trained on.
+        with TemporaryDirectory() as folder:
+            plain = Path(folder) / "labels.json"
+            lines.write(plain, listed.ids, categories, "", scores=False)
+            write_yolo(plain, request.yolo, listed.root, listed.names)
+    if request.label_studio:
+        convert(request.output, request.label_studio, "label-studio")

@@ -1,0 +1,226 @@
+"""Predictions on their way to a COCO JSON: one line an image, so that nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+
+
+class PredictedImage(msgspec.Struct, frozen=True):
+    """A line: what was found in an image."""
+
+    name: str
+    width: int = 0
+    """Pixels; 0 for an image that could not be read."""
+    height: int = 0
+    labels: tuple[int, ...] = ()
+    """From 0."""
+    scores: tuple[float, ...] = ()
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """xywh, pixels."""
+    masks: tuple[dict[str, Any], ...] = ()
+    """Run lengths, one for each box, or none at all."""
+    unreadable: str = ""
+    """Why the image could not be read."""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """The first line: what the rest was made with."""
+
+    made_with: dict[str, Any]
+    images: int
+
+
+class PredictionFile:
+    """The lines of an unfinished prediction; after an interruption the same command goes on."""
+
+    def __init__(self, output: Path, made_with: dict[str, Any], images: Sequence[str]) -> None:
+        """Look for what an interrupted command left.
+
+        Args:
+            output: the JSON that is to be written.
+            made_with: everything that decides what a line says.
+            images: names of all images, in order.
+
+        Raises:
+            UserError: what is there was made with something else.
+        """
+        self.path = output.with_name(f".{output.name}.partial")
+        self._header = _Header(made_with, len(images))
+        self._names = images
+        self.done = self._look()
+
+    def _look(self) -> int:
+        """Return the images done, and cut off a line that was not written to its end."""
+        try:
+            with self.path.open("rb+") as file:
+                return self._count(file)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be read: {error.strerror}.") from error
+
+    def _count(self, file: IO[bytes]) -> int:
+        done, whole = -1, 0
+        for line in file:
+            if not line.endswith(b"\n") or not self._continues(line, done):
+                break
+            whole += len(line)
+            done += 1
+        file.truncate(whole)
+        return max(done, 0)
+
+    def _continues(self, line: bytes, done: int) -> bool:
+        try:
+            if done < 0:
+                return self._require_same(msgspec.json.decode(line, type=_Header))
+            name = msgspec.json.decode(line, type=PredictedImage).name
+        except msgspec.MsgspecError:
+            return False
+        if done < len(self._names) and name == self._names[done]:
+            return True
+        raise self._of_other(f"image {done + 1} was {name}")
+
+    def _require_same(self, found: _Header) -> bool:
+        if found == self._header:
+            return True
+        keys = found.made_with.keys() | self._header.made_with.keys()
+        for key in sorted(keys):
+            was, now = found.made_with.get(key), self._header.made_with.get(key)
+            if was != now:
+                raise self._of_other(f"{key} was {was}, now {now}")
+        raise self._of_other(f"there were {found.images} images, now {self._header.images}")
+
+    def _of_other(self, difference: str) -> UserError:
+        return UserError(
+            f"{self.path}: is the unfinished work of another command ({difference}). Repeat that "
+            "command to finish it, or remove the file to start again."
+        )
+
+    def append(self, images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
+        """Write a line for each image and pass it on.
+
+        Raises:
+            UserError: the system refuses, for example because the disk is full.
+        """
+        try:
+            with self.path.open("ab") as file:
+                if not file.tell():
+                    file.write(msgspec.json.encode(self._header) + b"\n")
+                for image in images:
+                    file.write(msgspec.json.encode(image) + b"\n")
+                    file.flush()
+                    yield image
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be written: {error.strerror}. What is done is kept: the same "
+                "command goes on from there."
+            ) from error
+
+    def write(
+        self,
+        target: Path,
+        ids: Sequence[int],
+        categories: Sequence[dict[str, Any]],
+        description: str,
+        *,
+        scores: bool = True,
+    ) -> tuple[int, int]:
+        """Write a COCO JSON from the lines, an image at a time.
+
+        Args:
+            target: the JSON.
+            ids: of all images, in order.
+            categories: COCO categories; label 0 is the first one.
+            description: of the data set.
+            scores: whether the annotations say how sure they are.
+
+        Returns:
+            Images and annotations written.
+
+        Raises:
+            UserError: the system refuses.
+        """
+        written = {"images": 0, "annotations": 0}
+
+        def parts() -> Iterator[bytes]:
+            info = msgspec.json.encode({"description": description})
+            yield b'{"info":' + info + b',"images":['
+            yield from _separated(self._images(ids, written))
+            yield b'],"annotations":['
+            yield from _separated(self._annotations(ids, categories, written, scores=scores))
+            yield b'],"categories":' + msgspec.json.encode(list(categories)) + b"}\n"
+
+        write_atomically(target, parts())
+        return written["images"], written["annotations"]
+
+    def remove(self) -> None:
+        """Remove the lines: everything that was to be written of them is."""
+        self.path.unlink()
+
+    def images(self) -> Iterator[PredictedImage]:
+        """Yield what is written, in order, one at a time."""
+        with self.path.open("rb") as file:
+            next(file)
+            for line in file:
+                yield msgspec.json.decode(line, type=PredictedImage)
+
+    def _images(self, ids: Sequence[int], written: dict[str, int]) -> Iterator[dict[str, Any]]:
+        for number, image in zip(ids, self.images(), strict=True):
+            if image.unreadable:
+                continue
+            written["images"] += 1
+            yield {
+                "id": number,
+                "file_name": image.name,
+                "width": image.width,
+                "height": image.height,
+            }
+
+    def _annotations(
+        self,
+        ids: Sequence[int],
+        categories: Sequence[dict[str, Any]],
+        written: dict[str, int],
+        *,
+        scores: bool,
+    ) -> Iterator[dict[str, Any]]:
+        for image_id, image in zip(ids, self.images(), strict=True):
+            masks = image.masks or (None,) * len(image.boxes)
+            for label, score, box, mask in zip(
+                image.labels, image.scores, image.boxes, masks, strict=True
+            ):
+                written["annotations"] += 1
+                area = _area(box, mask)
+                yield {
+                    "id": written["annotations"],
+                    "image_id": image_id,
+                    "category_id": categories[label]["id"],
+                    "bbox": box,
+                    "area": area or round(box[2] * box[3], 2),
+                    "iscrowd": 0,
+                    **({"score": score} if scores else {}),
+                    # A SAM model may find nothing in a box: no mask then, instead of an empty one.
+                    **({"segmentation": mask} if mask and area else {}),
+                }
+
+
+def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
+    if mask is None:
+        return round(box[2] * box[3], 2)
+    from pycocotools import mask as run_lengths
+
+    return float(run_lengths.area({**mask, "counts": mask["counts"].encode("ascii")}))
+
+
+def _separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    first = True
+    for record in records:
+        yield (b"\n" if first else b",\n") + msgspec.json.encode(record)
+        first = False

@@ -1,0 +1,1 @@
+"""`teacher prompts`: which phrase a base model reads best for a class."""

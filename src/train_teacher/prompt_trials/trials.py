@@ -1,0 +1,242 @@
+"""Which words a base model reads best for a class: phrases tried side by side on one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from train_teacher.core.errors import UsageError
+from train_teacher.prompts.caption import apply_class_prompts, canonical_name, reads_as
+from train_teacher.scores.analysis import (
+    PrecisionRecall,
+    analyse,
+    found_flags,
+    interpolated_precision,
+)
+from train_teacher.scores.detections import Detections, GroundTruth
+
+FEW_OBJECTS = 10
+"""Below it one object more or less decides, whatever the resampling says."""
+RESAMPLES = 200
+SURE = 0.95
+"""Share of the resampled sets of images (Efron 1979) in which a phrase must beat the name."""
+CLEAR_GAIN = 0.02
+"""AP at 0.5: less is not worth another name, however sure."""
+POOR_RECALL = 0.3
+
+
+class PhraseScore(msgspec.Struct, frozen=True):
+    """How the base model reads one phrase."""
+
+    phrase: str
+    average_precision: float | None
+    """At an overlap of 0.5; None without objects."""
+    recall: float | None
+    """Of the objects that any detection found."""
+    beats_name: float | None = None
+    """Share of the resampled sets in which it was better than the name; None for the name."""
+
+
+class ClassTrial(msgspec.Struct, frozen=True):
+    """The phrases of one class; the first is its name."""
+
+    name: str
+    objects: int
+    phrases: tuple[PhraseScore, ...]
+    best: int
+    """Position of the phrase to use: the name unless another is clearly better."""
+
+    @property
+    def reads_badly(self) -> bool:
+        """Whether even the best phrase does not make the model look at the objects."""
+        recall = self.phrases[self.best].recall
+        return recall is not None and self.objects >= FEW_OBJECTS and recall < POOR_RECALL
+
+
+class PromptComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The object of `teacher prompts --format json`."""
+
+    data: str
+    num_images: int
+    """Of the sample."""
+    of_images: int
+    num_objects: int
+    model: str
+    weights: str
+    classes: tuple[ClassTrial, ...]
+    names_score: float | None
+    """Mean over the classes of the average precision at 0.5, all names in one prompt."""
+    best_score: float | None
+    """The same with the phrases to use, looked at together; None when these are the names."""
+    seconds: float
+
+    @property
+    def class_prompts(self) -> dict[str, str]:
+        """The phrases that are clearly better than the name."""
+        return {c.name: c.phrases[c.best].phrase for c in self.classes if c.best}
+
+
+def candidates(
+    names: Sequence[str], offered: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], ...]:
+    """Return the phrases of each class, its own name first, each once.
+
+    Args:
+        names: classes as they stand in the JSON.
+        offered: phrases by class name.
+
+    Raises:
+        UsageError: no such class, an empty phrase, or one that means two classes.
+    """
+    for name, texts in offered.items():
+        for text in texts:
+            apply_class_prompts(names, {name: text}, said="--phrase (--phrases FILE)")
+    own = apply_class_prompts(names, {})
+    meant = {reads_as(text): name for text, name in zip(own, names, strict=True)}
+    return tuple(
+        (text, *_further(name, text, offered.get(name, ()), meant))
+        for name, text in zip(names, own, strict=True)
+    )
+
+
+def _further(name: str, text: str, offered: Sequence[str], meant: dict[str, str]) -> Iterator[str]:
+    """Yield what is offered for a class besides its name; `meant` notes whose each phrase is."""
+    mine = {reads_as(text)}
+    for phrase in offered:
+        words = reads_as(phrase)
+        owner = meant.setdefault(words, name)
+        if owner != name:
+            raise UsageError(
+                f"phrase {phrase!r} is offered for {name!r}, and the model would read it for "
+                f"{owner!r} too: boxes of the two could not be told apart. Take it out of one."
+            )
+        if words not in mine:
+            mine.add(words)
+            yield canonical_name(phrase)
+
+
+def rounds(phrases: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the prompts to look with: in the k-th every class has its k-th phrase or its name.
+
+    Phrases of different classes share a prompt: the language model reads each without the others
+    (mmdet bert.py: generate_masks_with_special_tokens), so as many rounds are enough as one class
+    has phrases.
+    """
+    most = max(map(len, phrases))
+    return tuple(
+        tuple(own[number] if number < len(own) else own[0] for own in phrases)
+        for number in range(most)
+    )
+
+
+def sample_images(truth: GroundTruth, most: int, seed: int) -> list[int]:
+    """Choose images so that rare classes are seen, the same ones every time.
+
+    Args:
+        truth: labels of all images.
+        most: images to choose.
+        seed: of the order in which they are drawn.
+
+    Returns:
+        Image ids in the order of the data set.
+    """
+    order = np.random.default_rng(seed).permutation(truth.image_ids).tolist()
+    counted = ~truth.crowd
+    showing = [
+        set(truth.image_id[counted & (truth.label == label)].tolist())
+        for label in np.unique(truth.label[counted])
+    ]
+    by_class = [[image for image in order if image in images] for images in showing]
+    rarest_first = sorted(by_class, key=len)
+    drawn = [image for turn in zip_longest(*rarest_first) for image in turn if image is not None]
+    chosen = set(list(dict.fromkeys([*drawn, *order]))[:most])
+    return [image for image in truth.image_ids.tolist() if image in chosen]
+
+
+def compare_phrases(
+    names: Sequence[str],
+    phrases: Sequence[Sequence[str]],
+    found: Sequence[Detections],
+    truth: GroundTruth,
+) -> tuple[ClassTrial, ...]:
+    """Judge the phrases of each class.
+
+    Args:
+        names: classes.
+        phrases: of each class, its name first.
+        found: detections of each round of `rounds`.
+        truth: labels of the sample.
+    """
+    scores = [analyse(one, truth, names).classes for one in found]
+    flags = [found_flags(one, truth) for one in found]
+    draws = _draws(truth)
+    trials = []
+    for label, name in enumerate(names):
+        objects = scores[0][label].objects
+        with_name = _resampled(found[0], flags[0], label, truth, draws)
+        tried = [_scored(phrases[label][0], scores[0][label])]
+        for number in range(1, len(phrases[label])):
+            other = _resampled(found[number], flags[number], label, truth, draws)
+            beats = float((other > with_name).mean()) if objects else None
+            tried.append(_scored(phrases[label][number], scores[number][label], beats))
+        trials.append(ClassTrial(name, objects, tuple(tried), _best(tried, objects)))
+    return tuple(trials)
+
+
+def mean_precision(found: Detections, truth: GroundTruth, names: Sequence[str]) -> float | None:
+    """Return the mean over classes with objects of the average precision at 0.5."""
+    known = [c.average_precision for c in analyse(found, truth, names).classes]
+    counted = [value for value in known if value is not None]
+    return sum(counted) / len(counted) if counted else None
+
+
+def _scored(phrase: str, of: PrecisionRecall, beats_name: float | None = None) -> PhraseScore:
+    return PhraseScore(phrase, of.average_precision, of.recall, beats_name)
+
+
+def _best(tried: Sequence[PhraseScore], objects: int) -> int:
+    if objects < FEW_OBJECTS:
+        return 0
+    scores = [one.average_precision or 0.0 for one in tried]
+    better = [
+        number
+        for number, one in enumerate(tried)
+        if (one.beats_name or 0.0) >= SURE and scores[number] - scores[0] >= CLEAR_GAIN
+    ]
+    return max(better, key=lambda number: scores[number], default=0)
+
+
+def _draws(truth: GroundTruth) -> npt.NDArray[np.int64]:
+    """Return (R, I) how often each image is in each resampled set."""
+    count = len(truth.image_ids)
+    generator = np.random.default_rng(0)
+    return generator.multinomial(count, np.full(count, 1 / max(count, 1)), size=RESAMPLES)
+
+
+def _resampled(
+    found: Detections,
+    flags: npt.NDArray[np.int8],
+    label: int,
+    truth: GroundTruth,
+    draws: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Return (R,) the average precision of a class in each resampled set."""
+    column = {int(image): number for number, image in enumerate(truth.image_ids)}
+    rows = np.flatnonzero((found.label == label) & (flags >= 0))
+    rows = rows[np.argsort(-found.score[rows], kind="stable")]
+    images = np.array([column[int(i)] for i in found.image_id[rows]], np.int64)
+    labelled = truth.image_id[(truth.label == label) & ~truth.crowd]
+    objects = np.array([column[int(i)] for i in labelled], np.int64)
+    right = flags[rows] == 1
+    result = np.zeros(len(draws))
+    for number, drawn in enumerate(draws):
+        total = drawn[objects].sum()
+        if total:
+            weight = drawn[images]
+            hits, seen = np.cumsum(weight * right), np.cumsum(weight)
+            result[number] = interpolated_precision(hits / np.maximum(seen, 1), hits / total).mean()
+    return result

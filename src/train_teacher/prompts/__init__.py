@@ -1,0 +1,1 @@
+"""Class names, the caption the model reads, and its tokens."""

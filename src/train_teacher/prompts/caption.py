@@ -1,0 +1,212 @@
+"""From category names to the caption that the model reads."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from train_teacher.core.errors import UsageError, UserError
+
+# max_tokens of the language model and max_text_len of the head in every published config.
+TOKEN_LIMIT = 256
+# [CLS] before the first phrase and [SEP] after the last; a full stop follows every phrase.
+FRAME_TOKENS = 2
+SEPARATOR_TOKENS = 1
+SHOWN_CLASSES = 10
+# English words are 1.2 to 1.4 WordPieces long in BERT's vocabulary; longer ones are cut at
+# about five letters.
+LETTERS_PER_PIECE = 5
+WHOLE_WORD_LETTERS = 8
+# `.` and `?` end a phrase for the language model (special_tokens_list of the base config).
+SEPARATORS = re.compile(r"[.?]")
+
+
+def clean_label_name(name: str) -> str:
+    """Return what mmdet makes of a class name (clean_label_name of its grounding_dino.py).
+
+    Everything from the first opening to the last closing bracket goes, `_` becomes a space, and
+    each pair of spaces one space, in one pass.
+    """
+    without_brackets = re.sub(r"\(.*\)", "", name)
+    return without_brackets.replace("_", " ").replace("  ", " ")
+
+
+def reads_as(name: str) -> str:
+    """Return the words that an uncased BERT reads for a name; equal words cannot be told apart."""
+    plain = unicodedata.normalize("NFD", clean_label_name(canonical_name(name)).lower())
+    without_accents = "".join(c for c in plain if unicodedata.category(c) != "Mn")
+    return " ".join(without_accents.split())
+
+
+def visible_name(name: str) -> str:
+    """Return a name without stray white space and invisible characters."""
+    visible = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c
+        for c in name
+        if unicodedata.category(c) != "Cf"
+    )
+    return " ".join(visible.split())
+
+
+def canonical_name(name: str) -> str:
+    """Return a visible name without phrase separators, as the canonical copies have it."""
+    return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
+
+
+def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the position of each wanted name among the names, -1 where it is none of them.
+
+    Names that look the same are the same, unless one is the same letter by letter.
+
+    Args:
+        wanted: names of one file.
+        names: names of another.
+    """
+    looking = {visible_name(name): at for at, name in reversed(list(enumerate(names)))}
+    exact = {name: at for at, name in reversed(list(enumerate(names)))}
+    return [exact.get(name, looking.get(visible_name(name), -1)) for name in wanted]
+
+
+def apply_class_prompts(
+    names: Sequence[str],
+    prompts: Mapping[str, str],
+    said: str = "--class-prompt (prompts: in YAML)",
+) -> tuple[str, ...]:
+    """Return the canonical names, with the user's phrases in place of theirs.
+
+    Args:
+        names: class names as they stand in the JSON.
+        prompts: phrase by class name, whatever its spaces.
+        said: how the user gave them, for messages.
+
+    Returns:
+        One canonical phrase per name, in order.
+
+    Raises:
+        UsageError: a phrase is for a class that does not exist, or is empty.
+    """
+    problems = []
+    places = match_names(list(prompts), names)
+    for (name, phrase), place in zip(prompts.items(), places, strict=True):
+        if place < 0:
+            problems.append(f"there is no class {name!r} for {phrase!r}; {_nearest(name, names)}")
+        elif not canonical_name(phrase):
+            problems.append(f"the phrase for {name!r} is empty")
+    if problems:
+        raise UsageError("\n".join(f"{said}: {problem}" for problem in problems))
+    return tuple(canonical_name(phrase) for phrase in given_phrases(names, prompts))
+
+
+def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what was written for each class: the user's phrase, else the name.
+
+    Args:
+        names: class names as they stand in the JSON.
+        prompts: phrase by class name, whatever its spaces.
+    """
+    places = match_names(list(prompts), names)
+    given = {names[at]: text for at, text in zip(places, prompts.values(), strict=True) if at >= 0}
+    return tuple(given.get(name, name) for name in names)
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    hidden = len(names) - SHOWN_CLASSES
+    more = f" and {hidden} more" if hidden > 0 else ""
+    return f"classes: {', '.join(names[:SHOWN_CLASSES])}{more}"
+
+
+def build_prompt(names: Sequence[str]) -> str:
+    """Return the caption as mmdet builds it: every name followed by a full stop and a space."""
+    return "".join(f"{clean_label_name(name)}. " for name in names)
+
+
+def estimate_tokens(names: Sequence[str]) -> int:
+    """Estimate the tokens of the caption when no vocabulary is at hand.
+
+    [CLS] and [SEP], one separator per class, and per word one piece up to eight letters, then one
+    for every further five.
+    """
+    pieces = 0
+    for name in names:
+        for word in re.findall(r"\w+|[^\w\s]", clean_label_name(name)):
+            beyond = max(0, len(word) - WHOLE_WORD_LETTERS)
+            pieces += 1 + -(-beyond // LETTERS_PER_PIECE)
+    return 2 + len(names) + pieces
+
+
+def prompt_tokens(class_tokens: Sequence[int]) -> int:
+    """Return the tokens of the caption of some classes.
+
+    Args:
+        class_tokens: tokens of each class, without its separator.
+    """
+    return FRAME_TOKENS + sum(class_tokens) + SEPARATOR_TOKENS * len(class_tokens)
+
+
+def pack_classes(
+    names: Sequence[str],
+    class_tokens: Sequence[int],
+    limit: int = TOKEN_LIMIT,
+    most: int | None = None,
+) -> tuple[range, ...]:
+    """Cut a list of classes into prompts that each fit, as long as they can be.
+
+    Args:
+        names: classes in order, for messages.
+        class_tokens: tokens of each, without its separator.
+        limit: tokens that a prompt may have, with [CLS], [SEP] and separators.
+        most: classes that a prompt may have; None for any number.
+
+    Returns:
+        Consecutive positions, one range per prompt.
+
+    Raises:
+        UserError: a class alone is longer than the limit, or has no token.
+    """
+    parts: list[range] = []
+    start, used = 0, FRAME_TOKENS
+    for position, tokens in enumerate(class_tokens):
+        cost = tokens + SEPARATOR_TOKENS
+        _require_readable(names[position], tokens, limit)
+        full = used + cost > limit or position - start == most
+        if full:
+            parts.append(range(start, position))
+            start, used = position, FRAME_TOKENS
+        used += cost
+    if start < len(class_tokens):
+        parts.append(range(start, len(class_tokens)))
+    return tuple(parts)
+
+
+def _require_readable(name: str, tokens: int, limit: int) -> None:
+    if tokens == 0:
+        raise UserError(
+            f"class {name!r} has no token: the model reads nothing for it, it could not be learned "
+            f'and would score NaN. Give it words: --class-prompt "{name}=some words".'
+        )
+    alone = prompt_tokens([tokens])
+    if alone > limit:
+        raise UserError(
+            f"class {name!r} needs a prompt of {alone} tokens, the model reads {limit}: the rest "
+            "of its name would be cut off. Give it a shorter phrase: --class-prompt NAME=PHRASE, "
+            "or prompts: in YAML."
+        )
+
+
+def classes_per_prompt(names: Sequence[str], class_tokens: Sequence[int], limit: int) -> int:
+    """Return how many classes a prompt has when all are spread evenly over the fewest prompts.
+
+    Args:
+        names: classes in order, for messages.
+        class_tokens: tokens of each, without its separator.
+        limit: tokens that a prompt may have.
+
+    Raises:
+        UserError: see `pack_classes`.
+    """
+    return -(-len(names) // len(pack_classes(names, class_tokens, limit)))

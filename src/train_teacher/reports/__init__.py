@@ -1,0 +1,1 @@
+"""`results.json`, `report.html`, the verdict, and `teacher compare`."""

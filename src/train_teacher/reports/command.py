@@ -1,0 +1,31 @@
+"""`teacher compare`: finished runs beside each other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", show_default=False)],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with curves.")
+    ] = None,
+) -> int:
+    """Show what was set differently in several runs, and what came of it."""
+    from train_teacher.core.errors import UserError
+    from train_teacher.core.terminal_text import plain
+    from train_teacher.reports.compare import compare, write_comparison
+    from train_teacher.reports.comparison_text import render_comparison_text
+
+    if html and html.exists():
+        raise UserError(f"--html {html}: exists, and nothing is overwritten.")
+    compared = compare(runs)
+    print(plain(render_comparison_text(compared.comparison)))  # noqa: T201 - the result
+    if html:
+        write_comparison(compared, html)
+        print(f"page: {html}", file=sys.stderr)  # noqa: T201
+    return 0

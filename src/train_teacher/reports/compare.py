@@ -1,0 +1,68 @@
+"""Compare finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.reports.comparison import ComparedRun, Comparison, compare_runs
+from train_teacher.reports.comparison_page import render_comparison
+from train_teacher.reports.facts import RunReport
+from train_teacher.runs.folder import RunFolder
+
+MIN_RUNS = 2
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """The comparison, and what it was made of."""
+
+    comparison: Comparison
+    runs: tuple[ComparedRun, ...]
+
+
+def compare(folders: Sequence[Path]) -> ComparedRuns:
+    """Read the results of several runs and put them beside each other.
+
+    Args:
+        folders: run folders, at least two.
+
+    Raises:
+        UsageError: fewer than two.
+        UserError: one is no run folder, or its run has not finished.
+    """
+    if len(folders) < MIN_RUNS:
+        raise UsageError("teacher compare: give at least two run folders.")
+    runs = tuple(_read(RunFolder(folder)) for folder in folders)
+    return ComparedRuns(compare_runs([run.report for run in runs]), runs)
+
+
+def write_comparison(compared: ComparedRuns, path: Path) -> None:
+    """Write the comparison as a page.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    write_atomically(path, render_comparison(compared.comparison, compared.runs))
+
+
+def _read(folder: RunFolder) -> ComparedRun:
+    if not folder.root.is_dir():
+        raise UserError(f"{folder.root}: there is no such folder.")
+    if not folder.config.exists():
+        raise UserError(f"{folder.root}: is no run folder (it has no mmdet_config.py).")
+    try:
+        report = msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "
+            f"train-teacher --output {folder.root} --resume"
+        ) from None
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UserError(f"{folder.results}: cannot be read: {error}") from error
+    return ComparedRun(report, folder.read_metrics())

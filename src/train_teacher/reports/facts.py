@@ -1,0 +1,162 @@
+"""The facts of a finished run, one value: `results.json` is it, `report.html` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from train_teacher.inspection.facts import (
+    DatasetInfo,
+    Finding,
+    MaskInfo,
+    PromptInfo,
+    SizeInfo,
+    SplitInfo,
+)
+from train_teacher.reports.forgetting import RetainedScores, tell_of_forgetting
+from train_teacher.reports.summary import RunCost, RunSummary
+from train_teacher.reports.verdict import ClassOutcome, Verdict, judge_run, outcomes
+from train_teacher.scores.analysis import Confusion, DetectionAnalysis, PrecisionRecall
+from train_teacher.scores.bootstrap import Chance
+
+KEPT_CONFUSIONS = 30
+MOST_IN_MATRIX = 20
+"""Classes up to which confusions are kept as a matrix; a larger one cannot be read."""
+
+
+class ClassErrors(msgspec.Struct, frozen=True):
+    """What goes wrong with one class at the threshold."""
+
+    name: str
+    missed: int
+    """Objects that nothing was found on."""
+    background: int
+    """Detections where there is nothing."""
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is told of a run."""
+
+    name: str
+    """Of the run folder."""
+    model: str
+    tune: str
+    data: str
+    version: str
+    """Of train-teacher."""
+    command: str
+    """Repeats the run."""
+    verdict: Verdict
+    summary: RunSummary
+    classes: tuple[ClassOutcome, ...]
+    cost: RunCost
+    splits: tuple[SplitInfo, ...]
+    findings: tuple[Finding, ...]
+    settings: dict[str, Any]
+    reasons: dict[str, str] = {}
+    """Why a setting has its value, where there is more to say than who gave it."""
+    sources: dict[str, str] = {}
+    """Who gave a setting: you, preset, default, or chosen from the data."""
+    prompt: PromptInfo | None = None
+    sizes: SizeInfo | None = None
+    masks: MaskInfo | None = None
+    dropped: dict[str, int] = {}
+    """Annotations that never become a training box, by reason."""
+    chance: Chance | None = None
+    """What the gain rests on, where the validation split is small."""
+    environment: dict[str, str] = {}
+    files: dict[str, int] = {}
+    """Bytes of what the run leaves."""
+    freeze_table: str = ""
+    retained: RetainedScores | None = None
+    """What was forgotten of other things (--retain)."""
+    threshold: float | None = None
+    """Score at which `confusions`, `confusion_matrix` and `errors` were counted."""
+    confusion_matrix: tuple[tuple[int, ...], ...] = ()
+    """Truth by what was detected there, the last row and column being nothing; empty where there
+    are too many classes."""
+    confusions: tuple[Confusion, ...] = ()
+    errors: tuple[ClassErrors, ...] = ()
+    precision_recall: tuple[PrecisionRecall, ...] = ()
+
+
+def build_report(
+    info: DatasetInfo,
+    summary: RunSummary,
+    *,
+    before: DetectionAnalysis | None,
+    best: DetectionAnalysis | None,
+    settings: Mapping[str, Any],
+    chance: Chance | None = None,
+    **facts: Any,
+) -> RunReport:
+    """Put the facts of a run together.
+
+    Args:
+        info: of the canonical copies.
+        summary: scores before and after.
+        before: what the base weights detected, None when it was not kept.
+        best: what the best epoch detected.
+        settings: resolved.
+        chance: what the gain rests on.
+        **facts: the other members of `RunReport`.
+    """
+    boxes = {split.name: split.boxes_per_class for split in info.splits}
+    nothing = (0,) * info.num_classes
+    val = boxes.get("val", nothing)
+    recall = {c.name: c.recall for c in before.classes} if before else {}
+    classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
+    verdict = judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val), chance)
+    told = _forgetting(facts.get("retained"), str(settings["tune"]))
+    verdict = msgspec.structs.replace(verdict, sentences=(*verdict.sentences, *told))
+    return RunReport(
+        model=str(settings["model"]),
+        tune=str(settings["tune"]),
+        data=str(settings["data"]),
+        verdict=verdict,
+        summary=summary,
+        classes=classes,
+        splits=info.splits,
+        findings=info.findings,
+        prompt=info.prompt,
+        sizes=info.sizes,
+        masks=info.masks,
+        dropped=info.trained.dropped,
+        chance=chance,
+        settings=dict(settings),
+        threshold=best.threshold if best else None,
+        confusions=best.confusions[:KEPT_CONFUSIONS] if best else (),
+        confusion_matrix=best.matrix if best and info.num_classes <= MOST_IN_MATRIX else (),
+        errors=_errors(info.class_names, best),
+        precision_recall=best.classes if best else (),
+        **facts,
+    )
+
+
+def _forgetting(retained: RetainedScores | None, tune: str) -> tuple[str, ...]:
+    if retained:
+        return tell_of_forgetting(retained, tune)
+    if tune == "lora":
+        return ("With the adapter off the model is the base again, bit for bit.",)
+    return ()
+
+
+def _errors(names: Sequence[str], best: DetectionAnalysis | None) -> tuple[ClassErrors, ...]:
+    if best is None:
+        return ()
+    return tuple(map(ClassErrors, names, best.missed, best.background))
+
+
+def freeze_lines(log: str) -> str:
+    """Return the last freeze table and proof of a train.log, empty when there is none."""
+    lines = log.splitlines()
+    starts = [number for number, line in enumerate(lines) if "parameters  state" in line]
+    proof = [line.split(" - ")[-1] for line in lines if "proof: " in line]
+    if not starts:
+        return ""
+    first = starts[-1]
+    last = next((i for i in range(first, len(lines)) if lines[i].startswith("total")), first)
+    table = [lines[first].split(" - ")[-1], *lines[first + 1 : last + 1]]
+    return "\n".join([*table, *proof[-1:]])

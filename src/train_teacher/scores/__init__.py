@@ -1,0 +1,1 @@
+"""Average precision, precision and recall, and bootstrap confidence intervals."""

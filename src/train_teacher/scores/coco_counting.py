@@ -1,0 +1,122 @@
+"""Counts COCO's scores with faster-coco-eval, whose numbers are those of pycocotools."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from typing import Any, Literal
+
+import numpy as np
+
+from train_teacher.scores.coco_scores import SIZES, ClassScores, CocoScores, SizeScores, known
+from train_teacher.scores.detections import Detections
+
+Kind = Literal["bbox", "segm"]
+MOST_DETECTIONS = 2
+"""Row of COCOeval's maxDets (1, 10, 100)."""
+
+
+def coco_results(
+    detections: Detections, category_ids: Sequence[int], masks: Sequence[Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return detections as COCO's result records.
+
+    Args:
+        detections: of all images.
+        category_ids: id of each label.
+        masks: run lengths of each detection, or None.
+    """
+    boxes = detections.box.copy()
+    boxes[:, 2:] -= boxes[:, :2]
+    columns = zip(
+        detections.image_id.tolist(),
+        detections.label.tolist(),
+        boxes.tolist(),
+        detections.score.tolist(),
+        strict=True,
+    )
+    records = [
+        {"image_id": image, "category_id": category_ids[label], "bbox": box, "score": score}
+        for image, label, box, score in columns
+    ]
+    for record, mask in zip(records, masks or (), strict=bool(masks)):
+        record["segmentation"] = mask
+    return records
+
+
+def score(
+    truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], kind: Kind = "bbox"
+) -> CocoScores:
+    """Score result records against labels.
+
+    Args:
+        truth: a COCO object; its annotations have area and iscrowd.
+        results: COCO result records.
+        kind: what is compared: boxes or masks.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    # It reports on stdout, which is for results.
+    with redirect_stdout(io.StringIO()):
+        labelled = COCO()
+        labelled.dataset = {**truth, "info": truth.get("info", {})}
+        labelled.createIndex()
+        if results:
+            found = labelled.loadRes([dict(record) for record in results])
+        else:
+            found = COCO()
+            found.dataset = {**truth, "annotations": []}
+            found.createIndex()
+        counting = COCOeval_faster(labelled, found, iouType=kind)
+        counting.evaluate()
+        counting.accumulate()
+        counting.summarize()
+    return _scores(truth, counting)
+
+
+def _scores(truth: Mapping[str, Any], counting: Any) -> CocoScores:
+    stats = [known(float(value)) for value in counting.stats[:12]]
+    return CocoScores(
+        average_precision=stats[0],
+        average_precision_50=stats[1],
+        average_precision_75=stats[2],
+        average_recall_1=stats[6],
+        average_recall_10=stats[7],
+        average_recall_100=stats[8],
+        sizes=tuple(
+            SizeScores(size, stats[3 + row], stats[9 + row]) for row, size in enumerate(SIZES)
+        ),
+        classes=tuple(_classes(truth, counting)),
+    )
+
+
+def _classes(truth: Mapping[str, Any], counting: Any) -> list[ClassScores]:
+    """Return the scores by class, in the order of the categories."""
+    precision = np.asarray(counting.eval["precision"])  # (T, R, K, A, M)
+    recall = np.asarray(counting.eval["recall"])  # (T, K, A, M)
+    objects: dict[int, int] = {}
+    for annotation in truth["annotations"]:
+        if not annotation.get("iscrowd"):
+            category = annotation["category_id"]
+            objects[category] = objects.get(category, 0) + 1
+    column = {category: k for k, category in enumerate(counting.params.catIds)}
+    found = []
+    for category in truth["categories"]:
+        k = column[category["id"]]
+        at = precision[:, :, k, 0, MOST_DETECTIONS]
+        found.append(
+            ClassScores(
+                name=category["name"],
+                objects=objects.get(category["id"], 0),
+                average_precision=_mean(at),
+                average_precision_50=_mean(at[0]),
+                average_recall=_mean(recall[:, k, 0, MOST_DETECTIONS]),
+            )
+        )
+    return found
+
+
+def _mean(values: np.ndarray) -> float | None:
+    counted = values[values > -1]
+    return float(counted.mean()) if counted.size else None

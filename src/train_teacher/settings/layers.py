@@ -1,0 +1,188 @@
+"""Settings from several places, checked and merged: preset, YAML files, command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from train_teacher.core.errors import UsageError
+from train_teacher.settings.recipes import (
+    augmentation_problems,
+    optimizer_problems,
+    schedule_problems,
+)
+from train_teacher.settings.schema import FIELD_TYPES, REQUIRED, TeacherSettings, field_help
+
+
+@dataclass(frozen=True)
+class SettingsLayer:
+    """Settings from one place, such as a YAML file or the command line."""
+
+    source: str
+    """Where they were written, for messages."""
+    values: Mapping[str, Any]
+    lines: Mapping[str, int] | None = None
+    """Line number by key, for a file."""
+
+
+def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
+    """Check and merge settings, the last layer winning.
+
+    Mappings (`architecture`, `prompts`, `set`, `optimizer`) are merged key by key;
+    everything else is replaced, and so is an optimizer by one of another type.
+
+    Args:
+        layers: from the weakest (preset) to the strongest (command line).
+
+    Returns:
+        The complete settings.
+
+    Raises:
+        UsageError: with every unknown key, wrong type and contradiction of all layers together.
+    """
+    merged: dict[str, Any] = {}
+    problems: list[str] = []
+    for given in layers:
+        layer = _fitting_batch(given)
+        found = {key: _problem_of(layer, key, value) for key, value in layer.values.items()}
+        problems += [problem for problem in found.values() if problem]
+        sound = {key: value for key, value in layer.values.items() if not found[key]}
+        _merge_layer(merged, layer, sound)
+    missing = [name for name in REQUIRED if name not in merged]
+    problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
+    if not missing:
+        problems += _contradictions(merged)
+    if problems:
+        raise UsageError("\n".join(problems))
+    return msgspec.convert(merged, TeacherSettings)
+
+
+def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
+    """Merge layers as `merge_settings` does, checking nothing.
+
+    Args:
+        layers: from the weakest to the strongest.
+    """
+    merged: dict[str, Any] = {}
+    for given in layers:
+        layer = _fitting_batch(given)
+        _merge_layer(merged, layer, layer.values)
+    return merged
+
+
+def _merge_layer(merged: dict[str, Any], layer: SettingsLayer, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        merged[key] = _combined(key, merged.get(key), value)
+    _one_length_rule(merged, layer)
+    _forget_chosen(merged, layer)
+
+
+def _combined(key: str, weaker: object, stronger: Any) -> Any:
+    if not isinstance(stronger, Mapping) or not isinstance(weaker, Mapping):
+        return stronger
+    if key == "optimizer" and stronger.get("type", weaker.get("type")) != weaker.get("type"):
+        return stronger  # `betas` mean nothing to SGD
+    return {**weaker, **stronger}
+
+
+def _forget_chosen(merged: dict[str, Any], layer: SettingsLayer) -> None:
+    """Count what a layer names as its user's choice, although an earlier run had chosen it."""
+    if "chosen" in layer.values or not isinstance(merged.get("chosen"), list):
+        return
+    given = set(layer.values) | ({"epochs"} if "steps" in layer.values else set())
+    merged["chosen"] = [name for name in merged["chosen"] if name not in given]
+
+
+def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
+    """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
+    values = dict(layer.values)
+    if values.get("batch_size") == "auto":
+        del values["batch_size"]
+        values["fit_batch"] = True
+    elif "batch_size" in values:
+        values.setdefault("fit_batch", False)
+    return SettingsLayer(layer.source, values, layer.lines)
+
+
+def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:
+    """Let a stronger layer's `epochs` replace a weaker one's `steps`, and the reverse."""
+    for winner, loser in (("epochs", "steps"), ("steps", "epochs")):
+        if layer.values.get(winner) is not None and layer.values.get(loser) is None:
+            merged.pop(loser, None)
+
+
+def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
+    place = layer.source
+    if layer.lines and key in layer.lines:
+        place = f"{place}, line {layer.lines[key]}"
+    if key not in FIELD_TYPES:
+        near = difflib.get_close_matches(str(key), FIELD_TYPES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(FIELD_TYPES)}."
+        return f"{place}: {key!r} is not a setting.{hint}"
+    try:
+        msgspec.convert(value, FIELD_TYPES[key])
+    except msgspec.ValidationError as error:
+        return f"{place}: {key}: {_wrong_word(key, value) or _readable(error, value)}"
+    return None
+
+
+def _wrong_word(key: str, value: object) -> str | None:
+    """Return what may stand instead of a word, for settings that know a few words."""
+    words = list(_words(FIELD_TYPES[key]))
+    if not words or not isinstance(value, str):
+        return None
+    near = difflib.get_close_matches(value, words, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{value!r} is not one of {', '.join(words)}.{hint}"
+
+
+def _words(kind: Any) -> Iterator[str]:
+    for part in get_args(kind):
+        if get_origin(kind) is Literal:
+            yield part
+        elif not isinstance(part, Meta):
+            yield from _words(part)
+
+
+def _readable(error: msgspec.ValidationError, value: object) -> str:
+    text = str(error)
+    path = ""
+    if " - at `$" in text:
+        text, _, tail = text.partition(" - at `$")
+        path = tail.rstrip("`")
+    text = re.sub(r"^Expected", "expected", text).replace("`", "")
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 - one line of a terminal
+    return f"{text}{' at ' + path if path else ''} (value: {shown})"
+
+
+def _contradictions(merged: Mapping[str, Any]) -> list[str]:
+    problems = _recipe_problems(merged)
+    if merged.get("epochs") is not None and merged.get("steps") is not None:
+        problems.append("epochs and steps were both given: keep one of them.")
+    if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":
+        problems.append(
+            f"precision {merged['precision']} needs a GPU, but device is cpu: "
+            "drop --precision or use --device cuda."
+        )
+    both = set(merged.get("freeze", ())) & set(merged.get("lora_targets", ()))
+    if merged.get("tune") == "lora" and both:
+        part = min(both)
+        problems.append(f"{part} is in freeze and in lora_targets: keep it in one of them.")
+    return problems
+
+
+def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
+    unknown = [name for name in merged.get("chosen", ()) if name not in FIELD_TYPES]
+    return [
+        *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
+        *schedule_problems(merged.get("schedule", "multistep")),
+        *augmentation_problems(merged.get("augmentation", "official")),
+        *(f"chosen: {name!r} is not a setting." for name in unknown),
+    ]

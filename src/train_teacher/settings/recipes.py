@@ -1,0 +1,106 @@
+"""What a YAML edit switches: optimizer, schedule and augmentation, in MMDetection's terms."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+ScheduleName = Literal["multistep", "cosine", "constant"]
+AugmentationName = Literal["official", "flip_only", "none"]
+
+# Arguments of torch.optim's constructors beside `params`, `lr` and `weight_decay`, of those that
+# suit a transformer or that people compare with. Speed switches (foreach, fused) are left to --set.
+OPTIMIZERS: Mapping[str, frozenset[str]] = {
+    "AdamW": frozenset({"betas", "eps", "amsgrad"}),
+    "Adam": frozenset({"betas", "eps", "amsgrad"}),
+    "NAdam": frozenset({"betas", "eps", "momentum_decay"}),
+    "RAdam": frozenset({"betas", "eps"}),
+    "Adamax": frozenset({"betas", "eps"}),
+    "RMSprop": frozenset({"alpha", "eps", "momentum", "centered"}),
+    "SGD": frozenset({"momentum", "dampening", "nesterov"}),
+}
+# The learning rate rule is measured for Adam's kin, whose steps do not grow with the gradient.
+WITHOUT_LR_RULE = frozenset({"SGD"})
+OWN_SETTINGS = ("lr", "weight_decay")
+
+
+# Loading and packing are fixed by the model's input; several images at once need another dataset.
+FIXED_TRANSFORMS = frozenset(
+    "LoadImageFromFile LoadPicture LoadAnnotations PackDetInputs PackInputs "
+    "RandomSamplingNegPos RandomPrompt".split()
+)
+NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
+
+
+def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[str]:
+    """Say what is wrong with the `optimizer` setting.
+
+    Args:
+        optimizer: `type` and arguments.
+        lr_given: whether the settings name a learning rate.
+    """
+    name = optimizer.get("type", "AdamW")
+    if name not in OPTIMIZERS:
+        names = ", ".join(OPTIMIZERS)
+        return [f"optimizer: type {name!r} is not one of {names}.{_near(name, OPTIMIZERS)}"]
+    problems = []
+    known = OPTIMIZERS[name]
+    for key in optimizer:
+        if key in OWN_SETTINGS:
+            problems.append(f"optimizer: {key} is a setting of its own: write `{key}:` beside it.")
+        elif key != "type" and key not in known:
+            problems.append(
+                f"optimizer: {name} has no argument {key!r}.{_near(key, known)} "
+                f"It has: {', '.join(sorted(known))}."
+            )
+    if name in WITHOUT_LR_RULE and not lr_given:
+        problems.append(
+            f"optimizer: the rule for the learning rate is AdamW's, and {name} would hardly move "
+            f"with it. Give `lr` too, for example 1e-3."
+        )
+    return problems
+
+
+def schedule_problems(schedule: str | Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what is wrong with the `schedule` setting, its types being right."""
+    if isinstance(schedule, str):
+        return []
+    if not schedule:
+        return ["schedule: the list is empty; `constant` keeps the learning rate as it is."]
+    return [
+        f"schedule: entry {number} has no `type`, such as MultiStepLR."
+        for number, entry in enumerate(schedule)
+        if not isinstance(entry.get("type"), str)
+    ]
+
+
+def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what is wrong with the `augmentation` setting, its types being right."""
+    if isinstance(augmentation, str):
+        return []
+    problems = []
+    for number, transform in enumerate(augmentation):
+        name = transform.get("type")
+        if not isinstance(name, str):
+            problems.append(
+                f"augmentation: entry {number} has no `type`, such as RandomFlip. Recipes with a "
+                f"name: {', '.join(get_args(AugmentationName))}."
+            )
+        elif name in FIXED_TRANSFORMS:
+            problems.append(
+                f"augmentation: {name} is part of every pipeline; list only what goes between "
+                "loading and resizing."
+            )
+        elif name in NEEDS_SEVERAL_IMAGES:
+            problems.append(
+                f"augmentation: {name} mixes several images, which this data set class does not "
+                f"hand over. Cached{name} does it from a cache of its own, where mmdet has it."
+            )
+    return problems
+
+
+def _near(name: object, known: Iterable[str]) -> str:
+    lowered = {entry.lower(): entry for entry in known}
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
+    return f" Did you mean {lowered[near[0]]!r}?" if near else ""

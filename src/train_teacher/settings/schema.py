@@ -1,0 +1,282 @@
+"""Every setting of a run, once: it feeds the command line, the YAML files and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from train_teacher.settings.recipes import AugmentationName, ScheduleName
+
+AUTO = "auto"
+"""`model: auto`: the preset is chosen from the data and the machine."""
+Tune = Literal["frozen", "lora", "full"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
+FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
+PositiveInt = Annotated[int, Meta(ge=1)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
+ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
+
+
+class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of; a field's description is its help text and its documentation."""
+
+    data: Annotated[
+        str,
+        Meta(description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow)."),
+    ]
+    output: Annotated[str, Meta(description="Run folder to create; a used one is refused.")]
+    val: Annotated[
+        str | None, Meta(description="COCO JSON to validate on; without it a part of --data.")
+    ] = None
+    test: Annotated[str | None, Meta(description="COCO JSON kept for the final test.")] = None
+    images: Annotated[
+        str | None, Meta(description="Folder of the images; found by itself when left out.")
+    ] = None
+    split: Annotated[
+        str, Meta(description="Shares of train/val/test when --data is split by us.")
+    ] = "0.7/0.15/0.15"
+    group_by: Annotated[
+        str,
+        Meta(
+            description="Images that stay in one split: auto (copies, near duplicates, videos), "
+            "none, folder, field:NAME of the image records, regex:PATTERN in the file name."
+        ),
+    ] = "auto"
+    seed: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
+    ] = 0
+    prompts: Annotated[
+        dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
+    ] = {}
+
+    model: Annotated[
+        str,
+        Meta(
+            description="Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
+            "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
+            "from the data and the machine."
+        ),
+    ] = "swin-t"
+    base_config: Annotated[
+        str, Meta(description="MMDetection config that the preset starts from.")
+    ] = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+    architecture: Annotated[
+        dict[str, Any], Meta(description="Dotted keys that change the base config's model.")
+    ] = {}
+    checkpoint: Annotated[
+        str | None,
+        Meta(description="What --weights auto means: an address, or a file beside the preset."),
+    ] = None
+    weights: Annotated[
+        str, Meta(description="Base weights: auto, none, a file or an http(s) address.")
+    ] = "auto"
+    language_model: Annotated[
+        str, Meta(description="BERT: a folder with config.json and vocab.txt, or a cached name.")
+    ] = "bert-base-uncased"
+
+    tune: Annotated[
+        Tune,
+        Meta(
+            description="frozen: backbone and language model are frozen; "
+            "lora: everything is, and small adapters are trained; "
+            "full: only what --freeze names is frozen."
+        ),
+    ] = "frozen"
+    freeze: Annotated[
+        list[FreezablePart],
+        Meta(description="Further parts to freeze: backbone, language_model, ..."),
+    ] = []
+    lora_rank: Annotated[PositiveInt, Meta(description="Rank of the adapters (--tune lora).")] = 16
+    lora_alpha: Annotated[
+        PositiveInt | None,
+        Meta(description="Adapters are scaled by lora_alpha / lora_rank; twice the rank."),
+    ] = None
+    lora_dropout: Annotated[
+        float, Meta(ge=0, lt=1, description="Dropout before the adapters; 0.05 for tiny sets.")
+    ] = 0.0
+    lora_dora: Annotated[
+        bool, Meta(description="DoRA: also learn the length of each weight row; slower.")
+    ] = False
+    lora_rslora: Annotated[
+        bool, Meta(description="Scale by the square root of the rank; for ranks from 64 on.")
+    ] = False
+    lora_targets: Annotated[
+        list[str],
+        Meta(
+            description="Modules that get adapters: encoder, text_layers, fusion, decoder (these "
+            "when left out), attention, backbone, language_model, or ends of module names."
+        ),
+    ] = []
+    lora_lr_factor: Annotated[
+        PositiveFloat, Meta(description="Learning rate of the adapters as a multiple of --lr.")
+    ] = 2.0
+
+    epochs: Annotated[
+        PositiveInt | None,
+        Meta(description="Passes over the training images; chosen from their number."),
+    ] = None
+    steps: Annotated[
+        PositiveInt | None,
+        Meta(description="Optimizer steps instead of --epochs, rounded to epochs."),
+    ] = None
+    batch_size: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
+        ),
+    ] = 4
+    fit_batch: Annotated[
+        bool, Meta(description="What --batch-size auto sets: a step's images may go in parts.")
+    ] = False
+    checkpoint_layers: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0)],
+        Meta(
+            description="Encoder layers recomputed to save memory: auto (0, 3 or 6, by a probe "
+            "step on a GPU) or a number."
+        ),
+    ] = "auto"
+    lr: Annotated[
+        PositiveFloat | None,
+        Meta(description="Peak learning rate; square-root rule of the batch size."),
+    ] = None
+    backbone_lr_factor: Annotated[
+        float, Meta(ge=0, description="Backbone learning rate as a share of --lr (--tune full).")
+    ] = 0.1
+    weight_decay: Annotated[float, Meta(ge=0, description="Weight decay.")] = 1e-4
+    optimizer: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Optimizer, `type` and arguments; lr and weight_decay stand by themselves."
+        ),
+    ] = msgspec.field(default_factory=lambda: {"type": "AdamW"})
+    schedule: Annotated[
+        ScheduleName | list[dict[str, Any]],
+        Meta(
+            description="Learning rate over time: multistep (one drop), cosine, constant, each "
+            "after a warm-up; or a list of MMEngine's own param_scheduler entries."
+        ),
+    ] = "multistep"
+    clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
+    rounds: Annotated[
+        PositiveInt | None,
+        Meta(description="Passes over the images in one epoch; more for small sets."),
+    ] = None
+    accumulation: Annotated[
+        PositiveInt | None,
+        Meta(description="Batches of an optimizer step; chosen so that it sees about 8 images."),
+    ] = None
+    early_stopping: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Validations without gain after which the run ends; 0: never."),
+    ] = None
+    class_balance: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Classes in a smaller share of the images are drawn more often; 0: none."),
+    ] = None
+    train_scales: Annotated[
+        Annotated[list[ImageScale], Meta(min_length=1)] | None,
+        Meta(description="Image sizes to draw from in training, [short, long]; from the images."),
+    ] = None
+    augmentation: Annotated[
+        AugmentationName | list[dict[str, Any]],
+        Meta(
+            description="official (flip, crop), flip_only, none, or a list of MMDetection's "
+            "transforms that stand between loading and resizing."
+        ),
+    ] = "official"
+    random_crop: Annotated[
+        bool,
+        Meta(description="The crop of augmentation: official, for half of the training images."),
+    ] = True
+    val_scale: Annotated[
+        ImageScale | None,
+        Meta(description="Image size for validation, [short, long]; the largest of training."),
+    ] = None
+    validation_resize: Annotated[
+        Literal["cv2", "pillow"],
+        Meta(
+            description="Reads and resizes images at validation: cv2 as in training, or pillow, "
+            "slower, as the published scores were made with."
+        ),
+    ] = "cv2"
+    val_batch_size: Annotated[
+        PositiveInt | None,
+        Meta(description="Images of one size validated at once; chosen from the device."),
+    ] = None
+    max_per_img: Annotated[
+        PositiveInt | None,
+        Meta(description="Boxes kept per image at validation; from the objects in an image."),
+    ] = None
+    exif_orientation: Annotated[
+        Literal["apply", "ignore"] | None,
+        Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
+    ] = None
+    denoising_queries: Annotated[
+        PositiveInt | None,
+        Meta(description="Queries that learn from disturbed labels; from the objects in an image."),
+    ] = None
+    workers: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Data loading processes; chosen from cores and images."),
+    ] = None
+    evaluate_before: Annotated[
+        bool, Meta(description="Validate the base weights first, to see what training gained.")
+    ] = True
+    retain: Annotated[
+        str | None,
+        Meta(description="COCO JSON of other things, scored before and after: what was forgotten."),
+    ] = None
+    retain_images: Annotated[
+        str | None, Meta(description="Folder of the images of --retain; found by itself.")
+    ] = None
+    retain_drop: Annotated[
+        float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
+    ] = 0.02
+    preflight: Annotated[
+        bool,
+        Meta(description="Try a step, a validation image and the disk before training; undo it."),
+    ] = True
+    precision: Annotated[
+        Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
+    ] = "auto"
+    device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    gpus: Annotated[
+        int, Meta(ge=1, le=64, description="Training processes, one for each GPU (torchrun).")
+    ] = 1
+    tensorboard: Annotated[
+        bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
+    ] = False
+    wandb: Annotated[
+        str | None, Meta(description="Also log to this Weights & Biases project (extra: wandb).")
+    ] = None
+    set: Annotated[
+        dict[str, Any], Meta(description="Dotted keys of the generated config, set last.")
+    ] = {}
+    chosen: Annotated[
+        list[str],
+        Meta(description="Settings in this file that train-teacher chose itself."),
+    ] = []
+    auto_reasons: Annotated[
+        dict[str, str], Meta(description="Why --model auto chose what it did.")
+    ] = {}
+
+
+FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)
+REQUIRED = ("data", "output")
+# A preset describes a model; where the data lies and where the run goes is the user's.
+RUN_ONLY = frozenset(
+    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+)
+
+
+def field_help(name: str) -> str:
+    """Return the one-sentence description of a setting."""
+    for extra in get_args(FIELD_TYPES[name])[1:]:
+        if isinstance(extra, Meta) and extra.description:
+            return extra.description
+    raise KeyError(name)

@@ -1,0 +1,229 @@
+"""`adapter/`: PEFT's own files and `teacher.json`, written whole and checked when read."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.runs.folder import CARD
+from train_teacher.teachers.card import BaseFile, Preprocessing, TeacherCard, card_text, parse_card
+from train_teacher.weights.files import sha256_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+CHANGES = "teacher.pth"
+SHOWN_CHARACTERS = 200
+PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide what a model computes."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def base_of(model: nn.Module) -> BaseFile | None:
+    """Return the base checkpoint that a detector was built from."""
+    identity = getattr(model, "base_identity", None)
+    return BaseFile(identity.name, identity.sha256) if identity else None
+
+
+def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preprocessing:
+    """Return the preprocessing of a generated config.
+
+    Args:
+        model_config: the config's `model`.
+        scale: [short, long] side in pixels at validation.
+    """
+    preprocessor = model_config["data_preprocessor"]
+    return Preprocessing(
+        scale=list(scale),
+        mean=[float(value) for value in preprocessor["mean"]],
+        std=[float(value) for value in preprocessor["std"]],
+        channels="RGB" if preprocessor.get("bgr_to_rgb") else "BGR",
+        pad_size_divisor=int(preprocessor.get("pad_size_divisor", 1)),
+    )
+
+
+def write_adapter(
+    folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
+) -> None:
+    """Write the adapter of a run's checkpoint in PEFT's format.
+
+    Args:
+        folder: to create; an adapter that is there is replaced when the new one is complete.
+        model: the detector, with an adapter of the same shape.
+        checkpoint: `best.pth` or `last.pth`.
+        card: its `adapter_sha256` is filled in.
+        half: store 16 bits a number.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the folder cannot be written.
+    """
+    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+    from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors, lora_config
+
+    config = lora_config(model)
+    if config is None:
+        raise ValueError("the model has no adapter")
+    tensors = adapter_tensors(model, read_checkpoint(checkpoint)["state_dict"])
+    saved: dict[str, Any] = config.to_dict()  # type: ignore[no-untyped-call]
+    saved["inference_mode"] = True
+    saved["base_model_name_or_path"] = card.base.name if card.base else None
+    saved["target_modules"] = sorted(config.target_modules or ())
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
+    try:
+        write_atomically(partial / WEIGHTS, _safetensors(tensors, half=half))
+        digest = sha256_of(partial / WEIGHTS)
+        write_atomically(partial / CONFIG, _pretty(saved))
+        card = msgspec.structs.replace(card, adapter_sha256=digest)
+        write_atomically(partial / CARD, card_text(card))
+        partial.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
+    """Write `teacher.pth`: the tensors that training changed, and the base they belong to.
+
+    Args:
+        folder: exists.
+        checkpoint: `best.pth` or `last.pth`.
+        half: store 16 bits a number.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the file cannot be written.
+    """
+    import io
+
+    import torch
+
+    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    kept = {
+        name: t.half() if half and t.is_floating_point() else t
+        for name, t in content["state_dict"].items()
+    }
+    buffer = io.BytesIO()
+    torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
+    write_atomically(folder / CHANGES, buffer.getvalue())
+
+
+def _pretty(values: dict[str, Any]) -> str:
+    text = msgspec.json.encode(values, enc_hook=_plain, order="sorted")
+    return msgspec.json.format(text, indent=2).decode() + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Turn what PEFT's config holds beside plain values into plain values."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    raise TypeError(f"{type(value).__name__} in a LoRA config")
+
+
+def _safetensors(tensors: dict[str, Tensor], *, half: bool) -> bytes:
+    from safetensors.torch import save
+
+    return save(
+        {name: t.half() if half and t.is_floating_point() else t for name, t in tensors.items()},
+        metadata={"format": "pt"},
+    )
+
+
+def read_card(folder: Path) -> TeacherCard:
+    """Return what an adapter folder says of itself.
+
+    Raises:
+        UserError: there is no `teacher.json`, or it is damaged.
+    """
+    path = folder / CARD
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}): no adapter folder?") from error
+    return parse_card(content, str(path))
+
+
+def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> TeacherCard:
+    """Put a saved adapter into a detector, in place, and use it.
+
+    Args:
+        model: detector built from the adapter's base; it may have adapters of other names, which
+            `use_adapter` brings back.
+        folder: written by `write_adapter`.
+        name: of the adapter in this model.
+
+    Returns:
+        What the folder says of itself.
+
+    Raises:
+        UserError: a file is damaged or missing, the base is another, or the model does not fit.
+    """
+    from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
+
+    from train_teacher.mmdet_plugin.checkpoints.base_identity import refuse_other_base
+    from train_teacher.mmdet_plugin.lora.adapters import SAVED_PREFIX, use_adapter
+    from train_teacher.mmdet_plugin.lora.exact_attention import keep_base_exact
+
+    card = read_card(folder)
+    base = {"name": card.base.name, "sha256": card.base.sha256} if card.base else None
+    refuse_other_base(folder, base, getattr(model, "base_identity", None))
+    tensors = _read_tensors(folder / WEIGHTS, card.adapter_sha256)
+    try:
+        config = LoraConfig.from_pretrained(str(folder))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder / CONFIG}: is damaged or missing: {error}") from error
+    plain = {key.removeprefix(SAVED_PREFIX): tensor for key, tensor in tensors.items()}
+    try:
+        inject_adapter_in_model(config, model, adapter_name=name)
+        outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=name)
+    except (ValueError, RuntimeError) as error:
+        shown = " ".join(str(error).split())[:SHOWN_CHARACTERS]
+        raise UserError(f"{folder}: does not fit the model: {shown}") from error
+    keep_base_exact(model)
+    absent = [key for key in outcome.missing_keys if f".{name}." in key]
+    wrong = [*outcome.unexpected_keys, *absent]
+    if wrong:
+        raise UserError(f"{folder}: does not fit the model: {len(wrong)} tensors, as {wrong[0]}")
+    use_adapter(model, name)
+    model.requires_grad_(False).eval()
+    return card
+
+
+def _read_tensors(path: Path, wanted_sha256: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if wanted_sha256 and sha256_of(path) != wanted_sha256:
+            raise UserError(
+                f"{path}: is damaged or another file: its SHA-256 is not the one in {CARD}."
+            )
+        tensors: dict[str, Tensor] = load_file(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    except SafetensorError as error:
+        raise UserError(f"{path}: is damaged: {error}.") from error
+    return tensors

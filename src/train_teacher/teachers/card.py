@@ -1,0 +1,168 @@
+"""`teacher.json`: what an adapter is of, so that it can be loaded years later, or refused."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+
+from train_teacher.core.errors import UserError
+from train_teacher.inspection.facts import DatasetInfo, PromptInfo
+from train_teacher.reports.summary import RunSummary
+from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.settings.schema import TeacherSettings
+
+FORMAT = 1
+# What a detector and its preprocessing are built from. No setting that names a place is among them:
+# where a data set lay is nobody's business.
+REBUILT_FROM = tuple(
+    """
+    base_config architecture tune freeze max_per_img denoising_queries val_scale exif_orientation
+    validation_resize
+    """.split()
+)
+
+
+class BaseFile(msgspec.Struct, frozen=True):
+    """The base checkpoint that the adapter belongs to."""
+
+    name: str
+    sha256: str
+
+
+class Preprocessing(msgspec.Struct, frozen=True):
+    """What happens to an image before the model sees it."""
+
+    scale: list[int]
+    """[short, long] side in pixels at validation; the ratio is kept."""
+    mean: list[float]
+    """Per channel, 0 to 255."""
+    std: list[float]
+    channels: str
+    """Order of the channels in the model's input."""
+    pad_size_divisor: int
+
+
+class TeacherCard(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `teacher.json`."""
+
+    format: int = FORMAT
+    base: BaseFile | None
+    """None: trained from random weights."""
+    adapter_sha256: str = ""
+    """Of adapter_model.safetensors."""
+    model: str
+    """Preset."""
+    base_config: str
+    architecture: dict[str, Any]
+    language_model: str
+    """Name of its folder; where that lay is nobody's business."""
+    tune: str
+    frozen: list[str]
+    class_names: list[str]
+    class_prompts: dict[str, str]
+    prompt: str
+    """The caption that the model reads."""
+    preprocessing: Preprocessing
+    metrics: dict[str, Any]
+    """Validation before training and at the best epoch."""
+    versions: dict[str, str]
+    prompt_facts: PromptInfo | None = None
+    settings: dict[str, Any] = {}
+    """Those of `REBUILT_FROM`, and of `set` what changes the model."""
+    score_threshold: float | None = None
+    """Score that balances precision and recall on the validation split."""
+
+
+def describe_teacher(
+    info: DatasetInfo,
+    settings: TeacherSettings,
+    summary: RunSummary,
+    *,
+    base: BaseFile | None,
+    frozen: tuple[str, ...],
+    preprocessing: Preprocessing,
+    versions: dict[str, str],
+    score_threshold: float | None = None,
+) -> TeacherCard:
+    """Collect what a run knows of its teacher.
+
+    Args:
+        info: facts about the canonical copies.
+        settings: resolved settings.
+        summary: scores of the run.
+        base: the base checkpoint.
+        frozen: parts that were frozen.
+        preprocessing: of the generated config.
+        versions: of the packages that trained it.
+        score_threshold: that balances precision and recall on the validation split.
+    """
+    rebuilt = {name: getattr(settings, name) for name in REBUILT_FROM}
+    changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
+    return TeacherCard(
+        base=base,
+        model=settings.model,
+        base_config=settings.base_config,
+        architecture=dict(settings.architecture),
+        language_model=PurePath(settings.language_model).name,
+        tune=settings.tune,
+        frozen=list(frozen),
+        class_names=list(info.class_names),
+        class_prompts=dict(settings.prompts),
+        prompt=info.prompt.text,
+        preprocessing=preprocessing,
+        metrics={"before": summary.before, "best": summary.best},
+        versions=versions,
+        prompt_facts=info.prompt,
+        settings={**rebuilt, "set": changed},
+        score_threshold=score_threshold,
+    )
+
+
+def detector_settings(card: TeacherCard, weights: str, language_model: str) -> TeacherSettings:
+    """Return the settings that the teacher's detector is built from.
+
+    Args:
+        card: from `teacher.json`.
+        weights: the base checkpoint, a file.
+        language_model: folder.
+
+    Raises:
+        UsageError: the card is not one that this version can build from.
+    """
+    values = {
+        **card.settings,
+        "model": card.model,
+        "weights": weights,
+        "language_model": language_model,
+        "prompts": card.class_prompts,
+        # Of a run only; nothing is read there.
+        "data": "",
+        "output": "",
+    }
+    return merge_settings([SettingsLayer("teacher.json", values)])
+
+
+def card_text(card: TeacherCard) -> str:
+    """Return `teacher.json`."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2).decode() + "\n"
+
+
+def parse_card(content: bytes, place: str) -> TeacherCard:
+    """Read `teacher.json`.
+
+    Args:
+        content: of the file.
+        place: its path, for messages.
+
+    Raises:
+        UserError: it is damaged, or of a later version of train-teacher.
+    """
+    try:
+        card = msgspec.json.decode(content, type=TeacherCard)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{place}: is damaged or not written by train-teacher: {error}.") from error
+    if card.format > FORMAT:
+        raise UserError(f"{place}: format {card.format} is newer than this train-teacher: update.")
+    return card

@@ -1,0 +1,164 @@
+"""Making of a run what can be given away: an adapter, or a model that MMDetection loads alone."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher.config.model import frozen_parts
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.engine import runner
+from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.reports.facts import RunReport
+from train_teacher.reports.summary import RunSummary, summarize_run
+from train_teacher.runs.folder import CARD, RunFolder, check_free
+from train_teacher.settings.read import read_layers
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
+from train_teacher.teachers.model_card import Kind, render_model_card
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written."""
+
+    folder: Path
+    kind: Kind
+    size: int
+    """Bytes of all files."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder, read."""
+
+    folder: RunFolder
+    settings: TeacherSettings
+    dataset_info: DatasetInfo
+    summary: RunSummary
+    threshold: float | None
+    """Score that balanced precision and recall at validation, if the run says."""
+
+
+def export_teacher(
+    run: Path, output: Path, *, merge: bool = False, half: bool = False
+) -> ExportResult:
+    """Write a bundle from a run's best checkpoint.
+
+    Args:
+        run: run folder.
+        output: folder to create.
+        merge: write a complete MMDetection model instead of what needs its base.
+        half: store 16 bits a number.
+
+    Returns:
+        Where and what.
+
+    Raises:
+        UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.
+    """
+    finished = read_run(run)
+    target = check_free(output.resolve()).root
+    runner.silence_upstream()
+    runner.silence_logger()
+    config = runner.load_config(finished.folder.config)
+    # Read before building: the registry takes the config apart.
+    preprocessing = adapter_folder.preprocessing_of(
+        config.model.to_dict(), finished.settings.val_scale or []
+    )
+    plain = standalone_model.plain_config(
+        finished.settings, config, list(finished.dataset_info.class_names)
+    )
+    checkpoint = finished.folder.best_checkpoint()
+    # MMEngine's logger writes to stdout, which is for results.
+    with redirect_stdout(sys.stderr):
+        model = standalone_model.build_trained_detector(config, checkpoint)
+    card = describe_teacher(
+        finished.dataset_info,
+        finished.settings,
+        finished.summary,
+        base=adapter_folder.base_of(model),
+        frozen=frozen_parts(finished.settings),
+        preprocessing=preprocessing,
+        versions=adapter_folder.installed_versions(),
+        score_threshold=finished.threshold,
+    )
+    lora = finished.settings.tune == "lora"
+    kind: Kind = "merged" if merge else "adapter" if lora else "changes"
+    try:
+        if kind == "adapter":
+            adapter_folder.write_adapter(target, model, checkpoint, card, half=half)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            _write_weights(target, kind, finished, model, plain, card, half=half)
+        text = render_model_card(
+            card, finished.dataset_info, finished.summary, kind, name=target.name, half=half
+        )
+        write_atomically(target / "README.md", text)
+    except UserError:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return ExportResult(target, kind, size)
+
+
+def _write_weights(
+    target: Path,
+    kind: Kind,
+    run: FinishedRun,
+    model: Any,
+    plain_config: str,
+    card: TeacherCard,
+    *,
+    half: bool,
+) -> None:
+    if kind == "merged":
+        standalone_model.write_plain_model(
+            target,
+            plain_config,
+            model,
+            list(run.dataset_info.class_names),
+            Path(run.settings.language_model),
+            half=half,
+        )
+    else:
+        adapter_folder.write_changes(target, run.folder.best_checkpoint(), half=half)
+    write_atomically(target / CARD, card_text(card))
+
+
+def read_run(run: Path) -> FinishedRun:
+    """Read what a run folder says of itself.
+
+    Raises:
+        UserError: it is no run folder, or has no checkpoint yet.
+    """
+    folder = RunFolder(run.resolve())
+    if not folder.settings.is_file() or not folder.config.is_file():
+        raise UserError(
+            f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+        )
+    if not folder.best_checkpoint().is_file():
+        raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
+    settings = read_layers({"output": str(folder.root)}, folder.settings)
+    try:
+        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
+    summary = summarize_run(folder.read_metrics(), info.class_names)
+    return FinishedRun(folder, settings, info, summary, _threshold(folder))
+
+
+def _threshold(folder: RunFolder) -> float | None:
+    try:
+        report = msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return report.threshold

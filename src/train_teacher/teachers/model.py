@@ -1,0 +1,298 @@
+"""A trained detector with its preprocessing, from a run folder or from a bundle of `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from train_teacher.config import merge
+from train_teacher.config.model import Override, model_overrides
+from train_teacher.config.pipelines import as_labelled, validation_pipeline
+from train_teacher.core.errors import UserError
+from train_teacher.core.memory_allocator import keep_freed_memory
+from train_teacher.engine import machine, runner
+from train_teacher.inspection.facts import PromptInfo
+from train_teacher.scores.detections import ImageDetections
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers.card import TeacherCard
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+Transforms = Sequence[Mapping[str, Any]]
+MOST_IN_PROMPT = 10_000
+"""More classes than any prompt holds: where a prompt ends is left to its tokens."""
+
+
+@dataclass(frozen=True)
+class TeacherModel:
+    """A detector that is ready to look at images."""
+
+    detector: nn.Module
+    pipeline: Transforms
+    """Validation transforms, without the labels."""
+    batch_size: int
+    """Of validation, which scores depend on in the last digits."""
+
+    @property
+    def turns_photos(self) -> bool:
+        """Whether photos are turned as EXIF says before they are looked at."""
+        return self.pipeline[0].get("color_type") != "color_ignore_orientation"
+
+    def without_adapters(self) -> AbstractContextManager[None]:
+        """Compute what the base computes, for as long as the context lasts."""
+        from train_teacher.mmdet_plugin.lora.adapters import without_adapters
+
+        return without_adapters(self.detector)
+
+    def detect(
+        self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0
+    ) -> Iterator[ImageDetections | UnreadableImage]:
+        """Look at images, in order.
+
+        Args:
+            paths: of the images.
+            class_names: phrases to look for; a label is a position among them.
+            workers: processes that read the images.
+
+        Yields:
+            What was found in each, best first; or why it cannot be read.
+        """
+        import torch
+        from torch.utils.data import DataLoader
+
+        _fit_prompts(self.detector, class_names)
+        loader: Any = DataLoader(
+            _Images(paths, self.pipeline, class_names),  # type: ignore[arg-type]
+            batch_size=self.batch_size,
+            num_workers=workers,
+            collate_fn=list,
+        )
+        for items in loader:
+            sound = [item for item in items if not isinstance(item, UnreadableImage)]
+            samples: list[Any] = []
+            if sound:
+                batch = {
+                    name: [item[name] for item in sound] for name in ("inputs", "data_samples")
+                }
+                with torch.no_grad():
+                    samples = self.detector.test_step(batch)  # type: ignore[operator]
+            results = iter(samples)
+            for item in items:
+                yield item if isinstance(item, UnreadableImage) else _found(next(results))
+
+
+@dataclass(frozen=True)
+class UnreadableImage:
+    """An image that cannot be looked at."""
+
+    path: str
+    reason: str
+
+
+class _Images:
+    """The images as PyTorch's DataLoader takes them."""
+
+    def __init__(
+        self, paths: Sequence[Path], pipeline: Transforms, class_names: Sequence[str]
+    ) -> None:
+        from mmengine.dataset import Compose
+
+        self._paths = paths
+        self._transform = Compose([dict(step) for step in pipeline])
+        self._class_names = tuple(class_names)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> Any:
+        from train_teacher.mmdet_plugin.samples.load_image import UnreadableImageError
+
+        try:
+            return self._transform(
+                {
+                    "img_path": str(self._paths[index]),
+                    "img_id": index,
+                    # CocoDataset's return_classes gives these two.
+                    "text": self._class_names,
+                    "custom_entities": True,
+                }
+            )
+        except UnreadableImageError as error:
+            return UnreadableImage(error.path, error.reason)
+
+
+def _found(sample: Any) -> ImageDetections:
+    height, width = sample.ori_shape[:2]
+    found = sample.pred_instances.cpu()
+    return ImageDetections(
+        width=int(width),
+        height=int(height),
+        label=found.labels.numpy().astype(np.int64),
+        score=found.scores.numpy().astype(np.float64),
+        box=found.bboxes.numpy().astype(np.float64),
+    )
+
+
+def _fit_prompts(detector: Any, class_names: Sequence[str]) -> None:
+    """Use several prompts where the classes do not fit into one."""
+    if not hasattr(detector, "check_prompts"):
+        return  # MMDetection's own detector, in a merged bundle
+    try:
+        detector.check_prompts(class_names, one_prompt=True)
+    except UserError:
+        detector.check_prompts(class_names, one_prompt=False)
+        if int(detector.test_cfg.get("chunked_size", -1)) <= 0:
+            detector.test_cfg["chunked_size"] = MOST_IN_PROMPT
+
+
+def load_run(config_file: Path, checkpoint: Path | None, device: str) -> TeacherModel:
+    """Build the teacher of a run folder.
+
+    Args:
+        config_file: `mmdet_config.py` of the run.
+        checkpoint: `best.pth` or `last.pth`; None: the base that the run started from.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: the base is gone or another one, or the checkpoint is damaged.
+    """
+    runner.silence_upstream()
+    runner.silence_logger()
+    config = runner.load_config(config_file)
+    validation = config.val_dataloader
+    pipeline = validation.dataset.to_dict()["pipeline"]
+    batch_size = int(validation.batch_size)
+    if checkpoint is None:
+        _require_base(config.model.get("base_checkpoint"), config_file.parent)
+        # Without adapters the base computes what it computes alone, bit for bit.
+        config.model.pop("lora", None)
+    return _ready(
+        standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
+    )
+
+
+def _require_base(base: str | None, place: Path) -> None:
+    if base is None:
+        raise UserError(f"{place}: was trained from random weights: there is no base to look at.")
+
+
+def load_bundle(
+    folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
+) -> TeacherModel:
+    """Build the teacher of a bundle.
+
+    Args:
+        folder: of the bundle.
+        card: its `teacher.json`.
+        settings: from `detector_settings`.
+        device: `cpu` or `cuda`.
+        base: leave out what was trained.
+
+    Raises:
+        UserError: a file is missing or damaged, or the base is another one.
+    """
+    runner.silence_upstream()
+    runner.silence_logger()
+    adapter = (folder / adapter_folder.WEIGHTS).is_file()
+    if adapter or base:
+        # The adapter's own config says where it goes.
+        settings = msgspec.structs.replace(settings, tune="frozen")
+    if card.prompt_facts is None:
+        raise UserError(
+            "teacher.json was written by an older train-teacher, which did not say how to rebuild "
+            "the detector. Export the run again: teacher export RUN --output DIR."
+        )
+    config = _detector_config(card.class_names, card.prompt_facts, settings)
+    detector = standalone_model.build_trained_detector(
+        config, None if adapter or base else folder / adapter_folder.CHANGES
+    )
+    if adapter and not base:
+        adapter_folder.attach_adapter(detector, folder)
+    return _ready(detector, _pipeline(settings), 1, device)
+
+
+def load_base(
+    class_names: Sequence[str], prompt: PromptInfo, settings: TeacherSettings, device: str
+) -> TeacherModel:
+    """Build the base that a run with these settings would start from.
+
+    Args:
+        class_names: phrases of the data set.
+        prompt: facts about the caption of all of them.
+        settings: resolved, with base weights.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: the base is damaged or does not fit.
+    """
+    runner.silence_upstream()
+    runner.silence_logger()
+    settings = msgspec.structs.replace(settings, tune="frozen")
+    config = _detector_config(class_names, prompt, settings)
+    detector = standalone_model.build_trained_detector(config, None)
+    batch_size = machine.choose_validation_batch(device)
+    return _ready(detector, _pipeline(settings), settings.val_batch_size or batch_size, device)
+
+
+def _detector_config(
+    class_names: Sequence[str], prompt: PromptInfo, settings: TeacherSettings
+) -> Config:
+    """Return a config whose `model` is the detector."""
+    import train_teacher.mmdet_plugin  # noqa: F401 - registers the detector
+
+    reasons = {"max_per_img": "", "denoising_queries": ""}
+    changes = (Override(key, value, "", free=True) for key, value in settings.set.items())
+    overrides = (*model_overrides(class_names, prompt, settings, reasons), *changes)
+    return merge.merge_overrides(settings.base_config, overrides)
+
+
+def _pipeline(settings: TeacherSettings) -> Transforms:
+    return as_labelled(
+        validation_pipeline(settings.val_scale or [], settings.validation_resize),
+        settings.exif_orientation,
+    )
+
+
+def load_merged(folder: Path, device: str) -> TeacherModel:
+    """Build the teacher of a bundle that `export --merge` wrote.
+
+    Args:
+        folder: with `config.py` and `model.pth`.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    from mmengine.config import Config
+    from transformers import logging
+
+    import train_teacher.mmdet_plugin  # noqa: F401 - stands in for a missing compiled mmcv
+
+    runner.silence_upstream()
+    runner.silence_logger()
+    # It reports every tensor that model.pth brings and the language model's folder does not.
+    logging.set_verbosity_error()
+    config = Config.fromfile(folder / standalone_model.CONFIG)
+    pipeline = [
+        {**step, "type": "LoadPicture"} if step["type"] == "LoadImageFromFile" else step
+        for step in config.test_dataloader.dataset.to_dict()["pipeline"]
+    ]
+    detector = standalone_model.build_trained_detector(config, folder / standalone_model.WEIGHTS)
+    return _ready(detector, pipeline, 1, device)
+
+
+def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:
+    detector.requires_grad_(False)
+    if device == "cpu":
+        keep_freed_memory()
+    unlabelled = [step for step in pipeline if step["type"] != "LoadAnnotations"]
+    return TeacherModel(detector.to(device).eval(), unlabelled, batch_size)

@@ -1,0 +1,111 @@
+"""Find out what a folder holds, a run or a bundle, and make the teacher in it ready to use."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.engine import machine
+from train_teacher.prompts.language_model_files import obtain_language_model
+from train_teacher.runs.folder import CARD
+from train_teacher.settings import yaml_files
+from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers.card import TeacherCard, detector_settings
+from train_teacher.teachers.export import FinishedRun, read_run
+from train_teacher.teachers.facts import TeacherFacts, teacher_facts
+from train_teacher.teachers.model import TeacherModel, load_bundle, load_merged, load_run
+from train_teacher.weights.files import resolve_weights
+
+
+@dataclass(frozen=True)
+class TeacherRequest:
+    """Which teacher, and what it needs that its folder does not hold."""
+
+    place: Path
+    """A run folder, or a bundle of `teacher export`."""
+    base: bool = False
+    """Leave out what was trained."""
+    weights: str | None = None
+    """Base checkpoint of a bundle; found by the preset's name when None."""
+    language_model: str | None = None
+    """Of a bundle; the preset's when None."""
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class OpenTeacher:
+    """A teacher that is ready to look at images."""
+
+    facts: TeacherFacts
+    model: TeacherModel
+    run: FinishedRun | None
+    """None for a bundle: it holds no data."""
+
+
+def open_teacher(request: TeacherRequest) -> OpenTeacher:
+    """Read a run or a bundle and build its detector.
+
+    Raises:
+        UserError: it is neither, or a part of it is missing or damaged.
+        UsageError: an option does not fit it.
+    """
+    device = machine.resolve_device(request.device, "fp32")
+    place = request.place.resolve()
+    # MMEngine's logger writes to stdout, which is for results.
+    with redirect_stdout(sys.stderr):
+        if (place / "settings.yaml").is_file():
+            return _open_run(place, request, device)
+        if (place / CARD).is_file():
+            return _open_bundle(place, request, device)
+    raise UserError(
+        f"{request.place}: is neither a run folder (settings.yaml) nor a bundle of teacher export "
+        f"({CARD})."
+    )
+
+
+def _open_run(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
+    if request.weights or request.language_model:
+        raise UsageError(
+            "--weights and --language-model are for bundles: a run knows its own (settings.yaml)."
+        )
+    run = read_run(place)
+    checkpoint = None if request.base else run.folder.best_checkpoint()
+    facts = teacher_facts(
+        place.name, run.dataset_info.class_names, run.settings.prompts, run.threshold
+    )
+    return OpenTeacher(facts, load_run(run.folder.config, checkpoint, device), run)
+
+
+def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
+    card = adapter_folder.read_card(place)
+    facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
+    if (place / standalone_model.WEIGHTS).is_file():
+        if request.base:
+            raise UsageError(f"--base: {request.place} is merged and holds no base any more.")
+        return OpenTeacher(facts, load_merged(place, device), None)
+    weights, language_model = _find_base(card, request)
+    settings = detector_settings(card, weights, language_model)
+    model = load_bundle(place, card, settings, device, base=request.base)
+    return OpenTeacher(facts, model, None)
+
+
+def _find_base(card: TeacherCard, request: TeacherRequest) -> tuple[str, str]:
+    """Return the base checkpoint and the language model that a bundle needs."""
+    if card.base is None:
+        raise UserError(
+            f"{request.place}: was trained from random weights, which no other file holds. Export "
+            "the run with --merge."
+        )
+    preset = merge_settings(
+        [
+            *yaml_files.read_preset_layers(card.model),
+            SettingsLayer("teacher.json", {"data": "", "output": ""}),
+        ]
+    )
+    weights = resolve_weights(request.weights or preset.weights, preset.checkpoint)
+    language_model = obtain_language_model(request.language_model or preset.language_model)
+    return str(weights), str(language_model)

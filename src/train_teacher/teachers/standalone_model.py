@@ -1,0 +1,184 @@
+"""A run as MMDetection alone can load it: config, weights and language model of its own types."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from train_teacher.config.merge import find_base_config
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.settings.schema import TeacherSettings
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor, nn
+
+CONFIG = "config.py"
+WEIGHTS = "model.pth"
+LANGUAGE_MODEL = "language_model"
+# What AutoTokenizer and BertConfig read; a folder rarely has all of them.
+LANGUAGE_FILES = (
+    "config.json",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
+
+
+def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Module:
+    """Build the detector of a run with the weights of one of its checkpoints.
+
+    Args:
+        run_config: `mmdet_config.py` of the run folder, read.
+        checkpoint: `best.pth` or `last.pth`; None leaves the base as it is.
+
+    Raises:
+        UserError: the base is missing or another one, or the checkpoint is damaged.
+    """
+    from mmdet.registry import MODELS
+    from mmdet.utils import register_all_modules
+
+    from train_teacher.mmdet_plugin.checkpoints.files import (
+        fill_from_base,
+        is_slim,
+        read_checkpoint,
+    )
+
+    content = read_checkpoint(checkpoint) if checkpoint else None
+    register_all_modules(init_default_scope=True)
+    model: nn.Module = MODELS.build(run_config.model)
+    if content and checkpoint:
+        if is_slim(content):
+            fill_from_base(content, model, checkpoint)
+        model.load_state_dict(content["state_dict"], strict=False)
+    return model.eval()
+
+
+def plain_config(settings: TeacherSettings, run_config: Config, class_names: list[str]) -> str:
+    """Return the text of a config with nothing of train-teacher in it.
+
+    Args:
+        settings: of the run.
+        run_config: of the run, for what depends on the data.
+        class_names: in the order of the labels.
+    """
+    from mmengine.config import Config
+
+    base = Config.fromfile(find_base_config(settings.base_config), import_custom_modules=False)
+    model: dict[str, Any] = base.to_dict()["model"]
+    run_model: Mapping[str, Any] = run_config.model
+    for key, value in settings.architecture.items():
+        _set(model, key.removeprefix("model.").split("."), value)
+    # MMEngine puts the config's own folder there when it reads the file.
+    model["language_model"]["name"] = "{{ fileDirname }}/" + LANGUAGE_MODEL
+    model["backbone"]["init_cfg"] = None
+    model["backbone"]["with_cp"] = False
+    model["encoder"]["num_cp"] = 0
+    model["bbox_head"]["num_classes"] = run_model["bbox_head"]["num_classes"]
+    model["test_cfg"] = dict(run_model["test_cfg"])
+    pipeline = [_plain(t) for t in run_config.val_dataloader.dataset.to_dict()["pipeline"]]
+    content = {
+        "default_scope": "mmdet",
+        "model": model,
+        "test_pipeline": pipeline,
+        "test_dataloader": {
+            "batch_size": 1,
+            "num_workers": 0,
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+            "dataset": {
+                "type": "CocoDataset",
+                "ann_file": "",
+                "data_prefix": {"img": ""},
+                "metainfo": {"classes": tuple(class_names)},
+                "test_mode": True,
+                "return_classes": True,
+                "pipeline": pipeline,
+            },
+        },
+        "test_evaluator": {"type": "CocoMetric", "ann_file": "", "metric": "bbox"},
+        "test_cfg": {"type": "TestLoop"},
+        "visualizer": {
+            "type": "DetLocalVisualizer",
+            "vis_backends": [{"type": "LocalVisBackend"}],
+            "name": "visualizer",
+        },
+    }
+    text: str = Config(content).pretty_text
+    return text
+
+
+def _plain(transform: dict[str, Any]) -> dict[str, Any]:
+    """Return a transform of MMDetection's own: ours differs in its messages only."""
+    if transform["type"] != "LoadPicture":
+        return transform
+    own = {name: value for name, value in transform.items() if name != "skip_unreadable"}
+    return {**own, "type": "LoadImageFromFile"}
+
+
+def _set(node: Any, path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        node = node[int(name)] if isinstance(node, list) else node[name]
+    node[path[-1]] = value
+
+
+def write_plain_model(
+    folder: Path,
+    config_text: str,
+    model: nn.Module,
+    class_names: list[str],
+    language_model: Path,
+    *,
+    half: bool,
+) -> None:
+    """Merge the adapters into a detector, and write config, weights and language model.
+
+    Args:
+        folder: exists.
+        config_text: from `plain_config`.
+        model: from `build_trained_detector`; has no adapters afterwards.
+        class_names: in the order of the labels.
+        language_model: folder that the run's language model was built from.
+        half: store 16 bits a number.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    import io
+
+    import torch
+
+    from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
+
+    merge_adapters(model)
+    weights: Mapping[str, Tensor] = model.state_dict()
+    kept = {
+        name: t.half() if half and t.is_floating_point() else t.clone()
+        for name, t in weights.items()
+    }
+    buffer = io.BytesIO()
+    meta = {"dataset_meta": {"classes": tuple(class_names)}}
+    torch.save({"meta": meta, "state_dict": kept}, buffer)
+    write_atomically(folder / WEIGHTS, buffer.getvalue())
+    write_atomically(folder / CONFIG, config_text)
+    _write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
+
+
+def _write_language_model(folder: Path, source: Path, weights: Mapping[str, Tensor]) -> None:
+    """Copy config and vocabulary, and add one tensor: mmdet's BertModel wants a weights file."""
+    from safetensors.torch import save
+
+    try:
+        folder.mkdir(exist_ok=True)
+        for name in LANGUAGE_FILES:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
+    wanted = "embeddings.LayerNorm.weight"
+    tensor = next(t for n, t in weights.items() if n.endswith(f".{wanted}"))
+    content = save({wanted: tensor.float().clone()}, metadata={"format": "pt"})
+    write_atomically(folder / "model.safetensors", content)

@@ -1,0 +1,1 @@
+"""`train-teacher`: plan a run, start or resume it, and say what it did."""

@@ -1,0 +1,262 @@
+"""The main job: plan a run from a COCO JSON, then train it and leave a run folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from train_teacher import __version__
+from train_teacher.config import merge
+from train_teacher.config.data_driven import with_decisions
+from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
+from train_teacher.config.model import frozen_parts
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.data.manager import DataManager
+from train_teacher.engine import machine
+from train_teacher.engine.outer_launch import Others
+from train_teacher.evaluation.forgetting import write_retained
+from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
+from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.prompts.language_model_files import obtain_language_model
+from train_teacher.prompts.tokenizer import resolve_language_model
+from train_teacher.reports.write import RunResult
+from train_teacher.runs import folder as run_folder
+from train_teacher.runs.lock import run_lock
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.training.run import start_training, write_plan
+from train_teacher.weights.files import expected_weights, resolve_weights
+
+Progress = Callable[[int, int], None]
+SCORES_ONLY = frozenset({"D8"})
+"""Errors that make scores wrong, not training: told, and no reason to stop."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything a run will be, before a file is written."""
+
+    settings: TeacherSettings
+    """Resolved: no `auto` and no chosen-by-us value is left open."""
+    folder: run_folder.RunFolder
+    manager: DataManager
+    dataset_info: DatasetInfo
+    """Facts about the canonical copies that will be trained on."""
+    generated: GeneratedConfig
+    config_text: str
+    differences: Sequence[tuple[str, object, object]]
+    """(dotted key, official recipe, this run)."""
+    frozen: tuple[str, ...]
+    retained: LabelledImages | None
+    """What forgetting is measured on."""
+
+
+def plan_training(
+    settings: TeacherSettings,
+    *,
+    manager: DataManager | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> TrainingPlan:
+    """Look at the data and the machine and decide everything; nothing is written.
+
+    Args:
+        settings: complete settings.
+        manager: the data, where it has been read already.
+        dry_run: resolve neither weights nor language model beyond their names.
+        progress: called with bytes done and in all while weights are downloaded.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UserError: the run folder is used, or data, weights or language model cannot be trained on.
+    """
+    folder = run_folder.check_free(Path(settings.output).resolve())
+    manager = manager or data_manager(settings)
+    info = manager.inspect()
+    _refuse_errors(info)
+    info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
+    retained = _retained(settings)
+    asked = settings
+    settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
+    generated = generate_mmdet_config(info, settings)
+    config = merge.build_config(generated)
+    return TrainingPlan(
+        settings=_with_schedule(settings, generated, asked),
+        folder=folder,
+        manager=manager,
+        dataset_info=info,
+        generated=generated,
+        config_text=merge.render_config(
+            config, config_header(settings), reasons_by_key(generated.overrides)
+        ),
+        differences=merge.differences_from(config, generated),
+        frozen=frozen_parts(settings),
+        retained=retained,
+    )
+
+
+def train_teacher(
+    plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
+) -> RunResult:
+    """Write the run folder, train, and write what came of it.
+
+    Args:
+        plan: from `plan_training`, not as a dry run.
+        retained: called with images of --retain scored and in all.
+        others: processes that an outer launcher started with this one.
+
+    Returns:
+        Scores before and after, and where things lie.
+
+    Raises:
+        UserError: the model could not be built, or the preflight failed. After this and any other
+            failure before the first step and the first score the run folder is removed again, so
+            that the same command can be repeated.
+        KeyboardInterrupt: stopped by the user; the checkpoints written so far stay, and a folder
+            without any step or score goes.
+    """
+    machine.resolve_device(plan.settings.device, plan.settings.precision)
+    run_folder.create(plan.folder)
+    with run_lock(plan.folder.root):
+        # Only what this process found empty under the lock may be removed again.
+        run_folder.claim(plan.folder)
+        with ExitStack() as undo:
+            undo.callback(run_folder.discard, plan.folder)
+            plan.manager.write_splits(plan.folder.data)
+            if plan.retained:
+                write_retained(plan.folder, plan.retained)
+            write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
+            training = start_training(plan.folder, plan.settings, others=others)
+            undo.pop_all()
+        try:
+            return training.finish(plan.dataset_info, retained)
+        except (Exception, KeyboardInterrupt) as error:
+            # What several processes tell may point to their log.
+            if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
+                run_folder.discard(plan.folder)
+            raise
+
+
+def data_manager(settings: TeacherSettings) -> DataManager:
+    """Return the data that the settings name."""
+    return DataManager(
+        Path(settings.data),
+        images=Path(settings.images) if settings.images else None,
+        val=Path(settings.val) if settings.val else None,
+        test=Path(settings.test) if settings.test else None,
+        split=settings.split,
+        group_by=settings.group_by,
+        seed=settings.seed,
+        class_prompts=settings.prompts,
+        language_model=settings.language_model,
+    )
+
+
+def _retained(settings: TeacherSettings) -> LabelledImages | None:
+    if settings.retain is None:
+        if settings.retain_images:
+            raise UsageError("--retain-images goes with --retain.")
+        return None
+    if settings.weights == "none":
+        raise UsageError("--retain: random weights (--weights none) know nothing to be forgotten.")
+    images = Path(settings.retain_images) if settings.retain_images else None
+    return read_labelled(Path(settings.retain), images)
+
+
+def _refuse_errors(info: DatasetInfo) -> None:
+    errors = [f for f in info.findings if f.severity == "error" and f.code not in SCORES_ONLY]
+    if errors:
+        shown = "\n".join(_finding_line(finding) for finding in errors)
+        raise UserError(
+            f"{info.path}: {len(errors)} kinds of errors would make training wrong:\n{shown}\n"
+            f"See them all: inspect-data {shlex.quote(info.path)}"
+        )
+
+
+def _finding_line(finding: Finding) -> str:
+    place = f" ({finding.examples[0].path})" if finding.examples else ""
+    return f"  {finding.code}: {finding.message}{place}\n      {finding.consequence} {finding.fix}"
+
+
+def _resolve(
+    settings: TeacherSettings,
+    folder: run_folder.RunFolder,
+    info: DatasetInfo,
+    *,
+    dry_run: bool,
+    progress: Progress | None,
+) -> TeacherSettings:
+    machine.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
+    train_images = info.splits[0].num_images
+    workers = settings.workers
+    if workers is None:
+        workers = machine.choose_workers(train_images, settings.device, settings.gpus)
+    if dry_run:
+        weights = expected_weights(settings.weights, settings.checkpoint)
+        language_model = _language_model_or_name(settings.language_model)
+    else:
+        language_model = str(obtain_language_model(settings.language_model))
+        weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
+    return msgspec.structs.replace(
+        settings,
+        data=str(Path(settings.data).resolve()),
+        val=str(Path(settings.val).resolve()) if settings.val else None,
+        test=str(Path(settings.test).resolve()) if settings.test else None,
+        images=str(Path(settings.images).resolve()) if settings.images else None,
+        retain=str(Path(settings.retain).resolve()) if settings.retain else None,
+        retain_images=(
+            str(Path(settings.retain_images).resolve()) if settings.retain_images else None
+        ),
+        output=str(folder.root),
+        weights=str(weights) if weights else "none",
+        language_model=language_model,
+        precision=machine.resolve_precision(settings.precision, settings.device),
+        workers=workers,
+        val_batch_size=settings.val_batch_size or machine.choose_validation_batch(settings.device),
+    )
+
+
+def _language_model_or_name(value: str) -> str:
+    """Return the folder when it is at hand; a dry run must not need it."""
+    try:
+        return str(resolve_language_model(value))
+    except UserError:
+        return value
+
+
+def _with_schedule(
+    settings: TeacherSettings, generated: GeneratedConfig, asked: TeacherSettings
+) -> TeacherSettings:
+    """Close what the generator chose, and remember what was not asked for by the user."""
+    schedule = generated.schedule
+    epochs = None if settings.steps else schedule.epochs
+    closed = msgspec.structs.replace(
+        with_decisions(settings, generated.decisions),
+        epochs=epochs,
+        rounds=schedule.rounds,
+        lr=schedule.lr,
+    )
+    chosen = {
+        name
+        for name in closed.__struct_fields__
+        if getattr(asked, name) is None and getattr(closed, name) is not None
+    }
+    if asked.precision == "auto":
+        chosen.add("precision")
+    return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
+
+
+def config_header(settings: TeacherSettings) -> str:
+    """Return the comment at the top of a generated config."""
+    return (
+        f"Generated by train-teacher {__version__} from {settings.data}\n"
+        f"Base: {settings.base_config} of MMDetection 3.3.0\n"
+        "MMDetection's own tools/train.py runs this file too, and tools/test.py with a checkpoint\n"
+        "(with mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
+    )

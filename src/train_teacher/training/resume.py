@@ -1,0 +1,197 @@
+"""Go on with a run that was stopped, or train a finished one for more epochs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher.config import merge
+from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.engine import machine
+from train_teacher.engine.outer_launch import Others
+from train_teacher.evaluation.labelled_images import Progress
+from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.reports.write import RunResult, is_complete
+from train_teacher.runs import checkpoints
+from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.lock import run_lock
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.training.moved_files import with_images_in
+from train_teacher.training.plan import config_header
+from train_teacher.training.resumed_settings import read_changes, resumed_settings
+from train_teacher.training.run import start_training, write_plan
+
+EDITED_CONFIG = "mmdet_config.edited.py"
+
+
+@dataclass(frozen=True)
+class ResumePlan:
+    """What will be gone on with."""
+
+    folder: RunFolder
+    settings: TeacherSettings
+    dataset_info: DatasetInfo
+    checkpoint: Path | None
+    """None when the run was stopped before it saved anything: it starts again."""
+    epoch: int
+    """Epochs done."""
+    epochs: int
+    """Epochs wanted."""
+    step: int
+    """Optimizer steps done."""
+    config_edited: bool
+    """Whether somebody else wrote into mmdet_config.py."""
+    notes: tuple[str, ...]
+    """What the user should know: settings that changed, a checkpoint that was damaged."""
+
+
+@contextmanager
+def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """Keep others from writing into a run, from before it is looked at until it is done.
+
+    Args:
+        cli_values: settings given on the command line; `output` names the run.
+
+    Raises:
+        UsageError: no folder was named.
+        UserError: there is no run in the folder, or another process trains in it.
+    """
+    if "output" not in cli_values:
+        raise UsageError("--resume needs the run folder: --output RUN.")
+    folder = RunFolder(Path(str(cli_values["output"])).resolve())
+    if not folder.settings.is_file() or not folder.config.is_file():
+        raise UserError(
+            f"--resume: {folder.root} holds no run (no settings.yaml and mmdet_config.py). Start "
+            "one without --resume."
+        )
+    with run_lock(folder.root):
+        checkpoints.remove_partial(folder.checkpoints)
+        yield folder
+
+
+def plan_resume(
+    folder: RunFolder, cli_values: Mapping[str, Any], config: Path | None = None
+) -> ResumePlan:
+    """Find out where a run stopped.
+
+    Args:
+        folder: from `held_run`.
+        cli_values: settings given on the command line.
+        config: a settings file with what is to change.
+
+    Raises:
+        UsageError: a setting was changed that cannot be.
+        UserError: the run is damaged, or it has finished.
+    """
+    given = read_changes(cli_values, config)
+    found = checkpoints.newest_usable(folder.checkpoints)
+    resumed = resumed_settings(folder, given, found)
+    settings = resumed.settings
+    info = _dataset_info(folder)
+    if resumed.images_before is not None:
+        before = Path(resumed.images_before or info.splits[0].image_dir or "")
+        info = with_images_in(folder, info, before, Path(str(settings.images)))
+    epochs = generate_mmdet_config(info, settings).schedule.epochs
+    _refuse_finished(folder, settings, found, epochs)
+    return ResumePlan(
+        folder=folder,
+        settings=settings,
+        dataset_info=info,
+        checkpoint=found.checkpoint,
+        epoch=found.epoch,
+        epochs=epochs,
+        step=found.step,
+        config_edited=resumed.config_edited,
+        notes=(*resumed.notes, *found.notes, *_edited_config(resumed.config_edited)),
+    )
+
+
+def _refuse_finished(
+    folder: RunFolder,
+    settings: TeacherSettings,
+    found: checkpoints.FoundCheckpoint,
+    epochs: int,
+) -> None:
+    """Refuse a run with nothing left to do; one that was stopped before it told of itself has."""
+    if found.checkpoint is None:
+        return
+    done = found.epoch
+    if done > epochs:
+        raise UserError(
+            f"--resume: the run in {folder.root} has done {done} epochs already, more than the "
+            f"{epochs} asked for. To train it for longer, give a larger number: --resume --epochs "
+            f"{done + 10}."
+        )
+    if is_complete(folder, settings):
+        early = f" (early stopping: {done} of {epochs})" if done < epochs else ""
+        raise UserError(
+            f"--resume: the run in {folder.root} has finished its {done} epochs{early}. To train "
+            f"it for longer, give a larger number: --resume --epochs {epochs + 10}."
+        )
+
+
+def _edited_config(edited: bool) -> tuple[str, ...]:
+    if not edited:
+        return ()
+    return (
+        "mmdet_config.py was edited by hand. A run goes on as it was planned, so it is written "
+        f"anew from settings.yaml; the edited one is kept as {EDITED_CONFIG}. Keys of the config "
+        "are changed with --set KEY=VALUE, in a new run.",
+    )
+
+
+def resume_training(
+    plan: ResumePlan, *, retained: Progress | None = None, others: Others | None = None
+) -> RunResult:
+    """Go on with a run.
+
+    Args:
+        plan: from `plan_resume`, its folder still held.
+        retained: called with images of --retain scored and in all.
+        others: processes that an outer launcher started with this one.
+
+    Raises:
+        UserError: training cannot go on.
+        KeyboardInterrupt: told to stop; the state is saved.
+    """
+    folder, settings = plan.folder, plan.settings
+    machine.resolve_device(settings.device, settings.precision)
+    generated = generate_mmdet_config(plan.dataset_info, settings)
+    text = merge.render_config(
+        merge.build_config(generated),
+        config_header(settings),
+        reasons_by_key(generated.overrides),
+    )
+    if plan.config_edited:
+        shutil.copyfile(folder.config, folder.root / EDITED_CONFIG)
+    # What is told of fewer epochs would pass for what is told of these.
+    folder.results.unlink(missing_ok=True)
+    write_plan(folder, settings, plan.dataset_info, text)
+    if plan.checkpoint is None:
+        folder.metrics.unlink(missing_ok=True)
+    training = start_training(folder, settings, plan.checkpoint, others)
+    return training.finish(plan.dataset_info, retained)
+
+
+def _dataset_info(folder: RunFolder) -> DatasetInfo:
+    missing = [n for n in ("train.json", "val.json") if not (folder.data / n).is_file()]
+    try:
+        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"--resume: {folder.dataset_info} cannot be read: {error}.") from error
+    if missing:
+        raise UserError(
+            f"--resume: {folder.data} lacks {' and '.join(missing)}, which the run trains on."
+        )
+    # The folder may have been moved since it was written.
+    splits = (
+        msgspec.structs.replace(s, path=str(folder.data / Path(s.path).name)) for s in info.splits
+    )
+    return msgspec.structs.replace(info, splits=tuple(splits))

@@ -1,0 +1,160 @@
+"""With which settings a stopped run goes on: most must be those it was trained with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher.core.errors import UsageError
+from train_teacher.runs.checkpoints import FoundCheckpoint
+from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.record import config_was_edited, plain_settings, read_record
+from train_teacher.settings import yaml_files
+from train_teacher.settings.layers import SettingsLayer, merge_values
+from train_teacher.settings.read import read_layers
+from train_teacher.settings.schema import AUTO, TeacherSettings
+from train_teacher.training.moved_files import refuse_other_weights
+
+ON_THE_COMMAND_LINE = ("epochs", "steps", "device", "tensorboard", "wandb")
+IN_A_FILE = ("evaluate_before", "preflight", "retain_drop", "workers")
+MAY_CHANGE = frozenset((*ON_THE_COMMAND_LINE, *IN_A_FILE))
+"""Settings with which a run can go on; with any other it would be another run."""
+MAY_MOVE = frozenset({"weights", "images"})
+"""The same input somewhere else."""
+PATHS = frozenset({"data", "val", "test", "images", "weights", "retain", "retain_images"})
+TOGETHER = {"fit_batch": "batch_size", "steps": "epochs", "epochs": "steps"}
+"""Settings that change with another one that is given."""
+SAY_NOTHING = frozenset({"output", "chosen", "auto_reasons"})
+"""Not what is trained: where the run lies, and who decided what."""
+HOW = (
+    f"These may change: {', '.join(f'--{name}' for name in ON_THE_COMMAND_LINE)}; --weights and "
+    "--images, for the same files in another place; and in a --config FILE with nothing else in "
+    f"it: {', '.join(IN_A_FILE)}."
+)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The settings to go on with."""
+
+    settings: TeacherSettings
+    images_before: str | None
+    """Set when the images were moved: the folder that was named before, or empty."""
+    notes: tuple[str, ...]
+    """What changed, in words."""
+    config_edited: bool
+
+
+def read_changes(cli_values: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
+    """Return what is to change, from a settings file and from the command line, which wins.
+
+    Args:
+        cli_values: settings given on the command line.
+        config: a settings file with nothing but `MAY_CHANGE`, or None.
+
+    Raises:
+        UsageError: the file cannot be read, or has other settings in it.
+    """
+    if config is None:
+        return dict(cli_values)
+    layer = yaml_files.read_settings(config)
+    stray = sorted(set(map(str, layer.values)) - MAY_CHANGE)
+    if stray:
+        raise UsageError(
+            f"--resume --config {config}: {', '.join(stray)} cannot change, the run has its own in "
+            f"RUN/settings.yaml. {HOW}"
+        )
+    return merge_values([layer, SettingsLayer("command line", cli_values)])
+
+
+def resumed_settings(
+    folder: RunFolder, given: Mapping[str, Any], found: FoundCheckpoint
+) -> Resumed:
+    """Compare what the run was trained with, what its settings.yaml says, and what is given now.
+
+    Args:
+        folder: of the run.
+        given: from `read_changes`.
+        found: checkpoint to go on from.
+
+    Raises:
+        UsageError: something differs that must not.
+    """
+    # What `--model auto` chose stands in the folder's settings.
+    named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
+    wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
+    record = read_record(folder)
+    trained = record.settings if record else plain_settings(_stored(folder))
+    now = plain_settings(wanted)
+    different = [
+        name
+        for name, before in trained.items()
+        if name in now and name not in SAY_NOTHING and not _same(name, before, now[name])
+    ]
+    moving = {n for n in MAY_MOVE.intersection(different) if now[n] is not None}
+    refused = [name for name in different if name not in MAY_CHANGE | moving]
+    _refuse(folder, refused, trained, now, named)
+    moved = {name: str(Path(now[name]).expanduser().resolve()) for name in moving}
+    if "weights" in moved:
+        refuse_other_weights(Path(moved["weights"]), found)
+    return Resumed(
+        settings=msgspec.structs.replace(wanted, **moved),
+        images_before=(trained["images"] or "") if "images" in moved else None,
+        notes=tuple(
+            f"{name}: {_word(trained[name])} -> {_word(moved.get(name, now[name]))}"
+            + ("" if _is_given(name, named) else " (edited in settings.yaml)")
+            for name in different
+        ),
+        config_edited=record is not None and config_was_edited(folder, record),
+    )
+
+
+def _stored(folder: RunFolder) -> TeacherSettings:
+    return read_layers({"output": str(folder.root)}, folder.settings)
+
+
+def _same(name: str, before: object, now: object) -> bool:
+    if name in PATHS and isinstance(before, str) and isinstance(now, str):
+        return Path(now).expanduser().resolve() == Path(before).resolve()
+    return before == now
+
+
+def _refuse(
+    folder: RunFolder,
+    names: list[str],
+    trained: Mapping[str, Any],
+    now: Mapping[str, Any],
+    given: Mapping[str, Any],
+) -> None:
+    if not names:
+        return
+    shown = {n: f"{n} (was {_word(trained[n])}, now {_word(now[n])})" for n in names}
+    asked = [text for name, text in shown.items() if _is_given(name, given)]
+    edited = [text for name, text in shown.items() if not _is_given(name, given)]
+    problems = []
+    if asked:
+        problems.append(
+            f"--resume: a run cannot go on with other settings: {', '.join(asked)}. Leave them "
+            "out, or start a new run in another folder."
+        )
+    if edited:
+        problems.append(
+            f"--resume: {folder.settings} is not what the run was trained with: "
+            f"{', '.join(edited)}. Half of the run would be trained in one way and half in "
+            "another. Put the values back, or train anew with the new ones: train-teacher "
+            f"--config {shlex.quote(str(folder.settings))} --output ANOTHER_FOLDER."
+        )
+    raise UsageError("\n".join([*problems, HOW]))
+
+
+def _is_given(name: str, given: Mapping[str, Any]) -> bool:
+    return name in given or TOGETHER.get(name) in given
+
+
+def _word(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,165 @@
+"""A run from its written folder on: start it, or go on with it, and write what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher import __version__
+from train_teacher.config.model import frozen_parts
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.engine import launcher, machine, process
+from train_teacher.engine import runner as mmengine_runner
+from train_teacher.engine.outer_launch import Others
+from train_teacher.evaluation.forgetting import score_retained
+from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.reports.write import RunResult, write_run_results
+from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.record import write_record
+from train_teacher.settings import yaml_files
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import adapter_folder
+from train_teacher.teachers.card import describe_teacher
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run that is ready to train."""
+
+    folder: RunFolder
+    settings: TeacherSettings
+    train: Callable[[], int]
+    """Trains to the end and returns the optimizer steps done."""
+    detector: Callable[[], Any]
+    """Returns the model of the run."""
+
+    def finish(
+        self, dataset_info: DatasetInfo, retained: Callable[[int, int], None] | None = None
+    ) -> RunResult:
+        """Train, and write plots, results and report.
+
+        Args:
+            dataset_info: facts about the canonical copies.
+            retained: called with images of --retain scored and in all.
+
+        Raises:
+            UserError: training cannot go on; the checkpoints written so far stay.
+            KeyboardInterrupt: told to stop; the state is saved.
+        """
+        started = time.monotonic()
+        steps = self.train()
+        seconds = time.monotonic() - started
+        facts: dict[str, Any] = {"steps": steps, "seconds": seconds}
+        result = write_run_results(self.folder, dataset_info, self.settings, **facts)
+        # Both after the results, which a failure here must not cost; then with what they add.
+        if self.settings.tune == "lora":
+            self._write_adapter(dataset_info, result)
+        if self.settings.retain:
+            device = machine.resolve_device(self.settings.device, "fp32")
+            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
+        if self.settings.tune == "lora" or self.settings.retain:
+            result = write_run_results(self.folder, dataset_info, self.settings, **facts)
+        return result
+
+    def _write_adapter(self, dataset_info: DatasetInfo, result: RunResult) -> None:
+        model = self.detector()
+        config = mmengine_runner.load_config(self.folder.config)
+        card = describe_teacher(
+            dataset_info,
+            self.settings,
+            result.summary,
+            base=adapter_folder.base_of(model),
+            frozen=frozen_parts(self.settings),
+            preprocessing=adapter_folder.preprocessing_of(
+                config.model.to_dict(), self.settings.val_scale or []
+            ),
+            versions=adapter_folder.installed_versions(),
+            score_threshold=result.report.threshold,
+        )
+        best = self.folder.best_checkpoint()
+        adapter_folder.write_adapter(self.folder.adapter, model, best, card)
+
+
+def start_training(
+    folder: RunFolder,
+    settings: TeacherSettings,
+    resume_from: Path | None = None,
+    others: Others | None = None,
+) -> Training:
+    """Build the model, or prepare the processes that will.
+
+    Args:
+        folder: with config and canonical copies.
+        settings: resolved.
+        resume_from: checkpoint to go on from.
+        others: processes that an outer launcher started with this one.
+
+    Raises:
+        UserError: the model and its checkpoint do not fit.
+    """
+    if settings.gpus > 1 and others is None:
+
+        def train_together() -> int:
+            launcher.run_processes(folder.root, settings.gpus, resume_from)
+            return _last_step(folder)
+
+        return Training(
+            folder,
+            settings,
+            train_together,
+            lambda: mmengine_runner.detector_of(mmengine_runner.build_runner(folder.config)),
+        )
+    with mmengine_runner.stdout_to_log(folder.log):
+        if others:
+            others.tell(folder.root, resume_from)
+        kind = others.launcher.kind if others else "none"
+        runner = mmengine_runner.build_runner(folder.config, launcher=kind, resume_from=resume_from)
+    return Training(
+        folder,
+        settings,
+        lambda: process.train(runner, folder.log),
+        lambda: mmengine_runner.detector_of(runner),
+    )
+
+
+def _last_step(folder: RunFolder) -> int:
+    records = folder.read_metrics()
+    return max((int(r["step"]) for r in records if r.get("kind") == "train"), default=0)
+
+
+def write_plan(
+    folder: RunFolder, settings: TeacherSettings, info: DatasetInfo, config_text: str
+) -> None:
+    """Write the config, the settings and the facts that a run is made of.
+
+    Args:
+        folder: where to.
+        settings: resolved.
+        info: facts about the canonical copies.
+        config_text: the generated config.
+    """
+    write_atomically(folder.config, config_text)
+    write_atomically(folder.settings, _settings_text(folder, settings))
+    facts = msgspec.json.format(msgspec.json.encode(info), indent=2)
+    write_atomically(folder.dataset_info, facts)
+    write_record(folder, settings, config_text)
+
+
+def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
+    values = {
+        name: value
+        for name, value in msgspec.to_builtins(settings).items()
+        if name != "output" and value is not None
+    }
+    header = (
+        f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
+        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
+        "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
+        "`chosen`: what train-teacher decided; everything else was given, or is a default."
+    )
+    return yaml_files.render_settings({yaml_files.EXTENDS: None, **values}, header)

@@ -1,0 +1,278 @@
+"""What `train-teacher` prints: the plan, the outcome, an interruption."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Sequence
+from typing import TypeGuard
+
+from train_teacher.config.data_driven import EMA_REASON
+from train_teacher.config.differences import YOUR_DATA, group_differences
+from train_teacher.config.model import random_frozen_parts
+from train_teacher.reports.summary import Validation
+from train_teacher.reports.verdict import ClassOutcome
+from train_teacher.reports.write import RunResult
+from train_teacher.runs.folder import RunFolder
+from train_teacher.settings.schema import FIELD_TYPES
+from train_teacher.splits.report import split_lines
+from train_teacher.training.plan import TrainingPlan
+from train_teacher.training.resume import ResumePlan
+
+SHOWN_FINDINGS = 8
+SHOWN_CLASSES = 20
+LONGEST_NAME = 40
+COLUMNS = 80
+
+
+def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
+    """Return what will be trained and how, before anything is written.
+
+    Args:
+        plan: the plan.
+        detailed: also list every value that is set, with its reason, and the differences from
+            the official recipe.
+    """
+    info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
+    lines = [
+        f"data      {info.path}",
+        *(
+            f"  {s.name:<6}  {s.num_images} images, {s.num_boxes} boxes, "
+            f"{s.num_empty_images} images without boxes"
+            for s in info.splits
+        ),
+        *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
+        f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
+        f"prompt    {_prompt(plan)}",
+        f"model     {settings.model}, weights {settings.weights}",
+        f"frozen    {_frozen(plan)}",
+        f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
+        f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
+        *_set_lines(plan),
+        f"output    {plan.folder.root}",
+    ]
+    lines += [*_random_parts(plan), *_findings(plan)]
+    if detailed:
+        lines += ["", "chosen from the data and the machine:", *_decisions(plan)]
+        lines += ["", "values set, and why:", *_values(plan)]
+        lines += ["", "different from the official recipe, and why (recipe -> this run):"]
+        lines += _differences(plan)
+    return "\n".join(lines) + "\n"
+
+
+def _frozen(plan: TrainingPlan) -> str:
+    if plan.settings.tune == "lora":
+        return (
+            f"everything; trained are adapters of rank {plan.settings.lora_rank} and small modules"
+        )
+    return ", ".join(plan.frozen) or "nothing"
+
+
+def _decisions(plan: TrainingPlan) -> list[str]:
+    given = set(FIELD_TYPES) - set(plan.settings.chosen)
+    return [
+        f"  {d.name}: {_shorten(str(d.value), 60)}"
+        f"{' (set by you or the preset)' if d.given and d.name in given else ''}"
+        + ("" if d.given and d.name in given else f"\n      {d.reason}")
+        for d in plan.generated.decisions
+    ] + ["  ema: off", f"      {EMA_REASON}"]
+
+
+def _prompt(plan: TrainingPlan) -> str:
+    prompt = plan.dataset_info.prompt
+    estimate = "" if prompt.exact else " (estimate: no vocabulary at hand)"
+    if prompt.fits:
+        return f"{prompt.tokens} of {prompt.limit} tokens{estimate}"
+    key = "model.test_cfg.chunked_size"
+    size = next(o.value for o in reversed(plan.generated.overrides) if o.key == key)
+    parts = -(-plan.dataset_info.num_classes // size)
+    return (
+        f"{prompt.tokens} tokens, {prompt.limit} in one{estimate}: an image is trained with some "
+        f"of the classes, validated with {parts} prompts of {size}"
+    )
+
+
+def _random_parts(plan: TrainingPlan) -> list[str]:
+    parts = random_frozen_parts(plan.settings)
+    if not parts:
+        return []
+    return [
+        f"warning   --weights none leaves {' and '.join(parts)} frozen at random values: the run "
+        "shows that everything works,",
+        "          it makes no useful teacher. Give --weights, or train every part: --tune full",
+    ]
+
+
+def _findings(plan: TrainingPlan) -> list[str]:
+    findings = [f for f in plan.dataset_info.findings if f.severity != "info"]
+    if not findings:
+        return []
+    splits: dict[str, list[str]] = {}
+    for finding in findings:
+        text = f"{finding.severity:<9} {finding.code} {_shorten(finding.message)}"
+        where = splits.setdefault(text, [])
+        if finding.split:
+            where.append(finding.split)
+    shown = [f"{text} ({', '.join(where)})" if where else text for text, where in splits.items()]
+    hidden = len(shown) - SHOWN_FINDINGS
+    return [
+        *shown[:SHOWN_FINDINGS],
+        *([f"          and {hidden} more"] if hidden > 0 else []),
+        f"          explained by: inspect-data {shlex.quote(plan.dataset_info.path)}",
+    ]
+
+
+def _values(plan: TrainingPlan) -> list[str]:
+    return [
+        f"  {_shorten(f'{o.key} = {o.value!r}', COLUMNS - 2)}\n      {o.reason}"
+        for o in plan.generated.overrides
+    ]
+
+
+def _differences(plan: TrainingPlan) -> list[str]:
+    lines: list[str] = []
+    topic = ""
+    for group in group_differences(plan.differences, plan.generated.overrides):
+        if group.topic != topic:
+            topic = group.topic
+            lines += ["", f"  {topic}"]
+        if group.reason == YOUR_DATA:
+            lines.append(f"    {YOUR_DATA}: files, folders and class names")
+            continue
+        if group.reason != topic:
+            indent = " " * 4
+            lines += textwrap.wrap(
+                group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
+            )
+        for difference in group.differences:
+            lines += _difference_lines(*difference)
+    return lines
+
+
+def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
+    """Return one difference in one line, or in two where it is too long for a terminal."""
+    line = f"      {key}: {_side(theirs)} -> {_side(ours)}"
+    if len(line) <= COLUMNS:
+        return [line]
+    if _are_names(theirs) and _are_names(ours):
+        return [f"      {key}:", *_exchanged(theirs, ours)]
+    room = (COLUMNS - len("        ") - len(" -> ")) // 2
+    sides = (_shorten(_side(side), room) for side in (theirs, ours))
+    return [f"      {key}:", f"        {' -> '.join(sides)}"]
+
+
+def _are_names(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _exchanged(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return what left and what joined a long list of names."""
+    changes = [
+        ("without", [name for name in theirs if name not in ours]),
+        ("with", [name for name in ours if name not in theirs]),
+        ("in another order", [] if set(theirs) != set(ours) else [""]),
+    ]
+    return [
+        "        " + _shorten(f"{word} {', '.join(names)}".rstrip(), COLUMNS - 8)
+        for word, names in changes
+        if names
+    ]
+
+
+def _side(value: object) -> str:
+    if value is ...:
+        return "(absent)"
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return f"[{', '.join(str(item.get('type', '...')) for item in value)}]"
+    return " ".join(repr(value).split())
+
+
+def _set_lines(plan: TrainingPlan) -> list[str]:
+    room = COLUMNS - len("set       ")
+    return [
+        f"set       {_shorten(f'{key} = {value!r}', room)}"
+        for key, value in plan.settings.set.items()
+    ]
+
+
+def _shorten(text: str, length: int = 100) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 3] + "..."
+
+
+def render_result(result: RunResult) -> str:
+    """Return the outcome: before, best, and where everything lies."""
+    summary, folder = result.summary, result.folder
+    lines = []
+    if summary.before:
+        lines.append(f"before: {_scores(summary.before)} (base weights)")
+    if summary.last:
+        lines.append(f"after:  {_scores(summary.last)} (epoch {summary.last.epoch})")
+    if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
+        when = f"epoch {summary.best.epoch}" if summary.best.epoch else "base weights"
+        lines.append(f"best:   {_scores(summary.best)} ({when})")
+    if summary.best and summary.best.epoch:
+        lines += class_table(result.report.classes)
+    lines += [result.report.verdict.headline, *result.report.verdict.sentences]
+    lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
+    if folder.adapter.exists():
+        lines.append(f"adapter: {folder.adapter}")
+    lines.append(f"report: {folder.report}")
+    return "\n".join(lines)
+
+
+def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
+    """Return box AP of every class before and after, those that changed most first.
+
+    Args:
+        classes: of a run; one alone, or none with both scores, makes no table.
+    """
+    changed = sorted((c for c in classes if c.gain is not None), key=lambda c: -abs(c.gain or 0.0))
+    rest = [c for c in classes if c.gain is None and c.best is not None]
+    rows = [
+        (_shorten(c.name, LONGEST_NAME), _number(c.before), _number(c.best), _number(c.gain, "+"))
+        for c in (*changed, *rest)[:SHOWN_CLASSES]
+    ]
+    if len(classes) < 2 or not rows:  # noqa: PLR2004 - of one class the lines above say it all
+        return []
+    wide = max(len("class"), *(len(row[0]) for row in rows))
+    lines = [f"  {name:<{wide}}  {was:>6}  {now:>6}  {by:>6}" for name, was, now, by in rows]
+    hidden = len(changed) + len(rest) - len(rows)
+    head = f"  {'class':<{wide}}  {'before':>6}  {'best':>6}  {'change':>6}"
+    return [head, *lines, *([f"  ... and {hidden} more in report.html"] if hidden else [])]
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.3f}"
+
+
+def _scores(validation: Validation) -> str:
+    return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
+
+
+def render_resume(plan: ResumePlan) -> str:
+    """Return where a run goes on, and what is new."""
+    if plan.checkpoint is None:
+        first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
+    elif plan.epoch == plan.epochs:
+        first = (
+            f"run       {plan.folder.root}: all {plan.epochs} epochs are trained; what is left is "
+            "the last validation and the report"
+        )
+    else:
+        first = (
+            f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
+            f"step {plan.step} ({plan.checkpoint.name})"
+        )
+    return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
+
+
+def render_interruption(folder: RunFolder) -> str:
+    """Return what is kept after Ctrl-C, and how to go on."""
+    if not folder.root.exists():
+        return "\ninterrupted before training began; nothing was kept."
+    kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
+    again = f"Go on: train-teacher --resume --output {shlex.quote(str(folder.root))}"
+    if not kept:
+        return f"\ninterrupted before anything was saved in {folder.root}. {again}"
+    return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"

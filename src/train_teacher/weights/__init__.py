@@ -1,0 +1,1 @@
+"""Base checkpoints: found, downloaded and checked (`teacher fetch`)."""

@@ -1,0 +1,60 @@
+"""`teacher fetch`: a preset's files, and the flags that use them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from train_teacher.weights.fetch import FetchResult
+
+MEBIBYTE = 2**20
+
+
+def fetch_command(
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET", help="Preset, such as swin-t, or your own YAML.")
+    ] = "swin-t",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to fill, for a machine without network; else the local caches.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Get the base weights and the language model of a preset.
+
+    A broken download goes on where it stopped. HTTPS_PROXY, HF_ENDPOINT and HF_HUB_OFFLINE are
+    honoured.
+    """
+    from train_teacher.console.progress import progress_line
+    from train_teacher.weights.fetch import fetch
+
+    result = fetch(preset, to, progress=progress_line("weights", unit="MiB", per=MEBIBYTE))
+    print(render_fetched(result))  # noqa: T201 - the result
+    return 0
+
+
+def render_fetched(result: FetchResult) -> str:
+    """Return where the files lie and the command line that uses them."""
+    weights = "none: this preset starts from random weights"
+    if result.weights:
+        size = result.weights.stat().st_size // MEBIBYTE
+        weights = f"{result.weights} ({size:,} MiB)"
+    flags = ["--model", result.preset]
+    if result.folder:
+        folder = str(result.folder)
+        flags += ["--weights", folder if result.weights else "none", "--language-model", folder]
+    command = shlex.join(["train-teacher", "--data", "DATA.json", "--output", "RUN", *flags])
+    where = "copied to any machine, " if result.folder else ""
+    return (
+        f"weights         {weights}\n"
+        f"language model  {result.language_model}\n"
+        f"manifest        {result.manifest}\n"
+        f"Used without network by ({where}DATA.json and RUN are yours):\n  {command}"
+    )

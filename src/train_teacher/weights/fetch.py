@@ -1,0 +1,122 @@
+"""Fetch what a preset needs, for this machine or for one without network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from train_teacher import __version__
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.prompts.language_model_files import fetch_language_model, obtain_language_model
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.settings.yaml_files import read_preset
+from train_teacher.weights.files import (
+    cache_folder,
+    fetch_weights,
+    resolve_weights,
+    sha256_of,
+    shown_address,
+)
+
+MANIFEST = "fetched.json"
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """Where the files of a preset lie now."""
+
+    preset: str
+    weights: Path | None
+    """None for a preset that starts from random weights."""
+    language_model: Path
+    manifest: Path
+    folder: Path | None
+    """The folder asked for; None when the files went where train-teacher looks by itself."""
+
+
+def fetch(
+    preset: str, folder: Path | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> FetchResult:
+    """Get the checkpoint and the language model's files of a preset; what is there is kept.
+
+    Args:
+        preset: name of a preset, or the path of one.
+        folder: where to put them; None for the caches that train-teacher reads.
+        progress: called with bytes done and bytes in all while the checkpoint is downloaded.
+
+    Returns:
+        Where the files lie. `--weights` and `--language-model` accept `folder` as it is.
+
+    Raises:
+        UserError: a download failed or is forbidden, or the folder cannot be used.
+        UsageError: there is no such preset.
+    """
+    values = read_preset(preset).values
+    checkpoint = values.get("checkpoint")
+    model = str(values.get("language_model", default_language_model()))
+    # The small files first: a folder that cannot be used shows before a gigabyte is loaded.
+    if folder is None:
+        language_model = obtain_language_model(model)
+        weights = (
+            resolve_weights("auto", str(checkpoint), progress=progress) if checkpoint else None
+        )
+    else:
+        language_model = fetch_language_model(model, folder)
+        weights = fetch_weights(str(checkpoint), folder, progress=progress) if checkpoint else None
+    manifest = (folder.resolve() if folder else cache_folder()) / MANIFEST
+    result = FetchResult(preset, weights, language_model, manifest, folder)
+    _note(result, checkpoint=str(checkpoint) if checkpoint else None, language_model=model)
+    return result
+
+
+def default_language_model() -> str:
+    """Return the language model of a preset that names none."""
+    fields = msgspec.structs.fields(TeacherSettings)
+    return next(str(field.default) for field in fields if field.name == "language_model")
+
+
+def _public_source(checkpoint: str) -> str:
+    return shown_address(checkpoint) if "://" in checkpoint else Path(checkpoint).name
+
+
+def _public_name(language_model: str) -> str:
+    return Path(language_model).name if Path(language_model).is_dir() else language_model
+
+
+def _note(result: FetchResult, *, checkpoint: str | None, language_model: str) -> None:
+    """Add a preset to the manifest; in a folder that travels, places are relative to it."""
+    travels = result.folder is not None
+    weights = result.weights
+    entry = {
+        "weights": (weights.name if travels else str(weights)) if weights else None,
+        "source": _public_source(checkpoint) if checkpoint else None,
+        "sha256": sha256_of(weights) if weights else None,
+        "bytes": weights.stat().st_size if weights else None,
+        "language_model": "." if travels else str(result.language_model),
+        "language_model_name": _public_name(language_model),
+        "train_teacher": __version__,
+    }
+    known = _read_manifest(result.manifest)
+    known[result.preset] = entry
+    result.manifest.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(known, indent=2, ensure_ascii=False)
+    write_atomically(result.manifest, f"{text}\n")
+
+
+def _read_manifest(manifest: Path) -> dict[str, object]:
+    try:
+        known = json.loads(manifest.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        known = None
+    if not isinstance(known, dict):
+        raise UserError(
+            f"{manifest}: is not the list that `teacher fetch` keeps. Remove it and run again."
+        )
+    return known

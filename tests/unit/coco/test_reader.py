@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coco_factory import annotation, category, coco, image, make_coco
+from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.masks.columns import MASK_NONE, MASK_POLYGON, MASK_RLE
+from train_teacher.coco.reader import read_coco
+from train_teacher.core.errors import UserError
+
+
+def read(tmp_path: Path, content: object) -> CocoDataset:
+    path = tmp_path / "data.json"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(json.dumps(content), encoding="utf-8")
+    return read_coco(path)
+
+
+def refusal(tmp_path: Path, content: object) -> str:
+    with pytest.raises(UserError) as error:
+        read(tmp_path, content)
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path / 'data.json'}: ")
+    return message
+
+
+def test_a_valid_file_gives_all_records_and_no_problem(tmp_path: Path) -> None:
+    dataset = read_coco(make_coco(tmp_path, write_images=False))
+
+    assert [i.id for i in dataset.images] == list(range(1, 13))
+    assert [c.name for c in dataset.categories] == ["cat", "red car"]
+    assert dataset.problems == ()
+    assert dataset.annotations.image_row.tolist() == sorted([*range(12)] * 2)
+    assert dataset.annotations.category_row.tolist() == [0, 1] * 12
+    assert dataset.annotations.bbox[1].tolist() == [13, 5, 20, 11]
+
+
+def test_every_bad_record_is_found_in_one_run_with_its_json_path(tmp_path: Path) -> None:
+    annotations = [
+        annotation(1, bbox=["1", 2, 3, 4]),
+        annotation(2, bbox=[1, 2, 3]),
+        annotation(3, area="big"),
+        annotation(4),
+    ]
+    dataset = read(tmp_path, coco(annotations=annotations, images=[image(1), {"id": 2}]))
+
+    told = {p.path: (p.message, p.value, p.outcome) for p in dataset.problems}
+    assert told == {
+        "annotations[0].bbox[0]": ("should be a number", '"1"', "converted"),
+        "annotations[1].bbox": ("should be a list of 4 numbers", "[1,2,3]", "ignored"),
+        "annotations[2].area": ("should be a number", '"big"', "ignored"),
+        "images[1].file_name": ("missing: the image cannot be found", "", "lost"),
+    }
+    assert dataset.annotations.index.tolist() == [0, 1, 2, 3]
+    assert dataset.annotations.bbox[0].tolist() == [1, 2, 3, 4]
+    assert dataset.annotations.has_bbox.tolist() == [True, False, True, True]
+    assert np.isnan(dataset.annotations.area).tolist() == [False, False, True, False]
+
+
+def test_every_mistake_of_one_record_is_told(tmp_path: Path) -> None:
+    bad = annotation(1, bbox=["1", "2", 30, 40], area="x", iscrowd="no", ignore="maybe")
+    dataset = read(tmp_path, coco(annotations=[bad]))
+
+    assert {p.path: p.outcome for p in dataset.problems} == {
+        "annotations[0].bbox[0]": "converted",
+        "annotations[0].bbox[1]": "converted",
+        "annotations[0].area": "ignored",
+        "annotations[0].iscrowd": "ignored",
+        "annotations[0].ignore": "ignored",
+    }
+    columns = dataset.annotations
+    assert columns.bbox.tolist() == [[1, 2, 30, 40]]
+    assert (columns.iscrowd.tolist(), columns.ignore.tolist()) == ([-1], [False])
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_a_record_without_a_usable_reference_is_lost_with_all_its_mistakes(
+    tmp_path: Path, key: str
+) -> None:
+    dataset = read(tmp_path, coco(annotations=[annotation(1, area="x", **{key: [1]})]))
+
+    assert len(dataset.annotations) == 0
+    told = {p.path: p.outcome for p in dataset.problems}
+    assert told == {f"annotations[0].{key}": "lost", "annotations[0].area": "lost"}
+
+
+def test_an_image_with_an_unusable_side_or_address_keeps_its_boxes(tmp_path: Path) -> None:
+    images = [image(1, width="abc"), image(2, coco_url=5), image(3, "", coco_url=5), image(4, [])]
+    dataset = read(tmp_path, coco(images=images, annotations=[annotation(1)]))
+
+    assert [(i.id, i.width, i.height) for i in dataset.images] == [(1, None, 48), (2, 64, 48)]
+    assert dataset.annotations.image_row.tolist() == [0]
+    assert {(p.path, p.outcome) for p in dataset.problems} == {
+        ("images[0].width", "ignored"),
+        ("images[1].coco_url", "ignored"),
+        ("images[2].coco_url", "ignored"),
+        ("images[2].file_name", "lost"),
+        ("images[3].file_name", "lost"),
+    }
+
+
+def test_a_number_that_is_too_large_is_told_and_its_record_kept(tmp_path: Path) -> None:
+    text = json.dumps(coco(annotations=[annotation(1, bbox=[1, 2, 7e77, 4])]))
+    dataset = read(tmp_path, text.replace("7e+77", "1e999").encode())
+
+    assert [p.path for p in dataset.problems] == ["annotations[0].bbox[2]"]
+    assert np.isinf(dataset.annotations.bbox[0, 2])
+
+
+def test_an_id_written_as_text_is_matched_and_reported(tmp_path: Path) -> None:
+    dataset = read(tmp_path, coco(annotations=[annotation(1, image_id="2")]))
+
+    assert dataset.annotations.image_row.tolist() == [1]
+    assert dataset.problems[0].path == "annotations[0].image_id"
+    assert dataset.problems[0].repairable
+
+
+def test_a_category_name_that_is_a_number_is_kept_as_text(tmp_path: Path) -> None:
+    dataset = read(tmp_path, coco(categories=[category(1, 7), category(2, "b")]))
+
+    assert dataset.categories[0].name == "7"
+    assert dataset.problems[0].path == "categories[0].name"
+
+
+def test_absent_members_are_told_from_zeros(tmp_path: Path) -> None:
+    dataset = read(
+        tmp_path,
+        coco(
+            images=[image(1, width=None, height=0)],
+            annotations=[annotation(1, bbox=..., area=..., iscrowd=...), annotation(2, bbox=[])],
+        ),
+    )
+
+    columns = dataset.annotations
+    assert (dataset.images[0].width, dataset.images[0].height) == (None, None)
+    assert columns.has_bbox.tolist() == [False, False]
+    assert np.isnan(columns.area).tolist() == [True, False]
+    assert columns.iscrowd.tolist() == [-1, 0]
+
+
+def test_the_kind_of_mask_is_seen(tmp_path: Path) -> None:
+    masks = [[], [[1, 2, 3, 4, 5, 6]], {"size": [4, 4], "counts": [16]}, None, [[]]]
+    dataset = read(
+        tmp_path,
+        coco(annotations=[annotation(i + 1, segmentation=m) for i, m in enumerate(masks)]),
+    )
+
+    expected = [MASK_NONE, MASK_POLYGON, MASK_RLE, MASK_NONE, MASK_NONE]
+    assert dataset.annotations.mask_kind.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("repair", "note"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text.encode(), "byte order mark"),
+        (lambda text: text.encode("utf-16"), "UTF-16"),
+        (lambda text: text.encode("utf-16-be"), "UTF-16-BE"),
+        (lambda text: text.encode("cp1252"), "Windows-1252"),
+        (lambda text: gzip.compress(text.encode()), "gzip"),
+    ],
+    ids=["bom", "utf-16", "utf-16-be", "cp1252", "gzip"],
+)
+def test_other_encodings_are_read_and_noted(tmp_path: Path, repair, note: str) -> None:  # type: ignore[no-untyped-def]  # lambdas of the table
+    content = coco(categories=[category(1, "café"), category(2, "b")])
+
+    dataset = read(tmp_path, repair(json.dumps(content, ensure_ascii=False)))
+
+    assert dataset.categories[0].name == "café"
+    assert dataset.encoding_note is not None
+    assert note in dataset.encoding_note
+
+
+def test_nan_tokens_are_read_as_numbers(tmp_path: Path) -> None:
+    masks = [annotation(1, bbox=[1, 2, float("nan"), 4], segmentation=[[1, 2, 3, 4, 5, 6]])]
+    dataset = read(tmp_path, coco(annotations=[*masks, annotation(2, bbox=["1", 2, 3, 4])]))
+
+    assert np.isnan(dataset.annotations.bbox[0, 2])
+    assert dataset.annotations.mask_kind.tolist() == [MASK_POLYGON, MASK_NONE]
+    assert "NaN" in (dataset.encoding_note or "")
+    assert dataset.problems[0].path == "annotations[1].bbox[0]"
+
+
+def test_a_missing_file_is_f1(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.json: F1 there is no such file"):
+        read_coco(tmp_path / "nothing.json")
+
+
+def test_a_folder_is_f1(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="F1 this is a folder"):
+        read_coco(tmp_path)
+
+
+def test_an_empty_file_is_f1(tmp_path: Path) -> None:
+    assert "F1 the file is empty" in refusal(tmp_path, b" \n")
+
+
+def test_a_truncated_file_is_f1_with_the_place(tmp_path: Path) -> None:
+    text = json.dumps(coco(), indent=1).encode()
+    message = refusal(tmp_path, text[:400])
+
+    assert f"F1 ends in the middle of a record at byte 400 (line {text[:400].count(10) + 1})" in (
+        message
+    )
+    assert "incomplete" in message
+
+
+def test_a_truncated_file_with_nan_is_still_called_truncated(tmp_path: Path) -> None:
+    text = json.dumps(coco(annotations=[annotation(1, area=float("nan")), annotation(2)])).encode()
+
+    assert "ends in the middle" in refusal(tmp_path, text[:-60])
+
+
+UNFIT = [
+    {"id": 900, "image_id": 1, "caption": "x"},
+    {"segments_info": []},
+    {"id": 900, "image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]},
+]
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_one_annotation_of_another_kind_does_not_refuse_the_boxes_after_it(
+    tmp_path: Path, unfit: dict[str, object]
+) -> None:
+    dataset = read(tmp_path, coco(annotations=[unfit, annotation(1), annotation(2)]))
+
+    assert dataset.annotations.has_bbox.tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_a_file_without_any_box_is_named_whatever_comes_first(
+    tmp_path: Path, unfit: dict[str, object]
+) -> None:
+    assert "F3 This is" in refusal(tmp_path, coco(annotations=[{}, unfit, unfit]))
+
+
+def test_a_box_that_cannot_be_read_is_still_a_box(tmp_path: Path) -> None:
+    bad = annotation(1, bbox="x", caption="a cat")
+
+    assert read(tmp_path, coco(annotations=[UNFIT[0], bad])).problems[0].member == "bbox"
+
+
+def test_json_lines_are_named(tmp_path: Path) -> None:
+    assert "JSON Lines" in refusal(tmp_path, b'{"a": 1}\n{"a": 2}\n')
+
+
+def test_a_damaged_gzip_is_f1(tmp_path: Path) -> None:
+    assert "F1 the gzip archive" in refusal(tmp_path, gzip.compress(b"{}" * 99)[:-9])
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}], "COCO results"),
+        (coco(annotations=[{"id": 1, "image_id": 1, "caption": "a cat"}]), "captions"),
+        (coco(annotations=[{"image_id": 1, "segments_info": []}]), "panoptic"),
+        ({"version": "5", "shapes": [], "imagePath": "a.jpg"}, "LabelMe"),
+        ([{"id": 1, "data": {"image": "a"}, "annotations": []}], "Label Studio"),
+        ({"a.jpg9": {"filename": "a.jpg", "regions": []}}, "VIA"),
+        (b"<?xml version='1.0'?><annotations/>", "XML"),
+        (b"<!DOCTYPE html><html>login</html>", "web page"),
+        (b"0 0.5 0.5 0.1 0.2\n1 0.1 0.2 0.3 0.4\n", "YOLO"),
+        (b"names:\n  0: cat\nnc: 1\n", "YAML"),
+        (coco(annotations=[{"id": 1, "image_id": 1, "keypoints": [1, 2, 2]}]), "keypoints"),
+        (b"PK\x03\x04" + bytes(40), "ZIP archive"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "JPEG"),
+    ],
+)
+def test_other_formats_are_called_by_their_name(tmp_path: Path, content: object, name: str) -> None:
+    message = refusal(tmp_path, content)
+
+    assert "F3 This is" in message
+    assert name in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"null", "null"), (b"7", "a number"), (b'"a"', "a text"), (b"true", "true or false")],
+)
+def test_what_is_no_object_is_told_in_the_words_of_json(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    assert f"F3 The file holds {words}" in refusal(tmp_path, content)
+    # Whatever it holds, such as nothing at all.
+    assert "F4 the file holds a list" in refusal(tmp_path, b"[]")
+
+
+@pytest.mark.parametrize("section", ["images", "annotations", "categories"])
+def test_a_missing_or_wrong_section_is_f4(tmp_path: Path, section: str) -> None:
+    content = coco()
+    assert f'"{section}" should be a list, not an object' in refusal(
+        tmp_path, {**content, section: {}}
+    )
+    del content[section]
+    assert f'F4 no "{section}"' in refusal(tmp_path, content)
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+_JSON = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+_RECORDS = st.lists(
+    _JSON
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            key: _JSON | st.integers(0, 3) | st.lists(_SCALARS, min_size=4, max_size=4)
+            for key in (
+                *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore"),
+                *("segmentation", "file_name", "width", "height", "name", "supercategory"),
+            )
+        },
+    ),
+    max_size=4,
+)
+_FILES = _JSON | st.fixed_dictionaries(
+    {"images": _RECORDS, "annotations": _RECORDS, "categories": _RECORDS}
+)
+_quick = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@_quick
+@given(content=_FILES)
+def test_any_json_is_either_read_or_refused_with_a_message(tmp_path: Path, content: object) -> None:
+    try:
+        dataset = read(tmp_path, content)
+    except UserError:
+        return
+    unread = {p.index for p in dataset.problems if p.section == "annotations" and not p.repairable}
+    assert len(dataset.annotations) + len(unread) == len(dataset.raw_annotations)
+
+
+@_quick
+@given(cut=st.integers(0, 2000), junk=st.binary(max_size=6))
+def test_damaged_bytes_are_either_read_or_refused_with_a_message(
+    tmp_path: Path, cut: int, junk: bytes
+) -> None:
+    whole = json.dumps(coco()).encode()
+    try:
+        read(tmp_path, whole[:cut] + junk + whole[cut + len(junk) :])
+    except UserError as error:
+        assert ": F" in str(error)  # noqa: PT017 - not raising is right too

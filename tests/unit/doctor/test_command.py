@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+from train_teacher.doctor.command import render_json, render_text
+from train_teacher.doctor.diagnose import Diagnosis
+from train_teacher.doctor.facts import (
+    Disk,
+    Environment,
+    EnvironmentFinding,
+    Gpu,
+    Needed,
+    Requirement,
+    TrainingStack,
+)
+
+GPU = Gpu(name="NVIDIA H100", capability=(9, 0), total_bytes=80 * 2**30, free_bytes=70 * 2**30)
+SEEN = Environment(
+    train_teacher="0.1.0",
+    python="3.11.7",
+    python_specifier=">=3.10,<3.14",
+    platform="Linux",
+    requirements=(
+        Requirement(name="torch", specifier=">=2.1,<2.14", installed="2.13.0", fits=True),
+        Requirement(name="setuptools", specifier="<81", installed="82.0.0"),
+        Requirement(name="mmdet", specifier="==3.3.0"),
+        Requirement(name="tensorboard", specifier=">=2.14,<3", extra="tensorboard"),
+    ),
+    stack=TrainingStack(torch="2.13.0", torch_cuda="13.0", cuda_available=True, gpus=(GPU,)),
+    disks=(Disk(what="runs", path="/a/very/long/path/" * 6, free_bytes=2**33),),
+    needed=(Needed(what="base weights", wanted="http://x/y/w.pth", place="/c", present=False),),
+    offline="HF_HUB_OFFLINE=1",
+)
+
+
+def finding(code: str, severity: str, fix: str) -> EnvironmentFinding:
+    words = "This sentence is long enough to need a second line on a narrow terminal. " * 2
+    return EnvironmentFinding(
+        code=code, severity=severity, what="something.", consequence=words, fix=fix
+    )
+
+
+SICK = Diagnosis(
+    SEEN,
+    (
+        finding("missing-mmdet", "error", 'pip install "mmdet==3.3.0"'),
+        finding("version-setuptools", "error", 'pip install "setuptools<81"'),
+        finding("disk", "warning", ""),
+    ),
+)
+
+
+def test_what_does_not_fit_is_marked_and_optional_packages_are_left_out() -> None:
+    lines = {line.split()[0]: line for line in render_text(SICK).splitlines() if line.split()}
+    assert lines["setuptools"].split() == ["setuptools", "82.0.0", "<81", "<--"]
+    assert lines["torch"].endswith(">=2.1,<2.14")
+    assert "tensorboard" not in lines
+
+
+def test_prose_keeps_to_80_columns_and_commands_and_paths_stay_whole() -> None:
+    lines = render_text(SICK).splitlines()
+    prose = [line for line in lines if "pip install" not in line and "/a/very" not in line]
+    assert max(len(line) for line in prose) <= 80
+    assert any(line.endswith('fix: pip install "setuptools<81"') for line in lines)
+    assert any(line.strip().endswith("/a/very/long/path/" * 6) for line in lines)
+
+
+def test_one_command_for_all_packages_and_a_verdict_close_the_report() -> None:
+    *_, command, _, verdict = render_text(SICK).splitlines()
+    assert command == 'all packages at once: pip install "mmdet==3.3.0" "setuptools<81"'
+    assert verdict == "2 errors, 1 warning: training will fail"
+    assert render_text(Diagnosis(SEEN, ())).endswith("nothing wrong: training can start")
+
+
+def test_the_machine_is_described() -> None:
+    text = render_text(SICK)
+    assert "NVIDIA H100, sm_90, 70.0 GiB of 80.0 GiB free" in text
+    assert "forbidden by HF_HUB_OFFLINE=1" in text
+    assert "not here (w.pth)" in text
+
+
+def test_the_json_is_complete() -> None:
+    report = json.loads(render_json(SICK))
+    assert report["healthy"] is False
+    assert [item["code"] for item in report["findings"]] == [
+        "missing-mmdet",
+        "version-setuptools",
+        "disk",
+    ]
+    assert set(report["environment"]) == set(Environment.__struct_fields__)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coco_factory import clean_annotations, coco
+from train_teacher.coco.reader import read_coco
+from train_teacher.inspection.checks.unread_member_checks import check_members
+
+ROBOFLOW = {"year": "2022", "description": "Exported from roboflow.com"}
+CVAT = {"attributes": {"occluded": False}}
+
+
+def told(folder: Path, members: dict[str, Any], **others: Any) -> list[tuple[str, str]]:
+    annotations = [{**record, **members} for record in clean_annotations()]
+    path = folder / "data.json"
+    path.write_text(json.dumps(coco(annotations=annotations, **others)), encoding="utf-8")
+    findings = check_members(read_coco(path))
+    assert {f.severity for f in findings} <= {"info"}
+    return [(f.code, f.message) for f in findings]
+
+
+@pytest.mark.parametrize(
+    ("members", "info"),
+    [
+        ({}, {}),
+        ({}, {"year": 2017, "description": "COCO 2017 Dataset"}),
+        ({}, ROBOFLOW),
+        ({}, {"year": "", "description": "Exported from FiftyOne"}),
+        (CVAT, {}),
+        ({"keypoints": [1, 2, 2], "num_keypoints": 1}, {}),
+    ],
+)
+def test_what_programs_always_write_is_not_mentioned(
+    tmp_path: Path, members: dict[str, Any], info: dict[str, Any]
+) -> None:
+    assert told(tmp_path, members, info=info) == []
+
+
+def test_members_that_are_not_read_are_one_f6(tmp_path: Path) -> None:
+    assert told(tmp_path, {"score": 0.5, "tags": []}, info={"year": "2024"}) == [
+        (
+            "F6",
+            'annotations have "score", "tags"; info.year is the text "2024", which training does '
+            "not read",
+        )
+    ]
+
+
+def test_an_empty_mask_everywhere_is_m7_and_beside_real_ones_is_not(tmp_path: Path) -> None:
+    ((code, message),) = told(tmp_path, {"segmentation": []})
+
+    assert (code, message.split(":")[0]) == ("M7", "there are no masks")
+    assert told(tmp_path, {"segmentation": [[1, 1, 9, 1, 9, 9]]}) == []

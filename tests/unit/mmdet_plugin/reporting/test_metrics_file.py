@@ -1,0 +1,28 @@
+"""Every logged number reaches metrics.jsonl, and on a CPU the memory too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from train_teacher.mmdet_plugin.reporting.metrics_file import FILE_NAME, MetricsFileBackend
+
+
+def written(folder: Path, numbers: dict[str, Any]) -> dict[str, Any]:
+    backend = MetricsFileBackend(save_dir=str(folder / "vis_data"))
+    backend.add_scalars(numbers, step=3)
+    record: dict[str, Any] = json.loads((folder / FILE_NAME).read_text().splitlines()[-1])
+    return record
+
+
+def test_without_a_gpu_the_main_memory_of_the_process_is_logged(tmp_path: Path) -> None:
+    record = written(tmp_path, {"loss": 1.0})
+    assert (record["kind"], record["step"]) == ("train", 3)
+    # Python alone takes some MiB, and no test takes a TiB.
+    assert 5 < record["process_memory"] < 2**20
+
+
+def test_the_memory_of_a_gpu_stands_alone_and_a_validation_has_none(tmp_path: Path) -> None:
+    assert "process_memory" not in written(tmp_path, {"loss": 1.0, "memory": 700})
+    assert "process_memory" not in written(tmp_path, {"coco/bbox_mAP": 0.5})

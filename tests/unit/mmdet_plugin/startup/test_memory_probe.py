@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from demo_model import DEMO_BASE, build_config, build_model, make_settings
+from train_teacher.core.errors import UserError
+
+importlib.import_module("train_teacher.mmdet_plugin")
+
+from train_teacher.mmdet_plugin.startup.hook import ProbeHook, split_batch  # noqa: E402
+from train_teacher.mmdet_plugin.startup.memory_probe import choose, crowded_batch  # noqa: E402
+
+GIB = 2**30
+
+
+class Memory:
+    """A GPU on which an image takes 3 GiB, a third of that with all layers recomputed."""
+
+    def __init__(self, runs_out_at: float = 1e9) -> None:
+        self.asked: list[tuple[int, int]] = []
+        self._runs_out_at = runs_out_at
+
+    def __call__(self, layers: int, images: int) -> int | None:
+        self.asked.append((layers, images))
+        needed = images * 3 * (1 - layers / 9) + 1
+        return None if needed > self._runs_out_at else int(needed * GIB)
+
+
+def test_nothing_is_recomputed_when_everything_fits() -> None:
+    measure = Memory()
+    choice = choose(measure, 14 * GIB, 4, (0, 3, 6), fit_batch=False)
+    assert (choice.layers, choice.images, choice.peak) == (0, 4, 13 * GIB)
+    assert measure.asked == [(0, 4)]
+
+
+def test_as_few_layers_as_possible_are_recomputed_for_a_given_batch() -> None:
+    assert choose(Memory(), 10 * GIB, 4, (0, 3, 6), fit_batch=False).layers == 3
+    assert choose(Memory(runs_out_at=8), 8 * GIB, 4, (0, 3, 6), fit_batch=False).layers == 6
+
+
+def test_a_batch_that_may_be_split_is_split_before_anything_is_recomputed() -> None:
+    choice = choose(Memory(), 5 * GIB, 6, (0, 3, 6), fit_batch=True)
+    assert (choice.layers, choice.images) == (0, 1)
+    assert choose(Memory(), 8 * GIB, 6, (0, 3, 6), fit_batch=True).images == 2
+
+
+def test_what_does_not_fit_is_refused_with_a_cure() -> None:
+    with pytest.raises(UserError, match=r"4 images needs at least 5\.0 GiB.*--batch-size auto"):
+        choose(Memory(), 2 * GIB, 4, (0, 3, 6), fit_batch=False)
+    with pytest.raises(UserError, match=r"1 images needs more than there is.*train_scales"):
+        choose(Memory(runs_out_at=0), 2 * GIB, 4, (0, 3, 6), fit_batch=True)
+
+
+def test_a_split_batch_keeps_its_steps_and_its_warm_up() -> None:
+    config = build_config(make_settings(steps=200))
+    runner = SimpleNamespace(
+        _train_dataloader=config.train_dataloader,
+        optim_wrapper=config.optim_wrapper,
+        param_schedulers=config.param_scheduler,
+    )
+    warm_up = config.param_scheduler[0]["end"]
+    decay = config.param_scheduler[1]["end"]
+    split_batch(runner, 8)
+    assert "accumulative_counts" not in runner.optim_wrapper
+    split_batch(runner, 2)
+    assert config.train_dataloader["batch_size"] == 2
+    assert config.optim_wrapper["accumulative_counts"] == 4
+    assert config.param_scheduler[0]["end"] == 4 * warm_up
+    assert config.param_scheduler[1]["end"] == decay
+
+
+def test_the_probe_batch_trains_like_any_other() -> None:
+    model = build_model(make_settings(weights=str(DEMO_BASE))).train()
+    inputs, samples = crowded_batch(2, (160, 192), 5, ("circle", "square"), torch.device("cpu"))
+    losses = model.loss(inputs, samples)
+    assert all(torch.isfinite(loss).all() for loss in losses.values())
+
+
+def test_on_cpu_a_given_number_of_layers_is_used_without_a_probe() -> None:
+    model = build_model(make_settings(weights=str(DEMO_BASE)))
+    hook = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=1)
+    hook.fit(SimpleNamespace(model=model))
+    assert [layer.checkpointed for layer in model.encoder.layers] == [True, False]
+    assert hook.choice is None

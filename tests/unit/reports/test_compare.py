@@ -1,0 +1,158 @@
+"""Runs beside each other: what differs, which is best, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from demo_model import make_info
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.reports.compare import compare, write_comparison
+from train_teacher.reports.comparison import compare_runs
+from train_teacher.reports.comparison_text import render_comparison_text
+from train_teacher.reports.facts import RunReport, build_report
+from train_teacher.reports.forgetting import RetainedScores
+from train_teacher.reports.summary import summarize_cost, summarize_run
+from train_teacher.scores.coco_scores import CocoScores
+
+NAMES = ("red circle", "<b>blue</b> square")
+
+
+def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **settings: Any) -> Path:
+    records = [
+        {"kind": "train", "step": 10, "loss": 3.0, "lr": 1e-4, "time": score, "data_time": 0.0},
+        {
+            "kind": "val",
+            "step": 1,
+            "coco/bbox_mAP": score,
+            **{f"coco/{name}_precision": score for name in names},
+        },
+    ]
+    folder.mkdir()
+    (folder / "mmdet_config.py").write_text("")
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    report = build_report(
+        make_info(names),
+        summarize_run(records, names),
+        before=None,
+        best=None,
+        settings={"model": "demo", "tune": "frozen", "data": "d.json", **settings},
+        name=folder.name,
+        version="1",
+        command="-",
+        cost=summarize_cost(records),
+    )
+    (folder / "results.json").write_bytes(msgspec.json.encode(report))
+    return folder
+
+
+def test_settings_that_differ_and_the_better_run_are_told(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 0.4, lr=1e-4), write_run(tmp_path / "b", 0.5, lr=2e-4)]
+    compared = compare(runs)
+    text = render_comparison_text(compared.comparison)
+    assert [row.name for row in compared.comparison.settings] == ["lr"]
+    assert "0.500*" in text
+    assert "0.400*" not in text
+    page = tmp_path / "page.html"
+    write_comparison(compared, page)
+    html = page.read_text()
+    assert "&lt;b&gt;blue" in html
+    assert "<b>blue" not in html
+
+
+def test_equal_runs_have_no_best_and_say_that_nothing_differs(tmp_path: Path) -> None:
+    compared = compare([write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.4)])
+    assert all(row.best is None for row in compared.comparison.results)
+    assert "no setting differs" in render_comparison_text(compared.comparison)
+
+
+def test_runs_on_other_classes_are_not_compared_in_silence(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5, ("cat", "dog"))]
+    compared = compare(runs).comparison
+    assert "cannot be compared" in render_comparison_text(compared)
+    scores = [row for row in compared.results if "mAP" in row.name or row.name == "gain"]
+    assert [row.best for row in (*scores, *compared.classes)] == [None] * len(
+        (*scores, *compared.classes)
+    )
+
+
+def test_runs_that_differ_in_a_phrase_are_compared_under_the_names_of_the_data(
+    tmp_path: Path,
+) -> None:
+    other = write_run(
+        tmp_path / "b", 0.5, (NAMES[0], "azure square"), prompts={NAMES[1]: "azure square"}
+    )
+    compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other]).comparison
+    assert compared.same_data
+    assert [row.name for row in compared.classes] == list(NAMES)
+    assert [row.best for row in compared.classes] == [1, 1]
+
+
+def test_what_was_forgotten_stands_beside_what_was_gained(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5)]
+    for run, after, equal in zip(runs, (0.2, 0.55), (None, True), strict=True):
+        report = msgspec.json.decode((run / "results.json").read_bytes(), type=RunReport)
+        retained = RetainedScores(
+            data="other.json",
+            num_images=3,
+            num_objects=9,
+            before=_scores(0.6),
+            after=_scores(after),
+            limit=0.02,
+            adapter_off_equal=equal,
+        )
+        report = msgspec.structs.replace(report, retained=retained)
+        (run / "results.json").write_bytes(msgspec.json.encode(report))
+    rows = {row.name: row for row in compare(runs).comparison.results}
+    assert rows["other data: drop"].values == ("+0.400", "+0.050")
+    assert rows["other data: drop"].best == 1
+    assert rows["detections with the adapter off"].values == ("-", "the base's")
+    assert "GPU memory (MiB)" not in rows, "nothing to tell of any run"
+
+
+def _scores(value: float) -> CocoScores:
+    return CocoScores(value, value, value, value, value, value, (), ())
+
+
+def test_two_folders_of_the_same_name_are_told_apart() -> None:
+    names = compare_runs([_report("exp"), _report("exp")]).names
+    assert names == ("exp", "exp (2)")
+
+
+def _report(name: str) -> RunReport:
+    return build_report(
+        make_info(NAMES),
+        summarize_run([], NAMES),
+        before=None,
+        best=None,
+        settings={"model": "demo", "tune": "frozen", "data": "d.json"},
+        name=name,
+        version="1",
+        command="-",
+        cost=summarize_cost([]),
+    )
+
+
+def test_one_run_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least two"):
+        compare([write_run(tmp_path / "a", 0.4)])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda run: (run / "results.json").unlink(), "--resume"),
+        (lambda run: (run / "mmdet_config.py").unlink(), "no run folder"),
+        (lambda run: (run / "results.json").write_text("{"), "cannot be read"),
+    ],
+)
+def test_a_folder_that_cannot_be_compared_is_named(tmp_path: Path, spoil: Any, words: str) -> None:
+    good, bad = write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.4)
+    spoil(bad)
+    with pytest.raises(UserError, match=words) as caught:
+        compare([good, bad])
+    assert str(bad) in str(caught.value)

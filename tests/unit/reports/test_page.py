@@ -1,0 +1,191 @@
+"""The report of a run shows its facts, and nothing that a name smuggles in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from demo_model import make_info
+from train_teacher.reports.facts import RunReport, build_report, freeze_lines
+from train_teacher.reports.page import RunImage, render_report
+from train_teacher.reports.summary import summarize_cost, summarize_run
+from train_teacher.scores.analysis import (
+    Confusion,
+    DetectionAnalysis,
+    ImageResult,
+    PrecisionRecall,
+)
+
+EVIL = "<script>alert(1)</script>"
+NAMES = ("red circle", EVIL)
+RECORDS: list[dict[str, Any]] = [
+    {"kind": "val", "step": 0, "coco/bbox_mAP": 0.1, "coco/red circle_precision": 0.1},
+    {"kind": "train", "step": 10, "loss": 9.0, "lr": 1e-4, "time": 0.5, "data_time": 0.1},
+    {"kind": "train", "step": 20, "loss": 5.0, "lr": 1e-5, "time": 0.5, "data_time": 0.1},
+    {
+        "kind": "val",
+        "step": 1,
+        "coco/bbox_mAP": 0.4,
+        "coco/bbox_mAP_s": 0.2,
+        "coco/bbox_mAP_l": -1.0,
+        "coco/red circle_precision": 0.4,
+        f"coco/{EVIL}_precision": 0.2,
+    },
+]
+
+
+def report_of(**changes: Any) -> RunReport:
+    analysis = DetectionAnalysis(
+        threshold=0.4,
+        classes=(
+            PrecisionRecall("red circle", 15, 0.7, 0.9, tuple([1.0] * 101), 0.4, 0.8),
+            PrecisionRecall(EVIL, 0, None, None),
+        ),
+        confusions=(Confusion("red circle", EVIL, 3),),
+        missed=(2, 0),
+        background=(1, 0),
+        images=(ImageResult(1, 1, 1, 0),),
+        matrix=((10, 3, 2), (0, 0, 0), (1, 0, 0)),
+    )
+    facts: dict[str, Any] = {
+        "name": "exp1",
+        "version": "1",
+        "command": "train-teacher --config exp1/settings.yaml --output FOLDER",
+        "cost": summarize_cost(RECORDS, 20, 75.0),
+        "files": {"checkpoints/best.pth": 12_000_000},
+        "freeze_table": "part  parameters  state",
+        **changes,
+    }
+    return build_report(
+        make_info(NAMES),
+        summarize_run(RECORDS, NAMES),
+        before=analysis,
+        best=analysis,
+        settings={"model": EVIL, "tune": "frozen", "data": EVIL, "epochs": 1, "lr": 1e-4},
+        **facts,
+    )
+
+
+def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> None:
+    html = render_report(report_of(), RECORDS)
+    for text in ("0.100", "0.400", "+0.300", "red circle", "--config exp1/settings.yaml"):
+        assert text in html
+    for title in ("Validation", "Loss", "Learning rate", "Seconds of a step", "Confusions"):
+        assert f"{title}</h" in html
+    assert "GPU memory (MiB)" not in html
+    assert "1 min 15 s" in html
+    assert "12.0 MB" in html
+
+
+def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
+    html = render_report(report_of(), RECORDS)
+    matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", matrix)
+    assert [re.findall(r">(\d*)</td>", row) for row in rows[1:]] == [
+        ["10", "3", "2"],
+        ["", "", ""],
+        ["1", "", ""],
+    ]
+    assert "nothing labelled there" in matrix
+    assert "missed" in matrix
+
+
+def test_confusions_of_many_classes_are_a_list_of_pairs() -> None:
+    many = msgspec.structs.replace(report_of(), confusion_matrix=())
+    html = render_report(many, RECORDS)
+    assert "labelled as</th><th>taken for" in html
+    assert 'class="matrix' not in html
+
+
+def test_the_facts_of_the_data_are_there() -> None:
+    html = render_report(report_of(), RECORDS)
+    for fact in ("red circle. blue square.", "8 of 256", "160 x 160 pixels at the median"):
+        assert fact in html
+    assert "labels that were dropped</dt><dd>none" in html
+
+
+def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> None:
+    sources = {"epochs": "you", "lr": "chosen from the data", "tune": "default"}
+    html = render_report(report_of(sources=sources, reasons={"lr": "because"}), RECORDS)
+    section = html[html.index("<h2>Settings") :]
+    assert section.index("epochs") < section.index("because") < section.index("<details>")
+    assert section.index("<details>") < section.index("tune")
+
+
+def test_main_memory_is_shown_where_there_is_no_gpu() -> None:
+    records = [{**r, "process_memory": 900.0} if r["kind"] == "train" else r for r in RECORDS]
+    html = render_report(report_of(cost=summarize_cost(records)), records)
+    assert "Main memory (MiB)</h3>" in html
+    assert "900 MiB at most" in html
+
+
+def test_the_rate_of_the_adapters_is_told_of_in_a_lora_run() -> None:
+    lora = msgspec.structs.replace(report_of(), tune="lora", settings={"lora_lr_factor": 2.0})
+    assert "the adapters learn at 2 times it" in render_report(lora, RECORDS)
+    assert "the adapters learn" not in render_report(report_of(), RECORDS)
+
+
+def test_steps_and_epochs_have_whole_numbers_below_them() -> None:
+    records = [{"kind": "train", "step": step, "loss": 1.0, "lr": 1e-4} for step in (10, 11)]
+    html = render_report(report_of(), [*RECORDS[:1], *records, *RECORDS[3:]])
+    figures = re.findall(r"<figure><h3>(?:Loss|Validation).*?</figure>", html, re.DOTALL)
+    ticks = [t for f in figures for t in re.findall(r'y="198" text-anchor="middle">([^<]*)', f)]
+    assert ticks
+    assert all(tick.isdigit() for tick in ticks)
+
+
+def test_no_heading_is_empty_and_headers_repeat_on_a_printed_page() -> None:
+    html = render_report(report_of(), RECORDS)
+    assert "<h3></h3>" not in html
+    assert html.count("<thead>") == html.count("<table")
+
+
+def test_a_size_without_objects_is_left_out() -> None:
+    html = render_report(report_of(), RECORDS)
+    assert "small (under 32 x 32 pixels)" in html
+    assert "large (over" not in html
+
+
+def test_every_name_is_escaped_and_nothing_is_loaded_from_elsewhere() -> None:
+    image = RunImage("data:image/jpeg;base64,AA==", EVIL, EVIL)
+    html = render_report(report_of(name=EVIL, environment={EVIL: EVIL}), RECORDS, [image])
+    assert "<script" not in html
+    assert not re.search(r"""(src|href)=["'](?!data:)""", html)
+
+
+def test_a_run_without_a_validation_still_has_a_page() -> None:
+    html = render_report(
+        build_report(
+            make_info(NAMES),
+            summarize_run([], NAMES),
+            before=None,
+            best=None,
+            settings={"model": "demo", "tune": "lora", "data": "d.json"},
+            name="exp1",
+            version="1",
+            command="-",
+            cost=summarize_cost([]),
+        ),
+        [],
+    )
+    assert "Nothing was validated" in html
+
+
+def test_results_json_can_be_read_back() -> None:
+    report = report_of()
+    assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
+
+
+def test_the_last_freeze_table_and_proof_are_taken_from_the_log() -> None:
+    log = "\n".join(
+        [
+            "2026 - mmengine - INFO - part  parameters  state",
+            "backbone  1  frozen",
+            "total  1  0 trainable",
+            "2026 - mmengine - INFO - proof: all 1 frozen tensors are bit-identical",
+        ]
+    )
+    assert freeze_lines(log).splitlines()[-1].startswith("proof: all 1")
+    assert freeze_lines("nothing") == ""

@@ -1,0 +1,61 @@
+"""A gain on a few images is told apart from one that chance would make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from train_teacher.scores.bootstrap import MOST_IMAGES, chance_of_gain
+from train_teacher.scores.detections import Detections, GroundTruth
+
+BOX = (10.0, 10.0, 50.0, 50.0)
+ELSEWHERE = (100.0, 100.0, 150.0, 150.0)
+
+
+def truth(images: int) -> GroundTruth:
+    """Return images with one object each, their ids out of order."""
+    ids = np.arange(images, 0, -1)
+    return GroundTruth(
+        image_id=ids,
+        label=np.zeros(images, np.int64),
+        box=np.array([BOX] * images).reshape(-1, 4),
+        crowd=np.zeros(images, np.bool_),
+        image_ids=ids,
+    )
+
+
+def found(right: set[int], images: int) -> Detections:
+    """Return one detection in each image, right in some of them."""
+    ids = np.arange(1, images + 1)
+    return Detections(
+        image_id=ids,
+        label=np.zeros(images, np.int64),
+        score=np.linspace(0.9, 0.5, images),
+        box=np.array([BOX if i in right else ELSEWHERE for i in ids.tolist()]),
+    )
+
+
+def test_a_large_gain_is_sure_and_one_more_object_is_not() -> None:
+    base = found(set(range(1, 11)), 20)
+    large = chance_of_gain(base, found(set(range(1, 20)), 20), truth(20))
+    small = chance_of_gain(base, found({*range(1, 10), 15}, 20), truth(20))
+    assert large is not None
+    assert small is not None
+    assert (large.images, large.boxes) == (20, 20)
+    assert large.is_sure
+    assert 0.1 < large.low < large.high
+    assert not small.is_sure
+
+
+def test_the_scores_are_those_of_the_whole_set_when_each_image_is_drawn_once() -> None:
+    from train_teacher.scores.bootstrap import _scores
+
+    ones = np.ones((1, 20), np.int64)
+    score = _scores(found(set(range(1, 11)), 20), truth(20), ones)
+    assert score == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("images", [0, MOST_IMAGES + 1])
+def test_nothing_is_said_without_objects_or_of_a_large_set(images: int) -> None:
+    nothing = found(set(), images)
+    assert chance_of_gain(nothing, nothing, truth(images)) is None

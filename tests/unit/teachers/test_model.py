@@ -1,0 +1,18 @@
+"""What is arranged before a teacher looks at images."""
+
+import pytest
+import torch
+
+from train_teacher.teachers import model as teacher_model
+
+
+@pytest.mark.parametrize(("device", "keeps"), [("cpu", 1), ("meta", 0)])
+def test_memory_is_kept_from_image_to_image_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, device: str, keeps: int
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr(teacher_model, "keep_freed_memory", lambda: kept.append(True))
+    teacher = teacher_model._ready(torch.nn.Linear(1, 1), [], 1, device)
+    assert len(kept) == keeps
+    assert not teacher.detector.training
+    assert not any(parameter.requires_grad for parameter in teacher.detector.parameters())

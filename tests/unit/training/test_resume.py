@@ -1,0 +1,231 @@
+"""Going on with a run: what is left to do, what may have changed, and what was moved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from demo_model import DEMO_BASE, make_info, make_settings
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.runs import checkpoints
+from train_teacher.runs.checkpoints import FoundCheckpoint
+from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.record import plain_settings
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.training import resume as use_case
+from train_teacher.training.resume import ResumePlan, held_run, plan_resume
+from train_teacher.training.run import write_plan
+from train_teacher.weights.files import sha256_of
+
+EPOCHS = 3
+
+
+class Run:
+    """A run folder as training leaves it, without any training."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        self.folder = RunFolder(root / "run")
+        self.image_folder = root / "images" / "train"
+        self.image_folder.mkdir(parents=True)
+        (self.image_folder / "a.jpg").touch()
+        self.folder.checkpoints.mkdir(parents=True)
+        self.folder.data.mkdir()
+        last = self.folder.checkpoints / "last.pth"
+        last.touch()
+        base = {"name": DEMO_BASE.name, "sha256": sha256_of(DEMO_BASE)}
+        self.found = FoundCheckpoint(last, EPOCHS, 30, base)
+        monkeypatch.setattr(checkpoints, "newest_usable", lambda _: self.found)
+        given = {"epochs": EPOCHS, "lr": 1e-4, "rounds": 1, "weights": str(DEMO_BASE), **settings}
+        self.settings = make_settings(device="cpu", **given)
+        self.write(self.settings)
+
+    def write(self, settings: TeacherSettings) -> None:
+        info = make_info()
+        splits = []
+        for split in info.splits:
+            path = self.folder.data / f"{split.name}.json"
+            path.write_text(json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}]}))
+            place = {"path": str(path), "image_dir": str(self.image_folder)}
+            splits.append(msgspec.structs.replace(split, **place))
+        info = msgspec.structs.replace(info, splits=tuple(splits))
+        write_plan(self.folder, settings, info, "the config\n")
+
+    def finish(self, **content: Any) -> None:
+        plain = plain_settings(self.settings)
+        self.folder.results.write_text(json.dumps({"settings": plain, **content}))
+
+    def at_epoch(self, epoch: int) -> None:
+        self.found = FoundCheckpoint(self.found.checkpoint, epoch, 10 * epoch, self.found.base)
+
+    def edit(self, before: str, after: str) -> None:
+        text = self.folder.settings.read_text()
+        assert before in text
+        self.folder.settings.write_text(text.replace(before, after))
+
+    def plan(self, config: Path | None = None, **given: Any) -> ResumePlan:
+        cli: Mapping[str, Any] = {"output": str(self.folder.root), **given}
+        with held_run(cli) as folder:
+            return plan_resume(folder, cli, config)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(tmp_path, monkeypatch)
+
+
+def test_a_run_killed_before_its_results_were_written_goes_on_to_write_them(run: Run) -> None:
+    plan = run.plan()
+    assert (plan.epoch, plan.epochs) == (EPOCHS, EPOCHS)
+    run.finish()
+    with pytest.raises(UserError, match="has finished its 3 epochs"):
+        run.plan()
+    assert run.plan(epochs=EPOCHS + 1).notes == ("epochs: 3 -> 4",)
+    with pytest.raises(UserError, match="has done 3 epochs already, more than the 2"):
+        run.plan(epochs=2)
+
+
+def test_results_of_fewer_epochs_are_not_those_of_a_run_that_was_made_longer(run: Run) -> None:
+    run.finish()
+    run.write(msgspec.structs.replace(run.settings, epochs=EPOCHS + 1))
+    run.at_epoch(EPOCHS + 1)
+    assert run.plan().epochs == EPOCHS + 1
+
+
+def test_a_run_that_stopped_early_and_told_of_it_has_finished(run: Run) -> None:
+    run.finish()
+    run.at_epoch(2)
+    with pytest.raises(UserError, match=r"its 2 epochs \(early stopping: 2 of 3\)"):
+        run.plan()
+
+
+def test_a_run_with_lora_is_complete_with_an_adapter_of_its_best_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, monkeypatch, tune="lora", retain="/other.json")
+    card = run.folder.adapter / "teacher.json"
+    run.folder.adapter.mkdir()
+    card.touch()
+    best = run.folder.best_checkpoint()
+    run.finish()
+    assert run.plan()  # what --retain asks for is not there yet
+    run.finish(retained={})
+    os.utime(card, (1, 1))
+    assert run.plan()
+    os.utime(card, ns=(best.stat().st_mtime_ns,) * 2)
+    with pytest.raises(UserError, match="has finished"):
+        run.plan()
+
+
+def test_results_of_a_run_that_goes_on_are_removed_and_an_edited_config_is_kept_and_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Training:
+        @staticmethod
+        def finish(*_: object) -> None:
+            assert not run.folder.results.exists()
+
+    monkeypatch.setattr(use_case, "start_training", lambda *_: Training)
+    run.finish()
+    assert not run.plan(epochs=4).config_edited
+    run.folder.config.write_text("my config\n")
+    plan = run.plan(epochs=4)
+    assert "mmdet_config.py was edited by hand" in plan.notes[-1]
+    use_case.resume_training(plan)
+    assert (run.folder.root / "mmdet_config.edited.py").read_text() == "my config\n"
+    assert not run.plan(epochs=5).config_edited
+
+
+def test_an_edited_settings_file_is_refused_by_name_unless_the_run_can_go_on_with_it(
+    run: Run,
+) -> None:
+    assert run.plan().notes == ()
+    run.edit("epochs: 3", "epochs: 5")
+    assert run.plan().notes == ("epochs: 3 -> 5 (edited in settings.yaml)",)
+    run.edit("lr: 0.0001", "lr: 0.01")
+    batch = run.settings.batch_size
+    run.edit(f"batch_size: {batch}\n", "batch_size: 3\n")
+    with pytest.raises(UsageError) as refused:
+        run.plan(epochs=4)
+    told = str(refused.value)
+    assert "settings.yaml is not what the run was trained with" in told
+    assert "lr (was 0.0001, now 0.01)" in told
+    assert f"batch_size (was {batch}, now 3)" in told
+    assert "Leave them out" not in told
+
+
+def test_a_run_of_a_version_without_a_record_goes_on_with_its_settings_file(run: Run) -> None:
+    run.folder.record.unlink()
+    assert run.plan(epochs=4).notes == ("epochs: 3 -> 4",)
+    with pytest.raises(UsageError, match=r"lr \(was 0.0001, now 0.1\)"):
+        run.plan(lr=0.1)
+
+
+def test_a_batch_given_as_a_number_instead_of_auto_is_told_as_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, monkeypatch, fit_batch=True)
+    with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\). Leave them out"):
+        run.plan(batch_size=4)
+
+
+def test_a_settings_file_may_hold_what_can_change_and_the_message_says_how(
+    run: Run, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("workers: 2\npreflight: false\nsteps: 90\n")
+    plan = run.plan(own, epochs=6)
+    assert (plan.settings.workers, plan.settings.preflight) == (2, False)
+    assert plan.epochs == 6
+    own.write_text("workers: 2\nlr: 0.1\nextends: demo\n")
+    with pytest.raises(UsageError, match="extends, lr cannot change") as refused:
+        run.plan(own)
+    assert "in a --config FILE with nothing else in it: evaluate_before, " in str(refused.value)
+
+
+def test_weights_may_lie_elsewhere_when_they_are_the_same(run: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "moved.pth"
+    moved.write_bytes(DEMO_BASE.read_bytes())
+    plan = run.plan(weights=str(moved))
+    assert plan.settings.weights == str(moved)
+    assert plan.notes == (f"weights: {DEMO_BASE} -> {moved}",)
+    moved.write_bytes(b"others")
+    with pytest.raises(UsageError, match="is another file"):
+        run.plan(weights=str(moved))
+    with pytest.raises(UsageError, match="there is no such file"):
+        run.plan(weights="none")
+
+
+def test_images_may_lie_elsewhere_when_all_are_there(run: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "train"
+    moved.parent.mkdir()
+    run.images.rename(moved)
+    for given in (moved, moved.parent):
+        plan = run.plan(images=str(given))
+        assert plan.settings.images == str(given)
+        assert {split.image_dir for split in plan.dataset_info.splits} == {str(moved)}
+    (moved / "a.jpg").unlink()
+    with pytest.raises(UserError, match=r"1 of 1 images of the run are not in .*\(a.jpg\)"):
+        run.plan(images=str(moved))
+    with pytest.raises(UserError, match="there is no such folder"):
+        run.plan(images=str(tmp_path / "nowhere"))
+
+
+def test_a_run_folder_may_be_moved(run: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "other name"
+    run.folder.root.rename(moved)
+    with held_run({"output": str(moved)}) as folder:
+        plan = plan_resume(folder, {"output": str(moved)})
+    assert plan.dataset_info.splits[0].path == str(moved / "data" / "train.json")
+
+
+def test_what_was_half_written_when_the_run_was_killed_is_removed(run: Run) -> None:
+    left = run.folder.checkpoints / ".best.pth.partial"
+    left.touch()
+    run.plan()
+    assert not left.exists()
