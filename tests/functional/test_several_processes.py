@@ -64,8 +64,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from PIL import Image
 
     for image in content["images"]:
-        path = next(folder.rglob(image["file_name"]))
-        Image.open(path).convert("RGB").resize((192, 160)).save(path)
+        file = next(folder.rglob(image["file_name"]))
+        Image.open(file).convert("RGB").resize((192, 160)).save(file)
         scale = (192 / image["width"], 160 / image["height"])
         image["width"], image["height"] = 192, 160
         for annotation in content["annotations"]:

@@ -110,7 +110,7 @@ def test_a_size_from_the_file_is_the_one_that_training_sees(tmp_path: Path) -> N
 
 
 def test_names_from_another_machine_find_folder_and_files(tmp_path: Path) -> None:
-    names = [f"C:\\work\\images\\{n}.jpg" for n in (1, 2)]
+    names = [f"C:\\work\\photos\\{n}.jpg" for n in (1, 2)]
     file = make_coco(
         tmp_path, images=[image(n + 1, name) for n, name in enumerate(names)], write_images=False
     )

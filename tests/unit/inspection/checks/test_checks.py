@@ -25,7 +25,7 @@ from train_teacher.inspection.checks.class_name_checks import (
 )
 from train_teacher.inspection.checks.data_set_checks import check_something_to_train
 from train_teacher.inspection.checks.file_checks import check_file
-from train_teacher.inspection.checks.image_checks import check_images
+from train_teacher.inspection.checks.image_checks import check_missing_images
 from train_teacher.inspection.checks.reference_checks import check_references
 from train_teacher.inspection.facts import Finding, PromptInfo
 
@@ -484,12 +484,12 @@ def test_a_class_with_only_crowds_is_a_b13_error(dataset_of: Any) -> None:
 def test_missing_images_are_i1(dataset_of: Any) -> None:
     dataset = dataset_of()
 
-    some = only(check_images(dataset, Path("images"), np.array([2])), "I1")
-    none = only(check_images(dataset, None, np.arange(4)), "I1")
+    some = only(check_missing_images(dataset, Path("images"), np.array([2])), "I1")
+    none = only(check_missing_images(dataset, None, np.arange(4)), "I1")
 
     assert (some.severity, some.count, some.examples[0].file) == ("error", 1, "3.jpg")
     assert "none of the 12 images" in none.message
-    assert check_images(dataset, Path("images"), np.array([], np.int64)) == []
+    assert check_missing_images(dataset, Path("images"), np.array([], np.int64)) == []
 
 
 @pytest.mark.parametrize(
