@@ -68,8 +68,8 @@ class DetectionAnalysis(msgspec.Struct, frozen=True):
     """Objects of each class that no detection above the threshold lies on."""
     background: tuple[int, ...]
     """Detections of each class where there is nothing."""
-    images: tuple[ImageResult, ...]
-    """Worst first."""
+    images: tuple[ImageResult, ...] = ()
+    """Worst first; none in a results.json of before 2026-11-28."""
     matrix: tuple[tuple[int, ...], ...] = ()
     """Truth by what was detected there; the last row and column stand for nothing."""
 

@@ -17,10 +17,11 @@ IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
 TAILS = (0.025, 0.975)
 
 
-class Chance(msgspec.Struct, frozen=True):
+class Chance(msgspec.Struct, frozen=True, kw_only=True):
     """How far a gain depends on which images happened to be in the validation split."""
 
-    images: int
+    images: int = 0
+    """0 in a results.json of before 2026-11-28, which had another name for it."""
     boxes: int
     better: float
     """Share of the resampled sets in which the best epoch beats the base weights."""
@@ -53,7 +54,8 @@ def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> 
     gains = _scores(best, truth, draws) - _scores(before, truth, draws)
     gains = gains[np.isfinite(gains)]
     low, high = np.quantile(gains, TAILS).tolist()
-    return Chance(images, boxes, float((gains > 0).mean()), low, high)
+    better = float((gains > 0).mean())
+    return Chance(images=images, boxes=boxes, better=better, low=low, high=high)
 
 
 def _scores(

@@ -52,10 +52,14 @@ def test_a_curve_that_falls_after_its_best_epoch_is_called_learning_by_heart() -
 def test_a_gain_that_chance_can_make_is_not_called_worth_it() -> None:
     records = [{"kind": "val", "step": i, "coco/bbox_mAP": s} for i, s in enumerate((0.1, 0.14))]
     summary = summarize_run(records, [])
-    unsure = judge_run(summary, (), 1, 56, Chance(24, 56, 0.9, -0.01, 0.08))
+    unsure = judge_run(
+        summary, (), 1, 56, Chance(images=24, boxes=56, better=0.9, low=-0.01, high=0.08)
+    )
     assert unsure.worth_it is None
     assert "on 56 boxes that can be chance" in unsure.headline
-    sure = judge_run(summary, (), 1, 56, Chance(24, 56, 1.0, 0.01, 0.08))
+    sure = judge_run(
+        summary, (), 1, 56, Chance(images=24, boxes=56, better=1.0, low=0.01, high=0.08)
+    )
     assert sure.worth_it is True
     assert "rests on 56 boxes in 24 images" in sure.sentences[0]
     assert "between +0.010 and +0.080, and is a gain in 100 %" in sure.sentences[0]
