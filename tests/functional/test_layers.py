@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,18 @@ def test_every_folder_says_in_a_sentence_what_lives_there_and_holds_at_most_twen
         files = [path for path in init.parent.glob("*.py") if path != init]
         assert ast.get_docstring(ast.parse(init.read_text())), init
         assert len(files) <= 20, init.parent
+
+
+def test_the_architecture_page_names_every_folder_in_order_and_only_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    contract = re.search(r"layers = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL)
+    assert contract
+    layers = re.findall(r'"([^"]+)"', contract[1])
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == re.findall(r"\w+", " ".join(layers))
+
+    root = Path(train_teacher.__file__).parent
+    named = re.findall(r"`([\w/]+/[\w/]+\.py)`", page)
+    assert len(named) > 60
+    for path in named:
+        assert (ROOT / path).is_file() or (root / path).is_file(), path
