@@ -1,12 +1,13 @@
-"""The parts of a run's page that list facts: the data, what was trained, the settings."""
+"""What a run's page lists: facts about the data, what the run cost, its settings."""
 
 from __future__ import annotations
 
-from train_teacher.core import words
-from train_teacher.core.words import duration
+from dataclasses import dataclass
+
+from train_teacher.core.words import duration, size
 from train_teacher.inspection.facts import MaskInfo, SizeInfo
-from train_teacher.pages.page import safe
-from train_teacher.pages.parts import facts, table
+from train_teacher.pages.parts import Table
+from train_teacher.reports.curves import accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.setting_sources import CHOSEN, YOU, applies
 
@@ -14,31 +15,17 @@ LONGEST_VALUE = 200
 """Characters: three lines."""
 
 
-def data_section(report: RunReport) -> str:
-    """Return what was trained on: splits, prompt, sizes, masks, accepted findings."""
-    splits = table(
-        ("split", "images", "boxes", "without boxes", "image folder"),
-        (
-            (
-                s.name,
-                f"{s.num_images:,}",
-                f"{s.num_boxes:,}",
-                f"{s.num_empty_images:,}",
-                s.image_dir or "",
-            )
-            for s in report.splits
-        ),
-    )
-    found = "<p>The inspection found nothing to mention.</p>"
-    if report.findings:
-        found = table(
-            ("code", "severity", "accepted finding", "consequence"),
-            ((f.code, f.severity, f.message, f.consequence) for f in report.findings),
-        )
-    return f"<h2>Data</h2>{splits}{facts(_data_facts(report))}{found}"
+@dataclass(frozen=True)
+class SettingsView:
+    """The settings with their sources and reasons."""
+
+    first: Table
+    """What was given or chosen."""
+    rest: Table
 
 
-def _data_facts(report: RunReport) -> list[tuple[str, str]]:
+def data_facts(report: RunReport) -> list[tuple[str, str]]:
+    """Return what was trained on: prompt, sizes, masks, dropped labels."""
     pairs = []
     if report.prompt:
         estimate = "" if report.prompt.exact else ", estimated"
@@ -85,8 +72,8 @@ def _masks(masks: MaskInfo | None) -> str:
     return ", ".join(kinds) or "none"
 
 
-def training_section(report: RunReport) -> str:
-    """Return the freeze table, what the run cost, and where it ran."""
+def cost_facts(report: RunReport) -> list[tuple[str, str]]:
+    """Return what the run cost, and where it ran."""
     cost = report.cost
     counted = "batches" if accumulates(report) else "steps"
     pairs = [
@@ -97,56 +84,24 @@ def training_section(report: RunReport) -> str:
     ]
     if cost.process_mib:
         pairs.append(("main memory", f"{cost.process_mib:,.0f} MiB at most"))
-    pairs += [(name, words.size(count)) for name, count in report.files.items()]
-    pairs += report.environment.items()
-    frozen = (
-        f'<h2>What was trained and what was frozen</h2><pre class="wide">'
-        f"{safe(report.freeze_table, 20_000)}</pre>"
-        if report.freeze_table
-        else ""
-    )
-    return f"{frozen}<h2>Cost and environment</h2>{facts(pairs)}"
+    pairs += [(name, size(count)) for name, count in report.files.items()]
+    return [*pairs, *report.environment.items()]
 
 
-def accumulates(report: RunReport) -> bool:
-    """Return whether several batches make an optimizer step: what is logged are batches."""
-    return (report.settings.get("accumulation") or 1) > 1
-
-
-def settings_section(report: RunReport) -> str:
-    """Return the settings: first what was given or chosen, the rest folded away."""
+def settings_view(report: RunReport) -> SettingsView:
+    """Return the settings: those that were given or chosen, and the rest."""
     shown = {n: v for n, v in report.settings.items() if applies(n, v, report.tune)}
     order = {YOU: 0, CHOSEN: 1}
     first = [name for name in shown if report.sources.get(name) in order or not report.sources]
     first.sort(key=lambda name: order.get(report.sources.get(name, YOU), 0))
     rest = [name for name in shown if name not in first]
-    folded = (
-        f"<details><summary>{len(rest)} settings as the preset or the default has them</summary>"
-        f"{_settings_table(report, rest)}</details>"
-        if rest
-        else ""
-    )
-    return (
-        "<h2>Settings</h2>"
-        f"<p>Repeat this run with <code>{safe(report.command, 2_000)}</code></p>"
-        f"{_settings_table(report, first)}{folded}"
-    )
+    return SettingsView(_settings(report, first), _settings(report, rest))
 
 
-def _settings_table(report: RunReport, names: list[str]) -> str:
-    rows = [
-        (
-            name,
-            _shown(report.settings[name]),
-            report.sources.get(name, ""),
-            report.reasons.get(name, ""),
-        )
-        for name in names
-    ]
-    shown = table(("setting", "value", "from", "reason"), rows)
-    return f'<div class="settings">{shown}</div>'
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+def _settings(report: RunReport, names: list[str]) -> Table:
+    rows = []
+    for name in names:
+        value = str(report.settings[name])
+        cut = value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 3] + "..."
+        rows.append((name, cut, report.sources.get(name, ""), report.reasons.get(name, "")))
+    return Table(("setting", "value", "from", "reason"), rows)

@@ -18,11 +18,13 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.images.thumbnails import compared
 from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.pages.parts import Image
+from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
 from train_teacher.reports.facts import RunReport, build_report, freeze_lines
 from train_teacher.reports.forgetting import RetainedScores
-from train_teacher.reports.page import RunImage, render_report
+from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
 from train_teacher.reports.summary import RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
@@ -100,11 +102,12 @@ def write_run_results(
         files=_file_sizes(folder),
         freeze_table=freeze_lines(folder.log.read_text("utf-8") if folder.log.exists() else ""),
     )
-    draw_curves(records, folder.plots)
+    plots = run_plots(records, report)
+    draw_curves(plots, folder.plots)
     worst, right = _images(
         dataset_info, truth, best, judged, turned=settings.exif_orientation != "ignore"
     )
-    write_atomically(folder.report, render_report(report, records, worst, right))
+    write_atomically(folder.report, render_report(report, plots, worst, right))
     # Last: where it lies, the rest is complete (`is_complete`).
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
@@ -163,7 +166,7 @@ def _images(
     analysis: DetectionAnalysis | None,
     *,
     turned: bool,
-) -> tuple[list[RunImage], list[RunImage]]:
+) -> tuple[list[Image], list[Image]]:
     """Return the validation images with most errors, and the best ones."""
     split = next((s for s in info.splits if s.name == "val"), None)
     if found is None or analysis is None or split is None or split.image_dir is None:
@@ -191,7 +194,7 @@ def _drawn(
     names: Sequence[str],
     *,
     turned: bool,
-) -> list[RunImage]:
+) -> list[Image]:
     drawn = []
     for image in images:
         here = found.rows(found.image_id == image.image_id)
@@ -205,7 +208,7 @@ def _drawn(
         source = compared(folder / file, *boxes, texts, turned=turned)
         if source:
             note = f"{image.found} found, {image.missed} missed, {image.false} made up"
-            drawn.append(RunImage(source, file, note))
+            drawn.append(Image(source, file, note))
     return drawn
 
 
