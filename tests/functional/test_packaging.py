@@ -58,6 +58,36 @@ def test_every_module_travels_and_nothing_else_does(names: set[str]) -> None:
     assert "train_teacher/py.typed" in names
 
 
+def test_every_template_travels_and_makes_a_page_there(
+    wheel: Path, names: set[str], tmp_path: Path
+) -> None:
+    source = ROOT / "src"
+    templates = {
+        path.relative_to(source).as_posix()
+        for kind in ("*.j2", "*.css")
+        for path in (source / "train_teacher").rglob(kind)
+    }
+    assert len(templates) > 1
+    assert templates <= names
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        "from train_teacher.reports.comparison import Comparison;"
+        "from train_teacher.reports.comparison_page import render_comparison;"
+        "print(render_comparison(Comparison((), (), True, (), ()), ()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ".scores" in result.stdout
+    assert result.stdout.rstrip().endswith("</html>")
+
+
 def test_no_file_is_surprisingly_large(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         large = [i.filename for i in archive.infolist() if i.file_size > TEN_MIB_AND_A_LITTLE]

@@ -173,7 +173,7 @@ def line_chart(
     shapes = _frame(levels, ticks, axis)
     colors = [f"s{number % COLORS}" for number in range(len(lines))]
     for line, color in zip(lines, colors, strict=True):
-        shapes += _curve(line, color, span, levels[-1])
+        shapes += _curve(line, color, span, levels[-1]) if line.x else []
     names = [line.name for line in lines] if legend else []
     return Chart(label, shapes, list(zip(names, colors, strict=False)))
 

@@ -32,10 +32,6 @@ def render_page(template: str, view: object) -> str:
 def _environment() -> Environment:
     """Return where templates are found and how values are shown in them."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import escape
-
-    def uncut(value: object, longest: int | None = None) -> object:
-        return escape(_shown(value, longest))
 
     environment = Environment(
         loader=PackageLoader("train_teacher", ""),
@@ -46,8 +42,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    escape = environment.filters["escape"]
     environment.filters |= {
-        "uncut": uncut,
+        "uncut": lambda value, longest=None: escape(_shown(value, longest)),
         "count": "{:,}".format,
         "plural": words.plural,
         "score": words.score,
