@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.pages.histogram import Histogram
-
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 18, 38
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -27,7 +25,21 @@ GRID_LINES = 4
 STEPS = (1, 2, 2.5, 5, 10)
 NEARLY = 1e-9
 
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 Ticks = Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts between edges."""
+
+    edges: Floats
+    """(B + 1,) ascending."""
+    counts: Counts
+    """(B,); values beyond the edges are counted in the outermost bins."""
+    logarithmic: bool = False
+    """True when the bins are equally wide on a logarithmic axis."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ def bar_chart(
     return Chart(label, shapes)
 
 
-def heat_map(label: str, counts: npt.NDArray[np.int64]) -> Chart:
+def heat_map(label: str, counts: Counts) -> Chart:
     """Return a grid of cells, the fuller the stronger its colour.
 
     Args:
@@ -121,7 +133,7 @@ def heat_map(label: str, counts: npt.NDArray[np.int64]) -> Chart:
     return Chart(label, shapes)
 
 
-def scatter(label: str, points: npt.NDArray[np.int64], axis: str) -> Chart:
+def scatter(label: str, points: Counts, axis: str) -> Chart:
     """Return points whose size tells how many lie there.
 
     Args:
@@ -203,7 +215,7 @@ def _curve(line: Line, color: str, span: tuple[float, float], ceiling: float) ->
     return shapes
 
 
-def _places(values: npt.NDArray[np.float64], histogram: Histogram) -> list[float]:
+def _places(values: Floats, histogram: Histogram) -> list[float]:
     """Return where values lie on the horizontal axis."""
     measure = np.log if histogram.logarithmic else np.asarray
     low, high = measure(histogram.edges[[0, -1]])

@@ -50,6 +50,7 @@ def _environment() -> Environment:
         "score": words.score,
         "change": words.change,
         "duration": words.duration,
+        "size": words.size,
     }
     return environment
 

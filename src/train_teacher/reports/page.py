@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from train_teacher.core.words import change, score
+from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure, Image, Table
-from train_teacher.reports.curves import Plot
+from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
-from train_teacher.reports.page_sections import SettingsView, cost_facts, data_facts, settings_view
+from train_teacher.reports.setting_sources import CHOSEN, YOU, applies
 from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
@@ -20,6 +21,8 @@ CURVES_OF_CLASSES = 8
 SHOWN_CLASSES = 200
 SHOWN_CONFUSIONS = 15
 RECALL_AXIS = tuple(point / 100 for point in range(101))
+LONGEST_VALUE = 200
+"""Characters of a setting: three lines."""
 SIZES = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"}
 
 
@@ -41,10 +44,14 @@ class ReportView:
     images: tuple[tuple[str, Sequence[Image]], ...]
     """By heading."""
     splits: Table
-    data: list[tuple[str, str]]
+    mask_kinds: list[str]
+    dropped: list[str]
     findings: Table
-    cost: list[tuple[str, str]]
-    settings: SettingsView
+    batches: bool
+    """Whether batches were logged, not optimizer steps."""
+    chosen_settings: Table
+    """Those that were given, or chosen from the data."""
+    other_settings: Table
 
 
 def render_report(
@@ -64,6 +71,10 @@ def render_report(
     Returns:
         A complete HTML document; every name in it is escaped.
     """
+    shown = [n for n, value in report.settings.items() if applies(n, value, report.tune)]
+    # A report of before there were sources folds nothing away.
+    sources = report.sources or dict.fromkeys(shown, YOU)
+    first = [name for source in (YOU, CHOSEN) for name in shown if sources.get(name) == source]
     view = ReportView(
         report=report,
         classes=_classes(report),
@@ -76,10 +87,12 @@ def render_report(
         wrong=_wrong(report),
         images=(("Where it goes wrong", worst), ("Where it does best", best)),
         splits=_splits(report),
-        data=data_facts(report),
+        mask_kinds=_mask_kinds(report.masks) if report.masks else [],
+        dropped=[f"{count:,} {why}" for why, count in report.dropped.items() if count],
         findings=_findings(report),
-        cost=cost_facts(report),
-        settings=settings_view(report),
+        batches=accumulates(report),
+        chosen_settings=_settings(report, first),
+        other_settings=_settings(report, [name for name in shown if name not in first]),
     )
     return render_page("reports/report.html.j2", view)
 
@@ -191,3 +204,21 @@ def _splits(report: RunReport) -> Table:
 def _findings(report: RunReport) -> Table:
     rows = [(f.code, f.severity, f.message, f.consequence) for f in report.findings]
     return Table(("code", "severity", "accepted finding", "consequence"), rows)
+
+
+def _mask_kinds(masks: MaskInfo) -> list[str]:
+    kinds = (
+        (masks.polygons, f"polygons of {masks.points_mean:.0f} points on average"),
+        (masks.run_lengths, "run lengths"),
+        (masks.rectangles, "of them just rectangles"),
+    )
+    return [f"{count:,} {kind}" for count, kind in kinds if count]
+
+
+def _settings(report: RunReport, names: Sequence[str]) -> Table:
+    rows = []
+    for name in names:
+        value = str(report.settings[name])
+        cut = value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 3] + "..."
+        rows.append((name, cut, report.sources.get(name, ""), report.reasons.get(name, "")))
+    return Table(("setting", "value", "from", "reason"), rows)

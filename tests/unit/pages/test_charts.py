@@ -19,6 +19,7 @@ from train_teacher.pages.charts import (
     TOP,
     WIDTH,
     Chart,
+    Histogram,
     Line,
     Shape,
     bar_chart,
@@ -27,9 +28,8 @@ from train_teacher.pages.charts import (
     scatter,
     short_number,
 )
-from train_teacher.pages.histogram import Histogram
 
-NUMBERS = st.floats(0, 1e9, allow_subnormal=False)
+NUMBERS = st.just(0.0) | st.floats(1e-9, 1e9)
 
 
 def shapes(chart: Chart, kind: str) -> list[Shape]:

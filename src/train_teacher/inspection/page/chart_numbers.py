@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train_teacher.pages.histogram import Counts, Floats, Histogram
+from train_teacher.pages.charts import Counts, Floats, Histogram
 
 SHORT_SIDE, LONG_SIDE = 800, 1333
 """Pixels to which the published recipes resize: short side, but the long side no further."""

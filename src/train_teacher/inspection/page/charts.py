@@ -9,8 +9,7 @@ from train_teacher.inspection.page.chart_numbers import (
     SMALL_SIDES,
     InspectionCharts,
 )
-from train_teacher.pages.charts import bar_chart, heat_map, scatter
-from train_teacher.pages.histogram import Histogram
+from train_teacher.pages.charts import Histogram, bar_chart, heat_map, scatter
 from train_teacher.pages.parts import Figure
 
 ALWAYS_SIDES = (4, 128)
