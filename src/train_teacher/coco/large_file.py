@@ -20,8 +20,7 @@ from typing import Any, overload
 import msgspec
 import numpy as np
 
-from train_teacher.coco.annotation_block import AnnotationBlock, join_blocks
-from train_teacher.coco.annotation_columns import read_text_block
+from train_teacher.coco.annotation_columns import AnnotationBlock, join_blocks, read_text_block
 from train_teacher.coco.forked_work import MOST_TASKS, shared_tasks
 from train_teacher.coco.text import TopLevel
 
