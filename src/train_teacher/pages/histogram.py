@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
-
-
-Counts = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -19,7 +13,7 @@ class Histogram:
 
     edges: Floats
     """(B + 1,) ascending."""
-    counts: Counts
+    counts: Ints
     """(B,); values beyond the edges are counted in the outermost bins."""
     logarithmic: bool = False
     """True when the bins are equally wide on a logarithmic axis."""
