@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,7 +30,6 @@ from train_teacher.coco.masks.measures import (
 from train_teacher.coco.record_decoder import NOT_A_NUMBER, AnnotationEntry, RecordReader
 
 _NO_BOX = (NOT_A_NUMBER,) * 4
-_MEMBERS = attrgetter("id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore")
 
 
 class _TypedAnnotation(AnnotationEntry, gc=False):
@@ -121,22 +119,19 @@ def _block(
     masks: MaskColumns,
     problems: tuple[RecordProblem, ...] = (),
 ) -> AnnotationBlock:
-    # One pass in C over all members is four times faster than a comprehension for each.
-    values = list(zip(*map(_MEMBERS, entries), strict=True)) or [()] * 7
-    ids, image_ids, category_ids, boxes, areas, crowds, ignores = values
-    bbox, has_bbox = _boxes(boxes)
+    bbox, has_bbox = _boxes([entry.bbox for entry in entries])
     flag_masks_apart(masks, bbox, has_bbox)
     return AnnotationBlock(
         records=records,
         index=index,
-        ids=_ids(ids),
-        image_ids=_ids(image_ids),
-        category_ids=_ids(category_ids),
+        ids=_ids([entry.id for entry in entries]),
+        image_ids=_ids([entry.image_id for entry in entries]),
+        category_ids=_ids([entry.category_id for entry in entries]),
         bbox=bbox,
         has_bbox=has_bbox,
-        area=_areas(areas),
-        iscrowd=_crowds(crowds),
-        ignore=_marks(ignores),
+        area=_areas([entry.area for entry in entries]),
+        iscrowd=_crowds([entry.iscrowd for entry in entries]),
+        ignore=_marks([entry.ignore for entry in entries]),
         masks=masks,
         problems=problems,
     )
