@@ -43,14 +43,14 @@ def ours(path: Path) -> Callable[[], object]:
     from train_teacher.images.equal_files import compare_contents
     from train_teacher.images.files import check_image_files
     from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
-    from train_teacher.inspection.checks.image_checks import check_images
+    from train_teacher.inspection.checks.image_checks import check_contents
 
     dataset = read_coco(path)
 
     def run() -> object:
         files = check_image_files(dataset, path.parent)
         (files,) = compare_contents([(dataset, files)])
-        return check_images(dataset, files), check_duplicates([("train", dataset, files)])
+        return check_contents(dataset, files), check_duplicates([("train", dataset, files)])
 
     return run
 

@@ -9,12 +9,10 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
 from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
-
-Rows = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Rows
 
 
 def category_step(dataset: CocoDataset) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from train_teacher.core.arrays import Floats, Ints
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 18, 38
@@ -25,18 +26,16 @@ GRID_LINES = 4
 STEPS = (1, 2, 2.5, 5, 10)
 NEARLY = 1e-9
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 Ticks = Sequence[tuple[float, str]]
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts between edges."""
+    """Ints between edges."""
 
     edges: Floats
     """(B + 1,) ascending."""
-    counts: Counts
+    counts: Ints
     """(B,); values beyond the edges are counted in the outermost bins."""
     logarithmic: bool = False
     """True when the bins are equally wide on a logarithmic axis."""
@@ -110,7 +109,7 @@ def bar_chart(
     return Chart(label, shapes)
 
 
-def heat_map(label: str, counts: Counts) -> Chart:
+def heat_map(label: str, counts: Ints) -> Chart:
     """Return a grid of cells, the fuller the stronger its colour.
 
     Args:
@@ -133,7 +132,7 @@ def heat_map(label: str, counts: Counts) -> Chart:
     return Chart(label, shapes)
 
 
-def scatter(label: str, points: Counts, axis: str) -> Chart:
+def scatter(label: str, points: Ints, axis: str) -> Chart:
     """Return points whose size tells how many lie there.
 
     Args:

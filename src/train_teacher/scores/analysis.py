@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.core.arrays import Floats
 from train_teacher.scores.detections import Detections, GroundTruth, by_image, match, overlaps
 
 IOU = 0.5
 RECALL_POINTS = 101
 """COCO's recall thresholds, 0 to 1 in hundredths."""
 DEFAULT_THRESHOLD = 0.3
-Numbers = npt.NDArray[np.float64]
 
 
 class PrecisionRecall(msgspec.Struct, frozen=True):
@@ -180,7 +180,7 @@ def _precision_recall(
     )
 
 
-def interpolated_precision(precision: Numbers, recall: Numbers) -> Numbers:
+def interpolated_precision(precision: Floats, recall: Floats) -> Floats:
     """Return (101,) the highest precision at each recall or beyond (COCOeval.accumulate)."""
     curve = np.zeros(RECALL_POINTS)
     if len(precision):
@@ -191,7 +191,7 @@ def interpolated_precision(precision: Numbers, recall: Numbers) -> Numbers:
 
 
 def _best_threshold(
-    score: Numbers, precision: Numbers, recall: Numbers
+    score: Floats, precision: Floats, recall: Floats
 ) -> tuple[float | None, float | None]:
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)

@@ -8,24 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Boxes = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Boxes, Ints
 
 
 @dataclass(frozen=True)
 class Detections:
     """D boxes that a model found."""
 
-    image_id: Integers
+    image_id: Ints
     """(D,)"""
-    label: Integers
+    label: Ints
     """(D,) class number from 0."""
     score: npt.NDArray[np.float64]
     """(D,) 0 to 1."""
     box: Boxes
     """(D, 4) xyxy, pixels."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> Detections:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> Detections:
         """Return some of them."""
         return Detections(
             self.image_id[chosen], self.label[chosen], self.score[chosen], self.box[chosen]
@@ -39,14 +38,14 @@ class ImageDetections:
     width: int
     """Pixels, as the model saw it: turned or not."""
     height: int
-    label: Integers
+    label: Ints
     """(K,) class number from 0."""
     score: npt.NDArray[np.float64]
     """(K,) 0 to 1, best first."""
     box: Boxes
     """(K, 4) xyxy, pixels."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> ImageDetections:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> ImageDetections:
         """Return some of them."""
         return ImageDetections(
             self.width, self.height, self.label[chosen], self.score[chosen], self.box[chosen]
@@ -74,18 +73,18 @@ def joined(image_ids: Sequence[int], found: Sequence[ImageDetections]) -> Detect
 class GroundTruth:
     """T labelled boxes."""
 
-    image_id: Integers
+    image_id: Ints
     """(T,)"""
-    label: Integers
+    label: Ints
     """(T,) class number from 0."""
     box: Boxes
     """(T, 4) xyxy, pixels."""
     crowd: npt.NDArray[np.bool_]
     """(T,) regions that count neither as found nor as missed."""
-    image_ids: Integers
+    image_ids: Ints
     """(M,) every image, those without a box included."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> GroundTruth:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> GroundTruth:
         """Return some of the boxes; the images stay."""
         return GroundTruth(
             self.image_id[chosen],
@@ -115,9 +114,7 @@ def overlaps(first: Boxes, second: Boxes, crowd: npt.NDArray[np.bool_] | None = 
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
-def by_image(
-    detections: Detections, truth: GroundTruth
-) -> Iterator[tuple[int, Integers, Integers]]:
+def by_image(detections: Detections, truth: GroundTruth) -> Iterator[tuple[int, Ints, Ints]]:
     """Yield every image id with the rows of its detections, best first, and of its truth."""
     order = np.lexsort((-detections.score, detections.image_id))
     sorted_ids = detections.image_id[order]
@@ -129,7 +126,7 @@ def by_image(
         yield image_id, order[start:end], truth_order[first:last]
 
 
-def match(ious: Boxes, crowd: npt.NDArray[np.bool_], threshold: float) -> Integers:
+def match(ious: Boxes, crowd: npt.NDArray[np.bool_], threshold: float) -> Ints:
     """Return for each detection the truth it found, -1 for none.
 
     The best detection chooses first, and takes the box that it overlaps most; a crowd may be taken

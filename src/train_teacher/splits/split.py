@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
 from train_teacher.core.errors import UsageError
 from train_teacher.splits.balance import Quantities, balance
 
@@ -22,7 +23,6 @@ BOXES_COUNT = 0.5
 hundred boxes, and scores are taken over images."""
 SIZE_COUNTS = 0.25
 """Weight of a deviation in the number of images, for each class."""
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from train_teacher.coco.dataset import (
     sizes_of_annotations,
 )
 from train_teacher.coco.masks.boxes import HUGE
-from train_teacher.core.arrays import every, some
+from train_teacher.core.arrays import Boxes, Flags, every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.box_conventions import (
     OVERHANG,
@@ -24,9 +24,6 @@ from train_teacher.inspection.box_conventions import (
 )
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import REPAIRED, annotation_examples, annotation_finding
-
-Boxes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 TOLERATED_SHARE = 0.05
 MIN_BOXES_FOR_CORNER = 50

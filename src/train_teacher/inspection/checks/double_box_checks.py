@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.box_overlap import overlap_ratio
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.core.arrays import Boxes, Rows
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotation_finding
 
-Rows = npt.NDArray[np.int64]
-Boxes = npt.NDArray[np.float64]
 Pairs = list[tuple[Rows, Rows]]
 """Positions of two boxes each that are on the same object."""
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.mmdet_loader import MIN_IMAGE_SIDE
+from train_teacher.core.arrays import Flags, Sizes
 from train_teacher.core.words import plural, share
 from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts, ImageFiles
 from train_teacher.inspection.facts import Finding, Severity
@@ -46,9 +47,6 @@ _ROUNDED: _Words = (
     "No box moves by it.",
     "Nothing to do.",
 )
-
-Sizes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:

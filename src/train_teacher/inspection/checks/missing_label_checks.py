@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Example, Finding
 from train_teacher.inspection.finding import image_finding
@@ -24,7 +25,6 @@ STEADY = 0.25
 """Mean change from frame to frame, as a share of the mean number of boxes, that is steady."""
 FAR_APART = 30
 """Frames between two images of a video, from which objects may have come and gone."""
-Ints = npt.NDArray[np.int64]
 
 
 def check_partial_labelling(

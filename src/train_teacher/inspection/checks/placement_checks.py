@@ -8,14 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, sizes_of_annotations
-from train_teacher.core.arrays import every
+from train_teacher.core.arrays import Boxes, Rows, every
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.checks.double_box_checks import check_double_boxes
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotation_finding
-
-Rows = npt.NDArray[np.int64]
-Boxes = npt.NDArray[np.float64]
 
 WHOLE_IMAGE = 0.98
 THIN = 20

@@ -9,13 +9,10 @@ import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.masks.columns import MASK_RLE
-from train_teacher.core.arrays import every, some
+from train_teacher.core.arrays import Flags, Sizes, every, some
 from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
 from train_teacher.inspection.checks.image_size_checks import ROUNDING_PIXELS
-
-Sizes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 TOLERATED_SHARE = 0.05
 MIN_BOXES = 3

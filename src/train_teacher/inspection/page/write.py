@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
+from train_teacher.core.arrays import Floats
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.images.files import image_paths, relative_name
@@ -26,7 +27,6 @@ from train_teacher.pages.parts import Image
 from train_teacher.prompts.caption import match_names
 
 MOST_IMAGES = 24
-Floats = npt.NDArray[np.float64]
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 
 
