@@ -1,0 +1,69 @@
+"""The checkpoints of a run folder: the newest one that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_teacher.core.errors import UserError
+
+NEWEST_FIRST = ("last.pth", "previous.pth")
+
+
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """Where a run can go on."""
+
+    checkpoint: Path | None
+    """None when nothing was saved."""
+    epoch: int = 0
+    """Epochs done."""
+    step: int = 0
+    """Optimizer steps done."""
+    base: Mapping[str, Any] | None = None
+    """`name` and `sha256` of the weights that it was trained on; None when it needs none."""
+    notes: tuple[str, ...] = ()
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a process that was killed while it saved had written so far.
+
+    Args:
+        folder: `checkpoints/` of a run that nobody writes.
+    """
+    for left in folder.glob(".*.partial"):
+        left.unlink(missing_ok=True)
+
+
+def newest_usable(folder: Path) -> FoundCheckpoint:
+    """Return the newest checkpoint of a run that is not damaged.
+
+    Args:
+        folder: `checkpoints/` of a run.
+
+    Raises:
+        UserError: there are some, and all are damaged.
+    """
+    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+
+    notes: list[str] = []
+    for name in NEWEST_FIRST:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            meta = read_checkpoint(path).get("meta") or {}
+        except UserError as error:
+            notes.append(f"{error} The one before it is used.")
+            continue
+        return FoundCheckpoint(
+            path, int(meta["epoch"]), int(meta["iter"]), meta.get("base"), tuple(notes)
+        )
+    if notes:
+        raise UserError(
+            f"--resume: no checkpoint in {folder} can be read: {notes[0]} Remove the folder and "
+            "start again; best.pth, if there is one, can still be used by teacher predict."
+        )
+    return FoundCheckpoint(None)

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from train_teacher.core.errors import UserError
+from train_teacher.runs import folder as run_folder
+
+
+def test_a_new_folder_is_free(tmp_path: Path) -> None:
+    folder = run_folder.check_free(tmp_path / "exp1")
+    assert not folder.root.exists()
+
+
+def test_an_empty_folder_is_free(tmp_path: Path) -> None:
+    run_folder.check_free(tmp_path)
+
+
+def test_a_used_folder_is_refused_and_a_free_name_offered(tmp_path: Path) -> None:
+    used = tmp_path / "exp1"
+    used.mkdir()
+    (used / "notes.txt").write_text("mine")
+    (tmp_path / "exp1-2").mkdir()
+    with pytest.raises(UserError, match=r"exp1-3"):
+        run_folder.check_free(used)
+    assert (used / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "exp1").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        run_folder.check_free(tmp_path / "exp1")
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        run_folder.check_free(tmp_path / "file" / "exp1")
+
+
+def test_what_another_run_wrote_while_this_one_planned_is_refused_and_stays(tmp_path: Path) -> None:
+    folder = run_folder.check_free(tmp_path / "exp1")
+    run_folder.create(folder)
+    (folder.root / ".lock").touch()
+    run_folder.claim(folder)
+    (folder.checkpoints / "best.pth").write_text("weights")
+    with pytest.raises(UserError, match="already holds a run"):
+        run_folder.claim(folder)
+
+
+def test_a_folder_with_nothing_but_a_left_lock_is_free(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / "checkpoints").mkdir()
+    run_folder.check_free(tmp_path)
