@@ -40,9 +40,9 @@ from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 from train_teacher.mmdet_plugin.loop.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
-from train_teacher.mmdet_plugin.reporting.hooks import METRIC
 from train_teacher.mmdet_plugin.runner_access import unwrapped
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook
+from train_teacher.scores.metric_names import METRIC
 
 LOG_FILE = "train.log"
 

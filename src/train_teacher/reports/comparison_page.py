@@ -14,7 +14,7 @@ from train_teacher.pages.line_charts import Line
 from train_teacher.pages.page import page, safe
 from train_teacher.pages.parts import figure
 from train_teacher.reports.comparison import ComparedRun, Comparison, Row
-from train_teacher.reports.summary import METRIC, METRIC_50
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 SHOWN_CLASSES = 300
 STYLE = """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train_teacher.reports.summary import METRIC, METRIC_50
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 Curve = tuple[str, Sequence[float], Sequence[float]]
 

@@ -25,8 +25,8 @@ from train_teacher.reports.page_sections import (
     settings_section,
     training_section,
 )
-from train_teacher.reports.summary import METRIC, METRIC_50
 from train_teacher.scores.analysis import PrecisionRecall
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 CURVES_OF_CLASSES = 8
 SHOWN_CLASSES = 200

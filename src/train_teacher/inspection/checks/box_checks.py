@@ -23,12 +23,16 @@ from train_teacher.inspection.box_conventions import (
     find_convention,
 )
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, annotation_examples, annotation_finding
+from train_teacher.inspection.finding import (
+    REPAIRED,
+    TOLERATED_SHARE,
+    annotation_examples,
+    annotation_finding,
+)
 
 Boxes = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-TOLERATED_SHARE = 0.05
 MIN_BOXES_FOR_CORNER = 50
 CORNER_REACH = 0.55
 _READ_AS = {

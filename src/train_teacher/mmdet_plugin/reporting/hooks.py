@@ -17,15 +17,9 @@ from torch import nn
 from train_teacher.console.second_progress import ProgressDisplay
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
-from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof, parameter_digests
+from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
-
-METRIC = "coco/bbox_mAP"
-
-
-def frozen_hashes(model: nn.Module) -> dict[str, str]:
-    """Return a hex digest of every parameter that does not require a gradient, by its name."""
-    return parameter_digests(model, trainable=False)
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 
 def freeze_table(model: nn.Module) -> str:
@@ -170,7 +164,7 @@ class ProgressHook(Hook):
         """Print the validation result as a line that stays."""
         metrics = metrics or {}
         score = metrics.get(METRIC, 0.0)
-        half = metrics.get(f"{METRIC}_50", 0.0)
+        half = metrics.get(METRIC_50, 0.0)
         when = f"epoch {runner.epoch}" if runner.iter else "base weights"
         seconds = time.monotonic() - self._val_started
         self._display.line(

@@ -24,6 +24,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from train_teacher.mmdet_plugin.output_folder import naming
+from train_teacher.scores.metric_names import METRIC
 from train_teacher.scores.second_coco_counting import (
     STATS,
     as_results,
@@ -32,7 +33,6 @@ from train_teacher.scores.second_coco_counting import (
     mean_precision,
 )
 
-METRIC = "coco/bbox_mAP"
 FOLDER = "data"
 DIGITS = 3
 """mmdet rounds every score; the best epoch is chosen by rounded ones."""
