@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from demo_model import make_info
-from train_teacher.reports.facts import RunReport, build_report, freeze_lines
+from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.page import RunImage, render_report
 from train_teacher.reports.summary import summarize_cost, summarize_run
 from train_teacher.scores.analysis import (
@@ -176,16 +176,3 @@ def test_a_run_without_a_validation_still_has_a_page() -> None:
 def test_results_json_can_be_read_back() -> None:
     report = report_of()
     assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
-
-
-def test_the_last_freeze_table_and_proof_are_taken_from_the_log() -> None:
-    log = "\n".join(
-        [
-            "2026 - mmengine - INFO - part  parameters  state",
-            "backbone  1  frozen",
-            "total  1  0 trainable",
-            "2026 - mmengine - INFO - proof: all 1 frozen tensors are bit-identical",
-        ]
-    )
-    assert freeze_lines(log).splitlines()[-1].startswith("proof: all 1")
-    assert freeze_lines("nothing") == ""

@@ -204,7 +204,7 @@ def test_weights_may_lie_elsewhere_when_they_are_the_same(run: Run, tmp_path: Pa
 def test_images_may_lie_elsewhere_when_all_are_there(run: Run, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "train"
     moved.parent.mkdir()
-    run.images.rename(moved)
+    run.image_folder.rename(moved)
     for given in (moved, moved.parent):
         plan = run.plan(images=str(given))
         assert plan.settings.images == str(given)

@@ -85,7 +85,7 @@ def test_the_digests_notice_one_changed_bit(model: torch.nn.Module) -> None:
 
 
 def test_the_table_says_what_is_frozen(model: torch.nn.Module) -> None:
-    lines = {line.split()[0]: line for line in freeze_table(model).splitlines()}
+    lines = {line.split()[0]: line for line in str(freeze_table(model)).splitlines()}
     assert lines["backbone"].endswith("frozen")
     assert lines["decoder"].endswith("trainable")
     total = sum(p.numel() for p in model.parameters())
