@@ -42,6 +42,7 @@ from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
 from train_teacher.mmdet_plugin.runner_access import unwrapped
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook
+from train_teacher.mmdet_plugin.upstream_internals import fetch_without_waiting
 from train_teacher.scores.metric_names import METRIC
 
 LOG_FILE = "train.log"
@@ -88,7 +89,7 @@ class TeacherRunner(Runner):
         built: nn.Module = super().build_model(model)
         preprocessor = getattr(built, "data_preprocessor", None)
         if isinstance(preprocessor, BaseDataPreprocessor):
-            preprocessor._non_blocking = torch.cuda.is_available()
+            fetch_without_waiting(preprocessor, torch.cuda.is_available())
         return built
 
     def train(self) -> nn.Module:
