@@ -21,9 +21,9 @@ from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.prompts.caption import classes_per_prompt
+from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.schema import TeacherSettings
 
-METRIC = "coco/bbox_mAP"
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 

@@ -22,7 +22,7 @@ from train_teacher.core.terminal_text import plain
 from train_teacher.failures.catalogue import FailureFacts, Translation, recognise
 
 MIN_WIDTH, MAX_WIDTH = 50, 100
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_OK, EXIT_FAILED, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 3, 130
 # torch/_utils.py, ExceptionWrapper
 WORKER_TRACEBACK = "Original Traceback (most recent call last)"
 

@@ -6,13 +6,9 @@ import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 # A GPU makes a step while one core decodes and resizes a few images: it would wait for them.
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8

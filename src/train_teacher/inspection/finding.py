@@ -11,6 +11,8 @@ from train_teacher.coco.dataset import CategoryRecord, CocoDataset, IdColumn, pl
 from train_teacher.inspection.facts import Example, Finding, Severity
 
 SHOWN = 3
+TOLERATED_SHARE = 0.05
+"""Of the records: up to it single ones are wrong, above it the whole file is read wrongly."""
 REPAIRED = "Nothing to do: train-teacher repairs it in its own copies (exp1/data)"
 
 

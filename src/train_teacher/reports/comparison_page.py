@@ -10,7 +10,7 @@ from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure
 from train_teacher.reports.comparison import ComparedRun, Comparison
 from train_teacher.reports.curves import EPOCH, STEP, curve
-from train_teacher.reports.summary import METRIC, METRIC_50
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 CHARTS = (
     ("Box mAP", METRIC, EPOCH),

@@ -8,7 +8,7 @@ from typing import Any
 
 from train_teacher.pages.charts import Line
 from train_teacher.reports.facts import RunReport
-from train_teacher.reports.summary import METRIC, METRIC_50
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 EPOCH, STEP, BATCH = "epoch (0: base weights)", "optimizer step", "batch"
 LOSS_PARTS = {"loss_cls": "classification", "loss_bbox": "box (L1)", "loss_iou": "box (GIoU)"}

@@ -14,7 +14,6 @@ from train_teacher.core.arrays import Ints
 from train_teacher.core.errors import UsageError
 from train_teacher.splits.balance import Quantities, balance
 
-SPLIT_NAMES = ("train", "val", "test")
 SUM_TOLERANCE = 1e-6
 # Roboflow names an image STEM_jpg.rf.HASH.jpg; augmented copies share the stem.
 ROBOFLOW_COPY = re.compile(r"\.rf\.[^./\\]+(\.\w+)?$")

@@ -14,7 +14,7 @@ from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text
 from train_teacher.inspection.facts import Finding
 from train_teacher.pages.parts import Image
 from train_teacher.reports.curves import run_plots
-from train_teacher.reports.facts import ClassErrors, RunReport, build_report, freeze_lines
+from train_teacher.reports.facts import ClassErrors, RunReport, build_report
 from train_teacher.reports.page import render_report
 from train_teacher.reports.summary import summarize_cost, summarize_run
 from train_teacher.reports.verdict import ClassOutcome, Verdict
@@ -220,16 +220,3 @@ def test_a_run_without_a_validation_still_has_a_page() -> None:
 def test_results_json_can_be_read_back() -> None:
     report = report_of()
     assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
-
-
-def test_the_last_freeze_table_and_proof_are_taken_from_the_log() -> None:
-    log = "\n".join(
-        [
-            "2026 - mmengine - INFO - part  parameters  state",
-            "backbone  1  frozen",
-            "total  1  0 trainable",
-            "2026 - mmengine - INFO - proof: all 1 frozen tensors are bit-identical",
-        ]
-    )
-    assert freeze_lines(log).splitlines()[-1].startswith("proof: all 1")
-    assert freeze_lines("nothing") == ""

@@ -13,6 +13,7 @@ import pytest
 
 from demo_model import DEMO_BASE, make_info, make_settings
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs import checkpoints
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
@@ -21,7 +22,6 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training import resume as use_case
 from train_teacher.training.resume import ResumePlan, held_run, plan_resume
 from train_teacher.training.run import write_plan
-from train_teacher.weights.files import sha256_of
 
 EPOCHS = 3
 

@@ -23,9 +23,13 @@ from train_teacher.inspection.box_conventions import (
     find_convention,
 )
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, annotation_examples, annotation_finding
+from train_teacher.inspection.finding import (
+    REPAIRED,
+    TOLERATED_SHARE,
+    annotation_examples,
+    annotation_finding,
+)
 
-TOLERATED_SHARE = 0.05
 MIN_BOXES_FOR_CORNER = 50
 CORNER_REACH = 0.55
 _READ_AS = {

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Example, Finding, Severity
-from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, TOLERATED_SHARE, image_finding
 
-TOLERATED_SHARE = 0.05
 OF_OTHER_KIND = "as in the list"
 """How the reader ends its remark on an id that is text in one list and a number in the other."""
 _INDEX = re.compile(r"\[\d+\]")

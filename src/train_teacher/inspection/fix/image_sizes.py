@@ -13,8 +13,8 @@ from train_teacher.core.arrays import Flags, Sizes, every, some
 from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
 from train_teacher.inspection.checks.image_size_checks import ROUNDING_PIXELS
+from train_teacher.inspection.finding import TOLERATED_SHARE
 
-TOLERATED_SHARE = 0.05
 MIN_BOXES = 3
 MIN_BOXES_BEFORE_EDGE = 20
 """Boxes that end shortly before the edge of the smaller size while none lies beyond: boxes drawn

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -16,38 +18,33 @@ from torch import nn
 
 from train_teacher.console.second_progress import ProgressDisplay
 from train_teacher.core.errors import UserError
+from train_teacher.core.freeze_table import FILE_NAME, FreezeTable, ModelPart, write_freeze_table
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
-from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof, parameter_digests
+from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
-METRIC = "coco/bbox_mAP"
-
-
-def frozen_hashes(model: nn.Module) -> dict[str, str]:
-    """Return a hex digest of every parameter that does not require a gradient, by its name."""
-    return parameter_digests(model, trainable=False)
+FOLDER = "data"
 
 
-def freeze_table(model: nn.Module) -> str:
-    """Return the table part, parameters, trainable or frozen, one line per part."""
+def freeze_table(model: nn.Module) -> FreezeTable:
+    """Return how many parameters of each part of a model are trained.
+
+    Args:
+        model: the detector, its frozen parts without gradients.
+    """
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parts.setdefault(name.split(".")[0], []).append(parameter)
-    rows = []
-    for name, parameters in parts.items():
-        total = sum(p.numel() for p in parameters)
-        trainable = sum(p.numel() for p in parameters if p.requires_grad)
-        state = {0: "frozen", total: "trainable"}.get(trainable, f"{trainable:,} trainable")
-        rows.append((name, f"{total:,}", state))
-    everything = sum(p.numel() for p in model.parameters())
-    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    share = 100 * learning / everything
-    rows.append(("total", f"{everything:,}", f"{learning:,} trainable ({share:.3g} %)"))
-    return "\n".join(
-        [
-            f"{'part':<20} {'parameters':>13}  state",
-            *(f"{name:<20} {count:>13}  {state}" for name, count, state in rows),
-        ]
+    return FreezeTable(
+        tuple(
+            ModelPart(
+                name,
+                sum(p.numel() for p in parameters),
+                sum(p.numel() for p in parameters if p.requires_grad),
+            )
+            for name, parameters in parts.items()
+        )
     )
 
 
@@ -58,13 +55,15 @@ class FreezeProofHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        """Print the table and take the digests.
+        """Print and write the table, and take the digests.
 
         Raises:
             UserError: nothing is left to train, or a frozen tensor is in the optimizer.
         """
         model = unwrapped(runner)
-        say(runner, freeze_table(model))
+        self._table = freeze_table(model)
+        say(runner, str(self._table))
+        _write(runner, self._table)
         if adapters := describe_lora(model):
             say(runner, adapters)
         self._proof = TrainingProof(model)
@@ -99,7 +98,14 @@ class FreezeProofHook(Hook):
         Raises:
             UserError: a frozen tensor changed, or one of the adapter did not.
         """
-        say(runner, f"proof: {self._proof.conclude(unwrapped(runner))}")
+        proof = self._proof.conclude(unwrapped(runner))
+        say(runner, f"proof: {proof}")
+        _write(runner, msgspec.structs.replace(self._table, proof=proof))
+
+
+def _write(runner: Runner, table: FreezeTable) -> None:
+    if is_main_process():
+        write_freeze_table(Path(runner.work_dir) / FOLDER / FILE_NAME, table)
 
 
 @HOOKS.register_module()
@@ -170,7 +176,7 @@ class ProgressHook(Hook):
         """Print the validation result as a line that stays."""
         metrics = metrics or {}
         score = metrics.get(METRIC, 0.0)
-        half = metrics.get(f"{METRIC}_50", 0.0)
+        half = metrics.get(METRIC_50, 0.0)
         when = f"epoch {runner.epoch}" if runner.iter else "base weights"
         seconds = time.monotonic() - self._val_started
         self._display.line(

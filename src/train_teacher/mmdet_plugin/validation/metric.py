@@ -8,7 +8,6 @@ count and 0.5 ms to write. The score cannot wait: it decides what becomes best.p
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,9 @@ from mmengine.logging import MMLogger
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from train_teacher.core.atomic_file import replacing
 from train_teacher.mmdet_plugin.output_folder import naming
+from train_teacher.scores.metric_names import METRIC
 from train_teacher.scores.second_coco_counting import (
     STATS,
     as_results,
@@ -32,7 +33,6 @@ from train_teacher.scores.second_coco_counting import (
     mean_precision,
 )
 
-METRIC = "coco/bbox_mAP"
 FOLDER = "data"
 DIGITS = 3
 """mmdet rounds every score; the best epoch is chosen by rounded ones."""
@@ -134,13 +134,5 @@ def _score_of(path: Path) -> float:
 
 def _write(path: Path, found: dict[str, np.ndarray], score: float) -> None:
     members: dict[str, Any] = {"map": np.float64(score), **found}
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with naming(path):
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **members)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with naming(path), replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **members)
