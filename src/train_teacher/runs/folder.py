@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_teacher.runs.lock import LOCK_FILES
 from train_teacher.core.errors import UserError
+from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
 EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
-from train_teacher.runs.folder import RunFolder
 from train_teacher.core.errors import UserError
+from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.schema import TeacherSettings
 
 
