@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from train_teacher.coco.dataset import CategoryRecord
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding, PromptInfo
-from train_teacher.inspection.finding import category_finding
+from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.prompts.caption import prompt_tokens, reads_as
 
 
@@ -40,8 +40,8 @@ def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list
 
 
 def _no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
-    return category_finding(
-        empty,
+    return finding_about(
+        these_categories(empty),
         code="N1",
         severity="error",
         message=message,
@@ -58,8 +58,8 @@ def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) ->
         finding
         for words, group in groups.items()
         if words and len({c.name for c in group}) > 1
-        for finding in category_finding(
-            group,
+        for finding in finding_about(
+            these_categories(group),
             code="N2",
             severity="error",
             message=f'{len(group)} classes read as the same words "{words}": '
@@ -78,8 +78,8 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
         finding
         for name, group in groups.items()
         if len(group) > 1
-        for finding in category_finding(
-            group,
+        for finding in finding_about(
+            these_categories(group),
             code="N3",
             severity="error",
             message=f'{len(group)} categories are named "{name}": id {listed(c.id for c in group)}',
@@ -144,8 +144,8 @@ def _too_long(counted: Sequence[tuple[CategoryRecord, int]], longest: int) -> li
         return []
     classes = plural(len(long), "class", "classes")
     most = max(tokens for _, tokens in counted)
-    return category_finding(
-        long,
+    return finding_about(
+        these_categories(long),
         code="N10",
         severity="error",
         message=f"{classes} too long for a prompt of its own: {listed(c.name for c in long)} "

@@ -12,7 +12,12 @@ from train_teacher.coco.dataset import CategoryRecord, CocoDataset
 from train_teacher.coco.mmdet_loader import LoadedRows
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Finding, SplitInfo
-from train_teacher.inspection.finding import annotation_finding, category_finding, image_finding
+from train_teacher.inspection.finding import (
+    annotations_at,
+    finding_about,
+    images_at,
+    these_categories,
+)
 
 EMPTY_SHARE = 0.5
 FEW_BOXES, FEW_IMAGES = 10, 5
@@ -70,8 +75,8 @@ def check_something_to_train(
 
 def _single_class(dataset: CocoDataset) -> list[Finding]:
     (category,) = real_categories(dataset)
-    return category_finding(
-        [category],
+    return finding_about(
+        these_categories([category]),
         code="D6",
         severity="info",
         message=f'"{category.name}" is the only class',
@@ -107,8 +112,8 @@ def check_every_class_present(
     return [
         finding
         for absent, what, consequence in kinds
-        for finding in category_finding(
-            absent,
+        for finding in finding_about(
+            these_categories(absent),
             code="D5",
             severity="warning",
             message=f"{what} {plural(len(absent), 'class', 'classes')}: "
@@ -166,9 +171,8 @@ def _empty_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> lis
     empty = np.flatnonzero(per_image == 0)
     if len(empty) < EMPTY_SHARE * len(per_image):
         return []
-    return image_finding(
-        dataset,
-        empty.tolist(),
+    return finding_about(
+        images_at(dataset, empty.tolist()),
         code="D2",
         severity="warning",
         message=f"{share(len(empty), len(per_image))} images have no box",
@@ -187,8 +191,8 @@ def _rare_classes(
     told = listed(
         [f"{classes[i].name}: {boxes[i]} in {plural(int(images[i]), 'image')}" for i in rare]
     )
-    return category_finding(
-        [classes[i] for i in rare],
+    return finding_about(
+        these_categories([classes[i] for i in rare]),
         code="D3",
         severity="warning",
         message=f"{plural(len(rare), 'class', 'classes')} with fewer than {FEW_BOXES} boxes or "
@@ -208,27 +212,33 @@ def _long_tail(classes: Sequence[CategoryRecord], boxes: npt.NDArray[np.int64]) 
     ends += f"{boxes[least]:,}"
     if len(seen) < MIN_CLASSES_FOR_TAIL:
         rare = np.flatnonzero((boxes >= FEW_BOXES) & (LONG_TAIL * boxes < seen[0])).tolist()
-        return category_finding(
-            [classes[i] for i in rare],
+        return finding_about(
+            these_categories(
+                [classes[i] for i in rare],
+                values=[
+                    f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in rare
+                ],
+            ),
             code="D3",
             severity="warning",
             message=f"{ends}: {seen[0] / seen[-1]:.0f} times fewer",
             consequence="The frequent classes rule the loss: the rare ones are learned late or "
             "not at all.",
             fix=_BALANCE,
-            values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in rare],
         )
     head = int(np.searchsorted(np.cumsum(seen), 0.8 * seen.sum())) + 1
     tail = np.flatnonzero((boxes > 0) & (LONG_TAIL * boxes < seen[0])).tolist()
-    return category_finding(
-        [classes[i] for i in tail],
+    return finding_about(
+        these_categories(
+            [classes[i] for i in tail],
+            values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in tail],
+        ),
         code="D4",
         severity="info",
         message=f"{share(head, len(seen))} classes hold 80 % of the boxes (Gini index "
         f"{_gini(seen):.2f}); {ends}",
         consequence="Frequent classes are learned first and best.",
         fix=_BALANCE,
-        values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in tail],
     )
 
 
@@ -262,9 +272,8 @@ def _crowded_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> l
         f" In training an image takes two denoising queries for each box, {2 * most:,} here "
         f"where {2 * SCORED} are usual: more memory."
     )
-    return image_finding(
-        dataset,
-        over.tolist(),
+    return finding_about(
+        images_at(dataset, over.tolist()),
         code="D7",
         severity="warning" if most > QUERIES else "info",
         message=f"{plural(len(over), 'image')} with more than {limit} boxes (most: {most:,}; "
@@ -322,14 +331,12 @@ def check_object_size(
     tiny = kept[(side * scale < TINY_SIDE) & (scale < 1)]
     if len(tiny) <= TINY_SHARE * len(boxes):
         return []
-    return annotation_finding(
-        dataset,
-        tiny,
+    return finding_about(
+        annotations_at(dataset, tiny, "bbox"),
         code="I8",
         severity="warning",
         message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
         f"the image is scaled to {SHORT_SIDE} x {LONG_SIDE} for training",
         consequence="Hardly anything of these objects is left to learn from.",
         fix="Cut the images into tiles, or train at a larger scale.",
-        key="bbox",
     )

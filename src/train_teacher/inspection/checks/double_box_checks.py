@@ -11,7 +11,7 @@ from train_teacher.coco.box_overlap import overlap_ratio
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import annotation_finding
+from train_teacher.inspection.finding import annotations_at, finding_about
 
 Rows = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
@@ -55,16 +55,14 @@ def check_double_boxes(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[F
     return [
         finding
         for found, what, consequence, fix in kinds
-        for finding in annotation_finding(
-            dataset,
-            rows[found],
+        for finding in finding_about(
+            annotations_at(dataset, rows[found], "bbox"),
             code="B14",
             severity="warning",
             message=f"{plural(len(found), 'box', 'boxes')} {what} (overlap over "
             f"{NEARLY_THE_SAME:g})",
             consequence=consequence,
             fix=fix,
-            key="bbox",
         )
     ]
 

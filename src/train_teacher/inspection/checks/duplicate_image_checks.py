@@ -15,7 +15,7 @@ from train_teacher.core.words import plural
 from train_teacher.images.facts import ImageFiles
 from train_teacher.images.near_duplicates import near_pairs
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.splits.split import ROBOFLOW_COPY, group_key
 
 Split = tuple[str, CocoDataset, ImageFiles]
@@ -185,9 +185,8 @@ def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place
         told.update((number, row) for row in rows)
         ordered = sorted(rows)
         elsewhere = _names_of(splits, (rows[row][0] for row in ordered))
-        found = image_finding(
-            dataset,
-            ordered,
+        findings += finding_about(
+            images_at(dataset, ordered, values=[_as_named(splits, rows[row]) for row in ordered]),
             code="D8",
             severity="error",
             message=f"{plural(len(rows), 'image')} of {name} also in {elsewhere}: {what}",
@@ -195,9 +194,8 @@ def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place
             "high.",
             fix="Remove them from one of the files, or give a single file: train-teacher splits it "
             "and keeps copies together.",
-            values=[_as_named(splits, rows[row]) for row in ordered],
+            split=name,
         )
-        findings += [msgspec.structs.replace(finding, split=name) for finding in found]
     return findings
 
 
@@ -213,21 +211,16 @@ def _within(splits: Sequence[Split], groups: Groups, what: str) -> list[Finding]
     for number, rows in sorted(partners.items()):
         name, dataset, _ = splits[number]
         ordered = sorted(rows)
-        found = image_finding(
-            dataset,
-            ordered,
+        findings += finding_about(
+            images_at(dataset, ordered, values=[_as_named(splits, rows[row]) for row in ordered]),
             code="I11",
             severity="warning",
             message=f"{plural(len(rows), 'image')} {what}",
             consequence="They count more than the others; where their labels differ, the model is "
             "told two things.",
             fix="Keep one of each, the one with the better labels.",
-            values=[_as_named(splits, rows[row]) for row in ordered],
+            split=name if len(splits) > 1 else None,
         )
-        findings += [
-            msgspec.structs.replace(finding, split=name) if len(splits) > 1 else finding
-            for finding in found
-        ]
     return findings
 
 

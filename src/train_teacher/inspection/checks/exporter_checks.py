@@ -12,7 +12,7 @@ from train_teacher.coco.categories import detect_exporter, is_federated
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, annotation_finding
+from train_teacher.inspection.finding import REPAIRED, annotations_at, finding_about
 
 DATE_LENGTH = len("2022-10-26")
 
@@ -125,16 +125,14 @@ def _rotated(dataset: CocoDataset) -> list[Finding]:
         for row, index in enumerate(dataset.annotations.index.tolist())
         if _rotation(dataset.raw_annotations[index])
     ]
-    return annotation_finding(
-        dataset,
-        np.array(rows, np.int64),
+    return finding_about(
+        annotations_at(dataset, np.array(rows, np.int64), key="attributes.rotation"),
         code="F10",
         severity="warning",
         message=f"{plural(len(rows), 'box was', 'boxes were')} drawn rotated in CVAT, and the file "
         "has the upright box of the unrotated shape",
         consequence="Such a box does not fit its object.",
         fix="Draw these objects with an upright box or a polygon, and export again.",
-        key="attributes.rotation",
     )
 
 

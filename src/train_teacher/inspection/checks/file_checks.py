@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Example, Finding, Severity
-from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
 
 TOLERATED_SHARE = 0.05
 OF_OTHER_KIND = "as in the list"
@@ -101,24 +101,20 @@ def _missing_sizes(
     unknown = [row for row in rows if row not in inside]
     looked = "the files do not tell" if sizes_in_files is not None else "nobody looked at files"
     return [
-        *image_finding(
-            dataset,
-            known,
+        *finding_about(
+            images_at(dataset, known, "width"),
             code="F8",
             severity="warning",
             message=f"{plural(len(known), 'image')} without width or height, read from the files",
             consequence="MMDetection would stop with KeyError: 'height'.",
             fix=f"{REPAIRED}.",
-            key="width",
         ),
-        *image_finding(
-            dataset,
-            unknown,
+        *finding_about(
+            images_at(dataset, unknown, "width"),
             code="F8",
             severity="error",
             message=f"{plural(len(unknown), 'image')} without width or height; {looked}",
             consequence="Their boxes cannot be placed, so these images are not trained.",
             fix="Give the images (--images DIR, without --no-images) or write both sizes.",
-            key="width",
         ),
     ]

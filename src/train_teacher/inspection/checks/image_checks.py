@@ -34,7 +34,7 @@ from train_teacher.images.facts import (
 from train_teacher.inspection.checks.image_name_checks import check_endings, check_spelling
 from train_teacher.inspection.checks.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
 
 DARK, BRIGHT, CONSTANT, BLURRY = 25.0, 235.0, 3.0, 10.0
 """Mean grey value below and above, standard deviation below, variance of the Laplacian below."""
@@ -180,9 +180,8 @@ def check_missing_images(
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "
         fix += "follows them everywhere, for a file that you trust."
-    return image_finding(
-        dataset,
-        missing,
+    return finding_about(
+        images_at(dataset, missing),
         code="I1",
         severity="error",
         message=message,
@@ -224,15 +223,13 @@ def _damaged(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     findings = []
     for kind, what, fix in _DAMAGE:
         rows = np.flatnonzero(facts.exists & (facts.damage == kind))
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(dataset, rows, values=[f"{int(facts.bytes[row]):,} bytes" for row in rows]),
             code="I2",
             severity="error",
             message=f"{plural(len(rows), 'file')} {what}",
             consequence=_STOPS,
             fix=fix,
-            values=[f"{int(facts.bytes[row]):,} bytes" for row in rows],
         )
     return findings
 
@@ -247,9 +244,8 @@ def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     findings = []
     for flags, kind in kinds:
         rows = np.flatnonzero(flags & sound)
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(dataset, rows),
             code="I5",
             severity=kind.severity,
             message=f"{plural(len(rows), 'image')} {kind.what}",
@@ -262,9 +258,8 @@ def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
 def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
     """Return I2 and I12 of decoded images."""
     rows = np.flatnonzero(decoded.looked & ~decoded.readable)
-    findings = image_finding(
-        dataset,
-        rows,
+    findings = finding_about(
+        images_at(dataset, rows),
         code="I2",
         severity="error",
         message=f"{plural(len(rows), 'file')} that OpenCV cannot decode",
@@ -295,13 +290,11 @@ def _odd_looking(
     dataset: CocoDataset, rows: npt.NDArray[np.int64], what: str, values: list[str]
 ) -> list[Finding]:
     verb = "is" if len(rows) == 1 else "are"
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=values),
         code="I12",
         severity="info",
         message=f"{plural(len(rows), 'image')} {verb} {what}",
         consequence="Objects that cannot be seen teach the model to guess.",
         fix="Look at them; remove those in which nobody could draw the boxes.",
-        values=values,
     )

@@ -12,7 +12,7 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.images.facts import FORMATS, SOUND, ImageFiles
 from train_teacher.inspection.facts import Example, Finding
-from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
 
 _FORMAT_OF_ENDING = {
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), FORMATS.index("JPEG")),
@@ -55,15 +55,13 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
         != formats[row]
         and files.facts.damage[row] == SOUND
     ]
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=[f"is {FORMATS[formats[row]]}" for row in rows]),
         code="I6",
         severity="info",
         message=f"{plural(len(rows), 'file name')} whose ending is not the format of the content",
         consequence="MMDetection reads them by content; other tools may refuse them.",
         fix="Nothing to do, or rename them.",
-        values=[f"is {FORMATS[formats[row]]}" for row in rows],
     )
 
 
@@ -90,9 +88,12 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
                 groups[kind, renamed].append(row)
     findings = []
     for (kind, renamed), rows in groups.items():
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(
+                dataset,
+                rows,
+                values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
+            ),
             code="I9",
             severity="warning",
             message=f"{plural(len(rows), 'file name')} {kind}",
@@ -100,7 +101,6 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
             if renamed
             else "The files are found here, but not when the data set is moved or copied.",
             fix=f"{REPAIRED}." if renamed else "Write names relative to the image folder.",
-            values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
         )
     return findings
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Example, Finding
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.splits.video_frames import frames_of_videos
 
 MIN_IMAGES = 20
@@ -98,16 +98,14 @@ def check_skipped_frames(
             seen, counts = _counts(row, labels, image_rows)
             found.update(_skipped(number, row, counts, [names[label] for label in seen]))
     rows = sorted(found)
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=[found[row] for row in rows]),
         code="D11",
         severity="warning",
         message=f"{plural(len(rows), 'frame')} of videos with hardly a box where the frames right "
         "before and after have several",
         consequence="Probably skipped in labelling: the objects in them are learned as background.",
         fix="Look at them and label what is missing.",
-        values=[found[row] for row in rows],
     )
 
 

@@ -12,7 +12,7 @@ from train_teacher.core.arrays import every
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.checks.double_box_checks import check_double_boxes
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import annotation_finding
+from train_teacher.inspection.finding import annotations_at, finding_about
 
 Rows = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
@@ -67,15 +67,13 @@ def _extreme(dataset: CocoDataset, rows: Rows, boxes: Boxes, whole: Rows) -> lis
     return [
         finding
         for hit, what, consequence in kinds
-        for finding in annotation_finding(
-            dataset,
-            hit,
+        for finding in finding_about(
+            annotations_at(dataset, hit, "bbox"),
             code="B15",
             severity="info",
             message=f"{plural(len(hit), 'box', 'boxes')} {what}",
             consequence=consequence,
             fix="Look at a few; nothing to do if they are meant.",
-            key="bbox",
         )
     ]
 
@@ -90,16 +88,14 @@ def _outliers(
     far = np.flatnonzero((np.abs(score) > OUTLIER) & ~whole)
     worst = rows[far[np.argsort(-np.abs(score[far]), kind="stable")]]
     names = {dataset.categories[c].name for c in dataset.annotations.category_row[worst].tolist()}
-    return annotation_finding(
-        dataset,
-        worst,
+    return finding_about(
+        annotations_at(dataset, worst, "bbox"),
         code="B16",
         severity="info",
         message=f"{plural(len(worst), 'box', 'boxes')} far larger or smaller than the others of "
         f"the class: {listed(sorted(names), SHOWN_OUTLIERS)}",
         consequence="Often a slip of the mouse or a wrong class.",
         fix="Look at them; nothing to do if they are right.",
-        key="bbox",
     )
 
 
@@ -148,16 +144,14 @@ def _all_alike(
         if np.isnan(values[hit[0]]).any():
             continue
         if len(hit) > REPEATED_SHARE * len(rows):
-            return annotation_finding(
-                dataset,
-                rows[hit],
+            return finding_about(
+                annotations_at(dataset, rows[hit], "bbox"),
                 code="B17",
                 severity="warning",
                 message=f"{share(len(hit), len(rows))} boxes have {what}",
                 consequence="That is how a tool's default box or a failed conversion looks: the "
                 "model would learn the habit, not the objects.",
                 fix="Look at a few images with their boxes; export again if they do not fit.",
-                key="bbox",
             )
     return []
 

@@ -11,7 +11,7 @@ import msgspec
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding, Severity
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.splits.group_rules import first_field, keys_of_field
 from train_teacher.splits.groups import VIDEO_FIELDS
 from train_teacher.splits.video_frames import frames_of_videos
@@ -140,9 +140,8 @@ def _finding(
 ) -> list[Finding]:
     name, dataset = split
     severity: Severity = "error" if certain else "warning"
-    found = image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows),
         code="D8",
         severity=severity,
         message=f"frames of {plural(len(shared), 'video')} ({how}) in {name} and in "
@@ -151,5 +150,5 @@ def _finding(
         "train-teacher warns of it and goes on.",
         fix="Give every video to one split only, or give a single file: train-teacher keeps the "
         "frames of a video together.",
+        split=name,
     )
-    return [msgspec.structs.replace(finding, split=name) for finding in found]
