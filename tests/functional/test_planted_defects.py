@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspected_data import inspect_data
 from planted import (
     DEFECTS,
     Plant,
@@ -18,7 +19,6 @@ from planted import (
     swap_classes,
 )
 from planted_images import dark
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.explanations.catalogue import stories
 from train_teacher.inspection.load import InspectRequest
 
@@ -119,4 +119,4 @@ def test_every_code_is_planted_or_has_a_unit_test() -> None:
     texts = "".join(path.read_text() for path in UNIT_TESTS.glob("test_*.py"))
     tested = set(re.findall(r'"([A-Z]\d{1,2})"', texts))
 
-    assert set(stories()) - NEVER_FOUND == (planted | tested) - NEVER_FOUND
+    assert set(stories()) - NEVER_FOUND <= planted | tested

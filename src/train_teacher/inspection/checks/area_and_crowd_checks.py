@@ -13,6 +13,7 @@ from train_teacher.core.arrays import every
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import REPAIRED, SHOWN, annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 AREA_TOLERANCE = 1.5
 CROWD_SHARE = 0.02
@@ -20,8 +21,9 @@ HUGE = 1e6
 """Pixels; boxes beyond are B7."""
 
 
-def check_attributes(dataset: CocoDataset) -> list[Finding]:
+def check_attributes(file: InspectedFile) -> list[Finding]:
     """Return B9 (no area), B10 (area 0), B11 (odd area), B12 (no iscrowd), B13 (crowds)."""
+    dataset = file.dataset
     if not len(dataset.annotations):
         return []
     return [*_areas(dataset), *_missing_crowd_flag(dataset), *_crowds(dataset), *_ignored(dataset)]
@@ -138,3 +140,6 @@ def _ignored(dataset: CocoDataset) -> list[Finding]:
         consequence="MMDetection skips them: they are not trained.",
         fix="Remove the flag where the object should be learned.",
     )
+
+
+FILE_CHECKS = (check_attributes,)

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import (
     CocoDataset,
     boxes_with_derived,
-    image_sizes,
     sizes_of_annotations,
 )
 from train_teacher.coco.masks.boxes import HUGE
@@ -23,6 +22,7 @@ from train_teacher.inspection.box_conventions import (
 )
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import REPAIRED, annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 Boxes = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -36,19 +36,12 @@ _READ_AS = {
 }
 
 
-def check_boxes(
-    dataset: CocoDataset, sizes: npt.NDArray[np.float64] | None = None
-) -> list[Finding]:
-    """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing.
-
-    Args:
-        dataset: the data set.
-        sizes: (M, 2) width and height in pixels, NaN where unknown; the JSON's when None.
-    """
+def check_boxes(file: InspectedFile) -> list[Finding]:
+    """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing."""
+    dataset, sizes = file.dataset, file.sizes
     columns = dataset.annotations
     if not len(columns):
         return []
-    sizes = image_sizes(dataset) if sizes is None else sizes
     boxes, derived = boxes_with_derived(dataset, sizes)
     usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
@@ -224,3 +217,6 @@ def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> 
             fix="Check that width and height in the JSON are those of the labelled image.",
         )
     return findings
+
+
+FILE_CHECKS = (check_boxes,)

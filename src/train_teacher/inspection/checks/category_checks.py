@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from train_teacher.coco.categories import NO_OBJECTS, _word, dummy_categories
-from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import listed
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
+from train_teacher.inspection.inspected import InspectedFile
 
 
-def check_categories(dataset: CocoDataset) -> list[Finding]:
-    """Return N12: classes that are left out because they are no classes."""
+def check_categories(file: InspectedFile) -> list[Finding]:
+    """Return N12 of the training file, whose list counts: classes that are left out as none."""
+    if not file.is_train:
+        return []
+    dataset = file.dataset
     dummies = dummy_categories(dataset)
     parents = {category.supercategory for category in dataset.categories}
     odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
@@ -36,3 +39,6 @@ def check_categories(dataset: CocoDataset) -> list[Finding]:
             fix=fix,
         ),
     ]
+
+
+FILE_CHECKS = (check_categories,)

@@ -6,26 +6,25 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from train_teacher.coco.categories import real_categories
-from train_teacher.coco.dataset import CategoryRecord, CocoDataset, used_categories
+from train_teacher.coco.dataset import CategoryRecord, used_categories
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import REPAIRED, finding_about, these_categories
+from train_teacher.inspection.inspected import InspectedFile
 from train_teacher.prompts.caption import match_names
 
 BY_NAME = f"{REPAIRED}, where classes are matched by name."
 
 
-def check_names_between(train: CocoDataset, other: CocoDataset, split: str) -> list[Finding]:
+def check_names_between(file: InspectedFile) -> list[Finding]:
     """Return N13: classes that another file adds, lacks, spells or orders otherwise.
 
-    Also N3, a name that the other file has twice. Names that look the same are the same, as in the
-    canonical copies.
-
-    Args:
-        train: the training file, whose order counts.
-        other: the file of `split`.
-        split: `val` or `test`.
+    Also N3, a name that the other file has twice. The order of the training file counts. Names that
+    look the same are the same, as in the canonical copies.
     """
+    if file.is_train:
+        return []
+    train, other, split = file.train, file.dataset, file.name
     classes = real_categories(train)
     names = [category.name for category in classes]
     used = used_categories(other)
@@ -132,3 +131,6 @@ def _other_order(
         fix=BY_NAME,
         split=split,
     )
+
+
+FILE_CHECKS = (check_names_between,)

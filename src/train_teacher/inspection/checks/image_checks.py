@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +28,12 @@ from train_teacher.images.facts import (
     WEB_PAGE,
     DecodedFacts,
     ImageFacts,
-    ImageFiles,
 )
 from train_teacher.inspection.checks.image_name_checks import check_endings, check_spelling
 from train_teacher.inspection.checks.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
 from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import InspectedFile
 
 DARK, BRIGHT, CONSTANT, BLURRY = 25.0, 235.0, 3.0, 10.0
 """Mean grey value below and above, standard deviation below, variance of the Laplacian below."""
@@ -159,16 +158,9 @@ _OPAQUE = _Kind(
 )
 
 
-def check_missing_images(
-    dataset: CocoDataset, image_dir: Path | None, missing: npt.NDArray[np.int64]
-) -> list[Finding]:
-    """Return I1: images that are not there.
-
-    Args:
-        dataset: the data set.
-        image_dir: where the images were looked for; None when no folder had any.
-        missing: rows of the images without a file.
-    """
+def check_missing_images(file: InspectedFile) -> list[Finding]:
+    """Return I1: images that are not there."""
+    dataset, image_dir, missing = file.dataset, file.files.image_dir, file.files.missing
     total = len(dataset.images)
     if image_dir is None:
         message = f"none of the {plural(total, 'image')} was found near {dataset.path}"
@@ -194,14 +186,13 @@ def _leads_elsewhere(file_name: str) -> bool:
     return file_name.startswith("/") or ".." in file_name.replace("\\", "/").split("/")
 
 
-def check_contents(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
+def check_contents(file: InspectedFile) -> list[Finding]:
     """Return I2 to I9 and, after `--deep`, I12: all but missing files and comparisons.
 
-    Args:
-        dataset: the data set.
-        files: what is known of its images; without facts only the sizes in the JSON count.
+    Of images that nobody looked at only the sizes in the JSON count.
     """
-    findings = check_extremes(dataset, files)
+    dataset, files = file.dataset, file.files
+    findings = check_extremes(file)
     if files.facts is None:
         return findings
     findings += [
@@ -298,3 +289,6 @@ def _odd_looking(
         consequence="Objects that cannot be seen teach the model to guess.",
         fix="Look at them; remove those in which nobody could draw the boxes.",
     )
+
+
+FILE_CHECKS = (check_missing_images, check_contents)

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.mmdet_loader import MIN_IMAGE_SIDE
 from train_teacher.core.words import plural, share
-from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts, ImageFiles
+from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.facts import Finding, Severity
 from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import InspectedFile
 
 LARGE_SIDE, LONG_ASPECT = 4000, 5.0
 REAL_SHARE = 0.01
@@ -97,16 +98,12 @@ def _comparable(stated: Sizes, facts: ImageFacts) -> Flags:
     )
 
 
-def check_extremes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I7 (too small to be trained on) and I8 (very large or very long).
-
-    Args:
-        dataset: the data set.
-        files: what is known of its images.
-    """
-    sizes = image_sizes(dataset, files.sizes)
+def check_extremes(file: InspectedFile) -> list[Finding]:
+    """Return I7 (too small to be trained on) and I8 (very large or very long)."""
+    dataset, sizes = file.dataset, file.sizes
     short, long = sizes.min(axis=1), sizes.max(axis=1)
-    small = np.flatnonzero(short < MIN_IMAGE_SIDE)
+    # Small images are kept in validation.
+    small = np.flatnonzero((short < MIN_IMAGE_SIDE) & file.is_train)
     return [
         *finding_about(
             images_at(dataset, small, "width", values=[_size(sizes[row]) for row in small]),

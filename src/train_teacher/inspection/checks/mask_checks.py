@@ -22,6 +22,7 @@ from train_teacher.core.arrays import every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 RECTANGLE_SHARE = 0.95
 MIN_RECTANGLES = 10
@@ -29,13 +30,9 @@ NOT_USED = "Boxes are trained as they are; a segmentation model would"
 FIX_BY_COPY = "inspect-data DATA.json --fix OUT.json writes a copy"
 
 
-def check_masks(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Finding]:
-    """Return M1 to M7: polygons and run lengths that are broken, odd, or just boxes.
-
-    Args:
-        dataset: the data set.
-        sizes: (M, 2) width and height in pixels, NaN where unknown.
-    """
+def check_masks(file: InspectedFile) -> list[Finding]:
+    """Return M1 to M7: polygons and run lengths that are broken, odd, or just boxes."""
+    dataset, sizes = file.dataset, file.sizes
     masks = dataset.annotations.masks
     if not masks.kind.any() and not masks.flags.any():
         return []
@@ -171,3 +168,6 @@ def _rectangles(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[Fi
         consequence="Nothing for boxes; a segmentation model would learn rectangles.",
         fix="Nothing to do for a detector.",
     )
+
+
+FILE_CHECKS = (check_masks,)

@@ -13,6 +13,7 @@ from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.checks.double_box_checks import check_double_boxes
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 Rows = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
@@ -32,13 +33,9 @@ HUGE = 1e6
 """Pixels; boxes beyond are B7."""
 
 
-def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Finding]:
-    """Return B14 (double boxes), B15 (extreme), B16 (outliers), B17 (all alike).
-
-    Args:
-        dataset: the data set.
-        sizes: (M, 2) width and height in pixels, NaN where unknown.
-    """
+def check_placement(file: InspectedFile) -> list[Finding]:
+    """Return B14 (double boxes), B15 (extreme), B16 (outliers), B17 (all alike)."""
+    dataset = file.dataset
     columns = dataset.annotations
     usable = every(np.abs(columns.bbox) < HUGE) & every(columns.bbox[:, 2:] >= 1)
     usable &= (columns.image_row >= 0) & (columns.category_row >= 0) & (columns.iscrowd != 1)
@@ -46,7 +43,7 @@ def check_placement(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> lis
     if not len(rows):
         return []
     boxes = np.stack([column[usable] for column in columns.bbox.T]).T
-    here = sizes_of_annotations(dataset, sizes, rows)
+    here = sizes_of_annotations(dataset, file.sizes, rows)
     with np.errstate(invalid="ignore"):
         whole = every(boxes[:, 2:] >= WHOLE_IMAGE * here)
     return [
@@ -167,3 +164,6 @@ def _most_frequent(values: npt.NDArray[np.float64]) -> Rows:
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     counts = np.diff(starts, append=len(ordered))
     return np.flatnonzero(key == ordered[starts[np.argmax(counts)]])
+
+
+FILE_CHECKS = (check_placement,)

@@ -27,13 +27,15 @@ from train_teacher.inspection.finding import (
     finding_about,
     images_at,
 )
+from train_teacher.inspection.inspected import InspectedFile
 from train_teacher.inspection.likely_ids import category_step, free_image_ids
 
 MOST_IDS = 5
 
 
-def check_references(dataset: CocoDataset) -> list[Finding]:
+def check_references(file: InspectedFile) -> list[Finding]:
     """Return R1 to R10: repeated ids, id 0, references to nothing, repeated file names."""
+    dataset = file.dataset
     return [
         *_repeated_image_ids(dataset),
         *_repeated_annotation_ids(dataset),
@@ -42,7 +44,8 @@ def check_references(dataset: CocoDataset) -> list[Finding]:
         *_repeated_category_ids(dataset),
         *_unknown_images(dataset),
         *_unknown_categories(dataset),
-        *_unused_categories(dataset),
+        # Another file is compared with the training file's classes (N13, D5).
+        *(_unused_categories(dataset) if file.is_train else ()),
         *_repeated_files(dataset),
         *_clashing_names(dataset),
         *_same_names_in_folders(dataset),
@@ -355,3 +358,6 @@ def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
         "overwrite one by the other.",
         fix="Nothing to do; rename them before such an export or upload.",
     )
+
+
+FILE_CHECKS = (check_references,)
