@@ -155,15 +155,11 @@ def _all_alike(
 
 def _most_frequent(values: npt.NDArray[np.float64]) -> Rows:
     """Return the rows that hold the most frequent row of numbers."""
-    odd = np.uint64(0x9E3779B97F4A7C15)
-    key = np.zeros(len(values), np.uint64)
-    for column in values.T:
-        key = (key ^ np.ascontiguousarray(column).view(np.uint64)) * odd
-        key ^= key >> np.uint64(29)
-    ordered = np.sort(key)
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    counts = np.diff(starts, append=len(ordered))
-    return np.flatnonzero(key == ordered[starts[np.argmax(counts)]])
+    # Compared as bytes: np.unique(axis=0) takes ten times as long.
+    whole_row = np.dtype((np.void, values.itemsize * values.shape[1]))
+    rows = np.ascontiguousarray(values).view(whole_row).ravel()
+    _, place, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    return np.flatnonzero(place == counts.argmax())
 
 
 FILE_CHECKS = (check_placement,)
