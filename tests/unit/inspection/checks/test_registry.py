@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from coco_factory import make_coco
 from inspected_data import data_of, file_of
+from planted import DEFECTS
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.reader import read_coco
 from train_teacher.inspection.checks import registry
@@ -30,6 +31,18 @@ def test_every_check_is_run_or_called_by_another() -> None:
 
     assert set(re.findall(r"^def (check_\w+)\(", text, re.M)) == {*run, *called}
     assert len(run) == len(set(run))
+
+
+def test_every_code_is_planted_or_has_a_unit_test() -> None:
+    given = _codes(FOLDER.glob("*_checks.py"))
+    tested = _codes(Path(__file__).parent.glob("test_*.py"))
+
+    assert given - {code.split()[0] for code in DEFECTS} <= tested
+
+
+def _codes(files: Iterable[Path]) -> set[str]:
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    return set(re.findall(r'"([A-Z]\d{1,2})"', text))
 
 
 def test_a_check_is_run_for_each_file_or_once_by_what_it_looks_at() -> None:
