@@ -12,6 +12,7 @@ from train_teacher import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
+STORIES = sorted(path.name for path in (ROOT / "docs" / "findings").glob("*.md"))
 TEN_MIB_AND_A_LITTLE = 11 * 2**20
 
 
@@ -37,6 +38,13 @@ def names(wheel: Path) -> set[str]:
 def test_every_preset_travels_in_the_wheel(names: set[str]) -> None:
     assert PRESETS
     assert {f"train_teacher/configs/{name}" for name in PRESETS} <= names
+
+
+def test_the_story_of_every_finding_travels_in_the_wheel(names: set[str]) -> None:
+    folder = "train_teacher/inspection/explanations/findings"
+
+    assert STORIES
+    assert {name for name in names if name.startswith(folder)} == {f"{folder}/{n}" for n in STORIES}
 
 
 def test_the_demo_model_travels_in_the_wheel(names: set[str]) -> None:
@@ -103,11 +111,15 @@ def test_the_wheel_names_licence_and_commands(wheel: Path, names: set[str]) -> N
         assert f"\n{command} = train_teacher.cli.main:" in commands
 
 
-def test_the_installed_package_finds_its_own_presets(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_package_finds_its_own_presets_and_stories(
+    wheel: Path, tmp_path: Path
+) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     code = (
+        "from train_teacher.inspection.explanations.catalogue import explain, findings_folder;"
         "from train_teacher.settings.yaml_files import configs_folder, preset_names;"
+        "print(findings_folder(), explain('b13').splitlines()[0], sep='\\n');"
         "print(configs_folder(), *preset_names(), sep='\\n')"
     )
     result = subprocess.run(
@@ -118,6 +130,9 @@ def test_the_installed_package_finds_its_own_presets(wheel: Path, tmp_path: Path
         capture_output=True,
         text=True,
     )
-    folder, *found = result.stdout.splitlines()
-    assert Path(folder) == tmp_path / "train_teacher" / "configs"
+    stories, title, folder, *found = result.stdout.splitlines()
+    package = tmp_path / "train_teacher"
+    assert Path(stories) == package / "inspection" / "explanations" / "findings"
+    assert title.startswith("# B13: ")
+    assert Path(folder) == package / "configs"
     assert [f"{name}.yaml" for name in found] == PRESETS

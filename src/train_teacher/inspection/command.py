@@ -160,7 +160,7 @@ def _explain(code: str) -> int:
     from train_teacher.inspection.explanations.catalogue import explain
     from train_teacher.inspection.explanations.text import render_explanation
 
-    sys.stdout.write(render_explanation(code, explain(code)))
+    sys.stdout.write(render_explanation(explain(code)))
     return 0
 
 

@@ -18,6 +18,7 @@ from train_teacher.images.equal_files import compare_contents
 from train_teacher.images.facts import ImageFiles
 from train_teacher.images.files import check_image_files, find_image_dir
 
+TRAIN = "train"
 Progress = Callable[[int, int], None]
 
 

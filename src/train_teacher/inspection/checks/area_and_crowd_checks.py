@@ -12,7 +12,8 @@ from train_teacher.coco.masks.columns import MASK_RLE
 from train_teacher.core.arrays import every
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, SHOWN, annotation_finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 AREA_TOLERANCE = 1.5
 CROWD_SHARE = 0.02
@@ -20,8 +21,9 @@ HUGE = 1e6
 """Pixels; boxes beyond are B7."""
 
 
-def check_attributes(dataset: CocoDataset) -> list[Finding]:
+def check_attributes(file: InspectedFile) -> list[Finding]:
     """Return B9 (no area), B10 (area 0), B11 (odd area), B12 (no iscrowd), B13 (crowds)."""
+    dataset = file.dataset
     if not len(dataset.annotations):
         return []
     return [*_areas(dataset), *_missing_crowd_flag(dataset), *_crowds(dataset), *_ignored(dataset)]
@@ -66,37 +68,32 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
 def _area_finding(
     dataset: CocoDataset, code: str, hit: npt.NDArray[np.bool_], what: str, consequence: str
 ) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "area"),
         code=code,
         severity="warning",
         message=f"{plural(int(hit.sum()), 'annotation')} {what}",
         consequence=consequence,
         fix=f"{REPAIRED}, where area is width x height.",
-        key="area",
     )
 
 
 def _odd_areas(dataset: CocoDataset, odd: npt.NDArray[np.bool_]) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        odd,
+    return finding_about(
+        annotations_at(dataset, odd, "area"),
         code="B11",
         severity="info",
         message=f"{plural(int(odd.sum()), 'annotation')} whose area is far from that of its mask, "
         "or of its box",
         consequence="Only the figures for small, medium and large objects are affected.",
         fix="Export again if these figures matter.",
-        key="area",
     )
 
 
 def _missing_crowd_flag(dataset: CocoDataset) -> list[Finding]:
     absent = dataset.annotations.iscrowd < 0
-    return annotation_finding(
-        dataset,
-        absent,
+    return finding_about(
+        annotations_at(dataset, absent),
         code="B12",
         severity="warning",
         message=f"{plural(int(absent.sum()), 'annotation')} without iscrowd",
@@ -114,17 +111,14 @@ def _crowds(dataset: CocoDataset) -> list[Finding]:
     if not only and crowd.mean() <= CROWD_SHARE:
         return []
     classes = f"; every annotation of {listed(only)} is one" if only else ""
-    return annotation_finding(
-        dataset,
-        crowd,
+    return finding_about(
+        annotations_at(dataset, crowd, "iscrowd", values=["1"] * SHOWN),
         code="B13",
         severity="error" if only else "warning",
         message=f"{share(int(crowd.sum()), len(columns))} annotations have iscrowd=1{classes}",
         consequence="MMDetection ignores them: they give no training signal"
         + (", so these classes are never learned." if only else "."),
         fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labelled.",
-        key="iscrowd",
-        values=["1"] * SHOWN,
     )
 
 
@@ -138,14 +132,14 @@ def _classes_with_only_crowds(dataset: CocoDataset, crowd: npt.NDArray[np.bool_]
 
 def _ignored(dataset: CocoDataset) -> list[Finding]:
     ignored = dataset.annotations.ignore
-    return annotation_finding(
-        dataset,
-        ignored,
+    return finding_about(
+        annotations_at(dataset, ignored, "ignore", values=["true"] * SHOWN),
         code="F6",
         severity="warning",
         message=f"{plural(int(ignored.sum()), 'annotation')} with ignore=true",
         consequence="MMDetection skips them: they are not trained.",
         fix="Remove the flag where the object should be learned.",
-        key="ignore",
-        values=["true"] * SHOWN,
     )
+
+
+FILE_CHECKS = (check_attributes,)

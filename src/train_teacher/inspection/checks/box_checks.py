@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.dataset import (
     CocoDataset,
     boxes_with_derived,
-    image_sizes,
     sizes_of_annotations,
 )
 from train_teacher.coco.masks.boxes import HUGE
@@ -26,9 +23,10 @@ from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import (
     REPAIRED,
     TOLERATED_SHARE,
-    annotation_examples,
-    annotation_finding,
+    annotations_at,
+    finding_about,
 )
+from train_teacher.inspection.inspected import InspectedFile
 
 MIN_BOXES_FOR_CORNER = 50
 CORNER_REACH = 0.55
@@ -38,19 +36,12 @@ _READ_AS = {
 }
 
 
-def check_boxes(
-    dataset: CocoDataset, sizes: npt.NDArray[np.float64] | None = None
-) -> list[Finding]:
-    """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing.
-
-    Args:
-        dataset: the data set.
-        sizes: (M, 2) width and height in pixels, NaN where unknown; the JSON's when None.
-    """
+def check_boxes(file: InspectedFile) -> list[Finding]:
+    """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing."""
+    dataset, sizes = file.dataset, file.sizes
     columns = dataset.annotations
     if not len(columns):
         return []
-    sizes = image_sizes(dataset) if sizes is None else sizes
     boxes, derived = boxes_with_derived(dataset, sizes)
     usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
@@ -71,9 +62,8 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
     lost = ~dataset.annotations.has_bbox & ~derived
     total = len(dataset.annotations)
     return [
-        *annotation_finding(
-            dataset,
-            derived,
+        *finding_about(
+            annotations_at(dataset, derived),
             code="B8",
             severity="warning",
             message=f"{plural(int(derived.sum()), 'annotation')} with a mask but no bbox: "
@@ -81,9 +71,8 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             consequence="MMDetection would stop with KeyError: 'bbox'.",
             fix=f"{REPAIRED}, where the box is the mask's bounds.",
         ),
-        *annotation_finding(
-            dataset,
-            lost,
+        *finding_about(
+            annotations_at(dataset, lost),
             code="B8",
             severity="error",
             message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a mask that "
@@ -98,15 +87,13 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
 
 def _not_finite(dataset: CocoDataset, usable: Flags) -> list[Finding]:
     bad = dataset.annotations.has_bbox & ~usable
-    return annotation_finding(
-        dataset,
-        bad,
+    return finding_about(
+        annotations_at(dataset, bad, "bbox"),
         code="B7",
         severity="error",
         message=f"{plural(int(bad.sum()), 'box', 'boxes')} with NaN, infinite or huge numbers",
         consequence="One such box turns the loss into NaN and ruins the whole run.",
         fix="Correct or remove these annotations.",
-        key="bbox",
     )
 
 
@@ -118,9 +105,8 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
         what = ", and whether as corner and size, two corners, or centre and size cannot be told"
     elif reading is not Reading.SIZE:
         what, how = f" and look like {reading.value}", f" and writes {_READ_AS[reading]}{how}"
-    return annotation_finding(
-        dataset,
-        shares,
+    return finding_about(
+        annotations_at(dataset, shares, "bbox"),
         code="B3",
         severity="error",
         message=f"boxes look normalised: {share(int(shares.sum()), total)} lie between 0 and 1"
@@ -129,7 +115,6 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
         fix=f"inspect-data DATA.json --fix OUT.json multiplies by the image size{how}."
         if reading
         else "Export in pixels; --fix leaves them, because it would have to guess.",
-        key="bbox",
     )
 
 
@@ -143,9 +128,10 @@ def _other_convention(
     centre = reading is Reading.CENTRE
     what = " or as ".join(r.value for r in found.readings)
     cure = f"inspect-data DATA.json --fix OUT.json writes {_READ_AS[reading]}" if reading else ""
-    findings = annotation_finding(
-        dataset,
-        judged,
+    outside = judged & some(boxes[:, :2] + boxes[:, 2:] > here + OVERHANG)
+    examples = annotations_at(dataset, outside, "bbox").examples
+    return finding_about(
+        annotations_at(dataset, judged)._replace(examples=examples),
         code="B5" if centre else "B4",
         severity="warning" if centre else "error",
         message=f"boxes look like {what} instead of x,y,width,height: read as COCO, {left} leave "
@@ -156,11 +142,7 @@ def _other_convention(
         fix=f"{cure}; or correct the export."
         if reading
         else "Correct the export; --fix leaves them, because it would have to guess.",
-        key="bbox",
     )
-    outside = judged & some(boxes[:, :2] + boxes[:, 2:] > here + OVERHANG)
-    examples = annotation_examples(dataset, np.flatnonzero(outside), "bbox")
-    return [msgspec.structs.replace(finding, examples=examples) for finding in findings]
 
 
 def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
@@ -173,9 +155,8 @@ def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes)
     reach = _reach(boxes, judged, here)
     if not (reach <= CORNER_REACH).all():
         return []
-    return annotation_finding(
-        dataset,
-        judged,
+    return finding_about(
+        annotations_at(dataset, judged, "bbox"),
         code="B5",
         severity="warning",
         message=f"all boxes lie in the left {reach[0]:.0%} and upper {reach[1]:.0%} of their "
@@ -183,7 +164,6 @@ def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes)
         consequence="If so, no box fits its object.",
         fix="Look at a few with --html FILE; if they are off, export with the sizes of the "
         "images you train on.",
-        key="bbox",
     )
 
 
@@ -205,16 +185,14 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
     findings = []
     for code, hit, what in kinds:
         count = int(hit.sum())
-        findings += annotation_finding(
-            dataset,
-            hit,
+        findings += finding_about(
+            annotations_at(dataset, hit, "bbox"),
             code=code,
             severity="error" if count > TOLERATED_SHARE * total else "warning",
             message=f"{plural(count, 'box', 'boxes')} {what}",
             consequence=f"{share(count, total)} annotations are not trained: "
             "MMDetection drops them.",
             fix="Draw these boxes again, or remove the annotations.",
-            key="bbox",
         )
     return findings
 
@@ -230,14 +208,15 @@ def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> 
     )
     findings = []
     for hit, what, consequence in kinds:
-        findings += annotation_finding(
-            dataset,
-            hit,
+        findings += finding_about(
+            annotations_at(dataset, hit, "bbox"),
             code="B6",
             severity="warning",
             message=f"{plural(int(hit.sum()), 'box', 'boxes')} {what}",
             consequence=consequence,
             fix="Check that width and height in the JSON are those of the labelled image.",
-            key="bbox",
         )
     return findings
+
+
+FILE_CHECKS = (check_boxes,)

@@ -6,26 +6,25 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from train_teacher.coco.categories import real_categories
-from train_teacher.coco.dataset import CategoryRecord, CocoDataset, used_categories
+from train_teacher.coco.dataset import CategoryRecord, used_categories
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, category_finding
+from train_teacher.inspection.finding import REPAIRED, finding_about, these_categories
+from train_teacher.inspection.inspected import InspectedFile
 from train_teacher.prompts.caption import match_names
 
 BY_NAME = f"{REPAIRED}, where classes are matched by name."
 
 
-def check_names_between(train: CocoDataset, other: CocoDataset, split: str) -> list[Finding]:
+def check_names_between(file: InspectedFile) -> list[Finding]:
     """Return N13: classes that another file adds, lacks, spells or orders otherwise.
 
-    Also N3, a name that the other file has twice. Names that look the same are the same, as in the
-    canonical copies.
-
-    Args:
-        train: the training file, whose order counts.
-        other: the file of `split`.
-        split: `val` or `test`.
+    Also N3, a name that the other file has twice. The order of the training file counts. Names that
+    look the same are the same, as in the canonical copies.
     """
+    if file.is_train:
+        return []
+    train, other, split = file.train, file.dataset, file.name
     classes = real_categories(train)
     names = [category.name for category in classes]
     used = used_categories(other)
@@ -58,8 +57,8 @@ def _added(
     added: Sequence[CategoryRecord], names: Sequence[str], split: str, *, labelled: bool
 ) -> list[Finding]:
     classes = plural(len(added), "class", "classes") + ("" if labelled else " without boxes")
-    return category_finding(
-        added,
+    return finding_about(
+        these_categories(added),
         code="N13",
         severity="error" if labelled else "warning",
         message=f"{split} has {classes} that train lacks: {listed(c.name for c in added)}",
@@ -81,8 +80,8 @@ def _repeated(
         finding
         for place, group in groups.items()
         if len(group) > 1
-        for finding in category_finding(
-            group,
+        for finding in finding_about(
+            these_categories(group),
             code="N3",
             severity="warning",
             message=f'{len(group)} categories of {split} are named "{names[place]}": '
@@ -99,8 +98,8 @@ def _respelled(
     matched: Sequence[tuple[CategoryRecord, int]], names: Sequence[str], split: str
 ) -> list[Finding]:
     other = [(category, names[place]) for category, place in matched if category.name not in names]
-    return category_finding(
-        [category for category, _ in other],
+    return finding_about(
+        these_categories([category for category, _ in other]),
         code="N13",
         severity="warning",
         message=f"{split} spells {plural(len(other), 'class', 'classes')} with other spaces or "
@@ -123,8 +122,8 @@ def _other_order(
         first[place] for place, right in zip(order, sorted(order), strict=True) if place != right
     ]
     what = f"lacks {listed(c.name for c in missing)}"
-    return category_finding(
-        missing or moved,
+    return finding_about(
+        these_categories(missing or moved),
         code="N13",
         severity="warning",
         message=f"{split} {what if missing else 'lists the classes in another order'}",
@@ -132,3 +131,6 @@ def _other_order(
         fix=BY_NAME,
         split=split,
     )
+
+
+FILE_CHECKS = (check_names_between,)

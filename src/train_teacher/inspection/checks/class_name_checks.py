@@ -1,4 +1,4 @@
-"""N1 to N3 and N10: class names, which are the text the model reads."""
+"""N1 to N3: class names, which are the text the model reads."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from collections.abc import Sequence
 
 from train_teacher.coco.dataset import CategoryRecord
 from train_teacher.core.words import listed, plural
-from train_teacher.inspection.facts import Finding, PromptInfo
-from train_teacher.inspection.finding import category_finding
-from train_teacher.prompts.caption import prompt_tokens, reads_as
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import finding_about, these_categories
+from train_teacher.inspection.inspected import Inspected
+from train_teacher.prompts.caption import reads_as
 
 
-def check_names(
-    categories: Sequence[CategoryRecord],
-    phrases: Sequence[str],
-) -> list[Finding]:
-    """Return N1 (empty), N2 (read as the same words) and N3 (the same name twice).
-
-    Args:
-        categories: the classes.
-        phrases: what stands for each in the prompt: its name, or the phrase the user gave.
-    """
+def check_names(data: Inspected) -> list[Finding]:
+    """Return N1 (empty), N2 (read as the same words) and N3 (the same name twice)."""
     return [
-        *_empty(categories, phrases),
-        *_same_words(categories, phrases),
-        *_same_name(categories),
+        *_empty(data.classes, data.phrases),
+        *_same_words(data.classes, data.phrases),
+        *_same_name(data.classes),
     ]
 
 
@@ -36,12 +29,18 @@ def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list
     names = listed(c.name for c in empty)
     classes = plural(len(empty), "class", "classes")
     message = f"{classes} without words for the model: {names} (text in brackets is not read)"
-    return _no_words(empty, message)
+    return no_words(empty, message)
 
 
-def _no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
-    return category_finding(
-        empty,
+def no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
+    """Return N1 about classes of which the model reads nothing.
+
+    Args:
+        empty: these classes.
+        message: what is wrong with them.
+    """
+    return finding_about(
+        these_categories(empty),
         code="N1",
         severity="error",
         message=message,
@@ -58,8 +57,8 @@ def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) ->
         finding
         for words, group in groups.items()
         if words and len({c.name for c in group}) > 1
-        for finding in category_finding(
-            group,
+        for finding in finding_about(
+            these_categories(group),
             code="N2",
             severity="error",
             message=f'{len(group)} classes read as the same words "{words}": '
@@ -78,8 +77,8 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
         finding
         for name, group in groups.items()
         if len(group) > 1
-        for finding in category_finding(
-            group,
+        for finding in finding_about(
+            these_categories(group),
             code="N3",
             severity="error",
             message=f'{len(group)} categories are named "{name}": id {listed(c.id for c in group)}',
@@ -89,67 +88,4 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
     ]
 
 
-def check_token_budget(prompt: PromptInfo) -> list[Finding]:
-    """Return N10: more text than the language model takes.
-
-    Args:
-        prompt: the caption of all classes.
-    """
-    if prompt.fits:
-        return []
-    about = "" if prompt.exact else "about "
-    return [
-        Finding(
-            code="N10",
-            severity="warning",
-            count=1,
-            message=f"the class names need {about}{prompt.tokens} tokens, one prompt has "
-            f"{prompt.limit}",
-            consequence="Each image is trained with some of the classes, and validated several "
-            "times, each time with others: slower, nothing is lost.",
-            fix="Nothing to do. Shorter names (--class-prompt NAME=PHRASE) need fewer prompts.",
-        )
-    ]
-
-
-def check_class_tokens(
-    categories: Sequence[CategoryRecord], phrases: Sequence[str], prompt: PromptInfo
-) -> list[Finding]:
-    """Return N1 and N10 for classes that no prompt can hold: no token, or too many alone.
-
-    Args:
-        categories: the classes.
-        phrases: what stands for each in the prompt.
-        prompt: with the tokens of each of them; nothing is said about an estimate.
-    """
-    if not prompt.exact:
-        return []
-    counted = list(zip(categories, prompt.class_tokens, strict=True))
-    unread = [
-        category
-        for (category, tokens), phrase in zip(counted, phrases, strict=True)
-        if tokens == 0 and reads_as(phrase)
-    ]
-    findings: list[Finding] = []
-    if unread:
-        names = listed(c.name for c in unread)
-        classes = plural(len(unread), "class", "classes")
-        findings = _no_words(unread, f"{classes} without a token for the model: {names}")
-    return findings + _too_long(counted, prompt.limit - prompt_tokens([0]))
-
-
-def _too_long(counted: Sequence[tuple[CategoryRecord, int]], longest: int) -> list[Finding]:
-    long = [category for category, tokens in counted if tokens > longest]
-    if not long:
-        return []
-    classes = plural(len(long), "class", "classes")
-    most = max(tokens for _, tokens in counted)
-    return category_finding(
-        long,
-        code="N10",
-        severity="error",
-        message=f"{classes} too long for a prompt of its own: {listed(c.name for c in long)} "
-        f"({most} tokens, limit {longest})",
-        consequence="The end of the name would be cut off.",
-        fix=f'Give a shorter phrase: --class-prompt "{long[0].name}=some words".',
-    )
+CHECKS = (check_names,)

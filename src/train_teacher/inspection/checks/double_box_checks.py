@@ -11,7 +11,7 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.arrays import Boxes, Rows
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import annotation_finding
+from train_teacher.inspection.finding import annotations_at, finding_about
 
 Pairs = list[tuple[Rows, Rows]]
 """Positions of two boxes each that are on the same object."""
@@ -53,16 +53,14 @@ def check_double_boxes(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[F
     return [
         finding
         for found, what, consequence, fix in kinds
-        for finding in annotation_finding(
-            dataset,
-            rows[found],
+        for finding in finding_about(
+            annotations_at(dataset, rows[found], "bbox"),
             code="B14",
             severity="warning",
             message=f"{plural(len(found), 'box', 'boxes')} {what} (overlap over "
             f"{NEARLY_THE_SAME:g})",
             consequence=consequence,
             fix=fix,
-            key="bbox",
         )
     ]
 

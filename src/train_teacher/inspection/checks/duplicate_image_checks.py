@@ -10,15 +10,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
-from train_teacher.images.facts import ImageFiles
 from train_teacher.images.near_duplicates import near_pairs
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import Inspected, InspectedFile
 from train_teacher.splits.split import ROBOFLOW_COPY, group_key
 
-Split = tuple[str, CocoDataset, ImageFiles]
 Place = tuple[int, int]
 """Position of the split, row of the image."""
 Keys = Iterator[tuple[int, Hashable]]
@@ -32,13 +30,13 @@ _GENERIC = re.compile(r"(^|/)[A-Za-z]{0,6}[_ -]?\d{1,6}\.\w+$")
 _UNTIDY = re.compile(r"^/|//|\.\.|(^|/)\./")
 
 
-def check_duplicates(splits: Sequence[Split]) -> list[Finding]:
+def check_duplicates(data: Inspected) -> list[Finding]:
     """Return I11 (within a split) and D8 (between splits), every image under one kind only.
 
-    Args:
-        splits: name, data set and images of each file, `train` first. Contents are compared when
-            `ImageFiles.contents` is filled in, looks when `ImageFiles.decoded` is.
+    Contents are compared when `ImageFiles.contents` is filled in, looks when `ImageFiles.decoded`
+    is.
     """
+    splits = data.files
     told: set[Place] = set()
     findings: list[Finding] = []
     if len(splits) > 1:
@@ -56,7 +54,7 @@ def check_duplicates(splits: Sequence[Split]) -> list[Finding]:
     return findings
 
 
-def _groups(splits: Sequence[Split], keys_of: Callable[[Split], Keys]) -> Groups:
+def _groups(splits: Sequence[InspectedFile], keys_of: Callable[[InspectedFile], Keys]) -> Groups:
     """Return the places of at least two images that share a key."""
     first: dict[Hashable, Place] = {}
     groups: dict[Hashable, list[Place]] = {}
@@ -69,8 +67,8 @@ def _groups(splits: Sequence[Split], keys_of: Callable[[Split], Keys]) -> Groups
     return list(groups.values())
 
 
-def _file_keys(split: Split) -> Keys:
-    _, dataset, files = split
+def _file_keys(split: InspectedFile) -> Keys:
+    dataset, files = split.dataset, split.files
     if files.image_dir is None:
         return
     gone = set(files.missing.tolist())
@@ -81,37 +79,37 @@ def _file_keys(split: Split) -> Keys:
             yield row, folder + image.file_name if plain else _path(split, row)
 
 
-def _name_keys(split: Split) -> Keys:
-    for row, image in enumerate(split[1].images):
+def _name_keys(split: InspectedFile) -> Keys:
+    for row, image in enumerate(split.dataset.images):
         yield row, image.file_name.replace("\\", "/")
 
 
-def _name(splits: Sequence[Split], place: Place) -> str:
-    return splits[place[0]][1].images[place[1]].file_name
+def _name(splits: Sequence[InspectedFile], place: Place) -> str:
+    return splits[place[0]].dataset.images[place[1]].file_name
 
 
-def _sizes(splits: Sequence[Split], group: Sequence[Place]) -> set[tuple[int, int] | None]:
-    images = [splits[number][1].images[row] for number, row in group]
+def _sizes(splits: Sequence[InspectedFile], group: Sequence[Place]) -> set[tuple[int, int] | None]:
+    images = [splits[number].dataset.images[row] for number, row in group]
     return {(i.width, i.height) if i.width and i.height else None for i in images}
 
 
-def _source_keys(split: Split) -> Keys:
-    for row, image in enumerate(split[1].images):
+def _source_keys(split: InspectedFile) -> Keys:
+    for row, image in enumerate(split.dataset.images):
         source = _source(image.file_name)
         if source is not None:
             yield row, source
 
 
-def _content_keys(split: Split) -> Keys:
-    yield from split[2].contents.items()
+def _content_keys(split: InspectedFile) -> Keys:
+    yield from split.files.contents.items()
 
 
-def _look_pairs(splits: Sequence[Split]) -> Groups:
+def _look_pairs(splits: Sequence[InspectedFile]) -> Groups:
     """Return pairs that look alike without being copies that are meant or told elsewhere."""
     parts = [
-        (number, files.decoded, np.flatnonzero(files.decoded.looked & files.decoded.readable))
-        for number, (_, _, files) in enumerate(splits)
-        if files.decoded is not None
+        (number, decoded, np.flatnonzero(decoded.looked & decoded.readable))
+        for number, split in enumerate(splits)
+        if (decoded := split.files.decoded) is not None
     ]
     if not parts:
         return []
@@ -125,24 +123,24 @@ def _look_pairs(splits: Sequence[Split]) -> Groups:
     return [pair for pair in both if not _told_otherwise(splits, *pair)]
 
 
-def _told_otherwise(splits: Sequence[Split], one: Place, other: Place) -> bool:
-    (_, dataset, files), (_, others, other_files) = splits[one[0]], splits[other[0]]
-    content = files.contents.get(one[1])
-    if content is not None and content == other_files.contents.get(other[1]):
+def _told_otherwise(splits: Sequence[InspectedFile], one: Place, other: Place) -> bool:
+    first, second = splits[one[0]], splits[other[0]]
+    content = first.files.contents.get(one[1])
+    if content is not None and content == second.files.contents.get(other[1]):
         return True
     # Within a split augmented copies are meant, and a file named twice is no second file.
-    source = _source(dataset.images[one[1]].file_name)
-    same_source = source is not None and source == _source(others.images[other[1]].file_name)
-    same_file = _path(splits[one[0]], one[1]) == _path(splits[other[0]], other[1])
+    source = _source(_name(splits, one))
+    same_source = source is not None and source == _source(_name(splits, other))
+    same_file = _path(first, one[1]) == _path(second, other[1])
     return one[0] == other[0] and (same_source or same_file)
 
 
-def _same_names(splits: Sequence[Split], told: set[Place]) -> list[Finding]:
+def _same_names(splits: Sequence[InspectedFile], told: set[Place]) -> list[Finding]:
     """Return D8 for equal names in files whose images nobody compared (`--no-images`).
 
     Two folders may both have a 0001.jpg: their sizes tell, unless all images have one size.
     """
-    if any(files.checked for _, _, files in splits):
+    if any(split.files.checked for split in splits):
         return []
     by_name = _groups(splits, _name_keys)
     alike = [group for group in by_name if _sizes(splits, group) != {None}]
@@ -164,7 +162,9 @@ def _same_names(splits: Sequence[Split], told: set[Place]) -> list[Finding]:
     ]
 
 
-def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place]) -> list[Finding]:
+def _between(
+    splits: Sequence[InspectedFile], groups: Groups, what: str, told: set[Place]
+) -> list[Finding]:
     """Return D8 for every split with images that an earlier one has too.
 
     Args:
@@ -181,13 +181,12 @@ def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place
                 partners[number].setdefault(row, earliest)
     findings = []
     for number, rows in sorted(partners.items()):
-        name, dataset, _ = splits[number]
+        name, dataset = splits[number].name, splits[number].dataset
         told.update((number, row) for row in rows)
         ordered = sorted(rows)
         elsewhere = _names_of(splits, (rows[row][0] for row in ordered))
-        found = image_finding(
-            dataset,
-            ordered,
+        findings += finding_about(
+            images_at(dataset, ordered, values=[_as_named(splits, rows[row]) for row in ordered]),
             code="D8",
             severity="error",
             message=f"{plural(len(rows), 'image')} of {name} also in {elsewhere}: {what}",
@@ -195,13 +194,12 @@ def _between(splits: Sequence[Split], groups: Groups, what: str, told: set[Place
             "high.",
             fix="Remove them from one of the files, or give a single file: train-teacher splits it "
             "and keeps copies together.",
-            values=[_as_named(splits, rows[row]) for row in ordered],
+            split=name,
         )
-        findings += [msgspec.structs.replace(finding, split=name) for finding in found]
     return findings
 
 
-def _within(splits: Sequence[Split], groups: Groups, what: str) -> list[Finding]:
+def _within(splits: Sequence[InspectedFile], groups: Groups, what: str) -> list[Finding]:
     """Return I11 for every split that has the same image more than once."""
     partners: dict[int, dict[int, Place]] = defaultdict(dict)
     for group in groups:
@@ -211,23 +209,18 @@ def _within(splits: Sequence[Split], groups: Groups, what: str) -> list[Finding]
                 partners[place[0]].setdefault(place[1], other)
     findings = []
     for number, rows in sorted(partners.items()):
-        name, dataset, _ = splits[number]
+        name, dataset = splits[number].name, splits[number].dataset
         ordered = sorted(rows)
-        found = image_finding(
-            dataset,
-            ordered,
+        findings += finding_about(
+            images_at(dataset, ordered, values=[_as_named(splits, rows[row]) for row in ordered]),
             code="I11",
             severity="warning",
             message=f"{plural(len(rows), 'image')} {what}",
             consequence="They count more than the others; where their labels differ, the model is "
             "told two things.",
             fix="Keep one of each, the one with the better labels.",
-            values=[_as_named(splits, rows[row]) for row in ordered],
+            split=name if len(splits) > 1 else None,
         )
-        findings += [
-            msgspec.structs.replace(finding, split=name) if len(splits) > 1 else finding
-            for finding in found
-        ]
     return findings
 
 
@@ -238,16 +231,18 @@ def _source(file_name: str) -> str | None:
     return group_key(file_name).replace("\\", "/").rpartition("/")[2]
 
 
-def _path(split: Split, row: int) -> str:
-    _, dataset, files = split
+def _path(split: InspectedFile, row: int) -> str:
+    dataset, files = split.dataset, split.files
     name = files.name_of(row, dataset.images[row].file_name)
     return os.path.normpath(os.path.join(files.image_dir or "", name))  # noqa: PTH118 (one call per image: ten times as fast as Path)
 
 
-def _names_of(splits: Sequence[Split], numbers: Iterable[int]) -> str:
-    return " and ".join(splits[number][0] for number in sorted(set(numbers)))
+def _names_of(splits: Sequence[InspectedFile], numbers: Iterable[int]) -> str:
+    return " and ".join(splits[number].name for number in sorted(set(numbers)))
 
 
-def _as_named(splits: Sequence[Split], place: Place) -> str:
-    name, dataset, _ = splits[place[0]]
-    return f"like {dataset.images[place[1]].file_name} of {name}"
+def _as_named(splits: Sequence[InspectedFile], place: Place) -> str:
+    return f"like {_name(splits, place)} of {splits[place[0]].name}"
+
+
+CHECKS = (check_duplicates,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +28,12 @@ from train_teacher.images.facts import (
     WEB_PAGE,
     DecodedFacts,
     ImageFacts,
-    ImageFiles,
 )
 from train_teacher.inspection.checks.image_name_checks import check_endings, check_spelling
 from train_teacher.inspection.checks.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import InspectedFile
 
 DARK, BRIGHT, CONSTANT, BLURRY = 25.0, 235.0, 3.0, 10.0
 """Mean grey value below and above, standard deviation below, variance of the Laplacian below."""
@@ -159,16 +158,9 @@ _OPAQUE = _Kind(
 )
 
 
-def check_missing_images(
-    dataset: CocoDataset, image_dir: Path | None, missing: npt.NDArray[np.int64]
-) -> list[Finding]:
-    """Return I1: images that are not there.
-
-    Args:
-        dataset: the data set.
-        image_dir: where the images were looked for; None when no folder had any.
-        missing: rows of the images without a file.
-    """
+def check_missing_images(file: InspectedFile) -> list[Finding]:
+    """Return I1: images that are not there."""
+    dataset, image_dir, missing = file.dataset, file.files.image_dir, file.files.missing
     total = len(dataset.images)
     if image_dir is None:
         message = f"none of the {plural(total, 'image')} was found near {dataset.path}"
@@ -180,9 +172,8 @@ def check_missing_images(
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "
         fix += "follows them everywhere, for a file that you trust."
-    return image_finding(
-        dataset,
-        missing,
+    return finding_about(
+        images_at(dataset, missing),
         code="I1",
         severity="error",
         message=message,
@@ -195,14 +186,13 @@ def _leads_elsewhere(file_name: str) -> bool:
     return file_name.startswith("/") or ".." in file_name.replace("\\", "/").split("/")
 
 
-def check_contents(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
+def check_contents(file: InspectedFile) -> list[Finding]:
     """Return I2 to I9 and, after `--deep`, I12: all but missing files and comparisons.
 
-    Args:
-        dataset: the data set.
-        files: what is known of its images; without facts only the sizes in the JSON count.
+    Of images that nobody looked at only the sizes in the JSON count.
     """
-    findings = check_extremes(dataset, files)
+    dataset, files = file.dataset, file.files
+    findings = check_extremes(file)
     if files.facts is None:
         return findings
     findings += [
@@ -224,15 +214,13 @@ def _damaged(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     findings = []
     for kind, what, fix in _DAMAGE:
         rows = np.flatnonzero(facts.exists & (facts.damage == kind))
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(dataset, rows, values=[f"{int(facts.bytes[row]):,} bytes" for row in rows]),
             code="I2",
             severity="error",
             message=f"{plural(len(rows), 'file')} {what}",
             consequence=_STOPS,
             fix=fix,
-            values=[f"{int(facts.bytes[row]):,} bytes" for row in rows],
         )
     return findings
 
@@ -247,9 +235,8 @@ def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     findings = []
     for flags, kind in kinds:
         rows = np.flatnonzero(flags & sound)
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(dataset, rows),
             code="I5",
             severity=kind.severity,
             message=f"{plural(len(rows), 'image')} {kind.what}",
@@ -262,9 +249,8 @@ def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
 def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
     """Return I2 and I12 of decoded images."""
     rows = np.flatnonzero(decoded.looked & ~decoded.readable)
-    findings = image_finding(
-        dataset,
-        rows,
+    findings = finding_about(
+        images_at(dataset, rows),
         code="I2",
         severity="error",
         message=f"{plural(len(rows), 'file')} that OpenCV cannot decode",
@@ -295,13 +281,14 @@ def _odd_looking(
     dataset: CocoDataset, rows: npt.NDArray[np.int64], what: str, values: list[str]
 ) -> list[Finding]:
     verb = "is" if len(rows) == 1 else "are"
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=values),
         code="I12",
         severity="info",
         message=f"{plural(len(rows), 'image')} {verb} {what}",
         consequence="Objects that cannot be seen teach the model to guess.",
         fix="Look at them; remove those in which nobody could draw the boxes.",
-        values=values,
     )
+
+
+FILE_CHECKS = (check_missing_images, check_contents)

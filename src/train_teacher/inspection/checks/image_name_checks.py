@@ -6,13 +6,13 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
 
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.images.facts import FORMATS, SOUND, ImageFiles
 from train_teacher.inspection.facts import Example, Finding
-from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
+from train_teacher.inspection.inspected import Inspected
 
 _FORMAT_OF_ENDING = {
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), FORMATS.index("JPEG")),
@@ -55,15 +55,13 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
         != formats[row]
         and files.facts.damage[row] == SOUND
     ]
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=[f"is {FORMATS[formats[row]]}" for row in rows]),
         code="I6",
         severity="info",
         message=f"{plural(len(rows), 'file name')} whose ending is not the format of the content",
         consequence="MMDetection reads them by content; other tools may refuse them.",
         fix="Nothing to do, or rename them.",
-        values=[f"is {FORMATS[formats[row]]}" for row in rows],
     )
 
 
@@ -90,9 +88,12 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
                 groups[kind, renamed].append(row)
     findings = []
     for (kind, renamed), rows in groups.items():
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(
+                dataset,
+                rows,
+                values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
+            ),
             code="I9",
             severity="warning",
             message=f"{plural(len(rows), 'file name')} {kind}",
@@ -100,25 +101,19 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
             if renamed
             else "The files are found here, but not when the data set is moved or copied.",
             fix=f"{REPAIRED}." if renamed else "Write names relative to the image folder.",
-            values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
         )
     return findings
 
 
-def check_unnamed_images(
-    splits: Sequence[tuple[str, CocoDataset, ImageFiles]],
-) -> list[Finding]:
-    """Return I10: images in the folders that no record of any split names.
-
-    Args:
-        splits: name, data set and images of each file; splits may share a folder.
-    """
-    unnamed = {_path(files, name) for _, _, files in splits for name in files.unnamed}
-    if unnamed and len(splits) > 1:
+def check_unnamed_images(data: Inspected) -> list[Finding]:
+    """Return I10: images in the folders that no record of any split names."""
+    unnamed = {_path(file.files, name) for file in data.files for name in file.files.unnamed}
+    # Splits may share a folder.
+    if unnamed and len(data.files) > 1:
         unnamed -= {
-            _path(files, files.name_of(row, image.file_name))
-            for _, dataset, files in splits
-            for row, image in enumerate(dataset.images)
+            _path(file.files, file.files.name_of(row, image.file_name))
+            for file in data.files
+            for row, image in enumerate(file.dataset.images)
         }
     left = sorted(unnamed)
     if not left:
@@ -153,3 +148,6 @@ def _spelling(name: str, found: str | None) -> str:
 
 def _alike(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
+
+
+CHECKS = (check_unnamed_images,)

@@ -9,9 +9,10 @@ from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.mmdet_loader import MIN_IMAGE_SIDE
 from train_teacher.core.arrays import Flags, Sizes
 from train_teacher.core.words import plural, share
-from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts, ImageFiles
+from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.facts import Finding, Severity
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import InspectedFile
 
 LARGE_SIDE, LONG_ASPECT = 4000, 5.0
 REAL_SHARE = 0.01
@@ -95,28 +96,21 @@ def _comparable(stated: Sizes, facts: ImageFacts) -> Flags:
     )
 
 
-def check_extremes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I7 (too small to be trained on) and I8 (very large or very long).
-
-    Args:
-        dataset: the data set.
-        files: what is known of its images.
-    """
-    sizes = image_sizes(dataset, files.sizes)
+def check_extremes(file: InspectedFile) -> list[Finding]:
+    """Return I7 (too small to be trained on) and I8 (very large or very long)."""
+    dataset, sizes = file.dataset, file.sizes
     short, long = sizes.min(axis=1), sizes.max(axis=1)
-    small = np.flatnonzero(short < MIN_IMAGE_SIDE)
+    # Small images are kept in validation.
+    small = np.flatnonzero((short < MIN_IMAGE_SIDE) & file.is_train)
     return [
-        *image_finding(
-            dataset,
-            small,
+        *finding_about(
+            images_at(dataset, small, "width", values=[_size(sizes[row]) for row in small]),
             code="I7",
             severity="warning",
             message=f"{plural(len(small), 'image')} with a side shorter than {MIN_IMAGE_SIDE} "
             "pixels",
             consequence="MMDetection removes them from training without a word.",
             fix="Enlarge these images and their boxes, or leave them out.",
-            key="width",
-            values=[_size(sizes[row]) for row in small],
         ),
         *_extreme(
             dataset,
@@ -140,16 +134,13 @@ def _extreme(
     dataset: CocoDataset, sizes: Sizes, flags: Flags, what: str, consequence: str
 ) -> list[Finding]:
     rows = np.flatnonzero(flags)
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, "width", values=[_size(sizes[row]) for row in rows]),
         code="I8",
         severity="warning" if len(rows) > REAL_SHARE * len(sizes) else "info",
         message=f"{share(len(rows), len(sizes))} images {what}",
         consequence=consequence,
         fix="Cut them into tiles if the objects are small; otherwise nothing to do.",
-        key="width",
-        values=[_size(sizes[row]) for row in rows],
     )
 
 
@@ -161,9 +152,8 @@ def _orientation(
         [f"EXIF orientation {facts.orientation[row]}" for row in rows] for rows in (wrong, unclear)
     ]
     return [
-        *image_finding(
-            dataset,
-            wrong,
+        *finding_about(
+            images_at(dataset, wrong, values=values[0]),
             code="I4",
             severity="error" if turned_photos(dataset, facts)[1] else "warning",
             message=f"{plural(len(wrong), 'photo')} that EXIF turns by 90 degrees, labelled as if "
@@ -172,11 +162,9 @@ def _orientation(
             "train-teacher reads a set without turning if no photo in it is labelled turned.",
             fix="Save these photos without the EXIF orientation, pixels unchanged "
             "(exiftool -Orientation= FILES), or label them again as displayed.",
-            values=values[0],
         ),
-        *image_finding(
-            dataset,
-            unclear,
+        *finding_about(
+            images_at(dataset, unclear, values=values[1]),
             code="I4",
             severity="warning",
             message=f"{plural(len(unclear), 'photo')} that EXIF turns or mirrors without changing "
@@ -185,7 +173,6 @@ def _orientation(
             "so, the sizes cannot tell. If not, every box is elsewhere.",
             fix="Look at one with its boxes (--html FILE). If they are off, save the photos "
             "without the EXIF orientation (exiftool -Orientation= FILES).",
-            values=values[1],
         ),
     ]
 
@@ -212,16 +199,18 @@ def _other_sizes(dataset: CocoDataset, stated: Sizes, shown: Sizes, other: Flags
         (rounded, *_ROUNDED),
     ):
         rows = np.flatnonzero(flags)
-        findings += image_finding(
-            dataset,
-            rows,
+        findings += finding_about(
+            images_at(
+                dataset,
+                rows,
+                key="width",
+                values=[f"JSON {_size(stated[row])}, file {_size(shown[row])}" for row in rows],
+            ),
             code="I3",
             severity=severity,
             message=f"{plural(len(rows), 'image')} {what}",
             consequence=consequence,
             fix=fix,
-            key="width",
-            values=[f"JSON {_size(stated[row])}, file {_size(shown[row])}" for row in rows],
         )
     return findings
 

@@ -21,7 +21,8 @@ from train_teacher.coco.masks.columns import (
 from train_teacher.core.arrays import every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import annotation_finding
+from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 RECTANGLE_SHARE = 0.95
 MIN_RECTANGLES = 10
@@ -29,13 +30,9 @@ NOT_USED = "Boxes are trained as they are; a segmentation model would"
 FIX_BY_COPY = "inspect-data DATA.json --fix OUT.json writes a copy"
 
 
-def check_masks(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[Finding]:
-    """Return M1 to M7: polygons and run lengths that are broken, odd, or just boxes.
-
-    Args:
-        dataset: the data set.
-        sizes: (M, 2) width and height in pixels, NaN where unknown.
-    """
+def check_masks(file: InspectedFile) -> list[Finding]:
+    """Return M1 to M7: polygons and run lengths that are broken, odd, or just boxes."""
+    dataset, sizes = file.dataset, file.sizes
     masks = dataset.annotations.masks
     if not masks.kind.any() and not masks.flags.any():
         return []
@@ -58,38 +55,33 @@ def _has(dataset: CocoDataset, flags: int) -> npt.NDArray[np.bool_]:
 
 
 def _broken_polygons(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
         code="M1",
         severity="warning",
         message=f"{plural(int(hit.sum()), 'mask')} with a polygon of fewer than 3 points, or with "
         "an odd count of numbers",
         consequence=f"{NOT_USED} stop there, or take an area of 0.",
         fix=f"{FIX_BY_COPY} without these polygons.",
-        key="segmentation",
     )
 
 
 def _nesting(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
         code="M2",
         severity="warning",
         message=f"{plural(int(hit.sum()), 'mask')} in the wrong depth of lists: [x, y, ...] or "
         "[[[x, y], ...]] instead of [[x, y, ...]]",
         consequence=f"{NOT_USED} stop with a type error.",
         fix=f"{FIX_BY_COPY} with the lists as COCO has them.",
-        key="segmentation",
     )
 
 
 def _other_place(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[Finding]:
     apart = np.flatnonzero(polygon & _has(dataset, MASK_APART))
-    return annotation_finding(
-        dataset,
-        apart,
+    return finding_about(
+        annotations_at(dataset, apart, "bbox"),
         code="M3",
         severity="warning",
         message=f"{plural(len(apart), 'box', 'boxes')} far from the polygon of the same annotation "
@@ -97,7 +89,6 @@ def _other_place(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[F
         consequence="One of the two is wrong; the box is what is trained.",
         fix="Look at these in the labelling tool; if the polygons are right, remove the bbox "
         "members and it is taken from them.",
-        key="bbox",
     )
 
 
@@ -109,29 +100,25 @@ def _without_extent(
         outside = some(bounds[:, :2] >= sizes_of_annotations(dataset, sizes))
         outside |= some(bounds[:, :2] + bounds[:, 2:] <= 0)
     hit = polygon & (outside | _has(dataset, MASK_NO_EXTENT))
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
         code="M4",
         severity="info",
         message=f"{plural(int(hit.sum()), 'mask')} with a polygon without area or outside "
         "the image",
         consequence="Boxes are trained as they are; such a mask says nothing.",
         fix="Draw these again if masks are to be used.",
-        key="segmentation",
     )
 
 
 def _crossing_itself(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
         code="M4",
         severity="info",
         message=f"{plural(int(hit.sum()), 'mask')} with an outline that crosses itself",
         consequence="Boxes are trained as they are; a mask from it has a hole or a fold there.",
         fix="Draw these again if masks are to be used: points in the wrong order look like this.",
-        key="segmentation",
     )
 
 
@@ -144,9 +131,8 @@ def _run_lengths(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[F
     hit = rle[other | _has(dataset, MASK_BROKEN)[rle]]
     swapped = int((other & every(written == here[:, ::-1])).sum())
     told = f"; {swapped:,} have height and width swapped" if swapped else ""
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
         code="M5",
         severity="warning",
         message=f"{plural(len(hit), 'run-length mask')} not of the size of the image, or "
@@ -154,22 +140,18 @@ def _run_lengths(dataset: CocoDataset, sizes: npt.NDArray[np.float64]) -> list[F
         consequence=f"{NOT_USED} stop, or learn masks in the wrong place.",
         fix="Export the masks again; size is [height, width], and the counts add up to "
         "height x width.",
-        key="segmentation",
     )
 
 
 def _polygon_crowds(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        hit,
+    return finding_about(
+        annotations_at(dataset, hit, "iscrowd", values=["1"] * 3),
         code="M6",
         severity="info",
         message=f"{plural(int(hit.sum()), 'polygon')} with iscrowd=1, which COCO uses for "
         "run lengths",
         consequence="A crowd is ignored in training, whatever its mask.",
         fix="Set iscrowd to 0 where one object is outlined.",
-        key="iscrowd",
-        values=["1"] * 3,
     )
 
 
@@ -178,13 +160,14 @@ def _rectangles(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[Fi
     count, total = int(rectangle.sum()), int(polygon.sum())
     if count < MIN_RECTANGLES or count < RECTANGLE_SHARE * total:
         return []
-    return annotation_finding(
-        dataset,
-        rectangle,
+    return finding_about(
+        annotations_at(dataset, rectangle, "segmentation"),
         code="M7",
         severity="info",
         message=f"masks are just boxes: {share(count, total)} polygons are upright rectangles",
         consequence="Nothing for boxes; a segmentation model would learn rectangles.",
         fix="Nothing to do for a detector.",
-        key="segmentation",
     )
+
+
+FILE_CHECKS = (check_masks,)

@@ -11,38 +11,32 @@ import msgspec
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding, Severity
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import Inspected, InspectedFile
 from train_teacher.splits.group_rules import first_field, keys_of_field
 from train_teacher.splits.groups import VIDEO_FIELDS
 from train_teacher.splits.video_frames import frames_of_videos
 
 Videos = Mapping[str, Sequence[int]]
 """Rows of the images of each video."""
-Fields = Mapping[str, Sequence[Any]]
-"""Members of image records by name, one value for each image."""
 
 SMALL_SET = 50
 """Images in all, up to which two frames of one video count; above, `FRAMES` do."""
 FRAMES = 3
 
 
-def check_shared_videos(
-    splits: Sequence[tuple[str, CocoDataset]], fields: Sequence[Fields]
-) -> list[Finding]:
-    """Return D8 for videos of which two splits have frames.
-
-    Args:
-        splits: name and data set of each file, `train` first.
-        fields: for each of them the members of `grouping.VIDEO_FIELDS` that its images have.
-    """
+def check_shared_videos(data: Inspected) -> list[Finding]:
+    """Return D8 for videos of which two splits have frames."""
+    splits = data.files
     if len(splits) == 1:
         return []
+    fields = [split.fields.values for split in splits]
     named = next((name for part in fields if (name := first_field(part, VIDEO_FIELDS))), None)
     by_field = [_videos_of_field(part.get(named or "", ())) for part in fields]
     own_numbers = _numbered_apart(by_field)
     findings = [] if own_numbers else _shared(splits, by_field, f"of the same {named}")
     told = {(f.split, id_) for f in findings for id_ in f.ids}
-    by_name = _without_namesakes(splits, [_videos_of_names(dataset) for _, dataset in splits])
+    by_name = _without_namesakes(splits, [_videos_of_names(split.dataset) for split in splits])
     return findings + [
         f
         for f in _shared(splits, by_name, "by their names")
@@ -81,7 +75,7 @@ def _videos_of_names(dataset: CocoDataset) -> Videos:
 
 
 def _without_namesakes(
-    splits: Sequence[tuple[str, CocoDataset]], videos: Sequence[Videos]
+    splits: Sequence[InspectedFile], videos: Sequence[Videos]
 ) -> Sequence[Videos]:
     """Leave out videos of which two files have the same frames: two videos cut to frame_0001.jpg.
 
@@ -89,7 +83,7 @@ def _without_namesakes(
     """
 
     def frames(number: int, video: str) -> set[str]:
-        images = splits[number][1].images
+        images = splits[number].dataset.images
         return {images[row].file_name for row in videos[number].get(video, ())}
 
     def is_namesake(number: int, video: str) -> bool:
@@ -103,10 +97,8 @@ def _without_namesakes(
     ]
 
 
-def _shared(
-    splits: Sequence[tuple[str, CocoDataset]], videos: Sequence[Videos], how: str
-) -> list[Finding]:
-    small = sum(len(dataset.images) for _, dataset in splits) < SMALL_SET
+def _shared(splits: Sequence[InspectedFile], videos: Sequence[Videos], how: str) -> list[Finding]:
+    small = sum(len(split.dataset.images) for split in splits) < SMALL_SET
     least = 2 if small else FRAMES
     findings = []
     for number in range(1, len(splits)):
@@ -121,8 +113,8 @@ def _shared(
             # chance; three with a name are a video.
             certain = any(frames[video] >= FRAMES and not _whole(video) for video in shared)
             elsewhere = [
-                name
-                for (name, _), part in zip(splits, videos[:number], strict=False)
+                split.name
+                for split, part in zip(splits, videos[:number], strict=False)
                 if any(video in part for video in shared)
             ]
             rows = [row for video in shared for row in videos[number][video]]
@@ -131,25 +123,26 @@ def _shared(
 
 
 def _finding(
-    split: tuple[str, CocoDataset],
+    split: InspectedFile,
     elsewhere: Sequence[str],
     shared: Sequence[str],
     rows: Sequence[int],
     how: str,
     certain: bool,
 ) -> list[Finding]:
-    name, dataset = split
     severity: Severity = "error" if certain else "warning"
-    found = image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(split.dataset, rows),
         code="D8",
         severity=severity,
-        message=f"frames of {plural(len(shared), 'video')} ({how}) in {name} and in "
+        message=f"frames of {plural(len(shared), 'video')} ({how}) in {split.name} and in "
         f"{' and '.join(elsewhere)}: {listed(shared)}",
         consequence="Neighbouring frames are nearly the same image: scores would be too high. "
         "train-teacher warns of it and goes on.",
         fix="Give every video to one split only, or give a single file: train-teacher keeps the "
         "frames of a video together.",
+        split=split.name,
     )
-    return [msgspec.structs.replace(finding, split=name) for finding in found]
+
+
+CHECKS = (check_shared_videos,)

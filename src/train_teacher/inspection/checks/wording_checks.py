@@ -11,6 +11,7 @@ from train_teacher.coco.dataset import CategoryRecord
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Example, Finding, Severity
 from train_teacher.inspection.finding import REPAIRED, SHOWN
+from train_teacher.inspection.inspected import Inspected
 from train_teacher.prompts.caption import SEPARATORS, clean_label_name, reads_as, visible_name
 
 MANY_WORDS = 4
@@ -38,12 +39,10 @@ class ClassText:
     """Whether the vocabulary has no piece for some of it."""
 
 
-def check_wording(classes: Sequence[ClassText]) -> list[Finding]:
-    """Return N4 to N9 and N11: names that the model reads otherwise than a person.
-
-    Args:
-        classes: what stands for each class in the caption.
-    """
+def check_wording(data: Inspected) -> list[Finding]:
+    """Return N4 to N9 and N11: names that the model reads otherwise than a person."""
+    parts = zip(data.classes, data.given, data.prompt.class_tokens, data.unknown, strict=True)
+    classes = [ClassText(*of_class) for of_class in parts]
     findings = [f for kind in _KINDS if (f := _finding(kind, classes))]
     return [*findings, *_alike(classes)]
 
@@ -258,3 +257,6 @@ def _alike(classes: Sequence[ClassText]) -> list[Finding]:
             ids=tuple(b.category.id for _, b in pairs),
         )
     ]
+
+
+CHECKS = (check_wording,)

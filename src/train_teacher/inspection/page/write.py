@@ -18,9 +18,8 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.images.files import image_paths, relative_name
 from train_teacher.images.thumbnails import thumbnail
-from train_teacher.inspection.describe import TRAIN
 from train_teacher.inspection.facts import DatasetInfo, Example, Finding
-from train_teacher.inspection.load import LoadedSplit
+from train_teacher.inspection.load import TRAIN, LoadedSplit
 from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts, join_samples
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
 from train_teacher.pages.parts import Image

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 from msgspec import structs
 
-from coco_factory import image, make_coco
-from train_teacher.coco.dataset import CocoDataset
-from train_teacher.coco.reader import read_coco
+from coco_factory import image
+from inspected_data import NO_ROWS, data_of, file_of, read
 from train_teacher.images.facts import DecodedFacts, ImageFiles
 from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
+from train_teacher.inspection.inspected import InspectedFile
 
-Split = tuple[str, CocoDataset, ImageFiles]
-NOTHING = np.empty(0, np.int64)
 NOISE = np.random.default_rng(0)
 
 
@@ -26,13 +24,12 @@ def split(
     images: str | None = None,
     contents: Mapping[int, bytes] | None = None,
     looks: Sequence[int] | None = None,
-) -> Split:
+) -> InspectedFile:
     records = [image(n, file_name) for n, file_name in enumerate(names, 1)]
-    file = make_coco(
-        folder, images=records, annotations=[], name=f"{name}.json", write_images=False
-    )
-    files = ImageFiles(Path(images or name), NOTHING, {}, checked=True, contents=contents or {})
-    return name, read_coco(file), files if looks is None else replace(files, decoded=looking(looks))
+    dataset = read(folder, f"{name}.json", images=records, annotations=[])
+    files = ImageFiles(Path(images or name), NO_ROWS, {}, checked=True, contents=contents or {})
+    files = files if looks is None else replace(files, decoded=looking(looks))
+    return file_of(dataset, files, name=name)
 
 
 def looking(looks: Sequence[int]) -> DecodedFacts:
@@ -52,8 +49,8 @@ def looking(looks: Sequence[int]) -> DecodedFacts:
     )
 
 
-def told(splits: Sequence[Split]) -> list[tuple[str, str, str | None, tuple[object, ...]]]:
-    return [(f.code, f.severity, f.split, f.ids) for f in check_duplicates(splits)]
+def told(splits: Sequence[InspectedFile]) -> list[tuple[str, str, str | None, tuple[object, ...]]]:
+    return [(f.code, f.severity, f.split, f.ids) for f in check_duplicates(data_of(*splits))]
 
 
 def test_different_images_give_no_finding(tmp_path: Path) -> None:
@@ -72,7 +69,7 @@ def test_the_same_file_in_two_splits_is_an_error_of_the_later(tmp_path: Path) ->
         split(tmp_path, "test", ["2.jpg"], images="all"),
     ]
 
-    findings = check_duplicates(splits)
+    findings = check_duplicates(data_of(*splits))
 
     assert told(splits) == [("D8", "error", "val", (2,)), ("D8", "error", "test", (1,))]
     assert findings[0].message == "1 image of val also in train: the same file"
@@ -85,9 +82,10 @@ def test_the_same_name_in_two_folders_is_another_image(tmp_path: Path) -> None:
 
 def test_missing_files_are_not_the_same_file(tmp_path: Path) -> None:
     splits = [split(tmp_path, name, ["1.jpg"], images="all") for name in ("train", "val")]
-    splits = [(n, d, replace(f, missing=np.array([0]))) for n, d, f in splits]
+    gone = [replace(s, files=replace(s.files, missing=np.array([0]))) for s in splits]
 
-    assert told(splits) == []
+    assert told(splits) != []
+    assert told(gone) == []
 
 
 def test_augmented_copies_of_one_source_in_two_splits_are_an_error(tmp_path: Path) -> None:
@@ -137,21 +135,20 @@ def test_augmented_copies_and_a_file_named_twice_may_look_alike_in_one_split(
     assert told([twice]) == []
 
 
-def unseen(parts: Sequence[Split], *sizes: tuple[int, int]) -> list[Split]:
+def unseen(parts: Sequence[InspectedFile], *sizes: tuple[int, int]) -> list[InspectedFile]:
     """Return the splits as `--no-images` leaves them, the images of each in these sizes."""
     return [
-        (
-            name,
+        file_of(
             replace(
-                dataset,
+                part.dataset,
                 images=tuple(
                     structs.replace(one, width=sizes[(n + shift) % len(sizes)][0])
-                    for n, one in enumerate(dataset.images)
+                    for n, one in enumerate(part.dataset.images)
                 ),
             ),
-            ImageFiles(None, NOTHING, {}, checked=False),
+            name=part.name,
         )
-        for shift, (name, dataset, _) in enumerate(parts)
+        for shift, part in enumerate(parts)
     ]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from coco_factory import image, make_coco
-from train_teacher.coco.reader import read_coco
+from coco_factory import image
+from inspected_data import data_of, file_of, read
 from train_teacher.inspection.checks.shared_video_checks import check_shared_videos
 
 Told = list[tuple[str, str | None, tuple[object, ...]]]
@@ -16,14 +16,12 @@ Told = list[tuple[str, str | None, tuple[object, ...]]]
 def told(folder: Path, *names: Sequence[str], **field: Sequence[Sequence[Any]]) -> Told:
     """Return what is said of train, val and test with these file names and members of images."""
     splits = []
-    for name, files in zip(("train", "val", "test"), names, strict=False):
+    for number, (name, files) in enumerate(zip(("train", "val", "test"), names, strict=False)):
         records = [image(n, file) for n, file in enumerate(files, 1)]
-        path = make_coco(
-            folder, images=records, annotations=[], name=f"{name}.json", write_images=False
-        )
-        splits.append((name, read_coco(path)))
-    fields = [{key: part[n] for key, part in field.items()} for n in range(len(splits))]
-    return [(f.severity, f.split, f.ids) for f in check_shared_videos(splits, fields)]
+        dataset = read(folder, f"{name}.json", images=records, annotations=[])
+        videos = {key: part[number] for key, part in field.items()}
+        splits.append(file_of(dataset, name=name, videos=videos))
+    return [(f.severity, f.split, f.ids) for f in check_shared_videos(data_of(*splits))]
 
 
 def clip(*numbers: int) -> list[str]:

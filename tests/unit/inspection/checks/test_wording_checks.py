@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from train_teacher.coco.dataset import CategoryRecord
-from train_teacher.inspection.checks.wording_checks import ClassText, check_wording
+from coco_factory import category
+from inspected_data import data_of, read
+from train_teacher.inspection.checks.wording_checks import check_wording
+from train_teacher.inspection.facts import Finding
 from train_teacher.prompts.caption import visible_name
+
+Told = Callable[..., list[Finding]]
 
 # The 80 names of COCO: what the model knows best must give no warning.
 COCO_NAMES = """
@@ -18,15 +25,20 @@ teddy+bear hair+drier toothbrush
 """.split()
 
 
-def texts(*names: str, tokens: int = 1, unknown: bool = False) -> list[ClassText]:
-    return [
-        ClassText(CategoryRecord(i, i + 1, name, None), name, tokens, unknown)
-        for i, name in enumerate(names)
-    ]
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Check classes of these names; each has so many tokens, or a part that is unknown."""
+
+    def check(*names: str, tokens: int = 1, unknown: bool = False) -> list[Finding]:
+        classes = [category(n, name) for n, name in enumerate(names, 1)]
+        dataset = read(tmp_path, categories=classes)
+        return check_wording(data_of(dataset, tokens=[tokens] * len(names), unknown=unknown))
+
+    return check
 
 
-def test_the_names_of_coco_give_no_warning() -> None:
-    findings = check_wording(texts(*(name.replace("+", " ") for name in COCO_NAMES)))
+def test_the_names_of_coco_give_no_warning(told: Told) -> None:
+    findings = told(*(name.replace("+", " ") for name in COCO_NAMES))
 
     assert {(f.code, f.severity) for f in findings} <= {("N11", "info")}
 
@@ -56,30 +68,30 @@ def test_the_names_of_coco_give_no_warning() -> None:
         ("a man in a red coat", "N9", "info"),
     ],
 )
-def test_a_name_has_its_code(name: str, code: str, severity: str) -> None:
-    (finding,) = check_wording(texts(name, "dog"))
+def test_a_name_has_its_code(told: Told, name: str, code: str, severity: str) -> None:
+    (finding,) = told(name, "dog")
 
     assert (finding.code, finding.severity, finding.ids) == (code, severity, (1,))
     assert f'--class-prompt "{visible_name(name)}=' in finding.fix
 
 
 @pytest.mark.parametrize("name", ["hard_hat", "t-shirt", "SUV", "tv", "F-16 jet", "x-ray", "."])
-def test_ordinary_names_are_left_alone(name: str) -> None:
-    assert check_wording(texts(name, "dog")) == []
+def test_ordinary_names_are_left_alone(told: Told, name: str) -> None:
+    assert told(name, "dog") == []
 
 
-def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9() -> None:
-    (unknown,) = check_wording(texts("dog", unknown=True))
-    (foreign,) = check_wording(texts("собака", unknown=True))
+def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9(told: Told) -> None:
+    (unknown,) = told("dog", unknown=True)
+    (foreign,) = told("собака", unknown=True)
 
     assert (unknown.code, foreign.code) == ("N7", "N7")
     assert "the vocabulary of the language model has no piece for" in unknown.message
     assert "in letters that an English model does not know" in foreign.message
-    assert [f.code for f in check_wording(texts("dog", tokens=16))] == ["N9"]
+    assert [f.code for f in told("dog", tokens=16)] == ["N9"]
 
 
-def test_parts_and_plurals_of_other_names_are_one_n11() -> None:
-    (finding,) = check_wording(texts("car", "car wheel", "box", "boxes", "cart"))
+def test_parts_and_plurals_of_other_names_are_one_n11(told: Told) -> None:
+    (finding,) = told("car", "car wheel", "box", "boxes", "cart")
 
     assert (finding.code, finding.count) == ("N11", 2)
     assert '"car" and "car wheel", "box" and "boxes"' in finding.message
