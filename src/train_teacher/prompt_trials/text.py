@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from train_teacher.prompt_trials.trials import FEW_OBJECTS, RESAMPLES, ClassTrial, PromptComparison
+from train_teacher.prompt_trials.trials import FEW_OBJECTS, ClassTrial, PromptComparison
+from train_teacher.scores.bootstrap import RESAMPLES
 
 PHRASE_WIDTH = 44
 
