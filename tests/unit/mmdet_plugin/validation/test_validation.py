@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
-from train_teacher.mmdet_plugin.accelerated.fast_prediction import class_scores
+from train_teacher.mmdet_plugin.accelerated.prediction import class_scores
 from train_teacher.mmdet_plugin.host_reads import HostReads
 from train_teacher.mmdet_plugin.validation.metric import TeacherCocoMetric
 
