@@ -15,6 +15,7 @@ from train_teacher.coco.categories import detect_exporter, real_categories
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.image_members import ImageFields, read_image_fields
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
+from train_teacher.console.progress import Progress
 from train_teacher.inspection.checks.area_and_crowd_checks import check_attributes
 from train_teacher.inspection.checks.box_checks import check_boxes
 from train_teacher.inspection.checks.category_checks import check_categories
@@ -57,7 +58,7 @@ from train_teacher.inspection.facts import (
     TrainedInfo,
 )
 from train_teacher.inspection.figures import dropped_by_class, mask_info, size_info
-from train_teacher.inspection.load import InspectRequest, LoadedSplit, Progress, load_splits
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import (
     TOKEN_LIMIT,
     apply_class_prompts,
