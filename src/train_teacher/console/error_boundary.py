@@ -17,6 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from train_teacher import __version__
+from train_teacher.console.progress import close
 from train_teacher.core.errors import UserError
 from train_teacher.core.terminal_text import plain
 from train_teacher.failures.catalogue import FailureFacts, Translation, recognise
@@ -56,7 +57,7 @@ def _invoke(app: typer.Typer, prog_name: str) -> int:
 def guarded(work: Callable[[], int]) -> int:
     """Run `work`; turn what it raises into a message on stderr and an exit code."""
     try:
-        return work()
+        return _with_bar_closed(work)
     except UserError as error:
         print(_for_the_reader(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
@@ -73,6 +74,14 @@ def guarded(work: Callable[[], int]) -> int:
         message = _known_message(known, log) if known else _bug_message(error, log)
         print(_for_the_reader(message), file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_FAILED if known else EXIT_BUG
+
+
+def _with_bar_closed(work: Callable[[], int]) -> int:
+    """Run `work`; what is said of its end comes below its last progress."""
+    try:
+        return work()
+    finally:
+        close()
 
 
 def _for_the_reader(message: str) -> str:

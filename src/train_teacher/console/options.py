@@ -1,18 +1,13 @@
-"""Options that `evaluate` and `predict` share."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from train_teacher.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
-
-from typing import TypeAlias
 
 TeacherPlace: TypeAlias = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder, or bundle of teacher export.")
@@ -51,8 +46,6 @@ def one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
     Raises:
         UsageError: it is not among the choices.
     """
-    from train_teacher.core.errors import UsageError
-
     if value is not None and value not in choices:
         raise UsageError(f"{option} {value}: give {' or '.join(choices)}.")
 

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.console.progress import Progress
 from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UserError
 from train_teacher.images.decoding_cache import FileKey, file_key, recall, remember
 from train_teacher.images.facts import SOUND, THUMBNAIL, DecodedFacts, ImageFiles
 from train_teacher.images.files import image_paths
-
-Progress = Callable[[int, int], None]
 
 CHUNK = 32
 """Images handed to a process at a time."""

@@ -13,8 +13,9 @@ import typer
 from train_teacher.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from train_teacher.console.progress import Progress
     from train_teacher.inspection.facts import DatasetInfo
-    from train_teacher.inspection.load import InspectRequest, LoadedSplit, Progress
+    from train_teacher.inspection.load import InspectRequest, LoadedSplit
 
 
 class ReportFormat(str, Enum):

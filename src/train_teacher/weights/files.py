@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.core.network import offline_switch
@@ -19,7 +20,6 @@ from train_teacher.core.network import offline_switch
 if TYPE_CHECKING:
     import requests
 
-Progress = Callable[[int, int], None]
 
 # When a connection breaks, the chunk under way is lost: small, so that a bad line gets on.
 DOWNLOAD_CHUNK_BYTES = 2**16

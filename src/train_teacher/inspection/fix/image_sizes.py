@@ -70,15 +70,16 @@ def settle_sizes(
         telling: (N,) boxes in pixels that are finite and have an image.
     """
     count = len(dataset.images)
-    settled = SettledSizes(sizes, np.ones((count, 2)), *np.zeros((2, count), np.bool_))
+    none = np.zeros(count, np.bool_)
+    as_stated = SettledSizes(sizes, scale=np.ones((count, 2)), corrected=none, unsettled=none)
     if facts is None or not count:
-        return settled
+        return as_stated
     stated, shown = image_sizes(dataset), facts.displayed_size.astype(np.float64)
     exchanged, scaled, disputed = _disputes(stated, shown, facts)
     if not disputed.any():
-        return settled
+        return as_stated
     drawn = _Drawn(dataset.annotations.image_row[telling], boxes[telling, :2] + boxes[telling, 2:])
-    at_file, at_stated = np.zeros((2, count), np.bool_)
+    at_file, at_stated = none.copy(), none.copy()
     if _belong_to(shown, stated, drawn.of(exchanged)):
         at_file |= exchanged
     larger = scaled & (stated > shown).any(axis=1)

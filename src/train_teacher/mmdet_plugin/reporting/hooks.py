@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
-from train_teacher.console.second_progress import ProgressDisplay
+from train_teacher.console import progress
 from train_teacher.core.errors import UserError
 from train_teacher.core.freeze_table import FILE_NAME, FreezeTable, ModelPart, write_freeze_table
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
@@ -132,9 +133,9 @@ class ProgressHook(Hook):
     priority = "LOW"
 
     def before_train(self, runner: Runner) -> None:
-        """Start the display."""
-        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs, is_main_process())
+        """Start the clock."""
         self._started = time.monotonic()
+        self._shown_at = float("-inf")
         self._done_before = runner.iter
 
     def after_train_iter(
@@ -144,19 +145,26 @@ class ProgressHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Advance by one step."""
-        if not self._display.due(runner.iter + 1):
+        """Show the step; not each, because its loss must be read back from the device."""
+        step = runner.iter + 1
+        if not self._due(last=step == runner.max_iters):
             return
-        done = runner.iter + 1 - self._done_before
         elapsed = time.monotonic() - self._started
-        self._display.step(
-            epoch=runner.epoch + 1,
-            step=runner.iter + 1,
-            loss=float(outputs["loss"]) if outputs else float("nan"),
-            lr=runner.optim_wrapper.get_lr()["lr"][0],
-            remaining=elapsed / done * (runner.max_iters - runner.iter - 1),
-            memory=_gpu_memory(),
-        )
+        remaining = elapsed / (step - self._done_before) * (runner.max_iters - step)
+        parts = [
+            f"epoch {runner.epoch + 1}/{runner.max_epochs}",
+            f"step {step}/{runner.max_iters}",
+            f"loss {float(outputs['loss']) if outputs else float('nan'):.3f}",
+            f"lr {runner.optim_wrapper.get_lr()['lr'][0]:.2g}",
+            f"{progress.clock(remaining)} to go",
+        ]
+        progress.show(step / runner.max_iters, "  ".join([*parts, _gpu_memory()]).rstrip())
+
+    def _due(self, last: bool = False) -> bool:
+        now = time.monotonic()
+        due = is_main_process() and (last or now - self._shown_at >= progress.interval())
+        self._shown_at = now if due else self._shown_at
+        return due
 
     def before_val(self, runner: Runner) -> None:
         """Say that validation begins: it can take long."""
@@ -170,7 +178,9 @@ class ProgressHook(Hook):
         outputs: Sequence[Any] | None = None,
     ) -> None:
         """Show how far the validation is."""
-        self._display.validation(batch_idx + 1, len(runner.val_dataloader))
+        if self._due():
+            done, total = batch_idx + 1, len(runner.val_dataloader)
+            progress.show(done / total, f"validating  {done}/{total}")
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Print the validation result as a line that stays."""
@@ -179,14 +189,17 @@ class ProgressHook(Hook):
         half = metrics.get(METRIC_50, 0.0)
         when = f"epoch {runner.epoch}" if runner.iter else "base weights"
         seconds = time.monotonic() - self._val_started
-        self._display.line(
-            f"validation, {when}: bbox mAP {score:.3f}, mAP50 {half:.3f} ({seconds:.0f} s)"
-        )
+        if is_main_process():
+            print(  # noqa: T201 - this is the terminal output
+                f"validation, {when}: bbox mAP {score:.3f}, mAP50 {half:.3f} ({seconds:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            )
         self._started += seconds
 
     def after_train(self, runner: Runner) -> None:
-        """Stop the display."""
-        self._display.close()
+        """End the bar."""
+        progress.close()
 
 
 def _gpu_memory() -> str:

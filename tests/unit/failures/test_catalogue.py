@@ -415,7 +415,7 @@ def test_a_bug_in_a_data_loading_process_is_not_read_from_its_source_lines() -> 
         loader(WrongKeyInWorker())
     facts = facts_of(caught.value)
     assert facts.message == "'nothing'"
-    assert any(place.endswith("test_known_failures.py") for place in facts.places)
+    assert any(place.endswith("test_catalogue.py") for place in facts.places)
 
 
 def test_the_versions_in_cures_are_those_of_the_package() -> None:

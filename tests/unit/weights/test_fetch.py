@@ -1,3 +1,5 @@
+"""What a fetched preset leaves for the commands that need it."""
+
 from __future__ import annotations
 
 import hashlib
