@@ -56,7 +56,7 @@ def close() -> None:
 
 
 def _started_bar() -> Bar:
-    # Not on a terminal nothing waits for it.
+    # Imported here: commands without a bar do not wait for it.
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar

@@ -170,6 +170,7 @@ def compare_phrases(
     trials = []
     for label, name in enumerate(names):
         objects = int(judged[0].objects[label])
+        # In the rounds after its last phrase a class has its name again.
         resampled = [
             resampled_precision(one, judgement.flags, truth, label, drawn)
             for one, judgement, _ in zip(found, judged, phrases[label], strict=False)

@@ -61,10 +61,8 @@ def judge(
         detection, labelled = map(int, pair.split("_"))
         row[detection - 1] = labelled - 1
     on_crowd = np.append(truth.crowd, False)[row]
-    precision, recall = (
-        counting.eval["precision"][0, ..., 0, 0],
-        counting.eval["recall"][0, :, 0, 0],
-    )
+    precision = counting.eval["precision"][0, ..., 0, 0]
+    recall = counting.eval["recall"][0, :, 0, 0]
     return Judgement(
         row=row,
         flags=np.where(on_crowd, -1, row >= 0).astype(np.int8),
