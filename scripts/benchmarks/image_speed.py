@@ -42,8 +42,8 @@ def ours(path: Path) -> Callable[[], object]:
     from train_teacher.coco.reader import read_coco
     from train_teacher.images.equal_files import compare_contents
     from train_teacher.images.files import check_image_files
-    from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
-    from train_teacher.inspection.checks.image_checks import check_contents
+    from train_teacher.inspection.checks.images.duplicate_image_checks import check_duplicates
+    from train_teacher.inspection.checks.images.image_checks import check_contents
     from train_teacher.inspection.describe import look_at
     from train_teacher.inspection.load import InspectRequest, LoadedSplit
 

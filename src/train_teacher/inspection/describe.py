@@ -15,7 +15,7 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.image_members import ImageFields, read_image_fields
 from train_teacher.inspection.checks.data_set_checks import images_per_class
 from train_teacher.inspection.checks.exporter_checks import provenance
-from train_teacher.inspection.checks.image_size_checks import turned_photos
+from train_teacher.inspection.checks.images.image_size_checks import turned_photos
 from train_teacher.inspection.checks.registry import CHECKS, FILE_CHECKS
 from train_teacher.inspection.facts import (
     DatasetInfo,

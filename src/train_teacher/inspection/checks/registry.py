@@ -1,4 +1,4 @@
-"""Every check there is: those that the modules of this folder name in `FILE_CHECKS` and `CHECKS`.
+"""Every check there is: all that modules here and in sub-folders name in FILE_CHECKS and CHECKS.
 
 A check is one file. Its findings stand behind those of the modules listed here when they are as
 grave and as many.
@@ -29,9 +29,11 @@ _FIRST = (
 
 
 def _modules() -> list[ModuleType]:
-    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    others = sorted(found - {*_FIRST, Path(__file__).stem})
-    return [import_module(f"{__package__}.{name}") for name in (*_FIRST, *others)]
+    folder = [str(Path(__file__).parent)]
+    found = [m.name for m in pkgutil.walk_packages(folder, f"{__package__}.") if not m.ispkg]
+    by_name = {name.rpartition(".")[2]: name for name in found if name != __name__}
+    others = sorted(by_name.keys() - set(_FIRST))
+    return [import_module(by_name[name]) for name in (*_FIRST, *others)]
 
 
 def _named(name: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from train_teacher.coco.masks.columns import MASK_RLE
 from train_teacher.core.arrays import Flags, Sizes, every, some
 from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
-from train_teacher.inspection.checks.image_size_checks import ROUNDING_PIXELS
+from train_teacher.inspection.checks.images.image_size_checks import ROUNDING_PIXELS
 from train_teacher.inspection.finding import TOLERATED_SHARE
 
 MIN_BOXES = 3

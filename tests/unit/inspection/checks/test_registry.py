@@ -25,7 +25,7 @@ def test_a_clean_set_gives_no_finding(tmp_path: Path) -> None:
 
 
 def test_every_check_is_run_or_called_by_another() -> None:
-    text = "".join(path.read_text() for path in FOLDER.glob("*_checks.py"))
+    text = "".join(path.read_text() for path in FOLDER.rglob("*_checks.py"))
     called = set(re.findall(r"(?<!def )\b(check_\w+)\(", text))
     run = [check.__name__ for check in (*FILE_CHECKS, *CHECKS)]
 
@@ -34,8 +34,8 @@ def test_every_check_is_run_or_called_by_another() -> None:
 
 
 def test_every_code_is_planted_or_has_a_unit_test() -> None:
-    given = _codes(FOLDER.glob("*_checks.py"))
-    tested = _codes(Path(__file__).parent.glob("test_*.py"))
+    given = _codes(FOLDER.rglob("*_checks.py"))
+    tested = _codes(Path(__file__).parent.rglob("test_*.py"))
 
     assert given - {code.split()[0] for code in DEFECTS} <= tested
 

@@ -16,7 +16,7 @@ NEVER_REPORTED = ("Never a finding.", "Never reported.")
 
 def reported() -> set[str]:
     """Return the codes that checks give their findings, and those that stop the reader."""
-    checks = "".join(p.read_text() for p in (SOURCE / "inspection" / "checks").glob("*.py"))
+    checks = "".join(p.read_text() for p in (SOURCE / "inspection" / "checks").rglob("*.py"))
     reader = "".join(path.read_text() for path in (SOURCE / "coco").glob("*.py"))
     return {*re.findall(r'"([A-Z]\d{1,2})"', checks), *re.findall(r": ([A-Z]\d{1,2}) ", reader)}
 

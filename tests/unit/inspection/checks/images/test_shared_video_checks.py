@@ -8,7 +8,7 @@ import pytest
 
 from coco_factory import image
 from inspected_data import data_of, file_of, read
-from train_teacher.inspection.checks.shared_video_checks import check_shared_videos
+from train_teacher.inspection.checks.images.shared_video_checks import check_shared_videos
 
 Told = list[tuple[str, str | None, tuple[object, ...]]]
 

@@ -7,7 +7,7 @@ import pytest
 
 from coco_factory import category
 from inspected_data import data_of, read
-from train_teacher.inspection.checks.wording_checks import check_wording
+from train_teacher.inspection.checks.classes.wording_checks import check_wording
 from train_teacher.inspection.facts import Finding
 from train_teacher.prompts.caption import visible_name
 

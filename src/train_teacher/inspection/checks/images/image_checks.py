@@ -29,8 +29,8 @@ from train_teacher.images.facts import (
     DecodedFacts,
     ImageFacts,
 )
-from train_teacher.inspection.checks.image_name_checks import check_endings, check_spelling
-from train_teacher.inspection.checks.image_size_checks import check_extremes, check_sizes
+from train_teacher.inspection.checks.images.image_name_checks import check_endings, check_spelling
+from train_teacher.inspection.checks.images.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
 from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.inspection.inspected import InspectedFile

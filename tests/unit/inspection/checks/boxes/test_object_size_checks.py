@@ -4,7 +4,7 @@ from pathlib import Path
 
 from coco_factory import annotation, image
 from inspected_data import data_of, read
-from train_teacher.inspection.checks.object_size_checks import check_object_size
+from train_teacher.inspection.checks.boxes.object_size_checks import check_object_size
 
 
 def test_boxes_that_shrink_to_nothing_are_named_by_their_ids(tmp_path: Path) -> None:

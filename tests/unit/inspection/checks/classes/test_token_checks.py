@@ -6,7 +6,7 @@ import pytest
 
 from coco_factory import category
 from inspected_data import data_of, only
-from train_teacher.inspection.checks.token_checks import check_tokens
+from train_teacher.inspection.checks.classes.token_checks import check_tokens
 from train_teacher.inspection.facts import Finding
 
 

@@ -10,7 +10,7 @@ from msgspec import structs
 from coco_factory import image
 from inspected_data import NO_ROWS, data_of, file_of, read
 from train_teacher.images.facts import DecodedFacts, ImageFiles
-from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
+from train_teacher.inspection.checks.images.duplicate_image_checks import check_duplicates
 from train_teacher.inspection.inspected import InspectedFile
 
 NOISE = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CocoDataset, sizes_of_annotations
 from train_teacher.core.arrays import Boxes, Rows, every
 from train_teacher.core.words import listed, plural, share
-from train_teacher.inspection.checks.double_box_checks import check_double_boxes
+from train_teacher.inspection.checks.boxes.double_box_checks import check_double_boxes
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotations_at, finding_about
 from train_teacher.inspection.inspected import InspectedFile

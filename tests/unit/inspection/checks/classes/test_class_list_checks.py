@@ -7,7 +7,7 @@ import pytest
 from coco_factory import Record, category
 from inspected_data import file_of, only
 from train_teacher.coco.dataset import CocoDataset
-from train_teacher.inspection.checks.class_list_checks import check_names_between
+from train_teacher.inspection.checks.classes.class_list_checks import check_names_between
 from train_teacher.inspection.facts import Finding
 
 

@@ -8,7 +8,7 @@ import pytest
 from coco_factory import HEIGHT, WIDTH, annotation
 from inspected_data import file_of
 from train_teacher.coco.dataset import CocoDataset
-from train_teacher.inspection.checks.mask_checks import check_masks
+from train_teacher.inspection.checks.boxes.mask_checks import check_masks
 
 TRIANGLE = [4, 5, 24, 5, 24, 15]
 SQUARE = [4, 5, 24, 5, 24, 15, 4, 15]

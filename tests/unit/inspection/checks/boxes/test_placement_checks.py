@@ -7,7 +7,7 @@ import pytest
 from coco_factory import HEIGHT, WIDTH, annotation
 from inspected_data import file_of
 from train_teacher.coco.dataset import CocoDataset
-from train_teacher.inspection.checks.placement_checks import check_placement
+from train_teacher.inspection.checks.boxes.placement_checks import check_placement
 from train_teacher.inspection.facts import Finding
 
 Boxes = Sequence[Sequence[float]]

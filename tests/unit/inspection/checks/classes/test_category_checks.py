@@ -7,7 +7,7 @@ import pytest
 from coco_factory import annotation, category
 from inspected_data import file_of, only
 from train_teacher.coco.categories import real_categories
-from train_teacher.inspection.checks.category_checks import check_categories
+from train_teacher.inspection.checks.classes.category_checks import check_categories
 
 ROBOFLOW = [
     category(0, "sharks", supercategory="none"),

@@ -9,8 +9,8 @@ import pytest
 from coco_factory import image
 from inspected_data import FOLDER, data_of, file_of, images_of, read
 from train_teacher.coco.dataset import CocoDataset
-from train_teacher.inspection.checks.image_checks import check_contents
-from train_teacher.inspection.checks.image_name_checks import check_unnamed_images
+from train_teacher.inspection.checks.images.image_checks import check_contents
+from train_teacher.inspection.checks.images.image_name_checks import check_unnamed_images
 from train_teacher.inspection.facts import Finding
 
 

@@ -28,7 +28,7 @@ from train_teacher.images.facts import (
     DecodedFacts,
     ImageFiles,
 )
-from train_teacher.inspection.checks.image_checks import check_contents, check_missing_images
+from train_teacher.inspection.checks.images.image_checks import check_contents, check_missing_images
 from train_teacher.inspection.facts import Finding
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from coco_factory import annotation, category, coco, image
 from train_teacher.coco.reader import read_coco
-from train_teacher.inspection.checks import double_box_checks
-from train_teacher.inspection.checks.double_box_checks import check_double_boxes
+from train_teacher.inspection.checks.boxes import double_box_checks
+from train_teacher.inspection.checks.boxes.double_box_checks import check_double_boxes
 
 Labelled = tuple[int, list[float]]
 

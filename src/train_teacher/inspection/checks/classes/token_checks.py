@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from train_teacher.coco.dataset import CategoryRecord
 from train_teacher.core.words import listed, plural
-from train_teacher.inspection.checks.class_name_checks import no_words
+from train_teacher.inspection.checks.classes.class_name_checks import no_words
 from train_teacher.inspection.facts import Finding, PromptInfo
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected

@@ -6,7 +6,7 @@ import pytest
 
 from coco_factory import annotation
 from inspected_data import file_of, only
-from train_teacher.inspection.checks.area_and_crowd_checks import check_attributes
+from train_teacher.inspection.checks.boxes.area_and_crowd_checks import check_attributes
 
 
 @pytest.mark.parametrize(

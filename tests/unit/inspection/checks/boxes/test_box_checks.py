@@ -8,7 +8,7 @@ import pytest
 
 from coco_factory import Record, annotation
 from inspected_data import file_of, only
-from train_teacher.inspection.checks.box_checks import check_boxes
+from train_teacher.inspection.checks.boxes.box_checks import check_boxes
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from coco_factory import annotation
 from inspected_data import data_of, file_of, read
-from train_teacher.inspection.checks.class_presence_checks import check_every_class_present
+from train_teacher.inspection.checks.classes.class_presence_checks import check_every_class_present
 
 
 def test_a_class_without_a_box_on_one_side_is_d5(tmp_path: Path) -> None:
