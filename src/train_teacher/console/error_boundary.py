@@ -13,8 +13,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 
-import typer
-from typer.exceptions import TyperException
+import click
 
 from train_teacher import __version__
 from train_teacher.console.progress import close
@@ -30,26 +29,21 @@ WORKER_TRACEBACK = "Original Traceback (most recent call last)"
 _RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
 
-def run_app(app: typer.Typer, prog_name: str) -> None:
+def run_command(command: click.Command, prog_name: str) -> None:
     """Run a command line and exit with the codes of the contract.
 
     Args:
-        app: the typer application.
+        command: click's command or group.
         prog_name: shown in usage lines.
     """
-    sys.exit(guarded(lambda: _invoke(app, prog_name)))
+    sys.exit(guarded(lambda: _invoke(command, prog_name)))
 
 
-def _invoke(app: typer.Typer, prog_name: str) -> int:
+def _invoke(command: click.Command, prog_name: str) -> int:
     try:
-        result = typer.main.get_command(app).main(prog_name=prog_name, standalone_mode=False)
-    except typer.Exit as stop:
-        return stop.exit_code
-    except TyperException as error:
-        show = getattr(error, "show", None)
-        if show is None:
-            raise
-        show()
+        result = command.main(prog_name=prog_name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
         return error.exit_code
     return result if isinstance(result, int) else EXIT_OK
 
@@ -61,7 +55,7 @@ def guarded(work: Callable[[], int]) -> int:
     except UserError as error:
         print(_for_the_reader(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, click.Abort):
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_INTERRUPTED
     except BrokenPipeError:

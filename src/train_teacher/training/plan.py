@@ -249,7 +249,9 @@ def _with_schedule(
     }
     if asked.precision == "auto":
         chosen.add("precision")
-    return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
+    everything = sorted(chosen | set(settings.decided.chosen))
+    decided = msgspec.structs.replace(settings.decided, chosen=everything)
+    return msgspec.structs.replace(closed, decided=decided)
 
 
 def config_header(settings: TeacherSettings) -> str:

@@ -167,6 +167,6 @@ def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
         f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
         "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
-        "`chosen`: what train-teacher decided; everything else was given, or is a default."
+        "`decided`: what train-teacher chose itself; everything else was given, or is a default."
     )
     return yaml_files.render_settings({yaml_files.EXTENDS: None, **values}, header)

@@ -72,7 +72,7 @@ def _decisions(plan: TrainingPlan) -> list[str]:
     lines = []
     for decision in plan.generated.decisions:
         line = f"  {decision.name}: {_shorten(str(decision.value), 60)}"
-        chosen = decision.name not in FIELD_TYPES or decision.name in plan.settings.chosen
+        chosen = decision.name not in FIELD_TYPES or decision.name in plan.settings.decided.chosen
         if decision.given and not chosen:
             lines.append(f"{line} (set by you or the preset)")
         else:

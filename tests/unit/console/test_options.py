@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
-from train_teacher.console.options import one_of, parse_assignments, parse_pairs
+from train_teacher.console.options import device_option, parse_assignments, parse_pairs
 from train_teacher.core.errors import UsageError
 
 
@@ -21,7 +22,7 @@ def test_a_pair_without_name_or_sign_is_refused_with_its_option(pair: str) -> No
 
 
 def test_another_value_is_refused_with_the_choices() -> None:
-    one_of("--device", None, ("cpu", "cuda"))
-    one_of("--device", "cpu", ("cpu", "cuda"))
-    with pytest.raises(UsageError, match="--device tpu: give cpu or cuda"):
-        one_of("--device", "tpu", ("cpu", "cuda"))
+    shown = device_option(click.command("c")(lambda device: device))
+    assert shown.main(["--device", "cpu"], standalone_mode=False) == "cpu"
+    with pytest.raises(click.BadParameter, match="'tpu' is not one of 'auto', 'cpu', 'cuda'"):
+        shown.main(["--device", "tpu"], standalone_mode=False)

@@ -169,7 +169,7 @@ def test_a_run_of_a_version_without_a_record_goes_on_with_its_settings_file(run:
 def test_a_batch_given_as_a_number_instead_of_auto_is_told_as_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(tmp_path, monkeypatch, fit_batch=True)
+    run = Run(tmp_path, monkeypatch, decided={"fit_batch": True})
     with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\). Leave them out"):
         run.plan(batch_size=4)
 
