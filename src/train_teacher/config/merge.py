@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from train_teacher.config.model import Override
 from train_teacher.config.protected_keys import find_broken
 from train_teacher.config.python_text import render_assignments, render_header
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.words import did_you_mean
 from train_teacher.settings.schema import FIELD_TYPES
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def find_base_config(name: str) -> Path:
     folder = Path(spec.submodule_search_locations[0]) / ".mim" / "configs"
     if not (folder / name).is_file():
         names = [str(path.relative_to(folder)) for path in folder.glob("*grounding_dino/**/*.py")]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, names)
         raise UserError(f"base_config {name}: mmdet 3.3.0 has no such config.{hint}")
     return folder / name
 

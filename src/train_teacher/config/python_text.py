@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
+from train_teacher.core.terminal_text import plain
+
 WIDTH = 96
 INLINE_WIDTH = 76
 INDENT = "    "
@@ -147,4 +149,4 @@ def _literal(value: Any) -> str:
 
 def _inert(text: str) -> str:
     """Return text for a comment: one line, and nothing that MMEngine would replace."""
-    return " ".join(text.split()).replace("{{", "{ {").replace("}}", "} }")
+    return plain(" ".join(text.split())).replace("{{", "{ {").replace("}}", "} }")

@@ -60,3 +60,18 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} bytes"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like another, whatever the case; None without any."""
+    from difflib import get_close_matches
+
+    lowered = {entry.lower(): entry for entry in known}
+    near = get_close_matches(name.lower(), lowered, n=1)
+    return lowered[near[0]] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence, with a space before it, that offers the nearest name; empty without."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.words import nearest
 
 # max_tokens of the language model and max_text_len of the head in every published config.
 TOKEN_LIMIT = 256
@@ -112,9 +112,8 @@ def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if near := nearest(name, names):
+        return f"did you mean {near!r}?"
     hidden = len(names) - SHOWN_CLASSES
     more = f" and {hidden} more" if hidden > 0 else ""
     return f"classes: {', '.join(names[:SHOWN_CLASSES])}{more}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import did_you_mean
 from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
@@ -142,8 +142,7 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
     if layer.lines and key in layer.lines:
         place = f"{place}, line {layer.lines[key]}"
     if key not in FIELD_TYPES:
-        near = difflib.get_close_matches(str(key), FIELD_TYPES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(FIELD_TYPES)}."
+        hint = did_you_mean(str(key), FIELD_TYPES) or f" Known keys: {', '.join(FIELD_TYPES)}."
         return f"{place}: {key!r} is not a setting.{hint}"
     try:
         msgspec.convert(value, FIELD_TYPES[key])
@@ -157,9 +156,7 @@ def _wrong_word(key: str, value: object) -> str | None:
     words = list(_words(FIELD_TYPES[key]))
     if not words or not isinstance(value, str):
         return None
-    near = difflib.get_close_matches(value, words, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{value!r} is not one of {', '.join(words)}.{hint}"
+    return f"{value!r} is not one of {', '.join(words)}.{did_you_mean(value, words)}"
 
 
 def _words(kind: Any) -> Iterator[str]:

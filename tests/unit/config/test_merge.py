@@ -87,7 +87,7 @@ def test_an_item_of_a_list_can_be_set_by_its_number() -> None:
 
 
 def test_an_unknown_base_config_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="Did you mean mm_grounding_dino/"):
+    with pytest.raises(UserError, match="Did you mean 'mm_grounding_dino/"):
         merge.find_base_config("mm_grounding_dino/grounding_dino_swin-t_finetune_cat.py")
 
 
