@@ -66,6 +66,10 @@ def test_every_module_travels_and_nothing_else_does(names: set[str]) -> None:
     assert "train_teacher/py.typed" in names
 
 
+def test_the_table_of_known_failures_travels_in_the_wheel(names: set[str]) -> None:
+    assert "train_teacher/failures/known_failures.yaml" in names
+
+
 def test_every_template_travels_and_makes_a_page_there(
     wheel: Path, names: set[str], tmp_path: Path
 ) -> None:

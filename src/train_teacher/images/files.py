@@ -13,15 +13,6 @@ from train_teacher.images.facts import ImageFacts, ImageFiles
 from train_teacher.images.headers import read_headers
 from train_teacher.images.names import FolderListings, find_names, relative_name, stays_inside
 
-__all__ = [
-    "ImageFiles",
-    "candidate_dirs",
-    "check_image_files",
-    "find_image_dir",
-    "image_paths",
-    "relative_name",
-]
-
 SAMPLE = 200
 SPLIT_FOLDERS = ("train", "valid", "val", "test", "train2017", "val2017")
 

@@ -216,7 +216,7 @@ def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
         return round(box[2] * box[3], 2)
     from pycocotools import mask as run_lengths
 
-    return float(run_lengths.area({**mask, "counts": mask["counts"].encode("ascii")}))
+    return float(run_lengths.area(mask))
 
 
 def _separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:

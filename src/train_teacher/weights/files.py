@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import replacing
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.core.network import offline_switch
@@ -179,14 +180,10 @@ def _checkpoint_in(folder: Path, checkpoint: str | None) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(target.name + ".copy")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(target) as part:
             shutil.copyfile(source, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}.") from error
 
