@@ -80,8 +80,8 @@ SOFTWARE_FAILURES: tuple[Failure, ...] = (
         r"compiled using NumPy 1|Numpy is not available",
         what="a compiled package was built for another numpy.",
         consequence="It cannot exchange arrays with numpy.",
-        cure="`teacher doctor` names the pair; pip install --upgrade pycocotools opencv-python, or "
-        'pip install "numpy<2" with a PyTorch before 2.3',
+        cure="pip install --upgrade pycocotools opencv-python; `teacher doctor` shows what else "
+        "does not fit",
     ),
     Failure(
         code="opencv-libraries",

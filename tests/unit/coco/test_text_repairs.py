@@ -106,6 +106,8 @@ def test_a_value_nested_too_deeply_is_left_out_and_its_record_named(
     assert "200 levels deep were left out: 4" in (dataset.encoding_note or "")
 
 
-@pytest.mark.parametrize("text", ["[" * TOO_DEEP, '{"a":' * TOO_DEEP, '{"images": ' + "[" * TOO_DEEP])
+@pytest.mark.parametrize(
+    "text", ["[" * TOO_DEEP, '{"a":' * TOO_DEEP, '{"images": ' + "[" * TOO_DEEP]
+)
 def test_a_deep_file_that_never_ends_is_refused(tmp_path: Path, text: str) -> None:
     assert "F1 nested too deeply" in refusal(tmp_path, text)
