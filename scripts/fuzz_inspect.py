@@ -205,9 +205,9 @@ def compare_columns(name: str, first: Any, second: Any) -> None:
 
 def inspect_one(path: Path, seed: int, large: bool) -> None:
     """Inspect one file in all ways; what is no UserError is a crash."""
-    from train_teacher.inspection.describe import inspect_data
+    from train_teacher.inspection.describe import describe
     from train_teacher.inspection.fix.fix_file import fix_data
-    from train_teacher.inspection.load import InspectRequest
+    from train_teacher.inspection.load import InspectRequest, load_splits
     from train_teacher.inspection.text import render_json, render_text
 
     if large:
@@ -218,7 +218,7 @@ def inspect_one(path: Path, seed: int, large: bool) -> None:
     images = None if seed % 8 == 0 else path.parent
     request = InspectRequest(data=path, images=images, check_images=seed % 4 == 0)
     with read_as_large() if large else nullcontext():
-        info = inspect_data(request)
+        info = describe(load_splits(request), request)
     render_text(info)
     render_json(info)
     if seed % 8 == 1:

@@ -38,19 +38,22 @@ def make_set(folder: Path, count: int) -> Path:
 
 
 def ours(path: Path) -> Callable[[], object]:
-    """Return the header pass, the comparison of contents and the checks."""
+    """Return the header pass, the comparison of contents and the checks of images."""
     from train_teacher.coco.reader import read_coco
     from train_teacher.images.equal_files import compare_contents
     from train_teacher.images.files import check_image_files
-    from train_teacher.inspection.checks.duplicate_image_checks import check_duplicates
-    from train_teacher.inspection.checks.image_checks import check_images
+    from train_teacher.inspection.checks.images.duplicate_image_checks import check_duplicates
+    from train_teacher.inspection.checks.images.image_checks import check_contents
+    from train_teacher.inspection.describe import look_at
+    from train_teacher.inspection.load import InspectRequest, LoadedSplit
 
     dataset = read_coco(path)
 
     def run() -> object:
         files = check_image_files(dataset, path.parent)
         (files,) = compare_contents([(dataset, files)])
-        return check_images(dataset, files), check_duplicates([("train", dataset, files)])
+        data = look_at([LoadedSplit("train", dataset, files)], InspectRequest(path))
+        return check_contents(data.train), check_duplicates(data)
 
     return run
 

@@ -138,7 +138,7 @@ class Case:
 
     def count(self) -> None:
         """Count arithmetic, host reads and kept bytes, each in a step of its own."""
-        from train_teacher.mmdet_plugin.host_reads import HostReads
+        from host_reads import HostReads
 
         # AdamW counts steps in tensors that lie on the CPU everywhere: no wait, so not counted.
         update, self.wrapper.optimizer.step = self.wrapper.optimizer.step, lambda: None

@@ -266,7 +266,7 @@ def _read(path: Path) -> Any:
 
 def measure(options: argparse.Namespace) -> list[Case]:
     """Count the waits of every mode, then time passes in turns."""
-    from train_teacher.mmdet_plugin.host_reads import HostReads
+    from host_reads import HostReads
 
     prepare_upstream(options.device)
     with tempfile.TemporaryDirectory() as folder:

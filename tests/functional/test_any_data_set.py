@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from train_teacher.inspection.describe import inspect_data
+from inspected_data import inspect_data
 from train_teacher.inspection.load import InspectRequest
 from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled

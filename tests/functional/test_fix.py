@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
+from inspected_data import inspect_data
 from planted import DEFECTS, Plant, add, box_of, change, shift_boxes, spoil
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.fix.fix_file import FixReport, fix_data
 from train_teacher.inspection.load import InspectRequest
 

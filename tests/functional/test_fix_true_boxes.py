@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from inspected_data import inspect_data
 from planted import DEFECTS, HEIGHT, WIDTH, Plant, change, clean_content, shift_boxes, spoil
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.fix.fix_file import FixReport, fix_data
 from train_teacher.inspection.load import InspectRequest
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from coco_factory import annotation, category, clean_annotations, make_coco
-from train_teacher.inspection.describe import inspect_data
+from inspected_data import inspect_data
 from train_teacher.inspection.load import InspectRequest
 
 REAL = Path(__file__).parents[3] / "shared" / "data"

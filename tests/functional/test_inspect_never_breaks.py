@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspected_data import inspect_data
 from train_teacher.core.errors import UserError
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.load import InspectRequest
 from train_teacher.inspection.text import render_json, render_text
 

@@ -13,7 +13,8 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 import train_teacher
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "torchvision", "mmcv", "mmengine", "mmdet", "transformers", "matplotlib"}
+TRAINING = {"torch", "torchvision", "mmcv", "mmengine", "mmdet", "transformers"}
+HEAVY = {*TRAINING, "matplotlib", "jinja2"}
 LIST_MODULES = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
 
 

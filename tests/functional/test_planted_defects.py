@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from planted_images import dark
 
+from inspected_data import inspect_data
 from planted import (
     DEFECTS,
     Plant,
@@ -17,15 +17,11 @@ from planted import (
     spoil,
     swap_classes,
 )
-from train_teacher.inspection.describe import inspect_data
-from train_teacher.inspection.explanations.catalogue import CATALOGUE
+from planted_images import dark
 from train_teacher.inspection.load import InspectRequest
 
 COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}, "N10": {"D3"}}
 """What a defect brings with it by its nature: with all boxes lost there is nothing to train."""
-NEVER_FOUND = {"F1", "F3", "F4", "R8", "M8", "D1", "D10"}
-"""Files that cannot be used at all, and what is shown without being a finding."""
-PLANTED_HERE = {"D4", "D5", "D8", "D9", "N13", "F2", "I12"}
 
 
 def found(path: Path) -> list[str]:
@@ -110,9 +106,3 @@ def test_a_dark_image_is_i12_when_images_are_decoded(tmp_path: Path) -> None:
 
 def test_a_long_tail_of_classes_is_d4(tmp_path: Path) -> None:
     assert found(spoil(tmp_path, long_tail)) == ["D4"]
-
-
-def test_every_code_is_planted() -> None:
-    planted = {code.split()[0] for code in DEFECTS}
-
-    assert set(CATALOGUE) == planted | PLANTED_HERE | NEVER_FOUND

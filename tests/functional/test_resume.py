@@ -51,6 +51,11 @@ def scores(output: Path) -> dict[int, float]:
     return {r["step"]: r["coco/bbox_mAP"] for r in metrics(output) if r["kind"] == "val"}
 
 
+def freeze_table(output: Path) -> str:
+    table: str = json.loads((output / "results.json").read_text())["freeze_table"]
+    return table
+
+
 def stop_after(step: int, output: Path, number: int, arguments: Sequence[object]) -> int:
     """Start a run, send it a signal once it has done a step, and return its exit code."""
     process = subprocess.Popen(
@@ -91,6 +96,7 @@ def test_after_kill_9_in_mid_epoch_the_losses_are_those_of_an_uninterrupted_run(
     result = run("--output", output, "--resume")
     assert result.returncode == 0, result.stderr
     assert "goes on after epoch 1 of 3" in result.stderr
+    assert freeze_table(output) == freeze_table(whole)
     assert losses(output) == losses(whole)
     assert scores(output) == scores(whole)
 

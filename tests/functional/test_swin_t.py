@@ -24,7 +24,7 @@ from demo_model import (
 from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
 from train_teacher.mmdet_plugin.checkpoints.base_identity import identify_base
 from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors, merge_adapters
-from train_teacher.mmdet_plugin.reporting.hooks import frozen_hashes
+from train_teacher.mmdet_plugin.reporting.freeze_proof import parameter_digests
 from train_teacher.reports.summary import RunSummary
 from train_teacher.teachers.adapter_folder import attach_adapter, base_of, write_adapter
 from train_teacher.teachers.card import Preprocessing, describe_teacher
@@ -67,14 +67,14 @@ def test_a_training_step_leaves_backbone_and_language_model_untouched(bert_base:
     assert 170e6 < sum(p.numel() for p in model.parameters()) < 176e6
     wrapper = build_optim_wrapper(model, build_config(settings).optim_wrapper)
     optimized = {id(p) for group in wrapper.param_groups for p in group["params"]}
-    before = frozen_hashes(model)
+    before = parameter_digests(model, trainable=False)
     decoder = model.decoder.layers[0].ffn.layers[1].weight.detach().clone()
     model.train()
     inputs, samples = demo_batch(model, size=256)
     losses = model.loss(inputs, samples)
     wrapper.update_params(sum(v for k, v in losses.items() if "loss" in k))
 
-    assert frozen_hashes(model) == before
+    assert parameter_digests(model, trainable=False) == before
     assert len(before) > 300
     for name, parameter in model.named_parameters():
         if name.startswith(FROZEN):

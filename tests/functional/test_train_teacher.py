@@ -64,6 +64,7 @@ def test_the_run_folder_holds_what_the_contract_says(finished: dict[str, Any]) -
         "data/dataset_info.json",
         "data/started_with.json",
         "data/split.json",
+        "data/freeze_table.json",
         "data/val_detections_before.npz",
         "data/val_detections_best.npz",
         "checkpoints/last.pth",
@@ -100,6 +101,9 @@ def test_freezing_is_shown_and_proved(finished: dict[str, Any]) -> None:
     err = finished["result"].stderr
     assert "bit-identical after training" in err
     assert any(line.split()[0::2] == ["backbone", "frozen"] for line in err.splitlines() if line)
+    table = json.loads((finished["output"] / "results.json").read_text())["freeze_table"]
+    assert table.splitlines()[-1].startswith("proof: ")
+    assert set(table.splitlines()) <= set(err.splitlines())
 
 
 def test_the_dry_run_prints_exactly_the_config_of_the_run_and_writes_nothing(

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from train_teacher import __version__
-from train_teacher.console.error_boundary import run_app
-from train_teacher.console.fast_options import PlainValuesCommand
+from train_teacher.console.error_boundary import run_command
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"train-teacher {__version__}")
-        raise typer.Exit
-
-
-def _umbrella(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
-    ] = False,
-) -> None:
-    """Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it."""
-
-
-def _single(command: object) -> typer.Typer:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(cls=PlainValuesCommand)(command)  # type: ignore[type-var]
-    return app
+def _with_version(command: click.Command) -> click.Command:
+    return click.version_option(__version__, message="train-teacher %(version)s")(command)
 
 
 def inspect_data() -> None:
@@ -36,14 +17,14 @@ def inspect_data() -> None:
     # A command does not wait for the modules of the others: that was half of its start.
     from train_teacher.inspection.command import inspect_command
 
-    run_app(_single(inspect_command), "inspect-data")
+    run_command(_with_version(inspect_command), "inspect-data")
 
 
 def train_teacher() -> None:
     """Run `train-teacher`."""
     from train_teacher.training.command import train_command
 
-    run_app(_single(train_command), "train-teacher")
+    run_command(_with_version(train_command), "train-teacher")
 
 
 def teacher() -> None:
@@ -58,15 +39,21 @@ def teacher() -> None:
     from train_teacher.training.command import train_command
     from train_teacher.weights.command import fetch_command
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    app.callback()(_umbrella)
-    app.command("inspect", cls=PlainValuesCommand)(inspect_command)
-    app.command("train")(train_command)
-    app.command("evaluate")(evaluate_command)
-    app.command("predict")(predict_command)
-    app.command("compare")(compare_command)
-    app.command("prompts")(prompts_command)
-    app.command("fetch")(fetch_command)
-    app.command("doctor")(doctor_command)
-    app.command("export")(export_command)
-    run_app(app, "teacher")
+    commands = {
+        "inspect": inspect_command,
+        "train": train_command,
+        "evaluate": evaluate_command,
+        "predict": predict_command,
+        "compare": compare_command,
+        "prompts": prompts_command,
+        "fetch": fetch_command,
+        "doctor": doctor_command,
+        "export": export_command,
+    }
+    group = click.Group(
+        commands=commands,
+        help="Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
+        no_args_is_help=True,
+        context_settings={"max_content_width": 100},
+    )
+    run_command(_with_version(group), "teacher")

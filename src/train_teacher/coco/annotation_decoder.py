@@ -1,4 +1,4 @@
-"""The second fastest way from text to columns: annotations whose masks have nothing unusual.
+"""The fastest way from text to columns: annotations whose masks have nothing unusual.
 
 msgspec decodes the records and leaves the text of each polygon where it is; simdjson then reads
 the numbers of all polygons of the block into one array, so that no Python object is made for
@@ -8,7 +8,7 @@ exact one, which knows how to tell it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -32,7 +32,6 @@ class _PackedAnnotation(AnnotationEntry, gc=False):
 
 
 _decode = msgspec.json.Decoder(list[_PackedAnnotation]).decode
-_decode_one = msgspec.json.Decoder(_PackedAnnotation).decode
 _segmentation_of = attrgetter("segmentation")
 
 
@@ -58,18 +57,6 @@ def parse_block(text: bytes) -> ParsedBlock | None:
     """
     try:
         return _parsed(_decode(text))
-    except (msgspec.DecodeError, UnicodeError, RecursionError, _UnusualError):
-        return None
-
-
-def parse_records(texts: Iterable[bytes]) -> ParsedBlock | None:
-    """Return what several records say, or None where the exact reader is needed.
-
-    Args:
-        texts: each a record; what is none on its own is not mended by its neighbours.
-    """
-    try:
-        return _parsed([_decode_one(text) for text in texts])
     except (msgspec.DecodeError, UnicodeError, RecursionError, _UnusualError):
         return None
 

@@ -8,7 +8,6 @@ JSON; where that fails, or the file is laid out in an unusual way, the ordinary 
 from __future__ import annotations
 
 import mmap
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,10 +19,10 @@ from typing import Any, overload
 import msgspec
 import numpy as np
 
-from train_teacher.coco.annotation_block import AnnotationBlock, join_blocks
-from train_teacher.coco.annotation_columns import read_text_block
-from train_teacher.coco.forked_work import MOST_TASKS, shared_tasks
+from train_teacher.coco.annotation_columns import AnnotationBlock, join_blocks, read_text_block
+from train_teacher.coco.forked_work import shared_tasks
 from train_teacher.coco.text import TopLevel
+from train_teacher.core.cores import usable_cores
 
 MAPPED_BYTES = 2 * 2**20
 """Below it, finding where the annotations stand costs more than it gains."""
@@ -81,7 +80,7 @@ def open_large_file(path: Path) -> LargeFile | None:
         return None
     top, end = found
     span = opening.end(), end
-    size = max(min(TASK_BYTES, (end - span[0]) // _LEAST_TASKS), BLOCK_BYTES, end // MOST_TASKS)
+    size = max(min(TASK_BYTES, (end - span[0]) // _LEAST_TASKS), BLOCK_BYTES)
     return LargeFile(mapped, top, tuple(_cut(mapped, span, size)))
 
 
@@ -142,19 +141,12 @@ def reading_blocks(large: LargeFile) -> Iterator[Iterator[AnnotationBlock]]:
     def read(number: int) -> AnnotationBlock:
         return _read_span(large.mapped, large.spans[number])
 
-    others = min(_usable_cores(), len(large.spans)) - 1
-    if others < 1 or len(large.mapped) < LARGE_BYTES or sys.platform != "linux":
+    forks = min(usable_cores(), len(large.spans))
+    if forks == 1 or len(large.mapped) < LARGE_BYTES or sys.platform != "linux":
         yield map(read, range(len(large.spans)))
         return
-    # The columns take less than the text of the shortest usual record.
-    with shared_tasks(read, [end - start for start, end in large.spans], others) as blocks:
+    with shared_tasks(read, len(large.spans), forks) as blocks:
         yield blocks
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _read_span(mapped: mmap.mmap, span: Span) -> AnnotationBlock:

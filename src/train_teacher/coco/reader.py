@@ -19,8 +19,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.annotation_block import AnnotationBlock, join_blocks
-from train_teacher.coco.annotation_columns import read_record_block, read_text_block
+from train_teacher.coco.annotation_columns import (
+    AnnotationBlock,
+    join_blocks,
+    read_record_block,
+    read_text_block,
+)
 from train_teacher.coco.dataset import (
     AnnotationColumns,
     CategoryRecord,

@@ -9,9 +9,9 @@ from typing import get_args
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.dataset import RecordProblem, Section
+from train_teacher.core.arrays import Rows
 
 MAX_DEPTH = 200
 """Lists and objects inside each other; COCO needs 6, parsers give up at 1,000 to 10,000 (3.13)."""
@@ -26,7 +26,6 @@ _LONGEST_KEY = 200
 _QUOTE, _OPENING_LIST, _CLOSING_LIST, _OPENING, _CLOSING = b'"[]{}'
 _LIST_DEPTH, _RECORD_DEPTH, _VALUE_DEPTH = 2, 3, 4
 """Depth inside the brackets of a section, of a record, and of a value in a record."""
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,14 @@ def _without_trailing_commas(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     return cleaned.tobytes(), (note,) if len(commas) else ()
 
 
-def _quotes(text: bytes) -> Places:
+def _quotes(text: bytes) -> Rows:
     """Return where strings begin and end."""
     unescaped = text.replace(rb"\\", b"  ").replace(rb"\"", b"  ")
     return np.flatnonzero(np.frombuffer(unescaped, np.uint8) == _QUOTE)
 
 
-def _outside(quotes: Places, places: Places) -> Places:
-    outside: Places = places[np.searchsorted(quotes, places) % 2 == 0]
+def _outside(quotes: Rows, places: Rows) -> Rows:
+    outside: Rows = places[np.searchsorted(quotes, places) % 2 == 0]
     return outside
 
 
@@ -118,9 +117,7 @@ def _without_deep_values(
     return bytes(cleaned), tuple(problems), (note,)
 
 
-def _problems(
-    text: bytes, lists: Places, records: Places, values: Places
-) -> Iterator[RecordProblem]:
+def _problems(text: bytes, lists: Rows, records: Rows, values: Rows) -> Iterator[RecordProblem]:
     """Yield the JSON path of each value that stood in a record.
 
     Args:
@@ -150,7 +147,7 @@ def _problems(
         )
 
 
-def _last_before(places: Places, place: int) -> int:
+def _last_before(places: Rows, place: int) -> int:
     found = int(np.searchsorted(places, place)) - 1
     return int(places[found]) if found >= 0 else -1
 

@@ -21,9 +21,9 @@ from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.prompts.caption import classes_per_prompt
+from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.schema import TeacherSettings
 
-METRIC = "coco/bbox_mAP"
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -53,9 +53,9 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
         UsageError: the data and the settings cannot be trained together.
     """
     generated = _generate(dataset_info, settings)
-    if not settings.chosen:
+    if not settings.decided.chosen:
         return generated
-    open_again = dict.fromkeys({*settings.chosen} - {"precision"}, None)
+    open_again = dict.fromkeys({*settings.decided.chosen} - {"precision"}, None)
     first = _generate(dataset_info, msgspec.structs.replace(settings, **open_again))
     return replace(
         generated,
@@ -109,7 +109,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
 
 
 def _by_auto(settings: TeacherSettings) -> Iterator[Decision]:
-    for name, reason in settings.auto_reasons.items():
+    for name, reason in settings.decided.auto_reasons.items():
         yield Decision(name, getattr(settings, name), reason, "--model auto")
 
 
@@ -374,7 +374,7 @@ def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
         "boxes": max(1, info.sizes.boxes_per_image_max),
         "classes": list(info.class_names),
         "checkpoint_layers": settings.checkpoint_layers,
-        "fit_batch": settings.fit_batch,
+        "fit_batch": settings.decided.fit_batch,
         "preflight": settings.preflight,
     }
 

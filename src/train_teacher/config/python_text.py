@@ -60,40 +60,27 @@ class _ConfigText:
 
     def value(self, value: Any, path: str, indent: str) -> str:
         """Return a value as source; its first line follows what the caller wrote."""
-        if isinstance(value, Mapping) and value:
-            return self._mapping(value, path, indent)
-        if isinstance(value, (list, tuple)) and value:
-            return self._sequence(value, path, indent)
-        return _literal(value)
-
-    def _mapping(self, value: Mapping[Any, Any], path: str, indent: str) -> str:
+        if not isinstance(value, (Mapping, list, tuple)) or not value:
+            return _in_one_line(value)
         flat = _flat(value)
         if flat and path not in self._parents:
             return flat
         inner = indent + INDENT
-        named = _has_plain_names(value)
+        if isinstance(value, Mapping):
+            named = _has_plain_names(value)
+            start, end = ("dict(", ")") if named else ("{", "}")
+            entries = [(str(name), _assigned(name, named), item) for name, item in value.items()]
+        else:
+            start, end = ("(", ")") if isinstance(value, tuple) else ("[", "]")
+            items = [_flat(item) for item in value]
+            short = all(items) and not any(isinstance(item, Mapping) for item in value)
+            if short and path not in self._parents:
+                return f"{start}\n{_filled([str(item) for item in items], inner)}{indent}{end}"
+            entries = [(str(number), "", item) for number, item in enumerate(value)]
         rows = [
-            f"{self.comment(f'{path}.{name}', inner)}{inner}{_assigned(name, named)}"
+            f"{self.comment(f'{path}.{name}', inner)}{inner}{assigned}"
             f"{self.value(item, f'{path}.{name}', inner)},\n"
-            for name, item in value.items()
-        ]
-        start, end = ("dict(", ")") if named else ("{", "}")
-        return f"{start}\n{''.join(rows)}{indent}{end}"
-
-    def _sequence(self, value: Sequence[Any], path: str, indent: str) -> str:
-        flat = _flat(value)
-        if flat and path not in self._parents:
-            return flat
-        inner = indent + INDENT
-        start, end = ("(", ")") if isinstance(value, tuple) else ("[", "]")
-        items = [_flat(item) for item in value]
-        short = all(items) and not any(isinstance(item, Mapping) for item in value)
-        if short and path not in self._parents:
-            return f"{start}\n{_filled([str(item) for item in items], inner)}{indent}{end}"
-        rows = [
-            f"{self.comment(f'{path}.{number}', inner)}{inner}"
-            f"{self.value(item, f'{path}.{number}', inner)},\n"
-            for number, item in enumerate(value)
+            for name, assigned, item in entries
         ]
         return f"{start}\n{''.join(rows)}{indent}{end}"
 
@@ -111,7 +98,7 @@ def _is_nested(value: Mapping[Any, Any]) -> bool:
 
 
 def _in_one_line(value: Any) -> str:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         named = _has_plain_names(value)
         items = ", ".join(f"{_assigned(k, named)}{_in_one_line(v)}" for k, v in value.items())
         return f"dict({items})" if named else f"{{{items}}}"
@@ -139,7 +126,7 @@ def _has_plain_names(value: Mapping[Any, Any]) -> bool:
 
 
 def _assigned(name: Any, named: bool) -> str:
-    return f"{name}=" if named else f"{_literal(name)}: "
+    return f"{name}=" if named else f"{_in_one_line(name)}: "
 
 
 def _literal(value: Any) -> str:
@@ -153,9 +140,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         # MMEngine replaces {{...}} anywhere in a config file before it runs it.
         return repr(value).replace("{{", "{\\x7b")
-    if isinstance(value, Mapping):
-        return "dict()"  # the callers write what is in it
-    if value is None or isinstance(value, (bool, int, float, list, tuple)):
+    if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     raise TypeError(f"{value!r} cannot be written into a config")
 

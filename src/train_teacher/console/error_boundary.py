@@ -13,42 +13,37 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 
-import typer
-from typer.exceptions import TyperException
+import click
 
 from train_teacher import __version__
+from train_teacher.console.progress import close
 from train_teacher.core.errors import UserError
 from train_teacher.core.terminal_text import plain
 from train_teacher.failures.catalogue import FailureFacts, Translation, recognise
 
 MIN_WIDTH, MAX_WIDTH = 50, 100
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_OK, EXIT_FAILED, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 3, 130
 # torch/_utils.py, ExceptionWrapper
 WORKER_TRACEBACK = "Original Traceback (most recent call last)"
 
 _RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
 
-def run_app(app: typer.Typer, prog_name: str) -> None:
+def run_command(command: click.Command, prog_name: str) -> None:
     """Run a command line and exit with the codes of the contract.
 
     Args:
-        app: the typer application.
+        command: click's command or group.
         prog_name: shown in usage lines.
     """
-    sys.exit(guarded(lambda: _invoke(app, prog_name)))
+    sys.exit(guarded(lambda: _invoke(command, prog_name)))
 
 
-def _invoke(app: typer.Typer, prog_name: str) -> int:
+def _invoke(command: click.Command, prog_name: str) -> int:
     try:
-        result = typer.main.get_command(app).main(prog_name=prog_name, standalone_mode=False)
-    except typer.Exit as stop:
-        return stop.exit_code
-    except TyperException as error:
-        show = getattr(error, "show", None)
-        if show is None:
-            raise
-        show()
+        result = command.main(prog_name=prog_name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
         return error.exit_code
     return result if isinstance(result, int) else EXIT_OK
 
@@ -56,11 +51,11 @@ def _invoke(app: typer.Typer, prog_name: str) -> int:
 def guarded(work: Callable[[], int]) -> int:
     """Run `work`; turn what it raises into a message on stderr and an exit code."""
     try:
-        return work()
+        return _with_bar_closed(work)
     except UserError as error:
         print(_for_the_reader(f"error: {error}"), file=sys.stderr)  # noqa: T201 - the error channel
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, click.Abort):
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -73,6 +68,14 @@ def guarded(work: Callable[[], int]) -> int:
         message = _known_message(known, log) if known else _bug_message(error, log)
         print(_for_the_reader(message), file=sys.stderr)  # noqa: T201 - the error channel
         return EXIT_FAILED if known else EXIT_BUG
+
+
+def _with_bar_closed(work: Callable[[], int]) -> int:
+    """Run `work`; what is said of its end comes below its last progress."""
+    try:
+        return work()
+    finally:
+        close()
 
 
 def _for_the_reader(message: str) -> str:

@@ -1,68 +1,35 @@
-"""Options that `evaluate` and `predict` share."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
 
-import typer
-
+from train_teacher.console.command import FILE, argument, choice, flag, option
 from train_teacher.core.errors import UsageError
 
-if TYPE_CHECKING:
-    pass
-
-from typing import TypeAlias
-
-TeacherPlace: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder, or bundle of teacher export.")
-]
-BaseOption: TypeAlias = Annotated[
-    bool, typer.Option("--base", help="Leave out what was trained: the base alone.")
-]
-WeightsOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--weights", metavar="PATH|URL", help="Base checkpoint of a bundle."),
-]
-LanguageModelOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--language-model", metavar="NAME|DIR", help="BERT of a bundle."),
-]
-DeviceOption: TypeAlias = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda", help="auto uses a GPU if there is one.")
-]
-ImagesOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--images", metavar="DIR", help="Folder of the images of a COCO JSON."),
-]
-MasksOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--masks",
-        metavar="SAM",
-        help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
-    ),
-]
+teacher_place = argument(
+    "run", metavar="RUN", type=FILE, help="Run folder, or bundle of teacher export."
+)
+base_option = flag("--base", "Leave out what was trained: the base alone.")
+weights_option = option("--weights", metavar="PATH|URL", help="Base checkpoint of a bundle.")
+language_model_option = option("--language-model", metavar="NAME|DIR", help="BERT of a bundle.")
+device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU if there is one.")
+images_option = option(
+    "--images", metavar="DIR", type=FILE, help="Folder of the images of a COCO JSON."
+)
+masks_option = option(
+    "--masks",
+    metavar="SAM",
+    help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
+)
 
 
-def one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
-    """Refuse another value.
-
-    Raises:
-        UsageError: it is not among the choices.
-    """
-    from train_teacher.core.errors import UsageError
-
-    if value is not None and value not in choices:
-        raise UsageError(f"{option} {value}: give {' or '.join(choices)}.")
-
-
-def parse_assignments(pairs: list[str], option: str) -> dict[str, str]:
+def parse_assignments(pairs: Iterable[str], name: str) -> dict[str, str]:
     """Split NAME=VALUE arguments, the last of a name winning; see `parse_pairs`."""
-    return dict(parse_pairs(pairs, option))
+    return dict(parse_pairs(pairs, name))
 
 
-def parse_pairs(pairs: list[str], option: str) -> list[tuple[str, str]]:
+def parse_pairs(pairs: Iterable[str], name: str) -> list[tuple[str, str]]:
     """Split NAME=VALUE arguments; the value may hold further equals signs.
 
     Raises:
@@ -70,8 +37,8 @@ def parse_pairs(pairs: list[str], option: str) -> list[tuple[str, str]]:
     """
     parsed = []
     for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"{option} {pair}: write it as NAME=VALUE.")
-        parsed.append((name.strip(), value))
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{name} {pair}: write it as NAME=VALUE.")
+        parsed.append((key.strip(), value))
     return parsed

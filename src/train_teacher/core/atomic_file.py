@@ -4,10 +4,45 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from train_teacher.core.errors import UserError
+
+PARTIAL = ".partial"
+"""How the names of files that are being written end; they begin with a dot."""
+
+
+@contextmanager
+def replacing(path: Path, keep_as: Path | None = None) -> Iterator[Path]:
+    """Let a file be written beside its place, and put it there once it is complete.
+
+    Args:
+        path: target; replaced when it exists, left as it is when the block raises.
+        keep_as: name under which the file before stays, in the same folder.
+
+    Yields:
+        An empty file in the target's folder, to be written and closed within the block.
+
+    Raises:
+        OSError: the system refuses (no space, no permission, no such folder).
+    """
+    descriptor, name = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files for the owner only; give it what a plain open() would have.
+        partial.chmod(0o666 & ~_umask())
+        if keep_as is not None and path.exists():
+            _keep(path, keep_as)
+        partial.replace(path)
+    finally:
+        # Also after an interrupt, or when the block raised; gone after the rename.
+        partial.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
@@ -21,24 +56,22 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
         UserError: the system refuses (no space, no permission, no such folder).
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
-    partial: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            partial = Path(file.name)
+        with replacing(path) as partial, partial.open("wb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for the owner only; give it what a plain open() would have.
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}.") from error
-    finally:
-        # Also after an interrupt, or when a part could not be made; gone after the rename.
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+
+
+def _keep(path: Path, name: Path) -> None:
+    """Give a file a second name, so that there is one at its own at every moment."""
+    spare = name.with_name(f".{name.name}{PARTIAL}")
+    spare.unlink(missing_ok=True)
+    try:
+        os.link(path, spare)
+    except OSError:
+        spare = path  # a file system without links
+    spare.replace(name)
 
 
 def _umask() -> int:

@@ -17,7 +17,7 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.words import plural
 from train_teacher.data.canonical import boxes_of, canonical_split, category_targets, trainable_rows
-from train_teacher.data.odvg_file import write_odvg
+from train_teacher.data.odvg import write_odvg
 from train_teacher.data.split_file import BoxLabels, split_data
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo

@@ -9,12 +9,43 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
 
 TRAIN_FILE = "train.odvg.jsonl"
 LABEL_MAP_FILE = "label_map.json"
 # CocoDataset's filter_cfg of every published config; ODVGDataset has no such filter.
 MIN_IMAGE_SIDE = 32
+
+
+def write_odvg(folder: Path, content: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Write a canonical copy as ODVG lines and its classes as a label map.
+
+    Args:
+        folder: an existing folder.
+        content: a canonical copy (`canonical_split`).
+
+    Returns:
+        The two files.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    lines, labels = folder / TRAIN_FILE, folder / LABEL_MAP_FILE
+    write_atomically(lines, _encoded(content))
+    names = [category["name"] for category in content["categories"]]
+    write_atomically(labels, msgspec.json.format(msgspec.json.encode(label_map(names)), indent=2))
+    return lines, labels
+
+
+def _encoded(content: Mapping[str, Any]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for record in odvg_records(content):
+        yield encoder.encode(record) + b"\n"
 
 
 def label_map(class_names: Sequence[str]) -> dict[str, str]:

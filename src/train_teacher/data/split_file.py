@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from train_teacher.coco.image_members import read_image_fields
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import plural
 from train_teacher.images.decoding import look_at_images
 from train_teacher.images.facts import SOUND
@@ -30,8 +28,6 @@ MOST_DECODED = 4_000
 MOST_PIXELS = 6_000_000_000
 """Images that are decoded to find near duplicates, and their pixels: a minute of two slow cores
 (4 ms for 640 x 480, measured)."""
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

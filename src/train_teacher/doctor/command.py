@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from train_teacher.console.command import choice, command, option
 from train_teacher.doctor.package_checks import is_replaced
 
 if TYPE_CHECKING:
@@ -21,26 +19,21 @@ PAIR_INDENT = 19
 GIB = 2**30
 
 
-class DoctorFormat(str, Enum):
-    """How the diagnosis is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-def doctor_command(
-    format_: Annotated[
-        DoctorFormat, typer.Option("--format", help="How to write the diagnosis.")
-    ] = DoctorFormat.TEXT,
-    model: Annotated[
-        str, typer.Option(metavar="PRESET", help="Preset whose files are looked for.")
-    ] = "swin-t",
-) -> int:
+@command()
+@choice("--format", "text", "json", help="How to write the diagnosis.")
+@option(
+    "--model",
+    metavar="PRESET",
+    default="swin-t",
+    show_default=True,
+    help="Preset whose files are looked for.",
+)
+def doctor_command(format: str, model: str) -> int:
     """Say what in this environment would keep training from working, and what mends it."""
     from train_teacher.doctor.diagnose import diagnose
 
     diagnosis = diagnose(model)
-    text = render_json(diagnosis) if format_ is DoctorFormat.JSON else render_text(diagnosis)
+    text = render_json(diagnosis) if format == "json" else render_text(diagnosis)
     print(text)  # noqa: T201 - the result
     return 0 if diagnosis.healthy else 1
 

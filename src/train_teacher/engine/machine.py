@@ -6,12 +6,9 @@ import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 # A GPU makes a step while one core decodes and resizes a few images: it would wait for them.
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
@@ -107,18 +104,12 @@ def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
         if num_images < IMAGES_WORTH_WORKERS:
             return 0
         return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
-    cores = max(1, _usable_cores() // gpus)
+    cores = max(1, usable_cores() // gpus)
     wanted = min(MAX_GPU_WORKERS, max(MIN_GPU_WORKERS, cores // 2))
     if SHARED_MEMORY.is_dir():
         free = shutil.disk_usage(SHARED_MEMORY).free
         wanted = min(wanted, free // (SHARED_BYTES_PER_WORKER * gpus))
     return min(wanted, cores, num_images)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _has_gpu(device: str) -> bool:

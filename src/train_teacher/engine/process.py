@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train_teacher.console import progress
 from train_teacher.core.errors import UserError
 from train_teacher.core.memory_allocator import keep_freed_memory
 from train_teacher.engine import runner as mmengine_runner
@@ -49,6 +50,8 @@ def train(runner: Runner, log: Path) -> int:
             runner.train()
         except UserError as error:
             raise UserError(without_worker_traceback(str(error))) from error
+        finally:
+            progress.close()
     return int(runner.iter)
 
 

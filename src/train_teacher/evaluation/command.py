@@ -4,57 +4,55 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
-import typer
+import click
 
+from train_teacher.console.command import FILE, choice, command, flag, option
 from train_teacher.console.options import (
-    BaseOption,
-    DeviceOption,
-    ImagesOption,
-    LanguageModelOption,
-    MasksOption,
-    TeacherPlace,
-    WeightsOption,
-    one_of,
+    base_option,
+    device_option,
+    images_option,
+    language_model_option,
+    masks_option,
+    teacher_place,
+    weights_option,
 )
 
 if TYPE_CHECKING:
     from train_teacher.evaluation.evaluate import Split
 
 
+@command()
+@teacher_place
+@option("--data", metavar="F", type=FILE, help="COCO JSON to score on instead of the run's.")
+@option("--split", type=click.Choice(("val", "test")), help="Split of the run; val by default.")
+@images_option
+@flag("--own-classes", "Ask for the classes of --data, not the teacher's.")
+@masks_option
+@option(
+    "--detections", metavar="FILE", type=FILE, help="Also write what was found, as COCO results."
+)
+@base_option
+@weights_option
+@language_model_option
+@device_option
+@choice("--format", "text", "json", help="How to write the scores.")
 def evaluate_command(
-    run: TeacherPlace,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="F", help="COCO JSON to score on instead of the run's."),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", metavar="val|test", help="Split of the run; val by default."),
-    ] = None,
-    images: ImagesOption = None,
-    own_classes: Annotated[
-        bool,
-        typer.Option("--own-classes", help="Ask for the classes of --data, not the teacher's."),
-    ] = False,
-    masks: MasksOption = None,
-    detections: Annotated[
-        Path | None,
-        typer.Option(
-            "--detections", metavar="FILE", help="Also write what was found, as COCO results."
-        ),
-    ] = None,
-    base: BaseOption = False,
-    weights: WeightsOption = None,
-    language_model: LanguageModelOption = None,
-    device: DeviceOption = "auto",
-    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+    run: Path,
+    data: Path | None,
+    split: str | None,
+    images: Path | None,
+    own_classes: bool,
+    masks: str | None,
+    detections: Path | None,
+    base: bool,
+    weights: str | None,
+    language_model: str | None,
+    device: str,
+    format: str,
 ) -> int:
     """Score a trained teacher as COCO does: whole, by class and by size."""
-    one_of("--split", split, ("val", "test"))
-    one_of("--device", device, ("auto", "cpu", "cuda"))
-    one_of("--format", format, ("text", "json"))
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
     from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate

@@ -9,14 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.evaluation.labelled_images import (
-    LabelledImages,
-    Progress,
-    detect_all,
-    read_labelled,
-)
+from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, read_labelled
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, with_every_mask
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
-from train_teacher.evaluation.labelled_images import LabelledImages, Progress, detect_all
+from train_teacher.evaluation.labelled_images import LabelledImages, detect_all
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from train_teacher.coco.categories import dummy_categories, real_categories
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UserError
 from train_teacher.data.canonical import canonical_split, category_targets
 from train_teacher.engine.machine import choose_workers
@@ -20,7 +21,6 @@ from train_teacher.scores.detections import Detections, ImageDetections, joined
 from train_teacher.teachers.model import TeacherModel, UnreadableImage
 from train_teacher.teachers.sam_masks import SamMasks
 
-Progress = Callable[[int, int], None]
 SHOWN_NAMES = 5
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from train_teacher.core.words import score
 from train_teacher.scores.coco_scores import CocoScores, Evaluation
 
 NAME_WIDTH = 40
@@ -39,16 +40,16 @@ def render_evaluation(evaluation: Evaluation) -> str:
 
 def _scores(scores: CocoScores, what: str) -> Iterator[str]:
     yield (
-        f"{what}: mAP {_number(scores.average_precision)}   "
-        f"mAP50 {_number(scores.average_precision_50)}   "
-        f"mAP75 {_number(scores.average_precision_75)}"
+        f"{what}: mAP {score(scores.average_precision)}   "
+        f"mAP50 {score(scores.average_precision_50)}   "
+        f"mAP75 {score(scores.average_precision_75)}"
     )
     yield (
-        f"recall with 1, 10, 100 detections an image: {_number(scores.average_recall_1)}  "
-        f"{_number(scores.average_recall_10)}  {_number(scores.average_recall_100)}"
+        f"recall with 1, 10, 100 detections an image: {score(scores.average_recall_1)}  "
+        f"{score(scores.average_recall_10)}  {score(scores.average_recall_100)}"
     )
     yield "by size  " + "   ".join(
-        f"{size.size} AP {_number(size.average_precision)} AR {_number(size.average_recall)}"
+        f"{size.size} AP {score(size.average_precision)} AR {score(size.average_recall)}"
         for size in scores.sizes
     )
     names = [entry.name[:NAME_WIDTH] for entry in scores.classes]
@@ -57,10 +58,6 @@ def _scores(scores: CocoScores, what: str) -> Iterator[str]:
     yield f"{'class':<{width}}  objects     AP   AP50     AR"
     for name, entry in zip(names, scores.classes, strict=True):
         yield (
-            f"{name:<{width}}  {entry.objects:>7,}  {_number(entry.average_precision):>5}  "
-            f"{_number(entry.average_precision_50):>5}  {_number(entry.average_recall):>5}"
+            f"{name:<{width}}  {entry.objects:>7,}  {score(entry.average_precision):>5}  "
+            f"{score(entry.average_precision_50):>5}  {score(entry.average_recall):>5}"
         )
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

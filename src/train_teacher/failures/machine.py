@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 from train_teacher.failures.failure import Failure
 
@@ -21,6 +22,14 @@ PEER_ENDED = (
     r"Broken pipe.*(gloo|TCPStore)|recvValue failed|failed to recv, got 0 bytes"
 )
 """How a process names it that another one, with which it computes, is gone."""
+
+_MEMORY = Failure(
+    code="memory",
+    types=("MemoryError",),
+    what="the machine's memory is full.",
+    consequence="The work stopped.",
+    cure="end other programs, or use fewer `workers` and a smaller --batch-size.",
+)
 
 MACHINE_FAILURES: tuple[Failure, ...] = (
     Failure(
@@ -98,29 +107,9 @@ MACHINE_FAILURES: tuple[Failure, ...] = (
         consequence="Training stopped; almost always the machine's memory was full.",
         cure="fewer processes: `workers: 1` (or 0) in a --config file; or end other programs.",
     ),
-    Failure(
-        code="memory",
-        types=("MemoryError",),
-        what="the machine's memory is full.",
-        consequence="The work stopped.",
-        cure="end other programs, or use fewer `workers` and a smaller --batch-size.",
-    ),
-    Failure(
-        code="memory",
-        types=("RuntimeError",),
-        pattern=CPU_MEMORY_FULL,
-        what="the machine's memory is full.",
-        consequence="The work stopped.",
-        cure="end other programs, or use fewer `workers` and a smaller --batch-size.",
-    ),
-    Failure(
-        code="memory",
-        types=("OSError",),
-        errnos=(errno.ENOMEM,),
-        what="the machine's memory is full.",
-        consequence="The work stopped.",
-        cure="end other programs, or use fewer `workers` and a smaller --batch-size.",
-    ),
+    _MEMORY,
+    replace(_MEMORY, types=("RuntimeError",), pattern=CPU_MEMORY_FULL),
+    replace(_MEMORY, types=("OSError",), errnos=(errno.ENOMEM,)),
     Failure(
         code="disk-full",
         types=("OSError",),

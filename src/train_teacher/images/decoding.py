@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.console.progress import Progress
+from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UserError
 from train_teacher.images.decoding_cache import FileKey, file_key, recall, remember
 from train_teacher.images.facts import SOUND, THUMBNAIL, DecodedFacts, ImageFiles
 from train_teacher.images.files import image_paths
-
-Progress = Callable[[int, int], None]
 
 CHUNK = 32
 """Images handed to a process at a time."""
@@ -186,7 +186,7 @@ def _in_processes(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    workers = min(_usable_cores(), -(-len(paths) // CHUNK))
+    workers = min(usable_cores(), -(-len(paths) // CHUNK))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         yield from zip(paths, pool.map(measure_image, paths, chunksize=CHUNK), strict=True)
@@ -202,7 +202,7 @@ def _in_processes(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def _in_threads(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_usable_cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         yield from zip(paths, pool.map(measure_image, paths), strict=True)
 
 
@@ -214,9 +214,3 @@ def _start_worker() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     os.close(silence)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

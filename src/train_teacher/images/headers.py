@@ -1,6 +1,8 @@
 """Reads the first and last bytes of image files: size, orientation, kind and damage.
 
-JPEG and PNG are parsed here, in a third of the time that Pillow takes; others are left to Pillow.
+JPEG and PNG are parsed here, in a third to a fifth of the time that Pillow takes; it refuses JPEGs
+of 12 bits and very large images, and does not tell that a coloured PNG has 16. Others are left to
+it.
 """
 
 from __future__ import annotations
@@ -269,7 +271,7 @@ def _png(window: _Window) -> _Header:
 
 
 def _other(head: bytes, path: str, size: int) -> tuple[str, _Header]:
-    damage = _not_a_image(head)
+    damage = _not_an_image(head)
     if damage != SOUND:
         return "", _Header(0, 0, damage=damage)
     name = next((name for start, name in _OTHERS_START if head.startswith(start)), "")
@@ -291,7 +293,7 @@ def _other(head: bytes, path: str, size: int) -> tuple[str, _Header]:
     return name or "other", header
 
 
-def _not_a_image(head: bytes) -> int:
+def _not_an_image(head: bytes) -> int:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not head:
         return EMPTY_FILE

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
+
 MOST_BITS = 4
 """Hashes of the same image, saved or scaled anew, differ in no more of their 64 bits."""
 MOST_DIFFERENCE = 4.0
@@ -17,14 +19,12 @@ FARTHEST = 200
 """Neighbours tried in a band with many equal hashes; the order is by hash, so alike are near."""
 COMPARED_AT_ONCE = 4096
 
-Pairs = npt.NDArray[np.int64]
-
 
 def near_pairs(
     hashes: npt.NDArray[np.uint64],
     thumbnails: npt.NDArray[np.uint8],
     contrast: npt.NDArray[np.float32],
-) -> Pairs:
+) -> Ints:
     """Return (P, 2) pairs of rows, the smaller first, of images that look the same.
 
     Args:
@@ -41,11 +41,11 @@ def near_pairs(
         _differences(thumbnails, pairs[start : start + COMPARED_AT_ONCE]) <= MOST_DIFFERENCE
         for start in range(0, len(pairs), COMPARED_AT_ONCE)
     ]
-    confirmed: Pairs = pairs[np.concatenate(close)]
+    confirmed: Ints = pairs[np.concatenate(close)]
     return confirmed
 
 
-def candidate_pairs(hashes: npt.NDArray[np.uint64]) -> Pairs:
+def candidate_pairs(hashes: npt.NDArray[np.uint64]) -> Ints:
     """Return (P, 2) pairs of rows whose hashes differ in at most MOST_BITS bits, each once.
 
     Args:
@@ -64,7 +64,7 @@ def candidate_pairs(hashes: npt.NDArray[np.uint64]) -> Pairs:
 
 def _pairs_in_bands(
     hashes: npt.NDArray[np.uint64], band: npt.NDArray[np.uint64], order: npt.NDArray[np.int64]
-) -> list[Pairs]:
+) -> list[Ints]:
     """Compare every row with those behind it in the same band, one distance at a time."""
     found = []
     rows = np.arange(len(hashes))
@@ -87,7 +87,7 @@ def count_bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     return ((values * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
 
 
-def _differences(thumbnails: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.float64]:
+def _differences(thumbnails: npt.NDArray[np.uint8], pairs: Ints) -> npt.NDArray[np.float64]:
     first = thumbnails[pairs[:, 0]].astype(np.int16)
     differences: npt.NDArray[np.float64] = np.abs(first - thumbnails[pairs[:, 1]]).mean(axis=(1, 2))
     return differences

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from train_teacher.core.arrays import Floats
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,10 +29,8 @@ RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
 GREEN, ORANGE = (40, 175, 75), (255, 150, 30)
 BYTE = 256
 
-Box = npt.NDArray[np.float64]
 
-
-def thumbnail(path: Path, marked: Box | None, others: Box) -> str | None:
+def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     """Return the image as training sees it, with boxes, as a JPEG data URI.
 
     Args:
@@ -61,7 +60,7 @@ def thumbnail(path: Path, marked: Box | None, others: Box) -> str | None:
 
 
 def compared(
-    path: Path, labelled: Box, detected: Box, texts: Sequence[str], *, turned: bool = True
+    path: Path, labelled: Floats, detected: Floats, texts: Sequence[str], *, turned: bool = True
 ) -> str | None:
     """Return an image with truth and detections drawn, as a JPEG data URI.
 
@@ -90,7 +89,7 @@ def compared(
     return _data_uri(canvas)
 
 
-def _write(canvas: Image, box: Box, text: str) -> None:
+def _write(canvas: Image, box: Floats, text: str) -> None:
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(canvas)
@@ -139,7 +138,7 @@ def _rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def _view(marked: Box | None, width: int, height: int) -> tuple[Box, Box]:
+def _view(marked: Floats | None, width: int, height: int) -> tuple[Floats, Floats]:
     """Return the corners of what is shown: the image, and as far as possible the marked box."""
     size = np.array([width, height], np.float64)
     low, high = np.zeros(2), size
@@ -150,7 +149,7 @@ def _view(marked: Box | None, width: int, height: int) -> tuple[Box, Box]:
     return low, high
 
 
-def _canvas(image: Image, size: tuple[int, int], low: Box, high: Box, scale: float) -> Image:
+def _canvas(image: Image, size: tuple[int, int], low: Floats, high: Floats, scale: float) -> Image:
     from PIL import Image
 
     small = tuple(max(1, round(side * scale)) for side in size)
@@ -161,20 +160,20 @@ def _canvas(image: Image, size: tuple[int, int], low: Box, high: Box, scale: flo
     return canvas
 
 
-def _shifted(box: Box, low: Box, scale: float) -> Box:
+def _shifted(box: Floats, low: Floats, scale: float) -> Floats:
     return np.asarray(np.concatenate([box[:2] - low, box[2:]]) * scale, np.float64)
 
 
-def _finite(boxes: Box) -> Box:
+def _finite(boxes: Floats) -> Floats:
     return boxes[np.isfinite(boxes).all(axis=1)][:MOST_OTHERS]
 
 
-def _visible(box: Box) -> Box:
+def _visible(box: Floats) -> Floats:
     grown = np.maximum(box[2:], SMALLEST_MARK)
     return np.concatenate([box[:2] + (box[2:] - grown) / 2, grown])
 
 
-def _draw(canvas: Image, boxes: list[tuple[Box, tuple[int, int, int], int]]) -> None:
+def _draw(canvas: Image, boxes: list[tuple[Floats, tuple[int, int, int], int]]) -> None:
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(canvas)

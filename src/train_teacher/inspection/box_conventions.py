@@ -7,12 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
-from train_teacher.core.arrays import every, some
-
-Boxes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from train_teacher.core.arrays import Boxes, Flags, every, some
 
 OVERHANG = 2.0
 """Pixels a box may stick out without a word: rounding and tools that count edges."""

@@ -3,92 +3,78 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from enum import Enum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from train_teacher.console.command import FILE, argument, choice, command, flag, option
+from train_teacher.console.options import parse_assignments
 from train_teacher.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from train_teacher.console.progress import Progress
     from train_teacher.inspection.facts import DatasetInfo
-    from train_teacher.inspection.load import InspectRequest, LoadedSplit, Progress
-
-
-class ReportFormat(str, Enum):
-    """How the report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class FailOn(str, Enum):
-    """The mildest finding that makes the exit code 1."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NEVER = "never"
+    from train_teacher.inspection.load import InspectRequest, LoadedSplit
 
 
 _FAILING = {
-    FailOn.ERROR: frozenset({"error"}),
-    FailOn.WARNING: frozenset({"error", "warning"}),
-    FailOn.NEVER: frozenset[str](),
+    "error": frozenset({"error"}),
+    "warning": frozenset({"error", "warning"}),
+    "never": frozenset[str](),
 }
 
 
+@command()
+@argument(
+    "data",
+    metavar="DATA",
+    help="COCO JSON, or a folder with train|valid|test in it.",
+    type=FILE,
+    required=False,
+)
+@option("--val", metavar="FILE", type=FILE, help="JSON of the validation set.")
+@option("--test", metavar="FILE", type=FILE, help="JSON of the test set.")
+@option(
+    "--images", metavar="DIR", type=FILE, help="Folder of the images (found by itself if usual)."
+)
+@choice("--format", "text", "json", help="How to write the report.")
+@choice(
+    "--fail-on", "error", "warning", "never", help="Exit with 1 from this level of findings on."
+)
+@option(
+    "--html", metavar="FILE", type=FILE, help="Also write the report as one HTML page with plots."
+)
+@option(
+    "--fix", metavar="OUT.json", type=FILE, help="Write a repaired copy and a log of the changes."
+)
+@flag("--deep", "Decode every image; look for near duplicates.")
+@flag("--no-images", "Do not look for the image files.")
+@option("--explain", metavar="CODE", help="Tell the whole story of a finding, such as R3.")
+@option(
+    "--language-model",
+    metavar="NAME|DIR",
+    help="Language model whose vocabulary counts the tokens.",
+)
+@option(
+    "--class-prompt",
+    metavar="NAME=PHRASE",
+    multiple=True,
+    help="Words that stand for a class; repeatable.",
+)
 def inspect_command(
-    data: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DATA",
-            help="COCO JSON, or a folder with train|valid|test in it.",
-            show_default=False,
-        ),
-    ] = None,
-    val: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON of the validation set.")
-    ] = None,
-    test: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of the test set.")] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the images (found by itself if usual)."),
-    ] = None,
-    format_: Annotated[
-        ReportFormat, typer.Option("--format", help="How to write the report.")
-    ] = ReportFormat.TEXT,
-    fail_on: Annotated[
-        FailOn, typer.Option(help="Exit with 1 from this level of findings on.")
-    ] = FailOn.ERROR,
-    html: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write the report as one HTML page with plots."),
-    ] = None,
-    fix: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT.json", help="Write a repaired copy and a log of the changes."),
-    ] = None,
-    deep: Annotated[
-        bool,
-        typer.Option("--deep", help="Decode every image; look for near duplicates."),
-    ] = False,
-    no_images: Annotated[
-        bool, typer.Option("--no-images", help="Do not look for the image files.")
-    ] = False,
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Tell the whole story of a finding, such as R3."),
-    ] = None,
-    language_model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|DIR", help="Language model whose vocabulary counts the tokens."),
-    ] = None,
-    class_prompt: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PHRASE", help="Words that stand for a class; repeatable."),
-    ] = None,
+    data: Path | None,
+    val: Path | None,
+    test: Path | None,
+    images: Path | None,
+    format: str,
+    fail_on: str,
+    html: Path | None,
+    fix: Path | None,
+    deep: bool,
+    no_images: bool,
+    explain: str | None,
+    language_model: str | None,
+    class_prompt: tuple[str, ...],
 ) -> int:
     """Say what is in a COCO data set, what is wrong with it, and what would be trained.
 
@@ -115,23 +101,20 @@ def inspect_command(
         check_images=not no_images,
         deep=deep,
         language_model=language_model,
-        class_prompts=_class_prompts(class_prompt or []),
+        class_prompts=parse_assignments(class_prompt, "--class-prompt"),
     )
     progress = progress_line("images decoded") if deep else None
     share_freed_memory()
     if fix is not None:
-        return _fix(request, fix, format_, fail_on, html, progress)
+        return _fix(request, fix, format, fail_on, html, progress)
     splits = load_splits(request, progress=progress)
     if html is not None:
         from train_teacher.inspection.page.write import check_page_target
 
         check_page_target(html, splits)
     info = describe(splits, request)
-    if format_ is ReportFormat.JSON:
-        text = render_json(info)
-    else:
-        text = render_text(info, color=sys.stdout.isatty())
-    sys.stdout.write(text)
+    text = render_json(info) if format == "json" else None
+    sys.stdout.write(text or render_text(info, color=sys.stdout.isatty()))
     if html is not None:
         _write_page(html, info, splits)
     return _exit_code(info, fail_on)
@@ -144,31 +127,23 @@ def _write_page(html: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) ->
     sys.stderr.write(f"report: {html}\n")
 
 
-def _exit_code(info: DatasetInfo, fail_on: FailOn) -> int:
+def _exit_code(info: DatasetInfo, fail_on: str) -> int:
     return int(any(finding.severity in _FAILING[fail_on] for finding in info.findings))
-
-
-def _class_prompts(given: list[str]) -> Mapping[str, str]:
-    if not given:
-        return {}
-    from train_teacher.console.options import parse_assignments
-
-    return parse_assignments(given, "--class-prompt")
 
 
 def _explain(code: str) -> int:
     from train_teacher.inspection.explanations.catalogue import explain
     from train_teacher.inspection.explanations.text import render_explanation
 
-    sys.stdout.write(render_explanation(code, explain(code)))
+    sys.stdout.write(render_explanation(explain(code)))
     return 0
 
 
 def _fix(
     request: InspectRequest,
     output: Path,
-    format_: ReportFormat,
-    fail_on: FailOn,
+    format: str,
+    fail_on: str,
     html: Path | None,
     progress: Progress | None,
 ) -> int:
@@ -178,7 +153,7 @@ def _fix(
     from train_teacher.inspection.fix.text import render_fix, render_fix_json
 
     report = fix_data(request, output, page=html, progress=progress)
-    if format_ is ReportFormat.JSON:
+    if format == "json":
         sys.stdout.write(render_fix_json(report))
     else:
         sys.stdout.write(plain(render_fix(report)))

@@ -9,12 +9,10 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
 from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
-
-Rows = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Rows
 
 
 def category_step(dataset: CocoDataset) -> int:
@@ -57,7 +55,7 @@ def moved_category_rows(dataset: CocoDataset) -> Rows | None:
     return np.array([row_of[id_ + step] for id_ in ids], np.int64)
 
 
-def free_image_ids(dataset: CocoDataset) -> dict[int, RecordId]:
+def free_image_ids(dataset: CocoDataset) -> dict[int, int]:
     """Return the id that images were meant to have, by row, where another has theirs.
 
     That can be told when the ids ascend but for one of two images with the same id, no id is
@@ -66,34 +64,26 @@ def free_image_ids(dataset: CocoDataset) -> dict[int, RecordId]:
     Args:
         dataset: the file.
     """
-    ids = [image.id for image in dataset.images]
-    rows: dict[RecordId, list[int]] = defaultdict(list)
-    if len(set(ids)) < len(ids):
-        for row, id_ in enumerate(ids):
-            rows[id_].append(row)
-    pairs = [same for same in rows.values() if len(same) > 1]
-    whole = [id_ for id_ in ids if isinstance(id_, int)]
-    if not pairs or len(whole) < len(ids) or any(len(same) > 2 for same in pairs):  # noqa: PLR2004 - a pair
+    ids = [image.id for image in dataset.images if isinstance(image.id, int)]
+    if len(ids) < len(dataset.images) or len(set(ids)) == len(ids):
         return {}
+    rows: dict[int, list[int]] = defaultdict(list)
+    for row, id_ in enumerate(ids):
+        rows[id_].append(row)
     columns = dataset.annotations
     lost = np.flatnonzero(columns.image_row < 0).tolist()
-    free = {plain_id(columns.image_ids[position]) for position in lost}
+    pointed_to = {plain_id(columns.image_ids[position]) for position in lost}
+    free = {id_ for id_ in pointed_to if isinstance(id_, int)}
     meant: dict[int, int] = {}
-    for first, second in pairs:
-        if dataset.images[first].file_name == dataset.images[second].file_name:
-            return {}
-        fitting = [
-            (row, id_)
-            for row in (first, second)
-            for id_ in free
-            if isinstance(id_, int) and _fits(whole, row, id_)
-        ]
-        if len(fitting) != 1:
+    for same in (shared for shared in rows.values() if len(shared) > 1):
+        files = {dataset.images[row].file_name for row in same}
+        fitting = [(row, id_) for row in same for id_ in free if _fits(ids, row, id_)]
+        if len(files) < len(same) or len(fitting) != 1:
             return {}
         meant.update(fitting)
-    renumbered = [meant.get(row, id_) for row, id_ in enumerate(whole)]
+    renumbered = [meant.get(row, id_) for row, id_ in enumerate(ids)]
     ascending = all(a < b for a, b in pairwise(renumbered))
-    return dict(meant) if ascending else {}
+    return meant if ascending else {}
 
 
 def _fits(ids: Sequence[int], row: int, id_: int) -> bool:

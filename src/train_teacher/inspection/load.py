@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,13 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.reader import read_coco
 from train_teacher.coco.split_files import discover_splits
+from train_teacher.console.progress import Progress
 from train_teacher.images.decoding import decode_images
 from train_teacher.images.equal_files import compare_contents
 from train_teacher.images.facts import ImageFiles
 from train_teacher.images.files import check_image_files, find_image_dir
 
-Progress = Callable[[int, int], None]
+TRAIN = "train"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from train_teacher.core.atomic_file import replacing
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.accelerated.precision import allow_tf32
 from train_teacher.mmdet_plugin.checkpoints.files import (
@@ -40,9 +40,10 @@ from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 from train_teacher.mmdet_plugin.loop.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
-from train_teacher.mmdet_plugin.reporting.hooks import METRIC
 from train_teacher.mmdet_plugin.runner_access import unwrapped
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook
+from train_teacher.mmdet_plugin.upstream_internals import fetch_without_waiting
+from train_teacher.scores.metric_names import METRIC
 
 LOG_FILE = "train.log"
 
@@ -88,7 +89,7 @@ class TeacherRunner(Runner):
         built: nn.Module = super().build_model(model)
         preprocessor = getattr(built, "data_preprocessor", None)
         if isinstance(preprocessor, BaseDataPreprocessor):
-            preprocessor._non_blocking = torch.cuda.is_available()
+            fetch_without_waiting(preprocessor, torch.cuda.is_available())
         return built
 
     def train(self) -> nn.Module:
@@ -129,19 +130,16 @@ class TeacherRunner(Runner):
         target = Path(out_dir) / filename
         require_folder(target)
         _refuse_spoiled(target, unwrapped(self))
-        partial = target.with_name(f".{filename}.partial")
+        if not is_main_process():
+            return  # as in MMEngine: the first process writes
+        previous = target.with_name(PREVIOUS) if filename == LAST else None
         try:
-            super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
-            if is_main_process():
-                _put_in_place(partial, target)
+            with replacing(target, keep_as=previous) as partial:
+                super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
         except OSError as error:
             raise UserError(
                 f"{target}: cannot be written: {error.strerror}. The checkpoint before it is kept."
             ) from error
-        finally:
-            # Also after a second Ctrl-C; gone when all went well.
-            if is_main_process():
-                partial.unlink(missing_ok=True)
 
     def load_or_resume(self) -> None:
         """Load or resume; `resume` without a file goes on from the newest one that can be read."""
@@ -214,20 +212,3 @@ def _remove_if_empty(folder: Path) -> None:
     # Not there, or not empty: both are as they should be.
     with suppress(OSError):
         folder.rmdir()
-
-
-def _put_in_place(partial: Path, target: Path) -> None:
-    """Rename a complete file; the `last.pth` before it becomes `previous.pth`."""
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    if target.name == LAST and target.exists():
-        previous = target.with_name(PREVIOUS)
-        spare = target.with_name(f".{PREVIOUS}.partial")
-        spare.unlink(missing_ok=True)
-        try:
-            # A second name, so that there is a last.pth at every moment.
-            os.link(target, spare)
-        except OSError:
-            spare = target  # a file system without links
-        spare.replace(previous)
-    partial.replace(target)

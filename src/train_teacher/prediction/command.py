@@ -5,19 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from train_teacher.console.command import FILE, argument, command, option
 from train_teacher.console.options import (
-    BaseOption,
-    DeviceOption,
-    ImagesOption,
-    LanguageModelOption,
-    MasksOption,
-    TeacherPlace,
-    WeightsOption,
-    one_of,
+    base_option,
+    device_option,
+    images_option,
+    language_model_option,
+    masks_option,
+    teacher_place,
+    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -26,50 +24,56 @@ if TYPE_CHECKING:
 SHOWN_FILES = 5
 
 
+@command()
+@teacher_place
+@argument(
+    "sources",
+    metavar="IMAGES...",
+    help="Images, folders, .txt lists of paths, or one COCO JSON.",
+    type=FILE,
+    nargs=-1,
+    required=True,
+)
+@option("--output", metavar="F.json", type=FILE, required=True, help="File to write.")
+@option(
+    "--score-threshold",
+    type=float,
+    help="Least score; by default the one that balanced precision and recall at validation. "
+    "0 keeps all, to be scored.",
+)
+@option(
+    "--most-overlap",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Boxes that overlap more are one object; 1 keeps all.",
+)
+@images_option
+@masks_option
+@option("--draw", metavar="DIR", type=FILE, help="Also copies of the images with boxes.")
+@option("--yolo", metavar="DIR", type=FILE, help="Also in YOLO's format.")
+@option("--label-studio", metavar="FILE", type=FILE, help="Also as Label Studio imports it.")
+@base_option
+@weights_option
+@language_model_option
+@device_option
 def predict_command(
-    run: TeacherPlace,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGES...",
-            help="Images, folders, .txt lists of paths, or one COCO JSON.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", metavar="F.json", help="File to write.")],
-    score_threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--score-threshold",
-            help="Least score; by default the one that balanced precision and recall at "
-            "validation. 0 keeps all, to be scored.",
-            show_default=False,
-        ),
-    ] = None,
-    most_overlap: Annotated[
-        float,
-        typer.Option("--most-overlap", help="Boxes that overlap more are one object; 1 keeps all."),
-    ] = 0.9,
-    images: ImagesOption = None,
-    masks: MasksOption = None,
-    draw: Annotated[
-        Path | None,
-        typer.Option("--draw", metavar="DIR", help="Also copies of the images with boxes."),
-    ] = None,
-    yolo: Annotated[
-        Path | None, typer.Option("--yolo", metavar="DIR", help="Also in YOLO's format.")
-    ] = None,
-    label_studio: Annotated[
-        Path | None,
-        typer.Option("--label-studio", metavar="FILE", help="Also as Label Studio imports it."),
-    ] = None,
-    base: BaseOption = False,
-    weights: WeightsOption = None,
-    language_model: LanguageModelOption = None,
-    device: DeviceOption = "auto",
+    run: Path,
+    sources: tuple[Path, ...],
+    output: Path,
+    score_threshold: float | None,
+    most_overlap: float,
+    images: Path | None,
+    masks: str | None,
+    draw: Path | None,
+    yolo: Path | None,
+    label_studio: Path | None,
+    base: bool,
+    weights: str | None,
+    language_model: str | None,
+    device: str,
 ) -> int:
     """Label images with a trained teacher; the same command goes on after an interruption."""
-    one_of("--device", device, ("auto", "cpu", "cuda"))
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
     from train_teacher.prediction.predict import PredictRequest, predict

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from train_teacher import __version__
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
@@ -20,7 +21,6 @@ from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
 
-Progress = Callable[[int, int], None]
 BOX_DIGITS, SCORE_DIGITS = 2, 4
 SHOWN_FILES = 3
 

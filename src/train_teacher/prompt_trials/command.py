@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from train_teacher.console.options import DeviceOption, ImagesOption, one_of
+from train_teacher.console.command import FILE, argument, choice, command, option
+from train_teacher.console.options import device_option, images_option
 
 
+@command()
+@argument("data", metavar="DATA", help="COCO JSON, or a folder with train/valid/test.", type=FILE)
+@option("--phrases", metavar="FILE", type=FILE, help="YAML: class name: [phrase, phrase, ...].")
+@option("--phrase", metavar="NAME=PHRASE", multiple=True, help="Phrase to try; again for more.")
+@images_option
+@option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Images to look at; rare classes come first.",
+)
+@option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
+@option(
+    "--model",
+    metavar="PRESET",
+    default="swin-t",
+    show_default=True,
+    help="swin-t, swin-b, swin-l, demo or a preset file.",
+)
+@option("--weights", metavar="PATH|URL", help="Base weights.")
+@option("--language-model", metavar="NAME|DIR", help="BERT.")
+@device_option
+@choice("--format", "text", "json", help="How to write the scores.")
 def prompts_command(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="COCO JSON, or a folder with train/valid/test.")
-    ],
-    phrases: Annotated[
-        Path | None,
-        typer.Option("--phrases", metavar="FILE", help="YAML: class name: [phrase, phrase, ...]."),
-    ] = None,
-    phrase: Annotated[
-        list[str] | None,
-        typer.Option("--phrase", metavar="NAME=PHRASE", help="Phrase to try; again for more."),
-    ] = None,
-    images: ImagesOption = None,
-    sample: Annotated[
-        int, typer.Option("--sample", min=1, help="Images to look at; rare classes come first.")
-    ] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample.")] = 0,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", metavar="PRESET", help="swin-t, swin-b, swin-l, demo or a preset file."
-        ),
-    ] = "swin-t",
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="PATH|URL", help="Base weights.")
-    ] = None,
-    language_model: Annotated[
-        str | None, typer.Option("--language-model", metavar="NAME|DIR", help="BERT.")
-    ] = None,
-    device: DeviceOption = "auto",
-    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+    data: Path,
+    phrases: Path | None,
+    phrase: tuple[str, ...],
+    images: Path | None,
+    sample: int,
+    seed: int,
+    model: str,
+    weights: str | None,
+    language_model: str | None,
+    device: str,
+    format: str,
 ) -> int:
     """Try phrases for the classes on some images, before any training, and say which is best.
 
     Without phrases it shows how the base model reads the names as they are.
     """
-    one_of("--device", device, ("auto", "cpu", "cuda"))
-    one_of("--format", format, ("text", "json"))
     from train_teacher.console.options import parse_pairs
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
@@ -57,7 +60,7 @@ def prompts_command(
     request = PromptsRequest(
         data=data,
         images=images,
-        offered=tuple(parse_pairs(phrase or [], "--phrase")),
+        offered=tuple(parse_pairs(phrase, "--phrase")),
         phrases=phrases,
         sample=sample,
         seed=seed,

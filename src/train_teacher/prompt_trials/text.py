@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from train_teacher.prompt_trials.trials import FEW_OBJECTS, RESAMPLES, ClassTrial, PromptComparison
+from train_teacher.core.words import score
+from train_teacher.prompt_trials.trials import FEW_OBJECTS, ClassTrial, PromptComparison
+from train_teacher.scores.bootstrap import RESAMPLES
 
 PHRASE_WIDTH = 44
 
@@ -40,8 +42,8 @@ def _trial(trial: ClassTrial, width: int) -> Iterator[str]:
     for number, one in enumerate(trial.phrases):
         mark = ">" if number == trial.best and len(trial.phrases) > 1 else " "
         yield (
-            f"  {mark} {_shown(one.phrase):<{width}}  AP50 {_number(one.average_precision)}  "
-            f"recall {_number(one.recall)}  {_note(trial, number)}"
+            f"  {mark} {_shown(one.phrase):<{width}}  AP50 {score(one.average_precision):>5}  "
+            f"recall {score(one.recall):>5}  {_note(trial, number)}"
         ).rstrip()
 
 
@@ -62,19 +64,19 @@ def _advice(of: PromptComparison) -> Iterator[str]:
     tried = sum(len(trial.phrases) - 1 for trial in of.classes)
     if of.class_prompts:
         yield (
-            f"Mean AP50 with the names {_number(of.names_score)}, with the phrases marked > "
-            f"{_number(of.best_score)}. To train with them:"
+            f"Mean AP50 with the names {score(of.names_score)}, with the phrases marked > "
+            f"{score(of.best_score)}. To train with them:"
         )
         pairs = (f"{name}={phrase}" for name, phrase in of.class_prompts.items())
         yield "  " + " ".join(f"--class-prompt {shlex.quote(pair)}" for pair in pairs)
     elif tried:
         yield (
-            f"No phrase is clearly better than the name (mean AP50 {_number(of.names_score)}): "
+            f"No phrase is clearly better than the name (mean AP50 {score(of.names_score)}): "
             "keep the names."
         )
     else:
         yield (
-            f"Mean AP50 with the names: {_number(of.names_score)}. To try other words: "
+            f"Mean AP50 with the names: {score(of.names_score)}. To try other words: "
             "--phrase NAME=PHRASE, or --phrases FILE.yaml."
         )
     poor = [trial.name for trial in of.classes if trial.reads_badly]
@@ -87,7 +89,3 @@ def _advice(of: PromptComparison) -> Iterator[str]:
 
 def _shown(phrase: str) -> str:
     return phrase if len(phrase) <= PHRASE_WIDTH else phrase[: PHRASE_WIDTH - 3] + "..."
-
-
-def _number(value: float | None) -> str:
-    return "    -" if value is None else f"{value:.3f}"

@@ -7,21 +7,15 @@ from itertools import zip_longest
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.core.errors import UsageError
 from train_teacher.prompts.caption import apply_class_prompts, canonical_name, reads_as
-from train_teacher.scores.analysis import (
-    PrecisionRecall,
-    analyse,
-    found_flags,
-    interpolated_precision,
-)
+from train_teacher.scores.bootstrap import draws, resampled_precision
 from train_teacher.scores.detections import Detections, GroundTruth
+from train_teacher.scores.judgement import judge
 
 FEW_OBJECTS = 10
 """Below it one object more or less decides, whatever the resampling says."""
-RESAMPLES = 200
 SURE = 0.95
 """Share of the resampled sets of images (Efron 1979) in which a phrase must beat the name."""
 CLEAR_GAIN = 0.02
@@ -171,31 +165,40 @@ def compare_phrases(
         found: detections of each round of `rounds`.
         truth: labels of the sample.
     """
-    scores = [analyse(one, truth, names).classes for one in found]
-    flags = [found_flags(one, truth) for one in found]
-    draws = _draws(truth)
+    judged = [judge(one, truth, len(names)) for one in found]
+    drawn = draws(len(truth.image_ids))
     trials = []
     for label, name in enumerate(names):
-        objects = scores[0][label].objects
-        with_name = _resampled(found[0], flags[0], label, truth, draws)
-        tried = [_scored(phrases[label][0], scores[0][label])]
-        for number in range(1, len(phrases[label])):
-            other = _resampled(found[number], flags[number], label, truth, draws)
-            beats = float((other > with_name).mean()) if objects else None
-            tried.append(_scored(phrases[label][number], scores[number][label], beats))
+        objects = int(judged[0].objects[label])
+        # In the rounds after its last phrase a class has its name again.
+        resampled = [
+            resampled_precision(one, judgement.flags, truth, label, drawn)
+            for one, judgement, _ in zip(found, judged, phrases[label], strict=False)
+        ]
+        tried = []
+        for number, phrase in enumerate(phrases[label]):
+            beats = float((resampled[number] > resampled[0]).mean())
+            tried.append(
+                PhraseScore(
+                    phrase,
+                    average_precision=_known(judged[number].average_precision[label]),
+                    recall=_known(judged[number].recall[label]),
+                    beats_name=beats if number and objects else None,
+                )
+            )
         trials.append(ClassTrial(name, objects, tuple(tried), _best(tried, objects)))
     return tuple(trials)
 
 
 def mean_precision(found: Detections, truth: GroundTruth, names: Sequence[str]) -> float | None:
     """Return the mean over classes with objects of the average precision at 0.5."""
-    known = [c.average_precision for c in analyse(found, truth, names).classes]
-    counted = [value for value in known if value is not None]
-    return sum(counted) / len(counted) if counted else None
+    scores = judge(found, truth, len(names)).average_precision
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if known.size else None
 
 
-def _scored(phrase: str, of: PrecisionRecall, beats_name: float | None = None) -> PhraseScore:
-    return PhraseScore(phrase, of.average_precision, of.recall, beats_name)
+def _known(score: float) -> float | None:
+    return None if np.isnan(score) else float(score)
 
 
 def _best(tried: Sequence[PhraseScore], objects: int) -> int:
@@ -208,35 +211,3 @@ def _best(tried: Sequence[PhraseScore], objects: int) -> int:
         if (one.beats_name or 0.0) >= SURE and scores[number] - scores[0] >= CLEAR_GAIN
     ]
     return max(better, key=lambda number: scores[number], default=0)
-
-
-def _draws(truth: GroundTruth) -> npt.NDArray[np.int64]:
-    """Return (R, I) how often each image is in each resampled set."""
-    count = len(truth.image_ids)
-    generator = np.random.default_rng(0)
-    return generator.multinomial(count, np.full(count, 1 / max(count, 1)), size=RESAMPLES)
-
-
-def _resampled(
-    found: Detections,
-    flags: npt.NDArray[np.int8],
-    label: int,
-    truth: GroundTruth,
-    draws: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Return (R,) the average precision of a class in each resampled set."""
-    column = {int(image): number for number, image in enumerate(truth.image_ids)}
-    rows = np.flatnonzero((found.label == label) & (flags >= 0))
-    rows = rows[np.argsort(-found.score[rows], kind="stable")]
-    images = np.array([column[int(i)] for i in found.image_id[rows]], np.int64)
-    labelled = truth.image_id[(truth.label == label) & ~truth.crowd]
-    objects = np.array([column[int(i)] for i in labelled], np.int64)
-    right = flags[rows] == 1
-    result = np.zeros(len(draws))
-    for number, drawn in enumerate(draws):
-        total = drawn[objects].sum()
-        if total:
-            weight = drawn[images]
-            hits, seen = np.cumsum(weight * right), np.cumsum(weight)
-            result[number] = interpolated_precision(hits / np.maximum(seen, 1), hits / total).mean()
-    return result

@@ -13,14 +13,10 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.data_driven import tune, with_decisions
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
-from train_teacher.evaluation.labelled_images import (
-    LabelledImages,
-    Progress,
-    detections_of,
-    labelled_split,
-)
+from train_teacher.evaluation.labelled_images import LabelledImages, detections_of, labelled_split
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.load import InspectRequest, load_splits
 from train_teacher.prompt_trials.trials import (

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from train_teacher.console.command import FILE, argument, command, option
 
 
-def compare_command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", show_default=False)],
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with curves.")
-    ] = None,
-) -> int:
+@command()
+@argument("runs", metavar="RUN RUN...", help="Run folders.", type=FILE, nargs=-1, required=True)
+@option("--html", metavar="FILE", type=FILE, help="Also write a page with curves.")
+def compare_command(runs: tuple[Path, ...], html: Path | None) -> int:
     """Show what was set differently in several runs, and what came of it."""
     from train_teacher.core.errors import UserError
     from train_teacher.core.terminal_text import plain

@@ -11,7 +11,7 @@ from train_teacher.reports.facts import RunReport
 from train_teacher.scores.coco_scores import CocoScores
 
 ABSENT = "-"
-PLACES = frozenset({"output", "chosen"})
+PLACES = frozenset({"output", "decided", "chosen"})
 """Settings that differ between any two runs and say nothing."""
 LONGEST_VALUE = 60
 

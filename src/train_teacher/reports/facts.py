@@ -147,16 +147,3 @@ def _errors(names: Sequence[str], best: DetectionAnalysis | None) -> tuple[Class
     if best is None:
         return ()
     return tuple(map(ClassErrors, names, best.missed, best.background))
-
-
-def freeze_lines(log: str) -> str:
-    """Return the last freeze table and proof of a train.log, empty when there is none."""
-    lines = log.splitlines()
-    starts = [number for number, line in enumerate(lines) if "parameters  state" in line]
-    proof = [line.split(" - ")[-1] for line in lines if "proof: " in line]
-    if not starts:
-        return ""
-    first = starts[-1]
-    last = next((i for i in range(first, len(lines)) if lines[i].startswith("total")), first)
-    table = [lines[first].split(" - ")[-1], *lines[first + 1 : last + 1]]
-    return "\n".join([*table, *proof[-1:]])

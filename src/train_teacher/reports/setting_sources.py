@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.generate import GeneratedConfig
-from train_teacher.settings.schema import REQUIRED, TeacherSettings
+from train_teacher.settings.schema import REQUIRED, Decided, TeacherSettings
 
 YOU, PRESET, CHOSEN, DEFAULT = "you", "preset", "chosen from the data", "default"
-BOOKKEEPING = frozenset({"chosen", "auto_reasons", "checkpoint"})
+BOOKKEEPING = frozenset({"decided", *Decided.__struct_fields__, "checkpoint"})
 """Settings that say something of other settings."""
 ONLY_WITH = {"lora_": "lora", "backbone_lr_factor": "full"}
 """Beginnings of names of settings that mean something in one tuning mode."""
@@ -50,7 +50,7 @@ def setting_sources(settings: TeacherSettings, preset: Mapping[str, Any]) -> dic
     base = {**preset, "weights": preset.get("checkpoint")}
     sources = {}
     for name, value in values.items():
-        if name in settings.chosen or name in settings.auto_reasons:
+        if name in settings.decided.chosen or name in settings.decided.auto_reasons:
             sources[name] = CHOSEN
         elif name in REQUIRED:
             sources[name] = YOU
@@ -84,7 +84,7 @@ def setting_reasons(generated: GeneratedConfig, settings: TeacherSettings) -> di
         for name, reason in {
             **{name: overrides[key] for name, key in FROM_OVERRIDES.items()},
             "batch_size": f"{images} images in an optimizer step",
-            **{n: r for n, r in FROM_THE_MACHINE.items() if n in settings.chosen},
+            **{n: r for n, r in FROM_THE_MACHINE.items() if n in settings.decided.chosen},
             **{d.name: d.reason for d in generated.decisions},
         }.items()
         if not reason.startswith(SAYS_NOTHING)

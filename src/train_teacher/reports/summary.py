@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-METRIC = "coco/bbox_mAP"
-METRIC_50 = "coco/bbox_mAP_50"
+from train_teacher.scores.metric_names import METRIC, METRIC_50
+
 CLASS_SUFFIX = "_precision"
 SIZES = {"small": "_s", "medium": "_m", "large": "_l"}
 

@@ -16,15 +16,18 @@ from train_teacher import __version__
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
+from train_teacher.core.freeze_table import read_freeze_table
 from train_teacher.images.thumbnails import compared
 from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.pages.parts import Image
+from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
-from train_teacher.reports.facts import RunReport, build_report, freeze_lines
+from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.forgetting import RetainedScores
-from train_teacher.reports.page import RunImage, render_report
+from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
-from train_teacher.reports.summary import RunSummary, summarize_cost, summarize_run
+from train_teacher.reports.summary import RunCost, RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.scores.analysis import (
     DetectionAnalysis,
@@ -33,7 +36,7 @@ from train_teacher.scores.analysis import (
     best_images,
     worst_images,
 )
-from train_teacher.scores.bootstrap import chance_of_gain
+from train_teacher.scores.bootstrap import Chance, chance_of_gain
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.validation_files import ValidationTruth, read_detections, read_truth
 from train_teacher.settings.schema import TeacherSettings
@@ -55,15 +58,32 @@ class RunResult:
         return self.report.summary
 
 
-def write_run_results(
+@dataclass(frozen=True)
+class RunFacts:
+    """What a training came to, before anything is made of its model."""
+
+    dataset_info: DatasetInfo
+    settings: TeacherSettings
+    records: Sequence[dict[str, Any]]
+    """Lines of metrics.jsonl."""
+    summary: RunSummary
+    cost: RunCost
+    truth: ValidationTruth
+    best: Detections | None
+    before: DetectionAnalysis | None
+    judged: DetectionAnalysis | None
+    """Of `best`."""
+    chance: Chance | None
+
+
+def gather_run_facts(
     folder: RunFolder,
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
     seconds: float | None = None,
-    retained: RetainedScores | None = None,
-) -> RunResult:
-    """Write plots, results.json and report.html from what the run left.
+) -> RunFacts:
+    """Read and count what a training left.
 
     Args:
         folder: the run folder after training.
@@ -71,40 +91,63 @@ def write_run_results(
         settings: resolved settings.
         steps: optimizer steps done.
         seconds: wall time of the training.
-        retained: scores on the data set of --retain.
-
-    Returns:
-        Paths and facts.
     """
     records = folder.read_metrics()
     names = dataset_info.class_names
     truth = read_truth(folder.data / "val.json")
     best = read_detections(folder.detections_best)
     before = read_detections(folder.detections_before)
-    judged = analyse(best, truth.truth, names) if best else None
-    report = build_report(
-        dataset_info,
-        summarize_run(records, names),
+    return RunFacts(
+        dataset_info=dataset_info,
+        settings=settings,
+        records=records,
+        summary=summarize_run(records, names),
+        cost=summarize_cost(records, steps, seconds),
+        truth=truth,
+        best=best,
         before=analyse(before, truth.truth, names) if before else None,
-        best=judged,
-        settings=msgspec.to_builtins(settings),
+        judged=analyse(best, truth.truth, names) if best else None,
         chance=chance_of_gain(before, best, truth.truth) if before and best else None,
-        reasons=setting_reasons(generate_mmdet_config(dataset_info, settings), settings),
+    )
+
+
+def write_run_results(
+    folder: RunFolder, facts: RunFacts, retained: RetainedScores | None = None
+) -> RunResult:
+    """Write plots, results.json and report.html of a run.
+
+    Args:
+        folder: of the run, with everything that is made of its model.
+        facts: from `gather_run_facts`.
+        retained: scores on the data set of --retain.
+
+    Returns:
+        Paths and facts.
+    """
+    info, settings = facts.dataset_info, facts.settings
+    table = read_freeze_table(folder.freeze_table)
+    report = build_report(
+        info,
+        facts.summary,
+        before=facts.before,
+        best=facts.judged,
+        settings=msgspec.to_builtins(settings),
+        chance=facts.chance,
+        reasons=setting_reasons(generate_mmdet_config(info, settings), settings),
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
         retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
-        cost=summarize_cost(records, steps, seconds),
+        cost=facts.cost,
         environment=describe_environment(),
         files=_file_sizes(folder),
-        freeze_table=freeze_lines(folder.log.read_text("utf-8") if folder.log.exists() else ""),
+        freeze_table=str(table) if table else "",
     )
-    draw_curves(records, folder.plots)
-    worst, right = _images(
-        dataset_info, truth, best, judged, turned=settings.exif_orientation != "ignore"
-    )
-    write_atomically(folder.report, render_report(report, records, worst, right))
+    plots = run_plots(facts.records, report)
+    draw_curves(plots, folder.plots)
+    worst, right = _images(facts)
+    write_atomically(folder.report, render_report(report, plots, worst, right))
     # Last: where it lies, the rest is complete (`is_complete`).
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
@@ -156,15 +199,9 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
     return {str(path.relative_to(folder.root)): path.stat().st_size for path in files}
 
 
-def _images(
-    info: DatasetInfo,
-    truth: ValidationTruth,
-    found: Detections | None,
-    analysis: DetectionAnalysis | None,
-    *,
-    turned: bool,
-) -> tuple[list[RunImage], list[RunImage]]:
+def _images(facts: RunFacts) -> tuple[list[Image], list[Image]]:
     """Return the validation images with most errors, and the best ones."""
+    info, found, analysis = facts.dataset_info, facts.best, facts.judged
     split = next((s for s in info.splits if s.name == "val"), None)
     if found is None or analysis is None or split is None or split.image_dir is None:
         return [], []
@@ -172,10 +209,10 @@ def _images(
     draw = partial(
         _drawn,
         folder=Path(split.image_dir),
-        truth=truth,
+        truth=facts.truth,
         found=shown,
         names=info.class_names,
-        turned=turned,
+        turned=facts.settings.exif_orientation != "ignore",
     )
     # Of a handful of images, half: none is both among the worst and among the best.
     most = min(SHOWN_IMAGES, -(-len(analysis.images) // 2))
@@ -191,7 +228,7 @@ def _drawn(
     names: Sequence[str],
     *,
     turned: bool,
-) -> list[RunImage]:
+) -> list[Image]:
     drawn = []
     for image in images:
         here = found.rows(found.image_id == image.image_id)
@@ -205,7 +242,7 @@ def _drawn(
         source = compared(folder / file, *boxes, texts, turned=turned)
         if source:
             note = f"{image.found} found, {image.missed} missed, {image.false} made up"
-            drawn.append(RunImage(source, file, note))
+            drawn.append(Image(source, file, note))
     return drawn
 
 

@@ -88,6 +88,11 @@ class RunFolder:
         return self.root / "results.json"
 
     @property
+    def freeze_table(self) -> Path:
+        """Which parts were trained, and the proof after training."""
+        return self.data / "freeze_table.json"
+
+    @property
     def detections_before(self) -> Path:
         """What the base weights detected on the validation split."""
         return self.data / "val_detections_before.npz"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.scores.detections import Detections, GroundTruth, by_image, match, overlaps
+from train_teacher.core.arrays import Floats
+from train_teacher.scores.detections import Detections, GroundTruth
+from train_teacher.scores.judgement import Judgement, judge
 
-IOU = 0.5
-RECALL_POINTS = 101
-"""COCO's recall thresholds, 0 to 1 in hundredths."""
 DEFAULT_THRESHOLD = 0.3
-Numbers = npt.NDArray[np.float64]
 
 
 class PrecisionRecall(msgspec.Struct, frozen=True):
@@ -84,12 +83,12 @@ def analyse(
         truth: the labels.
         class_names: in order of the labels.
     """
-    flags = found_flags(detections, truth)
+    judged = judge(detections, truth, len(class_names))
     classes = tuple(
-        _precision_recall(name, number, detections, truth, flags)
-        for number, name in enumerate(class_names)
+        _precision_recall(name, label, detections, judged) for label, name in enumerate(class_names)
     )
-    threshold = _common_threshold(detections, truth, flags)
+    best, _ = _best_threshold(detections.score, judged.flags, int(judged.objects.sum()))
+    threshold = DEFAULT_THRESHOLD if best is None else round(best, 3)
     confusion, images = _confusion(
         detections.rows(detections.score >= threshold), truth, len(class_names)
     )
@@ -129,111 +128,62 @@ def best_images(
     return sorted(found, key=lambda p: (-p.quality, -p.found))[:most]
 
 
-def found_flags(
-    detections: Detections, truth: GroundTruth, iou: float = IOU
-) -> npt.NDArray[np.int8]:
-    """Return (D,) 1 for a right detection, 0 for a wrong one, -1 for one on a crowd.
-
-    Args:
-        detections: D of them.
-        truth: the labels.
-        iou: least overlap of a right one.
-    """
-    flags = np.zeros(len(detections.score), np.int8)
-    for _, rows, labelled in by_image(detections, truth):
-        for label in np.unique(detections.label[rows]).tolist():
-            here = rows[detections.label[rows] == label]
-            there = labelled[truth.label[labelled] == label]
-            crowd = truth.crowd[there]
-            ious = overlaps(detections.box[here], truth.box[there], crowd)
-            taken = match(ious, crowd, iou)
-            hit = taken >= 0
-            flags[here[hit]] = np.where(crowd[taken[hit]], -1, 1)
-    return flags
-
-
 def _precision_recall(
-    name: str,
-    label: int,
-    detections: Detections,
-    truth: GroundTruth,
-    flags: npt.NDArray[np.int8],
+    name: str, label: int, detections: Detections, judged: Judgement
 ) -> PrecisionRecall:
-    objects = int(((truth.label == label) & ~truth.crowd).sum())
+    objects = int(judged.objects[label])
     if not objects:
         return PrecisionRecall(name, 0, None, None)
-    rows = np.flatnonzero((detections.label == label) & (flags >= 0))
-    rows = rows[np.argsort(-detections.score[rows], kind="stable")]
-    right = np.cumsum(flags[rows] == 1)
-    recall = right / objects
-    precision = right / np.arange(1, len(rows) + 1)
-    curve = interpolated_precision(precision, recall)
-    threshold, f1 = _best_threshold(detections.score[rows], precision, recall)
+    own = detections.label == label
+    threshold, f1 = _best_threshold(detections.score[own], judged.flags[own], objects)
     return PrecisionRecall(
         name=name,
         objects=objects,
-        average_precision=float(curve.mean()),
-        recall=float(recall[-1]) if len(rows) else 0.0,
-        precision_at=tuple(curve.round(4).tolist()),
+        average_precision=float(judged.average_precision[label]),
+        recall=float(judged.recall[label]),
+        precision_at=tuple(judged.precision[:, label].round(4).tolist()),
         best_threshold=threshold,
         best_f1=f1,
     )
 
 
-def interpolated_precision(precision: Numbers, recall: Numbers) -> Numbers:
-    """Return (101,) the highest precision at each recall or beyond (COCOeval.accumulate)."""
-    curve = np.zeros(RECALL_POINTS)
-    if len(precision):
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        place = np.searchsorted(recall, np.linspace(0, 1, RECALL_POINTS), side="left")
-        curve[place < len(recall)] = envelope[place[place < len(recall)]]
-    return curve
-
-
 def _best_threshold(
-    score: Numbers, precision: Numbers, recall: Numbers
+    score: Floats, flags: npt.NDArray[np.int8], objects: int
 ) -> tuple[float | None, float | None]:
-    total = precision + recall
-    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    """Return the score from which F1 is highest, and that F1; None when nothing is right."""
+    rows = np.flatnonzero(flags >= 0)
+    rows = rows[np.argsort(-score[rows], kind="stable")]
+    right = np.cumsum(flags[rows] == 1)
+    # F1 is twice what is right, over what was detected and what is labelled.
+    f1 = 2 * right / (np.arange(1, len(rows) + 1) + objects)
     if not f1.any():
         return None, None
     best = int(f1.argmax())
-    return float(score[best]), float(f1[best])
-
-
-def _common_threshold(
-    detections: Detections, truth: GroundTruth, flags: npt.NDArray[np.int8]
-) -> float:
-    """Return the score that balances precision and recall over all classes."""
-    rows = np.flatnonzero(flags >= 0)
-    rows = rows[np.argsort(-detections.score[rows], kind="stable")]
-    objects = max(int((~truth.crowd).sum()), 1)
-    right = np.cumsum(flags[rows] == 1)
-    best, _ = _best_threshold(
-        detections.score[rows], right / np.arange(1, len(rows) + 1), right / objects
-    )
-    return DEFAULT_THRESHOLD if best is None else round(best, 3)
+    return float(score[rows[best]]), float(f1[best])
 
 
 def _confusion(
     detections: Detections, truth: GroundTruth, num_classes: int
 ) -> tuple[npt.NDArray[np.int64], list[ImageResult]]:
     """Return (C + 1, C + 1) truth by detected class, the last being nothing, and every image."""
+    nothing = num_classes
+    anything = replace(detections, label=np.zeros_like(detections.label))
+    row = judge(anything, replace(truth, label=np.zeros_like(truth.label)), 1).row
+    on_object = (row >= 0) & ~np.append(truth.crowd, True)[row]
+    meant = np.where(on_object, np.append(truth.label, nothing)[row], nothing)
+    counted = on_object | (row < 0)
+    objects = ~truth.crowd
+    missed = objects.copy()
+    missed[row[on_object]] = False
     table = np.zeros((num_classes + 1, num_classes + 1), np.int64)
-    images = []
-    for image_id, rows, labelled in by_image(detections, truth):
-        crowd = truth.crowd[labelled]
-        ious = overlaps(detections.box[rows], truth.box[labelled], crowd)
-        taken = match(ious, crowd, IOU)
-        on_object = (taken >= 0) & ~crowd[taken] if len(crowd) else taken >= 0
-        kinds, meant = detections.label[rows], np.full(len(rows), num_classes)
-        meant[on_object] = truth.label[labelled[taken[on_object]]]
-        counted = on_object | (taken < 0)
-        np.add.at(table, (meant[counted], kinds[counted]), 1)
-        missed = np.setdiff1d(np.flatnonzero(~crowd), taken)
-        unseen = truth.label[labelled[missed]]
-        np.add.at(table, (unseen, np.full_like(unseen, num_classes)), 1)
-        right = int((on_object & (meant == kinds)).sum())
-        objects = int((~crowd).sum())
-        images.append(ImageResult(image_id, right, objects - right, int(counted.sum()) - right))
-    return table, images
+    np.add.at(table, (meant[counted], detections.label[counted]), 1)
+    table[:-1, nothing] = np.bincount(truth.label[missed], minlength=num_classes)
+
+    def by_image(image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.bincount(truth.places(image_ids), minlength=len(truth.image_ids))
+
+    right = by_image(detections.image_id[on_object & (meant == detections.label)])
+    labelled = by_image(truth.image_id[objects])
+    detected = by_image(detections.image_id[counted])
+    columns = (truth.image_ids, right, labelled - right, detected - right)
+    return table, [ImageResult(*row) for row in np.stack(columns, axis=1).tolist()]

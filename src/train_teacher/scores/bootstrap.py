@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.scores.analysis import found_flags
+from train_teacher.core.arrays import Floats
 from train_teacher.scores.detections import Detections, GroundTruth
+from train_teacher.scores.judgement import judge
 
 RESAMPLES = 200
 MOST_IMAGES = 400
@@ -49,59 +50,64 @@ def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> 
     boxes, images = int((~truth.crowd).sum()), len(truth.image_ids)
     if not boxes or images > MOST_IMAGES:
         return None
-    generator = np.random.default_rng(0)
-    draws = generator.multinomial(images, np.full(images, 1 / images), size=RESAMPLES)
-    gains = _scores(best, truth, draws) - _scores(before, truth, draws)
+    drawn = draws(images)
+    gains = _scores(best, truth, drawn) - _scores(before, truth, drawn)
     gains = gains[np.isfinite(gains)]
     low, high = np.quantile(gains, TAILS).tolist()
     better = float((gains > 0).mean())
     return Chance(images=images, boxes=boxes, better=better, low=low, high=high)
 
 
-def _scores(
-    found: Detections, truth: GroundTruth, draws: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def draws(images: int) -> npt.NDArray[np.int64]:
+    """Return (R, I) how often each image is in each resampled set, the same every time."""
+    generator = np.random.default_rng(0)
+    return generator.multinomial(images, np.full(images, 1 / max(images, 1)), size=RESAMPLES)
+
+
+def _scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
     """Return (R,) mAP in each resampled set, NaN in one without objects.
 
     Args:
         found: of all images.
         truth: of all images.
-        draws: (R, I) how often each image is in each set.
+        drawn: (R, I) from `draws`.
     """
-    order = np.argsort(truth.image_ids)
-    sorted_ids = truth.image_ids[order]
-    by_score = np.argsort(-found.score, kind="stable")
-    place = order[np.searchsorted(sorted_ids, found.image_id[by_score])]
-    truth_place = order[np.searchsorted(sorted_ids, truth.image_id)]
-    label = found.label[by_score]
-    flags = [found_flags(found, truth, iou)[by_score] for iou in IOUS]
     classes = np.unique(truth.label[~truth.crowd]).tolist()
-    total = np.zeros(len(draws))
-    counted = np.zeros(len(draws))
-    for one in classes:
-        objects = draws[:, truth_place[(truth.label == one) & ~truth.crowd]].sum(axis=1)
-        rows = np.flatnonzero(label == one)
-        weights = draws[:, place[rows]]
-        scores = [_precision(weights, flag[rows], objects) for flag in flags]
-        total += np.where(objects > 0, np.mean(scores, axis=0), 0.0)
-        counted += objects > 0
-    mean = np.full(len(draws), np.nan)
-    np.divide(total, counted, out=mean, where=counted > 0)
-    return mean
+    most = 1 + max(found.label.max(initial=0), truth.label.max(initial=0))
+    flags = [judge(found, truth, most, iou).flags for iou in IOUS]
+    scores = [
+        [resampled_precision(found, one, truth, label, drawn) for one in flags] for label in classes
+    ]
+    return np.asarray(np.ma.masked_invalid(np.mean(scores, axis=1)).mean(axis=0).filled(np.nan))
 
 
-def _precision(
-    weights: npt.NDArray[np.int64], flags: npt.NDArray[np.int8], objects: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Return (R,) the area under the highest precision at each recall or beyond.
+def resampled_precision(
+    found: Detections,
+    flags: npt.NDArray[np.int8],
+    truth: GroundTruth,
+    label: int,
+    drawn: npt.NDArray[np.int64],
+) -> Floats:
+    """Return (R,) a class's average precision in each resampled set, NaN in one without objects.
+
+    It is the area under the highest precision at each recall or beyond.
 
     Args:
-        weights: (R, D) how often each detection is in each set, best first.
-        flags: (D,) of `found_flags`.
-        objects: (R,) in each set.
+        found: D detections of all images.
+        flags: (D,) of their `Judgement`.
+        truth: of all images.
+        label: the class.
+        drawn: (R, I) from `draws`.
     """
-    hits = weights * (flags == 1)
-    seen = np.cumsum(weights * (flags >= 0), axis=1)
+    rows = np.flatnonzero(found.label == label)
+    rows = rows[np.argsort(-found.score[rows], kind="stable")]
+    weights = drawn[:, truth.places(found.image_id[rows])]
+    labelled = truth.image_id[(truth.label == label) & ~truth.crowd]
+    objects = drawn[:, truth.places(labelled)].sum(axis=1)
+    hits = weights * (flags[rows] == 1)
+    seen = np.cumsum(weights * (flags[rows] >= 0), axis=1)
     precision = np.cumsum(hits, axis=1) / np.maximum(seen, 1)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((envelope * hits).sum(axis=1) / np.maximum(objects, 1))
+    area = (envelope * hits).sum(axis=1)
+    nothing = np.full(len(drawn), np.nan)
+    return np.asarray(np.divide(area, objects, out=nothing, where=objects > 0))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +25,7 @@ def coco_results(
         category_ids: id of each label.
         masks: run lengths of each detection, or None.
     """
-    boxes = detections.box.copy()
+    boxes = detections.box.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     columns = zip(
         detections.image_id.tolist(),
@@ -55,24 +53,32 @@ def score(
         results: COCO result records.
         kind: what is compared: boxes or masks.
     """
+    counting = count(truth, [dict(record) for record in results], kind)
+    counting.summarize()
+    return _scores(truth, counting)
+
+
+def count(
+    truth: Mapping[str, Any], results: list[dict[str, Any]], kind: Kind = "bbox", **parameters: Any
+) -> Any:
+    """Return a COCOeval that has counted: its `eval` and `params` are pycocotools'.
+
+    Args:
+        truth: a COCO object; its annotations have area and iscrowd.
+        results: COCO result records; members are added to them.
+        kind: what is compared: boxes or masks.
+        parameters: COCOeval's, such as `maxDets`.
+    """
     from faster_coco_eval import COCO, COCOeval_faster
 
-    # It reports on stdout, which is for results.
-    with redirect_stdout(io.StringIO()):
-        labelled = COCO()
-        labelled.dataset = {**truth, "info": truth.get("info", {})}
-        labelled.createIndex()
-        if results:
-            found = labelled.loadRes([dict(record) for record in results])
-        else:
-            found = COCO()
-            found.dataset = {**truth, "annotations": []}
-            found.createIndex()
-        counting = COCOeval_faster(labelled, found, iouType=kind)
-        counting.evaluate()
-        counting.accumulate()
-        counting.summarize()
-    return _scores(truth, counting)
+    labelled = COCO({**truth, "info": truth.get("info", {})})
+    found = labelled.loadRes(results) if results else COCO({**truth, "annotations": []})
+    counting = COCOeval_faster(labelled, found, iouType=kind)
+    for name, value in parameters.items():
+        setattr(counting.params, name, value)
+    counting.evaluate()
+    counting.accumulate()
+    return counting
 
 
 def _scores(truth: Mapping[str, Any], counting: Any) -> CocoScores:
@@ -109,14 +115,15 @@ def _classes(truth: Mapping[str, Any], counting: Any) -> list[ClassScores]:
             ClassScores(
                 name=category["name"],
                 objects=objects.get(category["id"], 0),
-                average_precision=_mean(at),
-                average_precision_50=_mean(at[0]),
-                average_recall=_mean(recall[:, k, 0, MOST_DETECTIONS]),
+                average_precision=mean(at),
+                average_precision_50=mean(at[0]),
+                average_recall=mean(recall[:, k, 0, MOST_DETECTIONS]),
             )
         )
     return found
 
 
-def _mean(values: np.ndarray) -> float | None:
-    counted = values[values > -1]
+def mean(precision: np.ndarray) -> float | None:
+    """Return the mean of counted precision or recall, None where there was nothing to find."""
+    counted = precision[precision > -1]
     return float(counted.mean()) if counted.size else None

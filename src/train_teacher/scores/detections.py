@@ -1,31 +1,30 @@
-"""Detections and ground truth as columns, and which of them are about the same object."""
+"""Detections and ground truth as columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Boxes = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Boxes, Ints
 
 
 @dataclass(frozen=True)
 class Detections:
     """D boxes that a model found."""
 
-    image_id: Integers
+    image_id: Ints
     """(D,)"""
-    label: Integers
+    label: Ints
     """(D,) class number from 0."""
     score: npt.NDArray[np.float64]
     """(D,) 0 to 1."""
     box: Boxes
     """(D, 4) xyxy, pixels."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> Detections:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> Detections:
         """Return some of them."""
         return Detections(
             self.image_id[chosen], self.label[chosen], self.score[chosen], self.box[chosen]
@@ -39,14 +38,14 @@ class ImageDetections:
     width: int
     """Pixels, as the model saw it: turned or not."""
     height: int
-    label: Integers
+    label: Ints
     """(K,) class number from 0."""
     score: npt.NDArray[np.float64]
     """(K,) 0 to 1, best first."""
     box: Boxes
     """(K, 4) xyxy, pixels."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> ImageDetections:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> ImageDetections:
         """Return some of them."""
         return ImageDetections(
             self.width, self.height, self.label[chosen], self.score[chosen], self.box[chosen]
@@ -74,18 +73,18 @@ def joined(image_ids: Sequence[int], found: Sequence[ImageDetections]) -> Detect
 class GroundTruth:
     """T labelled boxes."""
 
-    image_id: Integers
+    image_id: Ints
     """(T,)"""
-    label: Integers
+    label: Ints
     """(T,) class number from 0."""
     box: Boxes
     """(T, 4) xyxy, pixels."""
     crowd: npt.NDArray[np.bool_]
     """(T,) regions that count neither as found nor as missed."""
-    image_ids: Integers
+    image_ids: Ints
     """(M,) every image, those without a box included."""
 
-    def rows(self, chosen: npt.NDArray[np.bool_] | Integers) -> GroundTruth:
+    def rows(self, chosen: npt.NDArray[np.bool_] | Ints) -> GroundTruth:
         """Return some of the boxes; the images stay."""
         return GroundTruth(
             self.image_id[chosen],
@@ -95,14 +94,18 @@ class GroundTruth:
             self.image_ids,
         )
 
+    def places(self, image_ids: Ints) -> Ints:
+        """Return where images stand in `image_ids`."""
+        order = np.argsort(self.image_ids)
+        return np.asarray(order[np.searchsorted(self.image_ids, image_ids, sorter=order)])
 
-def overlaps(first: Boxes, second: Boxes, crowd: npt.NDArray[np.bool_] | None = None) -> Boxes:
-    """Return (D, T) intersection over union; over the first box alone where the second is a crowd.
+
+def overlaps(first: Boxes, second: Boxes) -> Boxes:
+    """Return (D, T) intersection over union.
 
     Args:
         first: (D, 4) xyxy, pixels.
         second: (T, 4) xyxy, pixels.
-        crowd: (T,) of the second; pycocotools' maskUtils.iou treats them so.
     """
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
@@ -110,49 +113,4 @@ def overlaps(first: Boxes, second: Boxes, crowd: npt.NDArray[np.bool_] | None = 
     size_first = (first[:, 2:] - first[:, :2]).prod(axis=1)[:, None]
     size_second = (second[:, 2:] - second[:, :2]).prod(axis=1)[None]
     union = size_first + size_second - shared
-    if crowd is not None:
-        union = np.where(crowd[None], size_first, union)
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
-
-
-def by_image(
-    detections: Detections, truth: GroundTruth
-) -> Iterator[tuple[int, Integers, Integers]]:
-    """Yield every image id with the rows of its detections, best first, and of its truth."""
-    order = np.lexsort((-detections.score, detections.image_id))
-    sorted_ids = detections.image_id[order]
-    truth_order = np.argsort(truth.image_id, kind="stable")
-    truth_ids = truth.image_id[truth_order]
-    for image_id in truth.image_ids.tolist():
-        start, end = np.searchsorted(sorted_ids, [image_id, image_id + 1])
-        first, last = np.searchsorted(truth_ids, [image_id, image_id + 1])
-        yield image_id, order[start:end], truth_order[first:last]
-
-
-def match(ious: Boxes, crowd: npt.NDArray[np.bool_], threshold: float) -> Integers:
-    """Return for each detection the truth it found, -1 for none.
-
-    The best detection chooses first, and takes the box that it overlaps most; a crowd may be taken
-    again and again, but only when no object is left (pycocotools' COCOeval.evaluateImg).
-
-    Args:
-        ious: (D, T) overlaps, detections best first.
-        crowd: (T,).
-        threshold: least overlap.
-
-    Returns:
-        (D,) row of the truth.
-    """
-    found = np.full(len(ious), -1, np.int64)
-    if not ious.size:
-        return found
-    free = np.ones(len(crowd), np.bool_)
-    for row in np.flatnonzero(ious.max(axis=1) >= threshold).tolist():
-        for kind in (~crowd & free, crowd):
-            here = np.where(kind, ious[row], -1.0)
-            best = int(here.argmax())
-            if here[best] >= threshold:
-                found[row] = best
-                free[best] = False
-                break
-    return found

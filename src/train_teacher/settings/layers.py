@@ -17,7 +17,13 @@ from train_teacher.settings.recipes import (
     optimizer_problems,
     schedule_problems,
 )
-from train_teacher.settings.schema import FIELD_TYPES, REQUIRED, TeacherSettings, field_help
+from train_teacher.settings.schema import (
+    FIELD_TYPES,
+    REQUIRED,
+    Decided,
+    TeacherSettings,
+    field_help,
+)
 
 
 @dataclass(frozen=True)
@@ -93,21 +99,35 @@ def _combined(key: str, weaker: object, stronger: Any) -> Any:
 
 def _forget_chosen(merged: dict[str, Any], layer: SettingsLayer) -> None:
     """Count what a layer names as its user's choice, although an earlier run had chosen it."""
-    if "chosen" in layer.values or not isinstance(merged.get("chosen"), list):
+    decided = merged.get("decided") or {}
+    if "chosen" in layer.values.get("decided", ()) or not isinstance(decided.get("chosen"), list):
         return
     given = set(layer.values) | ({"epochs"} if "steps" in layer.values else set())
-    merged["chosen"] = [name for name in merged["chosen"] if name not in given]
+    still = [name for name in decided["chosen"] if name not in given]
+    merged["decided"] = {**decided, "chosen": still}
 
 
 def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
     """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
-    values = dict(layer.values)
+    values = with_decided(layer.values)
+    decided = values.get("decided", {})
     if values.get("batch_size") == "auto":
         del values["batch_size"]
-        values["fit_batch"] = True
+        values["decided"] = {**decided, "fit_batch": True}
     elif "batch_size" in values:
-        values.setdefault("fit_batch", False)
+        values["decided"] = {"fit_batch": False, **decided}
     return SettingsLayer(layer.source, values, layer.lines)
+
+
+def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with `decided`, whose members once stood among the settings themselves.
+
+    Args:
+        values: settings by name, of any version.
+    """
+    old = {name: values[name] for name in Decided.__struct_fields__ if name in values}
+    new = {name: value for name, value in values.items() if name not in old}
+    return {**new, "decided": {**old, **new.get("decided", {})}} if old else new
 
 
 def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:
@@ -179,10 +199,12 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
 
 
 def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
-    unknown = [name for name in merged.get("chosen", ()) if name not in FIELD_TYPES]
+    unknown = [
+        name for name in (merged.get("decided") or {}).get("chosen", ()) if name not in FIELD_TYPES
+    ]
     return [
         *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
         *schedule_problems(merged.get("schedule", "multistep")),
         *augmentation_problems(merged.get("augmentation", "official")),
-        *(f"chosen: {name!r} is not a setting." for name in unknown),
+        *(f"decided.chosen: {name!r} is not a setting." for name in unknown),
     ]

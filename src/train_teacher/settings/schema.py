@@ -8,6 +8,16 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from train_teacher.settings.option import (
+    DATA,
+    HARDWARE,
+    MODEL,
+    OUTPUT,
+    PANELS,
+    TRAINING,
+    Option,
+    option,
+)
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -21,44 +31,90 @@ PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What no user set, and a repeated or resumed run has to know."""
+
+    chosen: list[str] = []
+    """Settings that were chosen from the data or the machine."""
+    auto_reasons: dict[str, str] = {}
+    """Why `--model auto` chose what it did, by setting."""
+    fit_batch: bool = False
+    """`--batch-size auto`: a step's images may go through the model in parts."""
+
+
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is made of; a field's description is its help text and its documentation."""
 
     data: Annotated[
         str,
-        Meta(description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow)."),
+        Meta(
+            extra=option(DATA, "DATA.json|FOLDER"),
+            description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow).",
+        ),
     ]
-    output: Annotated[str, Meta(description="Run folder to create; a used one is refused.")]
+    output: Annotated[
+        str,
+        Meta(
+            extra=option(OUTPUT, "DIR"), description="Run folder to create; a used one is refused."
+        ),
+    ]
     val: Annotated[
-        str | None, Meta(description="COCO JSON to validate on; without it a part of --data.")
+        str | None,
+        Meta(
+            extra=option(DATA, "FILE"),
+            description="COCO JSON to validate on; without it a part of --data.",
+        ),
     ] = None
-    test: Annotated[str | None, Meta(description="COCO JSON kept for the final test.")] = None
+    test: Annotated[
+        str | None,
+        Meta(extra=option(DATA, "FILE"), description="COCO JSON kept for the final test."),
+    ] = None
     images: Annotated[
-        str | None, Meta(description="Folder of the images; found by itself when left out.")
+        str | None,
+        Meta(
+            extra=option(DATA, "DIR"),
+            description="Folder of the images; found by itself when left out.",
+        ),
     ] = None
     split: Annotated[
-        str, Meta(description="Shares of train/val/test when --data is split by us.")
+        str,
+        Meta(
+            extra=option(DATA, "0.7/0.15/0.15"),
+            description="Shares of train/val/test when --data is split by us.",
+        ),
     ] = "0.7/0.15/0.15"
     group_by: Annotated[
         str,
         Meta(
+            extra=option(DATA, "RULE"),
             description="Images that stay in one split: auto (copies, near duplicates, videos), "
-            "none, folder, field:NAME of the image records, regex:PATTERN in the file name."
+            "none, folder, field:NAME of the image records, regex:PATTERN in the file name.",
         ),
     ] = "auto"
     seed: Annotated[
-        int, Meta(ge=0, le=2**31 - 1, description="Seed of the split, the sampling and the model.")
+        int,
+        Meta(
+            extra=option(TRAINING),
+            ge=0,
+            le=2**31 - 1,
+            description="Seed of the split, the sampling and the model.",
+        ),
     ] = 0
     prompts: Annotated[
-        dict[str, str], Meta(description="Phrase the model reads for a class, NAME=PHRASE.")
+        dict[str, str],
+        Meta(
+            extra=option(DATA, "NAME=PHRASE", flag="--class-prompt"),
+            description="Phrase the model reads for a class, NAME=PHRASE.",
+        ),
     ] = {}
 
     model: Annotated[
         str,
         Meta(
+            extra=option(MODEL, "PRESET"),
             description="Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
             "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
-            "from the data and the machine."
+            "from the data and the machine.",
         ),
     ] = "swin-t"
     base_config: Annotated[
@@ -72,25 +128,39 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="What --weights auto means: an address, or a file beside the preset."),
     ] = None
     weights: Annotated[
-        str, Meta(description="Base weights: auto, none, a file or an http(s) address.")
+        str,
+        Meta(
+            extra=option(MODEL, "auto|none|PATH|URL"),
+            description="Base weights: auto, none, a file or an http(s) address.",
+        ),
     ] = "auto"
     language_model: Annotated[
-        str, Meta(description="BERT: a folder with config.json and vocab.txt, or a cached name.")
+        str,
+        Meta(
+            extra=option(MODEL, "NAME|DIR"),
+            description="BERT: a folder with config.json and vocab.txt, or a cached name.",
+        ),
     ] = "bert-base-uncased"
 
     tune: Annotated[
         Tune,
         Meta(
+            extra=option(MODEL),
             description="frozen: backbone and language model are frozen; "
             "lora: everything is, and small adapters are trained; "
-            "full: only what --freeze names is frozen."
+            "full: only what --freeze names is frozen.",
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
-        Meta(description="Further parts to freeze: backbone, language_model, ..."),
+        Meta(
+            extra=option(MODEL, "PART"),
+            description="Further parts to freeze: backbone, language_model, ...",
+        ),
     ] = []
-    lora_rank: Annotated[PositiveInt, Meta(description="Rank of the adapters (--tune lora).")] = 16
+    lora_rank: Annotated[
+        PositiveInt, Meta(extra=option(MODEL), description="Rank of the adapters (--tune lora).")
+    ] = 16
     lora_alpha: Annotated[
         PositiveInt | None,
         Meta(description="Adapters are scaled by lora_alpha / lora_rank; twice the rank."),
@@ -117,22 +187,26 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     epochs: Annotated[
         PositiveInt | None,
-        Meta(description="Passes over the training images; chosen from their number."),
+        Meta(
+            extra=option(TRAINING),
+            description="Passes over the training images; chosen from their number.",
+        ),
     ] = None
     steps: Annotated[
         PositiveInt | None,
-        Meta(description="Optimizer steps instead of --epochs, rounded to epochs."),
+        Meta(
+            extra=option(TRAINING),
+            description="Optimizer steps instead of --epochs, rounded to epochs.",
+        ),
     ] = None
     batch_size: Annotated[
         int,
         Meta(
+            extra=option(TRAINING, "N|auto"),
             ge=1,
             description="Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
         ),
     ] = 4
-    fit_batch: Annotated[
-        bool, Meta(description="What --batch-size auto sets: a step's images may go in parts.")
-    ] = False
     checkpoint_layers: Annotated[
         Literal["auto"] | Annotated[int, Meta(ge=0)],
         Meta(
@@ -142,7 +216,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     lr: Annotated[
         PositiveFloat | None,
-        Meta(description="Peak learning rate; square-root rule of the batch size."),
+        Meta(
+            extra=option(TRAINING),
+            description="Peak learning rate; square-root rule of the batch size.",
+        ),
     ] = None
     backbone_lr_factor: Annotated[
         float, Meta(ge=0, description="Backbone learning rate as a share of --lr (--tune full).")
@@ -229,10 +306,17 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
     retain: Annotated[
         str | None,
-        Meta(description="COCO JSON of other things, scored before and after: what was forgotten."),
+        Meta(
+            extra=option(DATA, "FILE"),
+            description="COCO JSON of other things, scored before and after: what was forgotten.",
+        ),
     ] = None
     retain_images: Annotated[
-        str | None, Meta(description="Folder of the images of --retain; found by itself.")
+        str | None,
+        Meta(
+            extra=option(DATA, "DIR"),
+            description="Folder of the images of --retain; found by itself.",
+        ),
     ] = None
     retain_drop: Annotated[
         float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
@@ -242,28 +326,48 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Try a step, a validation image and the disk before training; undo it."),
     ] = True
     precision: Annotated[
-        Precision, Meta(description="Number format: auto is bf16 on a GPU that has it, else fp32.")
+        Precision,
+        Meta(
+            extra=option(HARDWARE),
+            description="Number format: auto is bf16 on a GPU that has it, else fp32.",
+        ),
     ] = "auto"
-    device: Annotated[Device, Meta(description="auto uses a GPU when there is one.")] = "auto"
+    device: Annotated[
+        Device, Meta(extra=option(HARDWARE), description="auto uses a GPU when there is one.")
+    ] = "auto"
     gpus: Annotated[
-        int, Meta(ge=1, le=64, description="Training processes, one for each GPU (torchrun).")
+        int,
+        Meta(
+            extra=option(HARDWARE),
+            ge=1,
+            le=64,
+            description="Training processes, one for each GPU (torchrun).",
+        ),
     ] = 1
     tensorboard: Annotated[
-        bool, Meta(description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).")
+        bool,
+        Meta(
+            extra=option(OUTPUT),
+            description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).",
+        ),
     ] = False
     wandb: Annotated[
-        str | None, Meta(description="Also log to this Weights & Biases project (extra: wandb).")
+        str | None,
+        Meta(
+            extra=option(OUTPUT, "PROJECT"),
+            description="Also log to this Weights & Biases project (extra: wandb).",
+        ),
     ] = None
     set: Annotated[
-        dict[str, Any], Meta(description="Dotted keys of the generated config, set last.")
+        dict[str, Any],
+        Meta(
+            extra=option(TRAINING, "KEY=VALUE"),
+            description="Dotted keys of the generated config, set last.",
+        ),
     ] = {}
-    chosen: Annotated[
-        list[str],
-        Meta(description="Settings in this file that train-teacher chose itself."),
-    ] = []
-    auto_reasons: Annotated[
-        dict[str, str], Meta(description="Why --model auto chose what it did.")
-    ] = {}
+    decided: Annotated[
+        Decided, Meta(description="What train-teacher chose itself; written for a repeat.")
+    ] = Decided()
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)
@@ -274,9 +378,18 @@ RUN_ONLY = frozenset(
 )
 
 
+def _described(name: str) -> Meta:
+    metas = [meta for meta in get_args(FIELD_TYPES[name])[1:] if isinstance(meta, Meta)]
+    return next(meta for meta in metas if meta.description)
+
+
 def field_help(name: str) -> str:
     """Return the one-sentence description of a setting."""
-    for extra in get_args(FIELD_TYPES[name])[1:]:
-        if isinstance(extra, Meta) and extra.description:
-            return extra.description
-    raise KeyError(name)
+    return str(_described(name).description)
+
+
+def field_options() -> dict[str, Option]:
+    """Return how settings are given on the command line, by name and in the order of the panels."""
+    extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
+    options = {name: extra["option"] for name, extra in extras.items() if "option" in extra}
+    return dict(sorted(options.items(), key=lambda item: PANELS.index(item[1].panel)))

@@ -15,8 +15,7 @@ from operator import mul
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from train_teacher.core.arrays import Floats, Ints
 
 MOST_TRIED = 50
 """Groups looked at to give a split its first one of a label."""

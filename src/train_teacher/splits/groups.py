@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import plural
 from train_teacher.images.facts import DecodedFacts
 from train_teacher.images.near_duplicates import near_pairs
@@ -45,8 +46,6 @@ VIDEO_FIELDS = (
 Camera Traps (seq_id), Argoverse-HD (sid), and others that exporters write."""
 FRAME_FIELDS = ("frame_id", "frame_index", "frame_num", "frame_number", "frame")
 """Members that order the images of a video."""
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

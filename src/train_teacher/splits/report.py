@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import plural
 from train_teacher.splits.groups import Grouping
 from train_teacher.splits.split import LabelledImages, count_keys
@@ -19,8 +19,6 @@ OFF_CLASS, OFF_CLASS_IMAGES = 0.25, 2.0
 SHOWN_CLASSES = 20
 SHOWN_LINES = 5
 NAME_WIDTH = 24
-
-Ints = npt.NDArray[np.int64]
 
 
 class ClassCounts(msgspec.Struct, frozen=True):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
 from train_teacher.core.errors import UsageError
 from train_teacher.splits.balance import Quantities, balance
 
-SPLIT_NAMES = ("train", "val", "test")
 SUM_TOLERANCE = 1e-6
 # Roboflow names an image STEM_jpg.rf.HASH.jpg; augmented copies share the stem.
 ROBOFLOW_COPY = re.compile(r"\.rf\.[^./\\]+(\.\w+)?$")
@@ -22,7 +22,6 @@ BOXES_COUNT = 0.5
 hundred boxes, and scores are taken over images."""
 SIZE_COUNTS = 0.25
 """Weight of a deviation in the number of images, for each class."""
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import plural
 from train_teacher.splits.split import count_keys
 
@@ -17,8 +17,6 @@ TOLERANCE = 0.05
 BLOCK_IMAGES, MOST_BLOCKS = 10, 20
 """Few and long blocks have few ends, at which neighbouring frames are torn apart."""
 SHOWN_GROUPS = 3
-
-Ints = npt.NDArray[np.int64]
 
 
 def groups_to_cut(

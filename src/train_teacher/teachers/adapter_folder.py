@@ -12,9 +12,9 @@ import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs.folder import CARD
 from train_teacher.teachers.card import BaseFile, Preprocessing, TeacherCard, card_text, parse_card
-from train_teacher.weights.files import sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

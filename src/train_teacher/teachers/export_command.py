@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from train_teacher.console.command import FILE, argument, command, flag, option
 
 SAYS = {
     "adapter": "adapter in PEFT's format; it needs its base checkpoint",
@@ -14,14 +13,12 @@ SAYS = {
 }
 
 
-def export_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of train-teacher.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder to create.")],
-    merge: Annotated[
-        bool, typer.Option("--merge", help="A complete model that MMDetection loads alone.")
-    ] = False,
-    half: Annotated[bool, typer.Option("--half", help="Store 16 bits a number.")] = False,
-) -> int:
+@command()
+@argument("run", metavar="RUN", help="Run folder of train-teacher.", type=FILE)
+@option("--output", metavar="DIR", type=FILE, required=True, help="Folder to create.")
+@flag("--merge", "A complete model that MMDetection loads alone.")
+@flag("--half", "Store 16 bits a number.")
+def export_command(run: Path, output: Path, merge: bool, half: bool) -> int:
     """Make a bundle to give away from a run's best checkpoint."""
     from train_teacher.teachers.export import export_teacher
 

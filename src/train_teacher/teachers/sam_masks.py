@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from train_teacher.core.arrays import Boxes
 from train_teacher.core.errors import UserError
 from train_teacher.core.network import offline_switch
 
@@ -18,7 +18,6 @@ BOXES_AT_ONCE = 64
 """Boxes that go through the mask decoder together: memory does not grow with their number."""
 ANSWER_SECONDS = 20
 NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors")
-Boxes = npt.NDArray[np.float64]
 
 
 class SamMasks:

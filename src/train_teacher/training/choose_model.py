@@ -43,5 +43,7 @@ def settle_model(
     )
     chosen = {**cli_values, "model": model.value, "tune": tune.value}
     reasons = {d.name: d.reason for d in (model, tune) if not d.given}
-    settled = msgspec.structs.replace(read_layers(chosen, config), auto_reasons=reasons)
+    settings = read_layers(chosen, config)
+    decided = msgspec.structs.replace(settings.decided, auto_reasons=reasons)
+    settled = msgspec.structs.replace(settings, decided=decided)
     return settled, manager

@@ -5,91 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from train_teacher.console.command import FILE, command, flag, option
 from train_teacher.console.error_boundary import keep_tracebacks_in
-from train_teacher.console.options import parse_assignments
 from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
 from train_teacher.core.terminal_text import plain
-from train_teacher.settings.schema import field_help
+from train_teacher.training.options import given_settings, setting_options
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
 
 
-def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
-    return typer.Option(*flags, help=field_help(name), metavar=metavar, show_default=False)
-
-
-def train_command(
-    data: Annotated[str | None, _option("data", "--data", metavar="DATA.json|FOLDER")] = None,
-    output: Annotated[str | None, _option("output", "--output", metavar="DIR")] = None,
-    val: Annotated[str | None, _option("val", "--val", metavar="FILE")] = None,
-    test: Annotated[str | None, _option("test", "--test", metavar="FILE")] = None,
-    images: Annotated[str | None, _option("images", "--images", metavar="DIR")] = None,
-    split: Annotated[str | None, _option("split", "--split", metavar="0.7/0.15/0.15")] = None,
-    group_by: Annotated[str | None, _option("group_by", "--group-by", metavar="RULE")] = None,
-    seed: Annotated[int | None, _option("seed", "--seed")] = None,
-    model: Annotated[str | None, _option("model", "--model", metavar="PRESET")] = None,
-    weights: Annotated[
-        str | None, _option("weights", "--weights", metavar="auto|none|PATH|URL")
-    ] = None,
-    language_model: Annotated[
-        str | None, _option("language_model", "--language-model", metavar="NAME|DIR")
-    ] = None,
-    tune: Annotated[str | None, _option("tune", "--tune", metavar="frozen|lora|full")] = None,
-    freeze: Annotated[list[str] | None, _option("freeze", "--freeze", metavar="PART")] = None,
-    lora_rank: Annotated[int | None, _option("lora_rank", "--lora-rank")] = None,
-    epochs: Annotated[int | None, _option("epochs", "--epochs")] = None,
-    steps: Annotated[int | None, _option("steps", "--steps")] = None,
-    batch_size: Annotated[
-        str | None, _option("batch_size", "--batch-size", metavar="N|auto")
-    ] = None,
-    lr: Annotated[float | None, _option("lr", "--lr")] = None,
-    precision: Annotated[
-        str | None, _option("precision", "--precision", metavar="auto|fp32|bf16|fp16")
-    ] = None,
-    device: Annotated[str | None, _option("device", "--device", metavar="auto|cpu|cuda")] = None,
-    gpus: Annotated[int | None, _option("gpus", "--gpus")] = None,
-    tensorboard: Annotated[bool | None, _option("tensorboard", "--tensorboard")] = None,
-    wandb: Annotated[str | None, _option("wandb", "--wandb", metavar="PROJECT")] = None,
-    retain: Annotated[str | None, _option("retain", "--retain", metavar="FILE")] = None,
-    retain_images: Annotated[
-        str | None, _option("retain_images", "--retain-images", metavar="DIR")
-    ] = None,
-    class_prompt: Annotated[
-        list[str] | None, _option("prompts", "--class-prompt", metavar="NAME=PHRASE")
-    ] = None,
-    set_: Annotated[list[str] | None, _option("set", "--set", metavar="KEY=VALUE")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="YAML file with any of these settings.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --output where it stopped.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the config, write and train nothing.")
-    ] = False,
-) -> int:
+@command(params=setting_options())
+@option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
+@flag("--resume", "Go on with the run in --output where it stopped.")
+@flag("--dry-run", "Print the config, write and train nothing.")
+def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: Any) -> int:
     """Fine-tune a Grounding DINO teacher on a COCO data set.
 
     Every option can also be written in a YAML file (--config); the command line wins.
     """
-    given = {
-        name: value
-        for name, value in locals().items()
-        if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
-    }
-    if batch_size is not None:
-        given["batch_size"] = _yaml_value("batch_size", batch_size)
-    if class_prompt:
-        given["prompts"] = parse_assignments(class_prompt, "--class-prompt")
-    if set_:
-        pairs = parse_assignments(set_, "--set")
-        given["set"] = {key: _yaml_value(key, value) for key, value in pairs.items()}
+    given = given_settings(settings)
     if resume and dry_run:
         raise UsageError("--resume and --dry-run exclude each other.")
     with interruptible():
@@ -171,11 +109,3 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
             return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
     return 0
-
-
-def _yaml_value(key: str, text: str) -> Any:
-    from train_teacher.settings.yaml_files import parse_value
-
-    if not text.strip():
-        raise UsageError(f"--set {key}=: has no value; write {key}=null for none at all.")
-    return parse_value(text)

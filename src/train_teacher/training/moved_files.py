@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
-from train_teacher.weights.files import sha256_of
 
 SHOWN_FILES = 3
 SHOWN_DIGITS = 12

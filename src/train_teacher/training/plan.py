@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from train_teacher.config import merge
 from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
@@ -31,7 +32,6 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 
-Progress = Callable[[int, int], None]
 SCORES_ONLY = frozenset({"D8"})
 """Errors that make scores wrong, not training: told, and no reason to stop."""
 
@@ -249,7 +249,9 @@ def _with_schedule(
     }
     if asked.precision == "auto":
         chosen.add("precision")
-    return msgspec.structs.replace(closed, chosen=sorted(chosen | set(settings.chosen)))
+    everything = sorted(chosen | set(settings.decided.chosen))
+    decided = msgspec.structs.replace(settings.decided, chosen=everything)
+    return msgspec.structs.replace(closed, decided=decided)
 
 
 def config_header(settings: TeacherSettings) -> str:

@@ -13,10 +13,10 @@ import msgspec
 
 from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
-from train_teacher.evaluation.labelled_images import Progress
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints

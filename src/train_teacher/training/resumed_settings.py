@@ -15,7 +15,7 @@ from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import config_was_edited, plain_settings, read_record
 from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_values
+from train_teacher.settings.layers import SettingsLayer, merge_values, with_decided
 from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import AUTO, TeacherSettings
 from train_teacher.training.moved_files import refuse_other_weights
@@ -29,8 +29,6 @@ MAY_MOVE = frozenset({"weights", "images"})
 PATHS = frozenset({"data", "val", "test", "images", "weights", "retain", "retain_images"})
 TOGETHER = {"fit_batch": "batch_size", "steps": "epochs", "epochs": "steps"}
 """Settings that change with another one that is given."""
-SAY_NOTHING = frozenset({"output", "chosen", "auto_reasons"})
-"""Not what is trained: where the run lies, and who decided what."""
 HOW = (
     f"These may change: {', '.join(f'--{name}' for name in ON_THE_COMMAND_LINE)}; --weights and "
     "--images, for the same files in another place; and in a --config FILE with nothing else in "
@@ -89,12 +87,12 @@ def resumed_settings(
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
     record = read_record(folder)
-    trained = record.settings if record else plain_settings(_stored(folder))
-    now = plain_settings(wanted)
+    trained = _compared(record.settings if record else plain_settings(_stored(folder)))
+    now = _compared(plain_settings(wanted))
     different = [
         name
         for name, before in trained.items()
-        if name in now and name not in SAY_NOTHING and not _same(name, before, now[name])
+        if name in now and not _same(name, before, now[name])
     ]
     moving = {n for n in MAY_MOVE.intersection(different) if now[n] is not None}
     refused = [name for name in different if name not in MAY_CHANGE | moving]
@@ -112,6 +110,14 @@ def resumed_settings(
         ),
         config_edited=record is not None and config_was_edited(folder, record),
     )
+
+
+def _compared(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is trained: not where the run lies, nor who decided what."""
+    values = with_decided(plain)
+    decided = values.pop("decided", {})
+    values.pop("output")
+    return {**values, "fit_batch": decided.get("fit_batch", False)}
 
 
 def _stored(folder: RunFolder) -> TeacherSettings:

@@ -18,7 +18,13 @@ from train_teacher.engine import runner as mmengine_runner
 from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import score_retained
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.reports.write import RunResult, write_run_results
+from train_teacher.reports.forgetting import RetainedScores
+from train_teacher.reports.write import (
+    RunFacts,
+    RunResult,
+    gather_run_facts,
+    write_run_results,
+)
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import write_record
 from train_teacher.settings import yaml_files
@@ -54,32 +60,33 @@ class Training:
         started = time.monotonic()
         steps = self.train()
         seconds = time.monotonic() - started
-        facts: dict[str, Any] = {"steps": steps, "seconds": seconds}
-        result = write_run_results(self.folder, dataset_info, self.settings, **facts)
-        # Both after the results, which a failure here must not cost; then with what they add.
-        if self.settings.tune == "lora":
-            self._write_adapter(dataset_info, result)
-        if self.settings.retain:
-            device = machine.resolve_device(self.settings.device, "fp32")
-            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
-        if self.settings.tune == "lora" or self.settings.retain:
-            result = write_run_results(self.folder, dataset_info, self.settings, **facts)
+        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps, seconds)
+        scores: RetainedScores | None = None
+        try:
+            if self.settings.tune == "lora":
+                self._write_adapter(facts)
+            if self.settings.retain:
+                device = machine.resolve_device(self.settings.device, "fp32")
+                scores = score_retained(self.folder, self.settings, device, retained)
+        finally:
+            # Also when one of the two fails, which must not cost the results.
+            result = write_run_results(self.folder, facts, scores)
         return result
 
-    def _write_adapter(self, dataset_info: DatasetInfo, result: RunResult) -> None:
+    def _write_adapter(self, facts: RunFacts) -> None:
         model = self.detector()
         config = mmengine_runner.load_config(self.folder.config)
         card = describe_teacher(
-            dataset_info,
+            facts.dataset_info,
             self.settings,
-            result.summary,
+            facts.summary,
             base=adapter_folder.base_of(model),
             frozen=frozen_parts(self.settings),
             preprocessing=adapter_folder.preprocessing_of(
                 config.model.to_dict(), self.settings.val_scale or []
             ),
             versions=adapter_folder.installed_versions(),
-            score_threshold=result.report.threshold,
+            score_threshold=facts.judged.threshold if facts.judged else None,
         )
         best = self.folder.best_checkpoint()
         adapter_folder.write_adapter(self.folder.adapter, model, best, card)
@@ -160,6 +167,6 @@ def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
         f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
         "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
-        "`chosen`: what train-teacher decided; everything else was given, or is a default."
+        "`decided`: what train-teacher chose itself; everything else was given, or is a default."
     )
     return yaml_files.render_settings({yaml_files.EXTENDS: None, **values}, header)

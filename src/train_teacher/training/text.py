@@ -69,13 +69,15 @@ def _frozen(plan: TrainingPlan) -> str:
 
 
 def _decisions(plan: TrainingPlan) -> list[str]:
-    given = set(FIELD_TYPES) - set(plan.settings.chosen)
-    return [
-        f"  {d.name}: {_shorten(str(d.value), 60)}"
-        f"{' (set by you or the preset)' if d.given and d.name in given else ''}"
-        + ("" if d.given and d.name in given else f"\n      {d.reason}")
-        for d in plan.generated.decisions
-    ] + ["  ema: off", f"      {EMA_REASON}"]
+    lines = []
+    for decision in plan.generated.decisions:
+        line = f"  {decision.name}: {_shorten(str(decision.value), 60)}"
+        chosen = decision.name not in FIELD_TYPES or decision.name in plan.settings.decided.chosen
+        if decision.given and not chosen:
+            lines.append(f"{line} (set by you or the preset)")
+        else:
+            lines += [line, f"      {decision.reason}"]
+    return [*lines, "  ema: off", f"      {EMA_REASON}"]
 
 
 def _prompt(plan: TrainingPlan) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from train_teacher.console.command import FILE, argument, command, option
 
 if TYPE_CHECKING:
     from train_teacher.weights.fetch import FetchResult
@@ -14,19 +14,17 @@ if TYPE_CHECKING:
 MEBIBYTE = 2**20
 
 
-def fetch_command(
-    preset: Annotated[
-        str, typer.Argument(metavar="PRESET", help="Preset, such as swin-t, or your own YAML.")
-    ] = "swin-t",
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder to fill, for a machine without network; else the local caches.",
-            show_default=False,
-        ),
-    ] = None,
-) -> int:
+@command()
+@argument(
+    "preset", metavar="PRESET", help="Preset, such as swin-t, or your own YAML.", default="swin-t"
+)
+@option(
+    "--to",
+    metavar="DIR",
+    type=FILE,
+    help="Folder to fill, for a machine without network; else the local caches.",
+)
+def fetch_command(preset: str, to: Path | None) -> int:
     """Get the base weights and the language model of a preset.
 
     A broken download goes on where it stopped. HTTPS_PROXY, HF_ENDPOINT and HF_HUB_OFFLINE are

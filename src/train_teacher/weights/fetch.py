@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from train_teacher import __version__
+from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.prompts.language_model_files import fetch_language_model, obtain_language_model
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.settings.yaml_files import read_preset
@@ -19,7 +20,6 @@ from train_teacher.weights.files import (
     cache_folder,
     fetch_weights,
     resolve_weights,
-    sha256_of,
     shown_address,
 )
 
@@ -40,7 +40,7 @@ class FetchResult:
 
 
 def fetch(
-    preset: str, folder: Path | None = None, *, progress: Callable[[int, int], None] | None = None
+    preset: str, folder: Path | None = None, *, progress: Progress | None = None
 ) -> FetchResult:
     """Get the checkpoint and the language model's files of a preset; what is there is kept.
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.core.network import offline_switch
 
 if TYPE_CHECKING:
     import requests
 
-Progress = Callable[[int, int], None]
 
-HASH_CHUNK_BYTES = 2**20
 # When a connection breaks, the chunk under way is lost: small, so that a bad line gets on.
 DOWNLOAD_CHUNK_BYTES = 2**16
 TIMEOUT_SECONDS = 30
@@ -141,15 +141,6 @@ def shown_address(url: str) -> str:
     """Return the address without a user name and password: messages end up in logs."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hex SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _source(value: str, checkpoint: str | None) -> str:

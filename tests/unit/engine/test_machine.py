@@ -24,7 +24,7 @@ def set_machine(
 ) -> None:
     patch.setattr(torch.cuda, "is_available", lambda: gpu)
     patch.setattr(os, "cpu_count", lambda: cores)
-    patch.setattr(machine, "_usable_cores", lambda: cores)
+    patch.setattr(machine, "usable_cores", lambda: cores)
     patch.setattr(machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=shared))
 
 

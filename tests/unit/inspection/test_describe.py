@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from coco_factory import annotation, category, image, make_coco
+from inspected_data import inspect_data
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.load import InspectRequest
 
 NAME = "_annotations.coco.json"

@@ -1,7 +1,7 @@
 import numpy as np
 
 from train_teacher.prediction.choose_labels import choose_labels
-from train_teacher.scores.detections import ImageDetections, joined
+from train_teacher.scores.detections import ImageDetections
 
 
 def found(*rows: tuple[int, float, tuple[float, float, float, float]]) -> ImageDetections:
@@ -33,11 +33,3 @@ def test_with_an_overlap_of_one_all_boxes_with_an_extent_are_kept() -> None:
 
 def test_the_threshold_itself_is_enough() -> None:
     assert choose_labels(IMAGE, 0.9).score.tolist() == [0.9]
-
-
-def test_images_are_joined_under_their_ids() -> None:
-    nothing = ImageDetections(10, 10, np.empty(0, np.int64), np.empty(0), np.empty((0, 4)))
-    columns = joined([4, 5, 6], [choose_labels(IMAGE, 0.9), nothing, choose_labels(IMAGE, 0.5)])
-    assert columns.image_id.tolist() == [4, 6, 6]
-    assert columns.box.shape == (3, 4)
-    assert joined([1], [nothing]).box.shape == (0, 4)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from hypothesis import given
 
 from demo_model import make_info
-from train_teacher.reports.facts import RunReport, build_report, freeze_lines
-from train_teacher.reports.page import RunImage, render_report
+from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text
+from train_teacher.inspection.facts import Finding
+from train_teacher.pages.parts import Image
+from train_teacher.reports.curves import run_plots
+from train_teacher.reports.facts import ClassErrors, RunReport, build_report
+from train_teacher.reports.page import render_report
 from train_teacher.reports.summary import summarize_cost, summarize_run
+from train_teacher.reports.verdict import ClassOutcome, Verdict
 from train_teacher.scores.analysis import (
     Confusion,
     DetectionAnalysis,
@@ -68,8 +75,14 @@ def report_of(**changes: Any) -> RunReport:
     )
 
 
+def page_of(
+    report: RunReport, records: Sequence[Mapping[str, Any]] = RECORDS, **images: Any
+) -> str:
+    return render_report(report, run_plots(records, report), **images)
+
+
 def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> None:
-    html = render_report(report_of(), RECORDS)
+    html = page_of(report_of())
     for text in ("0.100", "0.400", "+0.300", "red circle", "--config exp1/settings.yaml"):
         assert text in html
     for title in ("Validation", "Loss", "Learning rate", "Seconds of a step", "Confusions"):
@@ -80,7 +93,7 @@ def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> Non
 
 
 def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
-    html = render_report(report_of(), RECORDS)
+    html = page_of(report_of())
     matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", matrix)
     assert [re.findall(r">(\d*)</td>", row) for row in rows[1:]] == [
@@ -94,13 +107,13 @@ def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
 
 def test_confusions_of_many_classes_are_a_list_of_pairs() -> None:
     many = msgspec.structs.replace(report_of(), confusion_matrix=())
-    html = render_report(many, RECORDS)
+    html = page_of(many)
     assert "labelled as</th><th>taken for" in html
     assert 'class="matrix' not in html
 
 
 def test_the_facts_of_the_data_are_there() -> None:
-    html = render_report(report_of(), RECORDS)
+    html = page_of(report_of())
     for fact in ("red circle. blue square.", "8 of 256", "160 x 160 pixels at the median"):
         assert fact in html
     assert "labels that were dropped</dt><dd>none" in html
@@ -108,7 +121,7 @@ def test_the_facts_of_the_data_are_there() -> None:
 
 def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> None:
     sources = {"epochs": "you", "lr": "chosen from the data", "tune": "default"}
-    html = render_report(report_of(sources=sources, reasons={"lr": "because"}), RECORDS)
+    html = page_of(report_of(sources=sources, reasons={"lr": "because"}))
     section = html[html.index("<h2>Settings") :]
     assert section.index("epochs") < section.index("because") < section.index("<details>")
     assert section.index("<details>") < section.index("tune")
@@ -116,20 +129,20 @@ def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> 
 
 def test_main_memory_is_shown_where_there_is_no_gpu() -> None:
     records = [{**r, "process_memory": 900.0} if r["kind"] == "train" else r for r in RECORDS]
-    html = render_report(report_of(cost=summarize_cost(records)), records)
+    html = page_of(report_of(cost=summarize_cost(records)), records)
     assert "Main memory (MiB)</h3>" in html
     assert "900 MiB at most" in html
 
 
 def test_the_rate_of_the_adapters_is_told_of_in_a_lora_run() -> None:
     lora = msgspec.structs.replace(report_of(), tune="lora", settings={"lora_lr_factor": 2.0})
-    assert "the adapters learn at 2 times it" in render_report(lora, RECORDS)
-    assert "the adapters learn" not in render_report(report_of(), RECORDS)
+    assert "the adapters learn at 2 times it" in page_of(lora)
+    assert "the adapters learn" not in page_of(report_of())
 
 
 def test_steps_and_epochs_have_whole_numbers_below_them() -> None:
     records = [{"kind": "train", "step": step, "loss": 1.0, "lr": 1e-4} for step in (10, 11)]
-    html = render_report(report_of(), [*RECORDS[:1], *records, *RECORDS[3:]])
+    html = page_of(report_of(), [*RECORDS[:1], *records, *RECORDS[3:]])
     figures = re.findall(r"<figure><h3>(?:Loss|Validation).*?</figure>", html, re.DOTALL)
     ticks = [t for f in figures for t in re.findall(r'y="198" text-anchor="middle">([^<]*)', f)]
     assert ticks
@@ -137,26 +150,57 @@ def test_steps_and_epochs_have_whole_numbers_below_them() -> None:
 
 
 def test_no_heading_is_empty_and_headers_repeat_on_a_printed_page() -> None:
-    html = render_report(report_of(), RECORDS)
+    html = page_of(report_of())
     assert "<h3></h3>" not in html
     assert html.count("<thead>") == html.count("<table")
 
 
 def test_a_size_without_objects_is_left_out() -> None:
-    html = render_report(report_of(), RECORDS)
+    html = page_of(report_of())
     assert "small (under 32 x 32 pixels)" in html
     assert "large (over" not in html
 
 
 def test_every_name_is_escaped_and_nothing_is_loaded_from_elsewhere() -> None:
-    image = RunImage("data:image/jpeg;base64,AA==", EVIL, EVIL)
-    html = render_report(report_of(name=EVIL, environment={EVIL: EVIL}), RECORDS, [image])
+    image = Image("data:image/jpeg;base64,AA==", EVIL, EVIL)
+    html = page_of(report_of(name=EVIL, environment={EVIL: EVIL}), worst=[image])
     assert "<script" not in html
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
 
 
+@SEVERAL_PAGES
+@given(HOSTILE)
+def test_any_name_in_a_run_is_shown_as_text(text: str) -> None:
+    for matrix in (True, False):
+        html, harmless = (page_with(name, matrix=matrix) for name in (text, "harmless"))
+        assert_shown_as_text(html, text, harmless)
+
+
+def page_with(text: str, *, matrix: bool) -> str:
+    name = f"x{text}"
+    curve = PrecisionRecall(name, 15, 0.7, 0.9, tuple([1.0] * 101), 0.4, 0.8)
+    finding = Finding(text, "warning", 1, text, text, text)
+    changes: dict[str, Any] = {} if matrix else {"confusion_matrix": ()}
+    report = msgspec.structs.replace(
+        report_of(name=text, environment={text: text}, command=text, freeze_table=text),
+        verdict=Verdict(None, text, (text,)),
+        classes=(ClassOutcome(name, 1, 1, 0.1, 0.2), ClassOutcome("dog", 1, 1, None, None)),
+        confusions=(Confusion(name, text, 3),),
+        errors=(ClassErrors(name, 1, 1),),
+        precision_recall=(curve,),
+        findings=(finding,),
+        settings={"data": text, "prompts": {text: text}},
+        sources={"data": "you"},
+        reasons={"data": text},
+        files={text: 3},
+        **changes,
+    )
+    image = Image("data:image/jpeg;base64,AA==", text, text)
+    return page_of(report, worst=[image], best=[image])
+
+
 def test_a_run_without_a_validation_still_has_a_page() -> None:
-    html = render_report(
+    html = page_of(
         build_report(
             make_info(NAMES),
             summarize_run([], NAMES),
@@ -176,16 +220,3 @@ def test_a_run_without_a_validation_still_has_a_page() -> None:
 def test_results_json_can_be_read_back() -> None:
     report = report_of()
     assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
-
-
-def test_the_last_freeze_table_and_proof_are_taken_from_the_log() -> None:
-    log = "\n".join(
-        [
-            "2026 - mmengine - INFO - part  parameters  state",
-            "backbone  1  frozen",
-            "total  1  0 trainable",
-            "2026 - mmengine - INFO - proof: all 1 frozen tensors are bit-identical",
-        ]
-    )
-    assert freeze_lines(log).splitlines()[-1].startswith("proof: all 1")
-    assert freeze_lines("nothing") == ""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from train_teacher.scores.analysis import ImageResult, analyse, best_images, worst_images
-from train_teacher.scores.detections import Detections, GroundTruth, overlaps
+from train_teacher.scores.detections import Detections, GroundTruth
 
 NAMES = ("cat", "dog", "bird")
 
@@ -141,13 +141,6 @@ def test_average_precision_at_half_overlap_equals_pycocotools(
     theirs = _pycocotools_ap50(detections, truth)
     for left, right in zip(ours, theirs, strict=True):
         assert (left if left is not None else -1.0) == pytest.approx(right, abs=1e-6)
-
-
-def test_overlap_with_a_crowd_is_the_share_of_the_detection_inside_it() -> None:
-    inside = overlaps(
-        np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 100, 100]]), np.array([True])
-    )
-    assert inside.tolist() == [[1.0]]
 
 
 def test_best_images_are_those_with_the_highest_f1_when_none_is_perfect() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train_teacher.scores.bootstrap import MOST_IMAGES, chance_of_gain
+from train_teacher.scores.bootstrap import MOST_IMAGES, chance_of_gain, resampled_precision
 from train_teacher.scores.detections import Detections, GroundTruth
 
 BOX = (10.0, 10.0, 50.0, 50.0)
@@ -59,3 +59,23 @@ def test_the_scores_are_those_of_the_whole_set_when_each_image_is_drawn_once() -
 def test_nothing_is_said_without_objects_or_of_a_large_set(images: int) -> None:
     nothing = found(set(), images)
     assert chance_of_gain(nothing, nothing, truth(images)) is None
+
+
+def test_an_image_that_is_drawn_twice_counts_as_two_images() -> None:
+    right = {1, 2, 5}
+    flags = np.array([1, 1, 0, 0, 1, 0], np.int8)
+    drawn = np.array([[1, 1, 1, 1, 2, 1]])[:, ::-1]  # the ids of `truth` fall
+    score = resampled_precision(found(right, 6), flags, truth(6), 0, drawn)
+    copied = found(right, 7)
+    copied.score[:6] = np.linspace(0.9, 0.5, 6)
+    copied.score[6] = copied.score[4]
+    both = resampled_precision(copied, np.append(flags, 1), truth(7), 0, np.ones((1, 7), np.int64))
+    assert score == pytest.approx(both)
+    assert 0.4 < score[0] < 0.7
+
+
+def test_a_set_drawn_without_objects_has_no_score() -> None:
+    flags = np.array([1, 1], np.int8)
+    drawn = np.array([[0, 0], [0, 2]])
+    scores = resampled_precision(found({1, 2}, 2), flags, truth(2), 0, drawn)
+    assert np.isnan(scores).tolist() == [True, False]

@@ -100,8 +100,8 @@ def test_a_complete_file_takes_nothing_from_a_preset(tmp_path: Path) -> None:
 def test_what_is_given_again_no_longer_counts_as_chosen(tmp_path: Path) -> None:
     text = "extends: null\nmodel: demo\nlr: 1e-4\nepochs: 3\nchosen: [epochs, lr]\n"
     path = write(tmp_path, "run.yaml", text)
-    assert settings(config=path, lr=1e-5).chosen == ["epochs"]
-    assert settings(config=path, steps=100).chosen == ["lr"]
+    assert settings(config=path, lr=1e-5).decided.chosen == ["epochs"]
+    assert settings(config=path, steps=100).decided.chosen == ["lr"]
 
 
 def test_an_optimizer_of_another_type_replaces_the_arguments(tmp_path: Path) -> None:

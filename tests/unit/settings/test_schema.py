@@ -68,9 +68,9 @@ def test_every_setting_explains_itself(name: str) -> None:
 def test_an_automatic_batch_is_the_presets_in_parts_and_a_number_is_whole() -> None:
     preset = layer(batch_size=8)
     settings = merge_settings([preset, layer(batch_size="auto")])
-    assert (settings.batch_size, settings.fit_batch) == (8, True)
+    assert (settings.batch_size, settings.decided.fit_batch) == (8, True)
     settings = merge_settings([preset, layer(batch_size="auto"), layer(batch_size=2)])
-    assert (settings.batch_size, settings.fit_batch) == (2, False)
+    assert (settings.batch_size, settings.decided.fit_batch) == (2, False)
 
 
 @pytest.mark.parametrize("layers", ["auto", 0, 3, 6])

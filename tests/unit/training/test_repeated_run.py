@@ -105,4 +105,4 @@ def test_with_auto_a_tuning_mode_that_was_named_stays(
     given |= {"tune": "full"} if place == "command line" else {}
     settings, _ = settle_model(read_layers(given, own), given, own)
     assert (settings.model, settings.tune) == ("swin-t", "full")
-    assert set(settings.auto_reasons) == {"model"}
+    assert set(settings.decided.auto_reasons) == {"model"}

@@ -13,6 +13,7 @@ import pytest
 
 from demo_model import DEMO_BASE, make_info, make_settings
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs import checkpoints
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
@@ -21,7 +22,6 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training import resume as use_case
 from train_teacher.training.resume import ResumePlan, held_run, plan_resume
 from train_teacher.training.run import write_plan
-from train_teacher.weights.files import sha256_of
 
 EPOCHS = 3
 
@@ -169,7 +169,7 @@ def test_a_run_of_a_version_without_a_record_goes_on_with_its_settings_file(run:
 def test_a_batch_given_as_a_number_instead_of_auto_is_told_as_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(tmp_path, monkeypatch, fit_batch=True)
+    run = Run(tmp_path, monkeypatch, decided={"fit_batch": True})
     with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\). Leave them out"):
         run.plan(batch_size=4)
 

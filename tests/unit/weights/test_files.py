@@ -19,7 +19,6 @@ from train_teacher.weights.files import (
     expected_weights,
     fetch_weights,
     resolve_weights,
-    sha256_of,
 )
 
 
@@ -379,8 +378,3 @@ def test_a_folder_that_cannot_be_written_is_named(
     write(tmp_path / "folder", b"a file")
     with pytest.raises(UserError, match="cannot be written"):
         fetch_weights(site.url(), tmp_path / "folder")
-
-
-def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
-    path = write(tmp_path / "a", b"abc")
-    assert sha256_of(path) == hashlib.sha256(b"abc").hexdigest()

@@ -26,9 +26,10 @@ from train_teacher.coco.masks.columns import (
     MIN_MASK_OVERLAP,
     MaskColumns,
 )
-from train_teacher.coco.masks.outlines import Numbers, Outlines, Rows
+from train_teacher.coco.masks.outlines import Outlines
 from train_teacher.coco.masks.run_lengths import packed_run_totals
 from train_teacher.coco.masks.self_crossing import crosses_itself
+from train_teacher.core.arrays import Floats, Rows
 
 MIN_NUMBERS = 6
 """Three points; pycocotools takes a list of four numbers for a box and fails or gives area 0."""
@@ -162,19 +163,19 @@ class _Measures(NamedTuple):
 
     rows: Rows
     """(R,) the annotation."""
-    x: Numbers
-    y: Numbers
-    width: Numbers
-    height: Numbers
-    area: Numbers
-    smallest: Numbers
+    x: Floats
+    y: Floats
+    width: Floats
+    height: Floats
+    area: Floats
+    smallest: Floats
     """(R,) area of the smallest polygon."""
     points: Rows
     alone: npt.NDArray[np.bool_]
     """(R,) whether there is one polygon only."""
 
 
-def _by_row(outlines: Outlines, areas: Numbers, owner: Rows) -> _Measures:
+def _by_row(outlines: Outlines, areas: Floats, owner: Rows) -> _Measures:
     (x, y), (right, bottom), counts = outlines.lowest(), outlines.highest(), outlines.counts
     first = np.empty(len(owner), np.bool_)
     first[0] = True

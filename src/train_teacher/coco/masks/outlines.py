@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
+from train_teacher.core.arrays import Floats, Rows
 
 
 @dataclass(frozen=True)
 class Outlines:
     """Closed outlines of P polygons with Q points in all."""
 
-    x: Numbers
+    x: Floats
     """(Q,) pixels."""
-    y: Numbers
+    y: Floats
     counts: Rows
     """(P,) points of each, at least one."""
 
     @classmethod
-    def unpacked(cls, numbers: Numbers, lengths: Rows) -> Outlines:
+    def unpacked(cls, numbers: Floats, lengths: Rows) -> Outlines:
         """Return the outlines of polygons written down as in COCO.
 
         Args:
@@ -45,14 +44,14 @@ class Outlines:
         """(P,) the last point of each."""
         return self.starts + self.counts - 1
 
-    def steps(self, values: Numbers) -> Numbers:
+    def steps(self, values: Floats) -> Floats:
         """Return (Q,) how a coordinate changes to the next point, from the last to the first."""
         steps = np.empty_like(values)
         np.subtract(values[1:], values[:-1], out=steps[:-1])
         steps[self.ends] = values[self.starts] - values[self.ends]
         return steps
 
-    def areas(self) -> Numbers:
+    def areas(self) -> Floats:
         """Return (P,) square pixels by the shoelace formula."""
         x, y, starts, ends = self.x, self.y, self.starts, self.ends
         with np.errstate(over="ignore", invalid="ignore"):
@@ -63,15 +62,15 @@ class Outlines:
             cross[ends] = x[ends] * y[starts] - x[starts] * y[ends]
             return np.abs(np.add.reduceat(cross, starts)) / 2
 
-    def lowest(self) -> tuple[Numbers, Numbers]:
+    def lowest(self) -> tuple[Floats, Floats]:
         """Return (P,) the smallest x and y."""
         return self._extreme(np.minimum, self.x), self._extreme(np.minimum, self.y)
 
-    def highest(self) -> tuple[Numbers, Numbers]:
+    def highest(self) -> tuple[Floats, Floats]:
         """Return (P,) the largest x and y."""
         return self._extreme(np.maximum, self.x), self._extreme(np.maximum, self.y)
 
-    def _extreme(self, which: Any, values: Numbers) -> Numbers:
+    def _extreme(self, which: Any, values: Floats) -> Floats:
         reduce: Callable[[npt.NDArray[Any], Rows], npt.NDArray[Any]] = which.reduceat
         if self._is_positive:
             # The bits of doubles from 0 on are in order as whole numbers, which compare faster;

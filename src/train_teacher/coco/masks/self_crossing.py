@@ -8,11 +8,10 @@ crossing changes the count by one, so that only an even number of crossings can 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from train_teacher.coco.masks.outlines import Numbers, Outlines, Rows
+from train_teacher.coco.masks.outlines import Outlines
+from train_teacher.core.arrays import Flags, Floats, Rows
 
-Flags = npt.NDArray[np.bool_]
 MIN_EDGES = 3
 
 
@@ -27,14 +26,14 @@ def crosses_itself(outlines: Outlines) -> Flags:
     return _turns_oddly(dx, dy, level, outlines)
 
 
-def _without_standing_still(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
+def _without_standing_still(dx: Floats, dy: Floats, counts: Rows) -> Flags:
     """Leave out steps from a point to itself."""
     moves = (dx != 0) | (dy != 0)
     counts = np.add.reduceat(moves, np.cumsum(counts) - counts, dtype=np.int64)
     return _of_true_outlines(dx[moves], dy[moves], counts)
 
 
-def _of_true_outlines(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
+def _of_true_outlines(dx: Floats, dy: Floats, counts: Rows) -> Flags:
     """Leave out what has less than three edges and cannot cross itself."""
     crossing = np.zeros(len(counts), np.bool_)
     true = counts >= MIN_EDGES
@@ -47,7 +46,7 @@ def _of_true_outlines(dx: Numbers, dy: Numbers, counts: Rows) -> Flags:
     return crossing
 
 
-def _turns_oddly(dx: Numbers, dy: Numbers, level: Rows, outlines: Outlines) -> Flags:
+def _turns_oddly(dx: Floats, dy: Floats, level: Rows, outlines: Outlines) -> Flags:
     """Return (P,) whether the direction does not turn around once.
 
     Args:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import CategoryRecord, CocoDataset
-from train_teacher.coco.mmdet_loader import LoadedRows
 from train_teacher.core.words import listed, plural, share
-from train_teacher.inspection.facts import Finding, SplitInfo
-from train_teacher.inspection.finding import annotation_finding, category_finding, image_finding
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import (
+    finding_about,
+    images_at,
+    these_categories,
+)
+from train_teacher.inspection.inspected import Inspected
 
 EMPTY_SHARE = 0.5
 FEW_BOXES, FEW_IMAGES = 10, 5
@@ -28,31 +31,20 @@ _BALANCE = (
     "Label more of the rare ones. train-teacher draws their images more often where five or more "
     "classes have such a tail; class_balance in its YAML settings does so for fewer."
 )
-TINY_SIDE = 10.0
-TINY_SHARE = 0.3
-SHORT_SIDE, LONG_SIDE = 800, 1333
-"""The recipe's test scale; see mm_grounding_dino configs, FixScaleResize."""
 
 
-def check_something_to_train(
-    dataset: CocoDataset, num_classes: int, num_boxes: int
-) -> list[Finding]:
-    """Return D6: no class, or no box that the loader keeps.
-
-    Args:
-        dataset: the training file.
-        num_classes: real classes.
-        num_boxes: boxes that MMDetection's loader keeps.
-    """
-    if num_classes == 1 and num_boxes:
-        return _single_class(dataset)
-    if num_classes and num_boxes:
+def check_something_to_train(data: Inspected) -> list[Finding]:
+    """Return D6: no class, a single one, or no box that the loader keeps."""
+    dataset, kept = data.train.dataset, len(data.kept[0].labels)
+    if len(data.classes) == 1 and kept:
+        return _single_class(data.classes[0])
+    if data.classes and kept:
         return []
     if not dataset.images:
         what = "the list of images is empty"
     elif not dataset.raw_annotations:
         what = "the list of annotations is empty"
-    elif not num_classes:
+    elif not data.classes:
         what = "there is no class"
     else:
         what = f"none of the {len(dataset.raw_annotations):,} annotations becomes a box to learn"
@@ -68,10 +60,9 @@ def check_something_to_train(
     ]
 
 
-def _single_class(dataset: CocoDataset) -> list[Finding]:
-    (category,) = real_categories(dataset)
-    return category_finding(
-        [category],
+def _single_class(category: CategoryRecord) -> list[Finding]:
+    return finding_about(
+        these_categories([category]),
         code="D6",
         severity="info",
         message=f'"{category.name}" is the only class',
@@ -81,58 +72,10 @@ def _single_class(dataset: CocoDataset) -> list[Finding]:
     )
 
 
-def check_every_class_present(
-    split: SplitInfo, train: SplitInfo, classes: Sequence[CategoryRecord]
-) -> list[Finding]:
-    """Return D5: classes that a given val or test file has no box of, or that only it has.
-
-    Args:
-        split: the val or test file.
-        train: the training file.
-        classes: in the order of the training file, whose ids the findings have.
-    """
-    pairs = list(zip(classes, train.boxes_per_class, split.boxes_per_class, strict=True))
-    kinds = (
-        (
-            [c for c, learned, here in pairs if learned and not here],
-            "no box of",
-            "Without boxes here its AP cannot be measured.",
-        ),
-        (
-            [c for c, learned, here in pairs if here and not learned],
-            "train has no box of",
-            "Without boxes in train it cannot be learned, but is scored here.",
-        ),
-    )
-    return [
-        finding
-        for absent, what, consequence in kinds
-        for finding in category_finding(
-            absent,
-            code="D5",
-            severity="warning",
-            message=f"{what} {plural(len(absent), 'class', 'classes')}: "
-            f"{listed(c.name for c in absent)}",
-            consequence=consequence,
-            fix="Move labelled images between the files, or let train-teacher split one file.",
-            split=split.name,
-        )
-    ]
-
-
-def check_training_set(
-    dataset: CocoDataset,
-    labels: npt.NDArray[np.int64],
-    image_rows: npt.NDArray[np.int64],
-) -> list[Finding]:
-    """Return D2 (empty images), D3 (rare classes), D4 (long tail), D7 (crowded images).
-
-    Args:
-        dataset: the training file.
-        labels: (K,) class of each box that MMDetection's loader keeps.
-        image_rows: (K,) image of each of these boxes.
-    """
-    classes = real_categories(dataset)
+def check_training_set(data: Inspected) -> list[Finding]:
+    """Return D2 (empty images), D3 (rare classes), D4 (long tail), D7 (crowded images)."""
+    dataset, classes = data.train.dataset, data.classes
+    labels, image_rows = data.kept[0].labels, data.kept[0].image_rows
     if not len(labels) or not classes:
         return []
     boxes = np.bincount(labels, minlength=len(classes))
@@ -166,9 +109,8 @@ def _empty_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> lis
     empty = np.flatnonzero(per_image == 0)
     if len(empty) < EMPTY_SHARE * len(per_image):
         return []
-    return image_finding(
-        dataset,
-        empty.tolist(),
+    return finding_about(
+        images_at(dataset, empty.tolist()),
         code="D2",
         severity="warning",
         message=f"{share(len(empty), len(per_image))} images have no box",
@@ -187,8 +129,8 @@ def _rare_classes(
     told = listed(
         [f"{classes[i].name}: {boxes[i]} in {plural(int(images[i]), 'image')}" for i in rare]
     )
-    return category_finding(
-        [classes[i] for i in rare],
+    return finding_about(
+        these_categories([classes[i] for i in rare]),
         code="D3",
         severity="warning",
         message=f"{plural(len(rare), 'class', 'classes')} with fewer than {FEW_BOXES} boxes or "
@@ -208,27 +150,33 @@ def _long_tail(classes: Sequence[CategoryRecord], boxes: npt.NDArray[np.int64]) 
     ends += f"{boxes[least]:,}"
     if len(seen) < MIN_CLASSES_FOR_TAIL:
         rare = np.flatnonzero((boxes >= FEW_BOXES) & (LONG_TAIL * boxes < seen[0])).tolist()
-        return category_finding(
-            [classes[i] for i in rare],
+        return finding_about(
+            these_categories(
+                [classes[i] for i in rare],
+                values=[
+                    f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in rare
+                ],
+            ),
             code="D3",
             severity="warning",
             message=f"{ends}: {seen[0] / seen[-1]:.0f} times fewer",
             consequence="The frequent classes rule the loss: the rare ones are learned late or "
             "not at all.",
             fix=_BALANCE,
-            values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in rare],
         )
     head = int(np.searchsorted(np.cumsum(seen), 0.8 * seen.sum())) + 1
     tail = np.flatnonzero((boxes > 0) & (LONG_TAIL * boxes < seen[0])).tolist()
-    return category_finding(
-        [classes[i] for i in tail],
+    return finding_about(
+        these_categories(
+            [classes[i] for i in tail],
+            values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in tail],
+        ),
         code="D4",
         severity="info",
         message=f"{share(head, len(seen))} classes hold 80 % of the boxes (Gini index "
         f"{_gini(seen):.2f}); {ends}",
         consequence="Frequent classes are learned first and best.",
         fix=_BALANCE,
-        values=[f"{classes[i].name}, {plural(int(boxes[i]), 'box', 'boxes')}" for i in tail],
     )
 
 
@@ -262,9 +210,8 @@ def _crowded_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> l
         f" In training an image takes two denoising queries for each box, {2 * most:,} here "
         f"where {2 * SCORED} are usual: more memory."
     )
-    return image_finding(
-        dataset,
-        over.tolist(),
+    return finding_about(
+        images_at(dataset, over.tolist()),
         code="D7",
         severity="warning" if most > QUERIES else "info",
         message=f"{plural(len(over), 'image')} with more than {limit} boxes (most: {most:,}; "
@@ -283,53 +230,4 @@ def most_of(per_image: npt.NDArray[np.int64]) -> int:
     return int(np.sort(per_image)[(len(per_image) - 1) * 95 // 100]) if len(per_image) else 0
 
 
-def check_no_validation(names: Sequence[str]) -> list[Finding]:
-    """Return D9: files were given for several splits, and none of them is val.
-
-    Args:
-        names: the splits.
-    """
-    if "val" in names or len(names) == 1:
-        return []
-    return [
-        Finding(
-            code="D9",
-            severity="warning",
-            count=1,
-            message=f"there is a {names[-1]} file but no val file",
-            consequence="The best epoch has to be chosen on something: a share of train will be "
-            "set aside.",
-            fix="Give one with --val, or let train-teacher set a share aside.",
-        )
-    ]
-
-
-def check_object_size(
-    dataset: CocoDataset, sizes: npt.NDArray[np.float64], rows: LoadedRows
-) -> list[Finding]:
-    """Return I8: most objects shrink to a few pixels when the images are scaled for training.
-
-    Args:
-        dataset: the training file.
-        sizes: (M, 2) width and height in pixels, NaN where unknown.
-        rows: what the loader makes of it.
-    """
-    short, long = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
-    kept = np.flatnonzero(rows.kept)
-    boxes = rows.kept_boxes
-    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)[dataset.annotations.image_row[kept]]
-    side = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    tiny = kept[(side * scale < TINY_SIDE) & (scale < 1)]
-    if len(tiny) <= TINY_SHARE * len(boxes):
-        return []
-    return annotation_finding(
-        dataset,
-        tiny,
-        code="I8",
-        severity="warning",
-        message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
-        f"the image is scaled to {SHORT_SIDE} x {LONG_SIDE} for training",
-        consequence="Hardly anything of these objects is left to learn from.",
-        fix="Cut the images into tiles, or train at a larger scale.",
-        key="bbox",
-    )
+CHECKS = (check_something_to_train, check_training_set)

@@ -12,7 +12,8 @@ from train_teacher.coco.categories import detect_exporter, is_federated
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import REPAIRED, annotation_finding
+from train_teacher.inspection.finding import REPAIRED, annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 DATE_LENGTH = len("2022-10-26")
 
@@ -55,17 +56,12 @@ def _text(value: Any) -> str:
     return str(value).strip()[:60] if isinstance(value, str | int | float) else ""
 
 
-def check_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -> list[Finding]:
-    """Return F9 (LVIS: names only as addresses, federated labels) and F10 (CVAT's rotated boxes).
-
-    Args:
-        dataset: the file.
-        image_members: names of the members of its image records, as far as somebody looked.
-    """
+def check_exporter(file: InspectedFile) -> list[Finding]:
+    """Return F9 (LVIS: names from addresses, federated labels) and F10 (CVAT's rotated boxes)."""
     return [
-        *_names_from_addresses(dataset),
-        *_federated(dataset, image_members),
-        *_rotated(dataset),
+        *_names_from_addresses(file.dataset),
+        *_federated(file.dataset, file.fields.known),
+        *_rotated(file.dataset),
     ]
 
 
@@ -125,16 +121,14 @@ def _rotated(dataset: CocoDataset) -> list[Finding]:
         for row, index in enumerate(dataset.annotations.index.tolist())
         if _rotation(dataset.raw_annotations[index])
     ]
-    return annotation_finding(
-        dataset,
-        np.array(rows, np.int64),
+    return finding_about(
+        annotations_at(dataset, np.array(rows, np.int64), key="attributes.rotation"),
         code="F10",
         severity="warning",
         message=f"{plural(len(rows), 'box was', 'boxes were')} drawn rotated in CVAT, and the file "
         "has the upright box of the unrotated shape",
         consequence="Such a box does not fit its object.",
         fix="Draw these objects with an upright box or a polygon, and export again.",
-        key="attributes.rotation",
     )
 
 
@@ -148,3 +142,6 @@ def _rotation(record: msgspec.Raw | dict[str, Any]) -> float:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0.0
     return entry.attributes.rotation if entry.attributes else 0.0
+
+
+FILE_CHECKS = (check_exporter,)

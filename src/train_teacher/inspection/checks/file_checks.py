@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
 from train_teacher.core.words import plural, share
+from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.facts import Example, Finding, Severity
-from train_teacher.inspection.finding import REPAIRED, SHOWN, image_finding
+from train_teacher.inspection.finding import (
+    REPAIRED,
+    SHOWN,
+    TOLERATED_SHARE,
+    finding_about,
+    images_at,
+)
+from train_teacher.inspection.inspected import InspectedFile
 
-TOLERATED_SHARE = 0.05
 OF_OTHER_KIND = "as in the list"
 """How the reader ends its remark on an id that is text in one list and a number in the other."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
-def check_file(
-    dataset: CocoDataset, sizes_in_files: Mapping[int, tuple[int, int]] | None
-) -> list[Finding]:
-    """Return F2 (repaired text), F5 (wrong types) and F8 (images without a size).
-
-    Args:
-        dataset: the data set.
-        sizes_in_files: sizes read from the files, by image row; None when nobody looked.
-    """
-    return [*_encoding(dataset), *_types(dataset), *_missing_sizes(dataset, sizes_in_files)]
+def check_file(file: InspectedFile) -> list[Finding]:
+    """Return F2 (repaired text), F5 (wrong types) and F8 (images without a size)."""
+    dataset = file.dataset
+    return [*_encoding(dataset), *_types(dataset), *_missing_sizes(dataset, file.files)]
 
 
 def _encoding(dataset: CocoDataset) -> list[Finding]:
@@ -90,35 +90,31 @@ def _section_length(dataset: CocoDataset, section: str) -> int:
     return len(records) + len(unread)
 
 
-def _missing_sizes(
-    dataset: CocoDataset, sizes_in_files: Mapping[int, tuple[int, int]] | None
-) -> list[Finding]:
+def _missing_sizes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
     rows = [r for r, i in enumerate(dataset.images) if i.width is None or i.height is None]
     if not rows:
         return []
-    inside = sizes_in_files or {}
-    known = [row for row in rows if row in inside]
-    unknown = [row for row in rows if row not in inside]
-    looked = "the files do not tell" if sizes_in_files is not None else "nobody looked at files"
+    known = [row for row in rows if row in files.sizes]
+    unknown = [row for row in rows if row not in files.sizes]
+    looked = "the files do not tell" if files.checked else "nobody looked at files"
     return [
-        *image_finding(
-            dataset,
-            known,
+        *finding_about(
+            images_at(dataset, known, "width"),
             code="F8",
             severity="warning",
             message=f"{plural(len(known), 'image')} without width or height, read from the files",
             consequence="MMDetection would stop with KeyError: 'height'.",
             fix=f"{REPAIRED}.",
-            key="width",
         ),
-        *image_finding(
-            dataset,
-            unknown,
+        *finding_about(
+            images_at(dataset, unknown, "width"),
             code="F8",
             severity="error",
             message=f"{plural(len(unknown), 'image')} without width or height; {looked}",
             consequence="Their boxes cannot be placed, so these images are not trained.",
             fix="Give the images (--images DIR, without --no-images) or write both sizes.",
-            key="width",
         ),
     ]
+
+
+FILE_CHECKS = (check_file,)

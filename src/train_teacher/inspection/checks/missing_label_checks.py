@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from train_teacher.coco.dataset import CocoDataset
+from train_teacher.core.arrays import Ints
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Example, Finding
-from train_teacher.inspection.finding import image_finding
+from train_teacher.inspection.finding import finding_about, images_at
+from train_teacher.inspection.inspected import Inspected
 from train_teacher.splits.video_frames import frames_of_videos
 
 MIN_IMAGES = 20
@@ -24,23 +24,11 @@ STEADY = 0.25
 """Mean change from frame to frame, as a share of the mean number of boxes, that is steady."""
 FAR_APART = 30
 """Frames between two images of a video, from which objects may have come and gone."""
-Ints = npt.NDArray[np.int64]
 
 
-def check_partial_labelling(
-    dataset: CocoDataset,
-    names: Sequence[str],
-    classes: npt.NDArray[np.int64],
-    image_rows: npt.NDArray[np.int64],
-) -> list[Finding]:
-    """Return D11: folders of images in which other classes were labelled, and none in common.
-
-    Args:
-        dataset: the training file.
-        names: the classes.
-        classes: (K,) class of each box that is trained.
-        image_rows: (K,) image of each of these boxes.
-    """
+def check_partial_labelling(data: Inspected) -> list[Finding]:
+    """Return D11: folders of images in which other classes were labelled, and none in common."""
+    dataset, names, kept = data.train.dataset, data.names, data.kept[0]
     if len(names) < MIN_CLASSES:
         return []
     folders = [image.file_name.replace("\\", "/").rpartition("/")[0] for image in dataset.images]
@@ -48,7 +36,7 @@ def check_partial_labelling(
         return []
     seen: dict[str, set[int]] = {}
     labelled: dict[str, set[int]] = {}
-    for row, label in zip(image_rows.tolist(), classes.tolist(), strict=True):
+    for row, label in zip(kept.image_rows.tolist(), kept.labels.tolist(), strict=True):
         seen.setdefault(folders[row], set()).add(label)
         labelled.setdefault(folders[row], set()).add(row)
     large = [folder for folder, rows in labelled.items() if len(rows) >= MIN_IMAGES]
@@ -79,35 +67,25 @@ def check_partial_labelling(
     ]
 
 
-def check_skipped_frames(
-    dataset: CocoDataset, names: Sequence[str], labels: Ints, image_rows: Ints
-) -> list[Finding]:
-    """Return D11: frames with hardly a box of a class that their neighbours have several of.
-
-    Args:
-        dataset: the training file.
-        names: the classes.
-        labels: (K,) class of each box that is trained.
-        image_rows: (K,) image of each of these boxes.
-    """
+def check_skipped_frames(data: Inspected) -> list[Finding]:
+    """Return D11: frames with hardly a box of a class that their neighbours have several of."""
+    dataset, names, kept = data.train.dataset, data.names, data.kept[0]
     found: dict[int, str] = {}
     videos = frames_of_videos([image.file_name for image in dataset.images])
     for frames in videos.values():
         if len(frames) >= MIN_FRAMES:
             number, row = np.array(frames, np.int64).T
-            seen, counts = _counts(row, labels, image_rows)
+            seen, counts = _counts(row, kept.labels, kept.image_rows)
             found.update(_skipped(number, row, counts, [names[label] for label in seen]))
     rows = sorted(found)
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows, values=[found[row] for row in rows]),
         code="D11",
         severity="warning",
         message=f"{plural(len(rows), 'frame')} of videos with hardly a box where the frames right "
         "before and after have several",
         consequence="Probably skipped in labelling: the objects in them are learned as background.",
         fix="Look at them and label what is missing.",
-        values=[found[row] for row in rows],
     )
 
 
@@ -137,3 +115,6 @@ def _skipped(number: Ints, row: Ints, counts: Ints, names: Sequence[str]) -> dic
                 f"{after[frame, label]} after"
             )
     return told
+
+
+CHECKS = (check_partial_labelling, check_skipped_frames)

@@ -20,14 +20,22 @@ from train_teacher.coco.dataset import (
 )
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Example, Finding
-from train_teacher.inspection.finding import REPAIRED, SHOWN, annotation_finding, image_finding
+from train_teacher.inspection.finding import (
+    REPAIRED,
+    SHOWN,
+    annotations_at,
+    finding_about,
+    images_at,
+)
+from train_teacher.inspection.inspected import InspectedFile
 from train_teacher.inspection.likely_ids import category_step, free_image_ids
 
 MOST_IDS = 5
 
 
-def check_references(dataset: CocoDataset) -> list[Finding]:
+def check_references(file: InspectedFile) -> list[Finding]:
     """Return R1 to R10: repeated ids, id 0, references to nothing, repeated file names."""
+    dataset = file.dataset
     return [
         *_repeated_image_ids(dataset),
         *_repeated_annotation_ids(dataset),
@@ -36,7 +44,8 @@ def check_references(dataset: CocoDataset) -> list[Finding]:
         *_repeated_category_ids(dataset),
         *_unknown_images(dataset),
         *_unknown_categories(dataset),
-        *_unused_categories(dataset),
+        # Another file is compared with the training file's classes (N13, D5).
+        *(_unused_categories(dataset) if file.is_train else ()),
         *_repeated_files(dataset),
         *_clashing_names(dataset),
         *_same_names_in_folders(dataset),
@@ -108,26 +117,22 @@ def _repeated_annotation_ids(dataset: CocoDataset) -> list[Finding]:
     missing = np.array(repeated.pop(None, []) or _rows_where(dataset, None), np.int64)
     positions = np.array([p for rows in repeated.values() for p in rows], np.int64)
     return [
-        *annotation_finding(
-            dataset,
-            positions,
+        *finding_about(
+            annotations_at(dataset, positions, "id"),
             code="R2",
             severity="warning",
             message=f"{plural(len(repeated), 'annotation id')} used more than once: "
             f"{listed(repeated, 3)}",
             consequence='MMDetection would stop with "Annotation ids are not unique".',
             fix=f"{REPAIRED}, which are numbered from 1.",
-            key="id",
         ),
-        *annotation_finding(
-            dataset,
-            missing,
+        *finding_about(
+            annotations_at(dataset, missing, "id"),
             code="R2",
             severity="warning",
             message=f"{plural(len(missing), 'annotation')} without an id",
             consequence="MMDetection would stop with KeyError: 'id'.",
             fix=f"{REPAIRED}, which are numbered from 1.",
-            key="id",
         ),
     ]
 
@@ -140,16 +145,14 @@ def _rows_where(dataset: CocoDataset, wanted: RecordId | None) -> list[int]:
 
 
 def _annotation_id_zero(dataset: CocoDataset) -> list[Finding]:
-    return annotation_finding(
-        dataset,
-        np.array(_rows_where(dataset, 0), np.int64),
+    return finding_about(
+        annotations_at(dataset, np.array(_rows_where(dataset, 0), np.int64), key="id"),
         code="R3",
         severity="warning",
         message="annotation id 0 can never be matched by COCO evaluation",
         consequence="Evaluated as it is, that box counts as missed and its detection as false: "
         "AP would be too low, the more so the smaller the set.",
         fix=f"{REPAIRED}, which are numbered from 1.",
-        key="id",
     )
 
 
@@ -158,16 +161,14 @@ def _text_annotation_ids(dataset: CocoDataset) -> list[Finding]:
     if isinstance(ids, np.ndarray):
         return []
     rows = np.array([row for row, id_ in enumerate(ids) if isinstance(id_, str)], np.int64)
-    return annotation_finding(
-        dataset,
-        rows,
+    return finding_about(
+        annotations_at(dataset, rows, "id"),
         code="F7",
         severity="warning",
         message=f"{plural(len(rows), 'annotation id is', 'annotation ids are')} text instead of "
         "numbers",
         consequence="COCO evaluation keeps them as numbers, and stops at text that is none.",
         fix=f"{REPAIRED}, which are numbered from 1.",
-        key="id",
     )
 
 
@@ -199,9 +200,10 @@ def _unknown_images(dataset: CocoDataset) -> list[Finding]:
     ids = _ids_at(columns.image_ids, positions)
     points = plural(len(positions), "annotation points", "annotations point")
     meant = free_image_ids(dataset) if len(positions) else {}
-    return annotation_finding(
-        dataset,
-        positions,
+    return finding_about(
+        annotations_at(
+            dataset, positions, key="image_id", values=_values(columns.image_ids, positions)
+        ),
         code="R5",
         severity="warning",
         message=f"{points} to {plural(len(ids), 'image')} not listed: id {_listed_ids(ids)}",
@@ -209,8 +211,6 @@ def _unknown_images(dataset: CocoDataset) -> list[Finding]:
         fix="Give them back their image, see R1: inspect-data DATA.json --fix OUT.json."
         if meant
         else "Add these images to the list, or remove the annotations.",
-        key="image_id",
-        values=_values(columns.image_ids, positions),
     )
 
 
@@ -224,9 +224,10 @@ def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
     ids = _ids_at(columns.category_ids, positions)
     defined = [category.id for category in dataset.categories]
     uses = plural(len(positions), "annotation uses", "annotations use")
-    return annotation_finding(
-        dataset,
-        positions,
+    return finding_about(
+        annotations_at(
+            dataset, positions, key="category_id", values=_values(columns.category_ids, positions)
+        ),
         code="R6",
         severity="error",
         message=f"{uses} category id {_listed_ids(ids)}, which is not defined",
@@ -234,8 +235,6 @@ def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
         "and their objects are learned as background.",
         fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
         f"{_off_by_one(dataset)}.",
-        key="category_id",
-        values=_values(columns.category_ids, positions),
     )
 
 
@@ -296,9 +295,8 @@ def _repeated_files(dataset: CocoDataset) -> list[Finding]:
         names[image.file_name].append(row)
     rows = [row for same in names.values() if len(same) > 1 for row in same]
     repeated = [name for name, same in names.items() if len(same) > 1]
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows),
         code="R9",
         severity="warning",
         message=f"{plural(len(repeated), 'file')} listed more than once: {listed(repeated, 3)}",
@@ -330,9 +328,8 @@ def _clashing_names(dataset: CocoDataset) -> list[Finding]:
         if len({dataset.images[row].file_name for row in same}) > 1
         for row in same
     ]
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows),
         code="R10",
         severity="info",
         message=f"{plural(len(rows), 'file name differs', 'file names differ')} from another only "
@@ -351,9 +348,8 @@ def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
     for name, base in zip(names, bases, strict=True):
         folders[base].add(name.casefold())
     rows = [row for row, base in enumerate(bases) if len(folders[base]) > 1]
-    return image_finding(
-        dataset,
-        rows,
+    return finding_about(
+        images_at(dataset, rows),
         code="R10",
         severity="info",
         message=f"{plural(len(rows), 'file has', 'files have')} the name of another in a different "
@@ -362,3 +358,6 @@ def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
         "overwrite one by the other.",
         fix="Nothing to do; rename them before such an export or upload.",
     )
+
+
+FILE_CHECKS = (check_references,)

@@ -10,6 +10,7 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.masks.columns import MASK_NONE
 from train_teacher.core.words import listed
 from train_teacher.inspection.facts import Example, Finding
+from train_teacher.inspection.inspected import InspectedFile
 
 PEEKED = 100
 """Annotations that are looked at, the first ones: their members are those of nearly all, and to
@@ -23,8 +24,9 @@ TEXT_YEAR_IS_USUAL = ("roboflow", "fiftyone", "voxel51")
 """In `info.description` or `info.url` of programs that always write the year as text."""
 
 
-def check_members(dataset: CocoDataset) -> list[Finding]:
+def check_members(file: InspectedFile) -> list[Finding]:
     """Return F6 (members that are not read, year as text) and M7 (empty masks), all info."""
+    dataset = file.dataset
     peeked = dataset.annotations.index[:PEEKED].tolist()
     sample = {index: _decoded(dataset.raw_annotations[index]) for index in peeked}
     return [*_not_read(dataset, sample), *_empty_masks(dataset, sample)]
@@ -85,3 +87,6 @@ def _empty_masks(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> lis
             examples=(Example(path=f"annotations[{next(iter(sample))}].segmentation", value="[]"),),
         )
     ]
+
+
+FILE_CHECKS = (check_members,)

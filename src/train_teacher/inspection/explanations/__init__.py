@@ -1,1 +1,1 @@
-"""`inspect-data --explain CODE`: the story of each finding."""
+"""`inspect-data --explain CODE`: the story of each finding, a file of docs/findings."""

@@ -1,40 +1,45 @@
-"""Every code with its story."""
+"""Every code with its story: a Markdown file each, in docs/findings."""
 
 from __future__ import annotations
 
 import difflib
+from itertools import groupby
+from pathlib import Path
 
 from train_teacher.core.errors import UsageError
-from train_teacher.inspection.explanations.box_codes import BOX_CODES
-from train_teacher.inspection.explanations.explanation import Explanation
-from train_teacher.inspection.explanations.file_codes import FILE_CODES
-from train_teacher.inspection.explanations.image_codes import IMAGE_CODES
-from train_teacher.inspection.explanations.mask_codes import MASK_CODES
-from train_teacher.inspection.explanations.name_codes import NAME_CODES
-from train_teacher.inspection.explanations.reference_codes import REFERENCE_CODES
-from train_teacher.inspection.explanations.set_codes import SET_CODES
-
-CATALOGUE: dict[str, Explanation] = {
-    **FILE_CODES,
-    **REFERENCE_CODES,
-    **NAME_CODES,
-    **BOX_CODES,
-    **MASK_CODES,
-    **IMAGE_CODES,
-    **SET_CODES,
-}
 
 
-def explain(code: str) -> Explanation:
-    """Return the story of a code, in upper or lower case.
+def findings_folder() -> Path:
+    """Return the folder of the stories: inside the wheel, or docs/findings of a checkout."""
+    here = Path(__file__).resolve().parent
+    shipped = here / "findings"
+    return shipped if shipped.is_dir() else here.parents[3] / "docs" / "findings"
+
+
+def stories() -> dict[str, Path]:
+    """Return the file of each code's story, ordered by series and number."""
+    files = {path.stem: path for path in findings_folder().glob("[A-Z][0-9]*.md")}
+    return dict(sorted(files.items(), key=lambda item: (item[0][0], int(item[0][1:]))))
+
+
+def explain(code: str) -> str:
+    """Return the story of a code, in upper or lower case, as Markdown.
 
     Raises:
         UsageError: there is no such code.
     """
-    found = CATALOGUE.get(code.strip().upper())
+    files = stories()
+    found = files.get(code.strip().upper())
     if found is None:
-        near = difflib.get_close_matches(code.strip().upper(), CATALOGUE, n=3, cutoff=0.4)
+        near = difflib.get_close_matches(code.strip().upper(), files, n=3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        series = "F1-F10, R1-R10, N1-N13, B1-B17, M1-M8, I1-I12, D1-D11"
-        raise UsageError(f"--explain {code}: there is no such code; {hint}Codes: {series}.")
-    return found
+        raise UsageError(
+            f"--explain {code}: there is no such code; {hint}Codes: {_series(list(files))}."
+        )
+    return found.read_text(encoding="utf-8")
+
+
+def _series(codes: list[str]) -> str:
+    """Return `B1-B17, D1-D11, ...`."""
+    groups = [list(group) for _, group in groupby(codes, key=lambda code: code[0])]
+    return ", ".join(f"{group[0]}-{group[-1]}" for group in groups)

@@ -9,9 +9,9 @@ import numpy as np
 
 from train_teacher.coco.dataset import RecordId, plain_id, plain_record
 from train_teacher.coco.masks.boxes import is_coordinate, usable_polygons
-from train_teacher.core.arrays import some
+from train_teacher.core.arrays import Flags, some
 from train_teacher.inspection.fix.boxes import DECIMALS
-from train_teacher.inspection.fix.plan import Flags, RepairPlan, any_of
+from train_teacher.inspection.fix.plan import RepairPlan, any_of
 from train_teacher.inspection.fix.records import (
     ChangeLog,
     Record,

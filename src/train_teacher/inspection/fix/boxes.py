@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.dataset import boxes_with_derived, sizes_of_annotations
 from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import MASK_POLYGON, MaskColumns
-from train_teacher.core.arrays import every
+from train_teacher.core.arrays import Boxes, Flags, every
 from train_teacher.inspection.box_conventions import (
     Convention,
     Reading,
@@ -20,9 +19,6 @@ from train_teacher.inspection.box_conventions import (
 )
 from train_teacher.inspection.fix.image_sizes import SettledSizes, settle_sizes
 from train_teacher.inspection.fix.records import RepairInput
-
-Boxes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 DECIMALS = 4
 """Of boxes and areas that are computed here; values that are kept stay as they are written."""

@@ -14,6 +14,7 @@ import msgspec
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import plain_record
 from train_teacher.coco.text import read_other_members, read_top_level
+from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.protected_files import refuse_input
@@ -30,7 +31,7 @@ from train_teacher.inspection.fix.records import (
     repaired_images,
 )
 from train_teacher.inspection.likely_ids import free_image_ids, with_image_ids
-from train_teacher.inspection.load import InspectRequest, LoadedSplit, Progress, load_splits
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import apply_class_prompts, canonical_name, visible_name
 
 NOTHING_TO_DO = "Nothing to do"

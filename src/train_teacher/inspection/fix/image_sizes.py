@@ -9,15 +9,12 @@ import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.masks.columns import MASK_RLE
-from train_teacher.core.arrays import every, some
+from train_teacher.core.arrays import Flags, Sizes, every, some
 from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
-from train_teacher.inspection.checks.image_size_checks import ROUNDING_PIXELS
+from train_teacher.inspection.checks.images.image_size_checks import ROUNDING_PIXELS
+from train_teacher.inspection.finding import TOLERATED_SHARE
 
-Sizes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-
-TOLERATED_SHARE = 0.05
 MIN_BOXES = 3
 MIN_BOXES_BEFORE_EDGE = 20
 """Boxes that end shortly before the edge of the smaller size while none lies beyond: boxes drawn
@@ -73,15 +70,16 @@ def settle_sizes(
         telling: (N,) boxes in pixels that are finite and have an image.
     """
     count = len(dataset.images)
-    settled = SettledSizes(sizes, np.ones((count, 2)), *np.zeros((2, count), np.bool_))
+    none = np.zeros(count, np.bool_)
+    as_stated = SettledSizes(sizes, scale=np.ones((count, 2)), corrected=none, unsettled=none)
     if facts is None or not count:
-        return settled
+        return as_stated
     stated, shown = image_sizes(dataset), facts.displayed_size.astype(np.float64)
     exchanged, scaled, disputed = _disputes(stated, shown, facts)
     if not disputed.any():
-        return settled
+        return as_stated
     drawn = _Drawn(dataset.annotations.image_row[telling], boxes[telling, :2] + boxes[telling, 2:])
-    at_file, at_stated = np.zeros((2, count), np.bool_)
+    at_file, at_stated = none.copy(), none.copy()
     if _belong_to(shown, stated, drawn.of(exchanged)):
         at_file |= exchanged
     larger = scaled & (stated > shown).any(axis=1)

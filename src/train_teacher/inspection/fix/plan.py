@@ -19,18 +19,14 @@ from train_teacher.coco.masks.columns import (
     MASK_NONE,
     MASK_RLE,
 )
-from train_teacher.core.arrays import every, some
+from train_teacher.core.arrays import Boxes, Flags, Rows, every, some
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
+from train_teacher.inspection.finding import TOLERATED_SHARE
 from train_teacher.inspection.fix.boxes import DECIMALS, PlacedBoxes, place_boxes
 from train_teacher.inspection.fix.image_sizes import SettledSizes
 from train_teacher.inspection.fix.records import RepairInput
 from train_teacher.inspection.likely_ids import moved_category_rows
 
-Boxes = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
-
-TOLERATED_SHARE = 0.05
 MIN_BOXES = 3
 """Outside their image, from which on something else is wrong than these boxes."""
 

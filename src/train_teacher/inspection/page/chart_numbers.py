@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train_teacher.pages.histogram import Counts, Floats, Histogram
+from train_teacher.core.arrays import Floats, Ints
+from train_teacher.pages.charts import Histogram
 
 SHORT_SIDE, LONG_SIDE = 800, 1333
 """Pixels to which the published recipes resize: short side, but the long side no further."""
@@ -29,7 +30,7 @@ class BoxSample:
 
     boxes: Floats
     """(N, 4) xywh, pixels of the image."""
-    image_rows: Counts
+    image_rows: Ints
     """(N,) row of `sizes`."""
     sizes: Floats
     """(M, 2) width and height in pixels, NaN where unknown."""
@@ -44,12 +45,12 @@ class InspectionCharts:
     side_median: float
     small_shares: tuple[float, ...]
     """Share of the boxes under each of SMALL_SIDES."""
-    centres: Counts
+    centres: Ints
     """(HEAT_CELLS, HEAT_CELLS) boxes by row and column of the normalised image."""
     boxes_per_image: Histogram
     most_boxes: int
     empty_images: int
-    image_sizes: Counts
+    image_sizes: Ints
     """(P, 3) width, height, images."""
     sizes_binned: bool
     """True when there were too many sizes, and each point stands for its neighbourhood."""
@@ -138,14 +139,14 @@ def _octaves(values: Floats, octaves: tuple[int, int]) -> Histogram:
     return Histogram(edges, np.bincount(number, minlength=bins), logarithmic=True)
 
 
-def _centres(sample: BoxSample) -> Counts:
+def _centres(sample: BoxSample) -> Ints:
     place = (sample.boxes[:, :2] + sample.boxes[:, 2:] / 2) / sample.sizes[sample.image_rows]
     cell = np.clip(place * HEAT_CELLS, 0, HEAT_CELLS - 1).astype(np.int64)
     flat = np.bincount(cell[:, 1] * HEAT_CELLS + cell[:, 0], minlength=HEAT_CELLS**2)
     return flat.reshape(HEAT_CELLS, HEAT_CELLS)
 
 
-def _whole_numbers(values: Counts) -> Histogram:
+def _whole_numbers(values: Ints) -> Histogram:
     """Count in equal bins from 0; the few largest values share the last bin."""
     if not len(values):
         return Histogram(np.array([0.0, 1.0]), np.zeros(1, np.int64))
@@ -159,7 +160,7 @@ def _whole_numbers(values: Counts) -> Histogram:
     )
 
 
-def _size_points(sizes: Floats) -> tuple[Counts, bool]:
+def _size_points(sizes: Floats) -> tuple[Ints, bool]:
     """Return (P, 3) width, height and how many images, and whether they had to be binned."""
     whole = np.round(sizes).astype(np.int64)
     points = _counted(whole)
@@ -169,7 +170,7 @@ def _size_points(sizes: Floats) -> tuple[Counts, bool]:
     return _counted(whole // step * step + step // 2), True
 
 
-def _counted(pairs: Counts) -> Counts:
+def _counted(pairs: Ints) -> Ints:
     """Return (P, 3) each different pair and how often it occurs."""
     if not len(pairs):
         return np.empty((0, 3), np.int64)

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+from train_teacher.core.words import plural
 from train_teacher.inspection.page.chart_numbers import (
     LONG_SIDE,
     SHORT_SIDE,
     SMALL_SIDES,
     InspectionCharts,
 )
-from train_teacher.pages.bar_charts import bar_chart, heat_map, scatter
-from train_teacher.pages.histogram import Histogram
+from train_teacher.pages.charts import Histogram, bar_chart, heat_map, scatter
+from train_teacher.pages.parts import Figure
 
 ALWAYS_SIDES = (4, 128)
 """Pixels that the axis of box sides always shows."""
 ALWAYS_ASPECTS = (0.5, 2)
 
 
-def charts_section(charts: InspectionCharts) -> str:
+def chart_figures(charts: InspectionCharts) -> tuple[Figure, ...]:
     """Return the plots; those of nothing say so."""
-    figures = "\n".join(
-        (_sides(charts), _centres(charts), _per_image(charts), _sizes(charts), _aspects(charts))
+    return (
+        _sides(charts),
+        _centres(charts),
+        _per_image(charts),
+        _sizes(charts),
+        _aspects(charts),
     )
-    return f'<h2>Boxes and images</h2>\n<div class="charts">{figures}</div>'
 
 
-def _figure(title: str, drawing: str, caption: str) -> str:
-    return f"<figure><h3>{title}</h3>{drawing}<figcaption>{caption}</figcaption></figure>"
+def _nothing(title: str) -> Figure:
+    return Figure(title, None, "Nothing to show.")
 
 
-def _nothing(title: str) -> str:
-    return _figure(title, "", "Nothing to show.")
-
-
-def _sides(charts: InspectionCharts) -> str:
+def _sides(charts: InspectionCharts) -> Figure:
     title = "Box side at training scale"
     if not charts.box_sides.counts.any():
         return _nothing(title)
@@ -46,7 +46,7 @@ def _sides(charts: InspectionCharts) -> str:
         lambda n: _between(histogram, n, "pixels"),
         band=SMALL_SIDES,
     )
-    return _figure(
+    return Figure(
         title,
         drawing,
         f"As MMDetection resizes: short side {SHORT_SIDE}, long side at most {LONG_SIDE}. "
@@ -65,16 +65,16 @@ def _small(charts: InspectionCharts) -> str:
     )
 
 
-def _centres(charts: InspectionCharts) -> str:
+def _centres(charts: InspectionCharts) -> Figure:
     title = "Where the boxes are"
     if not charts.centres.any():
         return _nothing(title)
-    return _figure(
+    return Figure(
         title, heat_map(title, charts.centres), "Centres of the boxes; the stronger, the more."
     )
 
 
-def _per_image(charts: InspectionCharts) -> str:
+def _per_image(charts: InspectionCharts) -> Figure:
     title = "Boxes per image"
     histogram = charts.boxes_per_image
     if not histogram.counts.any():
@@ -93,40 +93,40 @@ def _per_image(charts: InspectionCharts) -> str:
         beyond = " or more" if number == last and charts.most_boxes >= high else ""
         upto = f" to {low + step - 1:g}" if step > 1 and not beyond else ""
         noun = "box" if low == 1 and not upto and not beyond else "boxes"
-        return f"{low:g}{upto}{beyond} {noun}: {counted(count, 'image', 'images')}"
+        return f"{low:g}{upto}{beyond} {noun}: {plural(count, 'image')}"
 
     beyond = (
         f" The last bar holds every image with {histogram.edges[last]:g} or more."
         if charts.most_boxes >= high
         else ""
     )
-    return _figure(
+    return Figure(
         title,
         bar_chart(title, histogram, ticks, "boxes", describe),
-        f"{counted(charts.empty_images, 'image has', 'images have')} none, "
+        f"{plural(charts.empty_images, 'image has', 'images have')} none, "
         f"the fullest has {charts.most_boxes:,}.{beyond}",
     )
 
 
-def _sizes(charts: InspectionCharts) -> str:
+def _sizes(charts: InspectionCharts) -> Figure:
     title = "Image sizes"
     points = charts.image_sizes
     if not len(points):
         return _nothing(title)
     if len(points) == 1:
         width, height, count = points[0].tolist()
-        caption = f"{width} x {height} pixels: {counted(count, 'image', 'images')}, no other size."
+        caption = f"{width} x {height} pixels: {plural(count, 'image')}, no other size."
     elif charts.sizes_binned:
         caption = "Too many sizes to draw each: a point stands for its neighbourhood."
     else:
         width, height, count = points[points[:, 2].argmax()].tolist()
-        often = counted(count, "image", "images")
+        often = plural(count, "image")
         caption = f"{len(points):,} sizes; the most frequent is {width} x {height} ({often})."
     drawing = scatter(title, points, "width across, height upwards, pixels")
-    return _figure(title, drawing, caption)
+    return Figure(title, drawing, caption)
 
 
-def _aspects(charts: InspectionCharts) -> str:
+def _aspects(charts: InspectionCharts) -> Figure:
     title = "Box shape"
     if not charts.aspects.counts.any():
         return _nothing(title)
@@ -134,7 +134,7 @@ def _aspects(charts: InspectionCharts) -> str:
     reach = max(high, 1 / low, ALWAYS_ASPECTS[1])
     histogram = cropped(charts.aspects, 1 / reach, reach)
     ticks = [(2.0**n, f"{2**n}:1" if n >= 0 else f"1:{2**-n}") for n in range(-4, 5)]
-    return _figure(
+    return Figure(
         title,
         bar_chart(
             title,
@@ -175,10 +175,5 @@ def _between(histogram: Histogram, number: int, unit: str) -> str:
     low, high = histogram.edges[number], histogram.edges[number + 1]
     # Three digits, but never as 1.02e+03.
     low_text, high_text = (f"{float(f'{edge:.3g}'):g}" for edge in (low, high))
-    boxes = counted(int(histogram.counts[number]), "box", "boxes")
+    boxes = plural(int(histogram.counts[number]), "box", "boxes")
     return f"{low_text} to {high_text} {unit}: {boxes}"
-
-
-def counted(count: int, noun: str, nouns: str) -> str:
-    """Return `1 box` or `2,000 boxes`."""
-    return f"{count:,} {noun if count == 1 else nouns}"

@@ -13,19 +13,19 @@ import numpy.typing as npt
 
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
+from train_teacher.core.arrays import Floats
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.images.files import image_paths, relative_name
 from train_teacher.images.thumbnails import thumbnail
-from train_teacher.inspection.describe import TRAIN
 from train_teacher.inspection.facts import DatasetInfo, Example, Finding
-from train_teacher.inspection.load import LoadedSplit
+from train_teacher.inspection.load import TRAIN, LoadedSplit
 from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts, join_samples
-from train_teacher.inspection.page.render import Image, SplitCharts, render_inspection
+from train_teacher.inspection.page.render import SplitCharts, render_inspection
+from train_teacher.pages.parts import Image
 from train_teacher.prompts.caption import match_names
 
 MOST_IMAGES = 24
-Floats = npt.NDArray[np.float64]
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 
 
@@ -140,8 +140,17 @@ def _image(example: Example, splits: Sequence[_Replayed]) -> Image | None:
         found = folder / relative_name(split.files.name_of(row, name))
         source = thumbnail(found, marked, others)
         if source is not None:
-            return Image(source, name, example.annotation_id, example.value)
+            return Image(source, _caption(name, example))
     return None
+
+
+def _caption(file_name: str, example: Example) -> str:
+    parts = [file_name]
+    if example.annotation_id is not None:
+        parts.append(f"annotation {example.annotation_id}")
+    if example.value is not None and example.value not in (file_name, str(example.annotation_id)):
+        parts.append(example.value)
+    return ", ".join(parts)
 
 
 def _place(example: Example, split: LoadedSplit) -> tuple[int | None, int | None]:

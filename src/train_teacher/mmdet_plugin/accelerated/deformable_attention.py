@@ -202,7 +202,7 @@ class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAtt
         query_pos: Tensor | None = None,
         key_padding_mask: Tensor | None = None,
         reference_points: Tensor | None = None,
-        spatial_shapes: Tensor | None = None,
+        spatial_shapes: Tensor | LevelSizes | None = None,
         level_start_index: Tensor | None = None,
         **kwargs: object,
     ) -> Tensor:
@@ -216,7 +216,7 @@ class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAtt
             query_pos: added to the query.
             key_padding_mask: (N, points), True where there is no image.
             reference_points: (N, queries, levels, 2 or 4) points or boxes in shares of the image.
-            spatial_shapes: (levels, 2) sizes.
+            spatial_shapes: sizes of the levels, or (levels, 2).
             level_start_index: unused.
             **kwargs: unused.
 
@@ -233,7 +233,7 @@ class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAtt
         if key_padding_mask is not None:
             values = values.masked_fill(key_padding_mask[..., None], 0.0)
         values = values.view(*values.shape[:2], self.num_heads, -1)
-        locations, weights = self._sampling(query, reference_points, spatial_shapes)
+        locations, weights = self._sampling(query, reference_points, sizes)
         # 8 bits of a bf16 coordinate are two pixels of a large image, and mmcv's kernel knows no
         # bf16: the sampling runs in 32 bits whatever the rest runs in.
         sample = backend_for(values.device).sample
@@ -242,13 +242,14 @@ class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAtt
         return self.dropout(self.output_proj(output)) + identity  # type: ignore[no-any-return]
 
     def _sampling(
-        self, query: Tensor, reference_points: Tensor, spatial_shapes: Tensor
+        self, query: Tensor, reference_points: Tensor, sizes: LevelSizes
     ) -> tuple[Tensor, Tensor]:
         shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
         offsets = self.sampling_offsets(query).float().view(*shape, 2)
         weights = self.attention_weights(query).float().view(*shape[:3], -1).softmax(-1)
         points = reference_points.float()[:, :, None, :, None]
         if points.shape[-1] == 2:  # noqa: PLR2004 - points, not boxes
-            return points + offsets / spatial_shapes.flip(-1)[:, None], weights.view(shape)
+            shapes, _ = level_tensors(sizes, query.device)
+            return points + offsets / shapes.flip(-1)[:, None], weights.view(shape)
         half = points[..., 2:] * 0.5
         return points[..., :2] + offsets / self.num_points * half, weights.view(shape)

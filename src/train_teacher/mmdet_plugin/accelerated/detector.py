@@ -33,7 +33,7 @@ from train_teacher.mmdet_plugin.accelerated.deformable_attention import (
 )
 from train_teacher.mmdet_plugin.accelerated.denoising import TeacherQueryGenerator
 from train_teacher.mmdet_plugin.accelerated.level_geometry import (
-    level_tensors,
+    LevelSizes,
     proposals,
     reference_points,
     sizes_of,
@@ -63,7 +63,7 @@ class TeacherEncoder(GroundingDinoTransformerEncoder):
 
     @staticmethod
     def get_encoder_reference_points(
-        spatial_shapes: Tensor, valid_ratios: Tensor, device: torch.device | str
+        spatial_shapes: Tensor | LevelSizes, valid_ratios: Tensor, device: torch.device | str
     ) -> Tensor:
         """Return (N, points, levels, 2) reference points; arguments are mmdet's."""
         return reference_points(sizes_of(spatial_shapes), valid_ratios)
@@ -203,7 +203,6 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             for mask, level in zip(padding, mlvl_feats, strict=True)
         ]
         sizes = tuple((level.shape[2], level.shape[3]) for level in mlvl_feats)
-        spatial_shapes, starts = level_tensors(sizes, first.device)
         if padding[0] is None:
             flat_padding = None
             ratios = first.new_ones(len(first), len(sizes), 2)
@@ -211,8 +210,9 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             flat_padding = torch.cat([mask.flatten(1) for mask in padding], 1)
             ratios = torch.stack([self.get_valid_ratio(mask) for mask in padding], 1)
         geometry = {
-            "spatial_shapes": spatial_shapes,
-            "level_start_index": starts,
+            # mmdet only hands the two on, to modules of ours: see level_geometry.
+            "spatial_shapes": sizes,
+            "level_start_index": None,
             "valid_ratios": ratios,
         }
         embeddings = [
@@ -230,7 +230,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         self,
         memory: Tensor,
         memory_mask: Tensor | None,
-        spatial_shapes: Tensor,
+        spatial_shapes: Tensor | LevelSizes,
         memory_text: Tensor,
         text_token_mask: Tensor,
         batch_data_samples: Sequence[Any] | None = None,
@@ -243,7 +243,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         Args:
             memory: (N, points, channels).
             memory_mask: (N, points), True where there is no image.
-            spatial_shapes: (levels, 2) sizes.
+            spatial_shapes: sizes of the levels, or (levels, 2).
             memory_text: (N, tokens, channels).
             text_token_mask: (N, tokens).
             batch_data_samples: for the denoising queries.
@@ -285,7 +285,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         self,
         memory: Tensor,
         memory_mask: Tensor | None,
-        spatial_shapes: Tensor,
+        spatial_shapes: Tensor | LevelSizes,
         memory_text: Tensor,
         text_token_mask: Tensor,
     ) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,6 @@ from mmdet.utils import reduce_mean
 from mmengine.dist import get_world_size
 from torch import Tensor
 
-from train_teacher.mmdet_plugin.accelerated.fast_prediction import class_tokens, predict_batch
 from train_teacher.mmdet_plugin.accelerated.focal_loss import focal_terms
 from train_teacher.mmdet_plugin.accelerated.level_geometry import image_extents, to_device
 from train_teacher.mmdet_plugin.accelerated.matching import (
@@ -24,6 +23,7 @@ from train_teacher.mmdet_plugin.accelerated.matching import (
     giou,
     match,
 )
+from train_teacher.mmdet_plugin.accelerated.prediction import class_tokens, predict_batch
 
 EPS = torch.finfo(torch.float32).eps
 """What mmdet adds to an average factor (losses/utils.py:57)."""

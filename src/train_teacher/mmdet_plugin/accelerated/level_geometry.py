@@ -2,8 +2,8 @@
 
 mmdet hands the sizes through the model as a tensor on the device and reads numbers back out of it
 in every layer (deformable_detr_layers.py:103-108, deformable_detr.py:489-508, mmcv's
-multi_scale_deform_attn.py:335). Here the tensor carries the same sizes as Python numbers, and each
-grid is made once per size.
+multi_scale_deform_attn.py:335). Here Python numbers go through the model in the tensor's place,
+and each grid is made once per size.
 """
 
 from __future__ import annotations
@@ -56,21 +56,23 @@ def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
         device: where they live.
 
     Returns:
-        (levels, 2) sizes, which `sizes_of` reads without waiting, and (levels,) first positions.
+        (levels, 2) sizes and (levels,) first positions.
     """
     shapes = torch.tensor(sizes, dtype=torch.long).to(device)
-    shapes.level_sizes = sizes  # type: ignore[attr-defined]
     counts = [height * width for height, width in sizes]
     starts = torch.tensor([0, *accumulate(counts[:-1])], dtype=torch.long).to(device)
     return shapes, starts
 
 
-def sizes_of(spatial_shapes: Tensor) -> LevelSizes:
-    """Return the sizes that a tensor of `level_tensors` holds; any other tensor is read."""
-    known: LevelSizes | None = getattr(spatial_shapes, "level_sizes", None)
-    if known is None:
-        known = tuple((int(height), int(width)) for height, width in spatial_shapes.tolist())
-    return known
+def sizes_of(spatial_shapes: Tensor | LevelSizes) -> LevelSizes:
+    """Return the sizes of the levels; the tensor that mmdet hands on is read from its device.
+
+    Args:
+        spatial_shapes: what arrives under this name: sizes, or mmdet's (levels, 2) tensor.
+    """
+    if isinstance(spatial_shapes, Tensor):
+        return tuple((int(height), int(width)) for height, width in spatial_shapes.tolist())
+    return spatial_shapes
 
 
 @lru_cache(maxsize=REMEMBERED_SIZES)

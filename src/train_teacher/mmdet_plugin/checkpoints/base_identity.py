@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_teacher.core.errors import UserError
-
-HASH_CHUNK_BYTES = 2**20
+from train_teacher.core.file_digest import sha256_of
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,7 @@ def identify_base(path: Path) -> BaseIdentity:
 @lru_cache(maxsize=16)
 def _sha256(path: str, size: int, modified_ns: int) -> str:
     """Hash a file; size and time of change are arguments so that a changed file is read again."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while chunk := file.read(HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256_of(Path(path))
 
 
 def refuse_other_base(

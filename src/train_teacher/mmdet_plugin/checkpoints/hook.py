@@ -52,20 +52,19 @@ def trust_mmengine_types() -> None:
     HistoryBuffer of numpy arrays), so MMEngine cannot resume; these types hold numbers and run no
     code, and the check stays on for everything else (mmengine#1655).
     """
-    # The attribute moved in numpy 2; both names occur in pickles.
-    core: Any = getattr(np, "_core", None) or np.core
-    reconstruct = core.multiarray._reconstruct
+    # What numpy's own pickles name; their module moved in numpy 2, and both names occur.
+    reconstruct: Any = np.empty(0).__reduce__()[0]
+    scalar: Any = np.float64().__reduce__()[0]
     dtypes = {type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "u1", "?")}
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
             np.ndarray,
             np.dtype,
-            core.multiarray.scalar,
-            # Pickles of numpy 1 name the old module.
+            scalar,
             (reconstruct, "numpy.core.multiarray._reconstruct"),
             (reconstruct, "numpy._core.multiarray._reconstruct"),
-            (core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+            (scalar, "numpy.core.multiarray.scalar"),
             # HistoryBuffer pickles its statistics as getattr(HistoryBuffer, "mean").
             (_statistics_method, "builtins.getattr"),
             *dtypes,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from train_teacher.mmdet_plugin.upstream_internals import largest_magnitudes
+
 
 def spoiled(tensors: Mapping[str, Tensor]) -> str | None:
     """Return the name of a tensor that holds infinite numbers or none, None when all are good.
@@ -19,6 +21,6 @@ def spoiled(tensors: Mapping[str, Tensor]) -> str | None:
     filled = {name: t for name, t in floating.items() if t.numel()}
     if not filled:
         return None
-    largest = torch._foreach_norm(list(filled.values()), float("inf"))
+    largest = largest_magnitudes(list(filled.values()))
     good = torch.stack([value.float() for value in largest]).isfinite().tolist()
     return next((name for name, fine in zip(filled, good, strict=True) if not fine), None)

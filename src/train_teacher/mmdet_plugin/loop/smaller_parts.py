@@ -15,6 +15,7 @@ from torch import Tensor
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.checkpoints.half_step import pending_gradients, put_back
 from train_teacher.mmdet_plugin.full_memory import give_back, unless_memory_is_full
+from train_teacher.mmdet_plugin.upstream_internals import set_batch_count
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class AdaptiveStep:
         while outputs is None:
             self._halve()
             self._wrapper.zero_grad()
-            self._wrapper._inner_count = self._first_count
+            set_batch_count(self._wrapper, self._first_count)
             put_back(self._detector, self._carried)
             outputs = self._attempt(self._pending, again=True)
         if self._wrapper.should_update():
@@ -127,7 +128,7 @@ class AdaptiveStep:
                 losses = self._detector(**inputs, mode="loss")
             total, values = self._detector.parse_losses(losses)
             # All parts together count as one batch.
-            wrapper._inner_count = count
+            set_batch_count(wrapper, count)
             wrapper.backward(wrapper.scale_loss(total * weight))
             for name, value in values.items():
                 logged[name] = logged.get(name, 0.0) + weight * float(value)

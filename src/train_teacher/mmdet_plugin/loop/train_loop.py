@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.accelerated.loss_log import averaged
 from train_teacher.mmdet_plugin.loop.not_finite import RAISED, explain
 from train_teacher.mmdet_plugin.loop.smaller_parts import AdaptiveStep
-from train_teacher.mmdet_plugin.reporting.metrics_file import FILE_NAME
+from train_teacher.mmdet_plugin.reporting.metrics_file import FILE_NAME, forget_after
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
 from train_teacher.mmdet_plugin.samples.repeatable import ResumableBatchSampler
 
@@ -111,26 +110,3 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
             if told is None:
                 raise
             raise UserError(told) from error
-
-
-def forget_after(path: Path, step: int, epoch: int) -> None:
-    """Drop the lines of metrics.jsonl that a resumed run will write again.
-
-    Args:
-        path: the file; may be absent.
-        step: optimizer steps that are kept.
-        epoch: last validation that is kept.
-    """
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text("utf-8").splitlines(keepends=True):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue  # cut off by a crash
-        if record["step"] <= (epoch if record.get("kind") == "val" else step):
-            kept.append(line)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("".join(kept), encoding="utf-8")
-    partial.replace(path)

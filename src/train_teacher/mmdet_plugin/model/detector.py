@@ -18,7 +18,7 @@ from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
 from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity, identify_base
 from train_teacher.mmdet_plugin.lora.adapters import inject_lora, options_from
 from train_teacher.mmdet_plugin.model.many_classes import ChunkedGroundingDINO
-from train_teacher.mmdet_plugin.model.skip_initialisation import draw_embeddings, undrawn_weights
+from train_teacher.mmdet_plugin.model.skip_initialisation import SkipInitialisation, draw_embeddings
 
 
 @MODELS.register_module()
@@ -58,7 +58,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
             # Hashing leaves the interpreter free: the model is built and filled meanwhile.
             with ThreadPoolExecutor(max_workers=1) as aside:
                 identity = aside.submit(identify_base, Path(base_checkpoint))
-                with undrawn_weights():
+                with SkipInitialisation():
                     super().__init__(*args, **kwargs)
                 report = load_base_checkpoint(self, Path(base_checkpoint))
             draw_embeddings(self, report.reinitialised)

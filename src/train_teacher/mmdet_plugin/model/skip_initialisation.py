@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+DRAWS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        Tensor.normal_,
+        Tensor.uniform_,
+        # These arrive here instead of the two methods in which they and all others end.
+        nn.init.normal_,
+        nn.init.uniform_,
+        nn.init.kaiming_normal_,
+        nn.init.kaiming_uniform_,
+    }
+)
 
 
-def _as_it_is(tensor: Tensor, *args: object, **kwargs: object) -> Tensor:
-    return tensor
-
-
-@contextmanager
-def undrawn_weights() -> Iterator[None]:
-    """Leave out every draw in place: PyTorch's, mmcv's and transformers' initialisers end there.
+class SkipInitialisation(TorchFunctionMode):
+    """Leaves out every random initialisation of PyTorch, mmcv and transformers in this thread.
 
     What was to be drawn holds whatever its memory held, so each such tensor has to be written
-    afterwards. Constants are filled as usual.
+    afterwards. Constants are filled as usual. (On the `meta` device mmdet's Swin cannot be built:
+    it reads numbers from tensors.)
     """
-    normal, uniform = torch.Tensor.normal_, torch.Tensor.uniform_
-    torch.Tensor.normal_ = torch.Tensor.uniform_ = _as_it_is  # type: ignore[assignment, method-assign]
-    try:
-        yield
-    finally:
-        torch.Tensor.normal_, torch.Tensor.uniform_ = normal, uniform  # type: ignore[method-assign]
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return what was to be drawn as it is; let every other function do its work."""
+        named = kwargs or {}
+        if func in DRAWS:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def draw_embeddings(model: nn.Module, names: tuple[str, ...]) -> None:
     """Draw tables that the file does not have, as `nn.Embedding` does.
 
     Args:
-        model: built within `undrawn_weights`.
+        model: built within `SkipInitialisation`.
         names: of its parameters.
     """
     for name in names:

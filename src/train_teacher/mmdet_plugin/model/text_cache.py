@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from train_teacher.mmdet_plugin.upstream_internals import times_written
+
 MAX_PHRASES = 4096
 MAX_CAPTIONS = 64
 """Captions of 256 tokens take 0.8 MB each (768 numbers of 4 bytes a token)."""
@@ -131,7 +133,7 @@ class TextCache:
             device: where its features are wanted.
         """
         # In-place writes (an optimizer, load_state_dict) count a parameter's version up.
-        weights = (device, *((id(p), p._version) for p in module.parameters()))
+        weights = (device, *((id(p), times_written(p)) for p in module.parameters()))
         if weights != self._weights:
             self._phrases.clear()
             self._captions.clear()

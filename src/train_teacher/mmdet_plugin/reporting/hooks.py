@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -14,40 +17,35 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
-from train_teacher.console.second_progress import ProgressDisplay
+from train_teacher.console import progress
 from train_teacher.core.errors import UserError
+from train_teacher.core.freeze_table import FILE_NAME, FreezeTable, ModelPart, write_freeze_table
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
-from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof, parameter_digests
+from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
+from train_teacher.scores.metric_names import METRIC, METRIC_50
 
-METRIC = "coco/bbox_mAP"
-
-
-def frozen_hashes(model: nn.Module) -> dict[str, str]:
-    """Return a hex digest of every parameter that does not require a gradient, by its name."""
-    return parameter_digests(model, trainable=False)
+FOLDER = "data"
 
 
-def freeze_table(model: nn.Module) -> str:
-    """Return the table part, parameters, trainable or frozen, one line per part."""
+def freeze_table(model: nn.Module) -> FreezeTable:
+    """Return how many parameters of each part of a model are trained.
+
+    Args:
+        model: the detector, its frozen parts without gradients.
+    """
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parts.setdefault(name.split(".")[0], []).append(parameter)
-    rows = []
-    for name, parameters in parts.items():
-        total = sum(p.numel() for p in parameters)
-        trainable = sum(p.numel() for p in parameters if p.requires_grad)
-        state = {0: "frozen", total: "trainable"}.get(trainable, f"{trainable:,} trainable")
-        rows.append((name, f"{total:,}", state))
-    everything = sum(p.numel() for p in model.parameters())
-    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    share = 100 * learning / everything
-    rows.append(("total", f"{everything:,}", f"{learning:,} trainable ({share:.3g} %)"))
-    return "\n".join(
-        [
-            f"{'part':<20} {'parameters':>13}  state",
-            *(f"{name:<20} {count:>13}  {state}" for name, count, state in rows),
-        ]
+    return FreezeTable(
+        tuple(
+            ModelPart(
+                name,
+                sum(p.numel() for p in parameters),
+                sum(p.numel() for p in parameters if p.requires_grad),
+            )
+            for name, parameters in parts.items()
+        )
     )
 
 
@@ -58,13 +56,15 @@ class FreezeProofHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        """Print the table and take the digests.
+        """Print and write the table, and take the digests.
 
         Raises:
             UserError: nothing is left to train, or a frozen tensor is in the optimizer.
         """
         model = unwrapped(runner)
-        say(runner, freeze_table(model))
+        self._table = freeze_table(model)
+        say(runner, str(self._table))
+        _write(runner, self._table)
         if adapters := describe_lora(model):
             say(runner, adapters)
         self._proof = TrainingProof(model)
@@ -99,7 +99,14 @@ class FreezeProofHook(Hook):
         Raises:
             UserError: a frozen tensor changed, or one of the adapter did not.
         """
-        say(runner, f"proof: {self._proof.conclude(unwrapped(runner))}")
+        proof = self._proof.conclude(unwrapped(runner))
+        say(runner, f"proof: {proof}")
+        _write(runner, msgspec.structs.replace(self._table, proof=proof))
+
+
+def _write(runner: Runner, table: FreezeTable) -> None:
+    if is_main_process():
+        write_freeze_table(Path(runner.work_dir) / FOLDER / FILE_NAME, table)
 
 
 @HOOKS.register_module()
@@ -126,9 +133,9 @@ class ProgressHook(Hook):
     priority = "LOW"
 
     def before_train(self, runner: Runner) -> None:
-        """Start the display."""
-        self._display = ProgressDisplay(runner.max_iters, runner.max_epochs, is_main_process())
+        """Start the clock."""
         self._started = time.monotonic()
+        self._shown_at = float("-inf")
         self._done_before = runner.iter
 
     def after_train_iter(
@@ -138,19 +145,26 @@ class ProgressHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Advance by one step."""
-        if not self._display.due(runner.iter + 1):
+        """Show the step; not each, because its loss must be read back from the device."""
+        step = runner.iter + 1
+        if not self._due(last=step == runner.max_iters):
             return
-        done = runner.iter + 1 - self._done_before
         elapsed = time.monotonic() - self._started
-        self._display.step(
-            epoch=runner.epoch + 1,
-            step=runner.iter + 1,
-            loss=float(outputs["loss"]) if outputs else float("nan"),
-            lr=runner.optim_wrapper.get_lr()["lr"][0],
-            remaining=elapsed / done * (runner.max_iters - runner.iter - 1),
-            memory=_gpu_memory(),
-        )
+        remaining = elapsed / (step - self._done_before) * (runner.max_iters - step)
+        parts = [
+            f"epoch {runner.epoch + 1}/{runner.max_epochs}",
+            f"step {step}/{runner.max_iters}",
+            f"loss {float(outputs['loss']) if outputs else float('nan'):.3f}",
+            f"lr {runner.optim_wrapper.get_lr()['lr'][0]:.2g}",
+            f"{progress.clock(remaining)} to go",
+        ]
+        progress.show(step / runner.max_iters, "  ".join([*parts, _gpu_memory()]).rstrip())
+
+    def _due(self, last: bool = False) -> bool:
+        now = time.monotonic()
+        due = is_main_process() and (last or now - self._shown_at >= progress.interval())
+        self._shown_at = now if due else self._shown_at
+        return due
 
     def before_val(self, runner: Runner) -> None:
         """Say that validation begins: it can take long."""
@@ -164,23 +178,28 @@ class ProgressHook(Hook):
         outputs: Sequence[Any] | None = None,
     ) -> None:
         """Show how far the validation is."""
-        self._display.validation(batch_idx + 1, len(runner.val_dataloader))
+        if self._due():
+            done, total = batch_idx + 1, len(runner.val_dataloader)
+            progress.show(done / total, f"validating  {done}/{total}")
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Print the validation result as a line that stays."""
         metrics = metrics or {}
         score = metrics.get(METRIC, 0.0)
-        half = metrics.get(f"{METRIC}_50", 0.0)
+        half = metrics.get(METRIC_50, 0.0)
         when = f"epoch {runner.epoch}" if runner.iter else "base weights"
         seconds = time.monotonic() - self._val_started
-        self._display.line(
-            f"validation, {when}: bbox mAP {score:.3f}, mAP50 {half:.3f} ({seconds:.0f} s)"
-        )
+        if is_main_process():
+            print(  # noqa: T201 - this is the terminal output
+                f"validation, {when}: bbox mAP {score:.3f}, mAP50 {half:.3f} ({seconds:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            )
         self._started += seconds
 
     def after_train(self, runner: Runner) -> None:
-        """Stop the display."""
-        self._display.close()
+        """End the bar."""
+        progress.close()
 
 
 def _gpu_memory() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
+from train_teacher.core.atomic_file import write_atomically
 from train_teacher.mmdet_plugin.output_folder import naming
 
 FILE_NAME = "metrics.jsonl"
@@ -70,6 +71,30 @@ class MetricsFileBackend(BaseVisBackend):
         path = self.experiment
         with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+
+
+def forget_after(path: Path, step: int, epoch: int) -> None:
+    """Drop the lines of metrics.jsonl that a resumed run will write again.
+
+    Args:
+        path: the file; may be absent.
+        step: optimizer steps that are kept.
+        epoch: last validation that is kept.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # cut off by a crash
+        if record["step"] <= (epoch if record.get("kind") == "val" else step):
+            kept.append(line)
+    write_atomically(path, "".join(kept))
 
 
 def _peak_memory() -> float | None:

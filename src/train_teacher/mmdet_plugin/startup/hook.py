@@ -28,6 +28,7 @@ from train_teacher.mmdet_plugin.startup.preflight import (
     rehearse_step,
     rehearse_validation,
 )
+from train_teacher.mmdet_plugin.upstream_internals import train_loader_config
 
 
 @HOOKS.register_module()
@@ -152,7 +153,7 @@ def split_batch(runner: Any, images: int) -> None:
         runner: whose loader, optimizer and schedule are still configs.
         images: of a part; divides the batch size.
     """
-    loader = runner._train_dataloader
+    loader = train_loader_config(runner)
     parts = loader["batch_size"] // images
     if parts == 1:
         return

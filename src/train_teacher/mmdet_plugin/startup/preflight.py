@@ -30,6 +30,7 @@ from train_teacher.mmdet_plugin.lora.adapters import lora_config
 from train_teacher.mmdet_plugin.runner_access import unwrapped
 from train_teacher.mmdet_plugin.startup.disk_space import RunBytes, too_little_space
 from train_teacher.mmdet_plugin.startup.memory_probe import trained_bytes
+from train_teacher.mmdet_plugin.upstream_internals import batches_per_step, make_next_batch_a_step
 
 
 def rehearse_step(runner: Any) -> RunBytes:
@@ -104,7 +105,7 @@ def bytes_to_write(runner: Any) -> RunBytes:
     model, wrapper = unwrapped(runner), runner.optim_wrapper
     trained = trained_bytes(model)
     state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
-    if wrapper._accumulative_counts > 1:
+    if batches_per_step(wrapper) > 1:
         state += trained  # a half-made step
     everything = sum(_size(tensor) for tensor in model.state_dict().values())
     saved = trained if getattr(model, "base_identity", None) else everything
@@ -215,7 +216,7 @@ def _with_pipeline(dataset: Any) -> Any:
 def _alone(wrapper: Any) -> Iterator[None]:
     """Let the next batch be an optimizer step of its own."""
     with _attributes_kept(wrapper):
-        wrapper._accumulative_counts, wrapper._inner_count, wrapper._max_counts = 1, 0, -1
+        make_next_batch_a_step(wrapper)
         yield
 
 

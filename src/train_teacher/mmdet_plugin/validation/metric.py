@@ -8,8 +8,6 @@ count and 0.5 ms to write. The score cannot wait: it decides what becomes best.p
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,17 +21,14 @@ from mmengine.logging import MMLogger
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from train_teacher.core.atomic_file import replacing
 from train_teacher.mmdet_plugin.output_folder import naming
-from train_teacher.scores.second_coco_counting import (
-    STATS,
-    as_results,
-    class_precision,
-    count_precision,
-    mean_precision,
-)
+from train_teacher.scores.coco_counting import coco_results, count, mean
+from train_teacher.scores.detections import Detections
+from train_teacher.scores.metric_names import METRIC
 
-METRIC = "coco/bbox_mAP"
 FOLDER = "data"
+MAP_DETECTIONS = 100
 DIGITS = 3
 """mmdet rounds every score; the best epoch is chosen by rounded ones."""
 BEFORE, BEST = "val_detections_before.npz", "val_detections_best.npz"
@@ -53,37 +48,52 @@ class TeacherCocoMetric(CocoMetric):
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Count as CocoMetric does, and keep what was counted."""
         predictions = [prediction for _, prediction in results]
-        usual = self.metrics == ["bbox"] and not self.format_only and self._coco_api is not None
-        if usual and self.metric_items is None and any(len(p["scores"]) for p in predictions):
-            scores = self._count(predictions)
-        else:
-            scores = super().compute_metrics(results)
         self.detections = _columns(predictions)
-        return scores
+        usual = self.metrics == ["bbox"] and not self.format_only and self._coco_api is not None
+        usual = usual and self.metric_items is None and MAP_DETECTIONS in self.proposal_nums
+        if usual and len(self.detections["score"]):
+            return self._count(Detections(**self.detections))
+        return dict(super().compute_metrics(results))
 
-    def _count(self, predictions: list[dict[str, Any]]) -> dict[str, float]:
+    def _count(self, detections: Detections) -> dict[str, float]:
         """Return mmdet's metrics by its names (coco_metric.py:495-585)."""
         self.cat_ids = self._coco_api.get_cat_ids(cat_names=self.dataset_meta["classes"])
         self.img_ids = self._coco_api.get_img_ids()
-        precision, params = count_precision(
+        counting = count(
             self._coco_api.dataset,
-            as_results(predictions, self.cat_ids),
-            self.cat_ids,
-            self.img_ids,
-            self.proposal_nums,
-            self.iou_thrs,
+            coco_results(detections, self.cat_ids),
+            catIds=list(self.cat_ids),
+            imgIds=list(self.img_ids),
+            maxDets=list(self.proposal_nums),
+            iouThrs=self.iou_thrs,
         )
-        scores: dict[str, float] = OrderedDict()
+        # (overlaps, recalls, classes, sizes, most detections an image)
+        precision = counting.eval["precision"]
+        scores: dict[str, float] = {}
         if self.classwise:
             for column, category in enumerate(self._coco_api.loadCats(self.cat_ids)):
-                name = f"{category['name']}_precision"
-                scores[name] = round(class_precision(precision, column), DIGITS)
-        for stat in STATS:
-            scores[f"bbox_{stat}"] = round(mean_precision(precision, params, stat), DIGITS)
+                scores[f"{category['name']}_precision"] = _rounded(
+                    precision[:, :, column, 0, -1], without=float("nan")
+                )
+        # pycocotools counts the first score with 100 detections an image, the others with the most
+        # (cocoeval.py:458).
+        most = counting.params.maxDets.index(MAP_DETECTIONS)
+        scores["bbox_mAP"] = _rounded(precision[..., 0, most])
+        for percent in (50, 75):
+            at = np.isclose(self.iou_thrs, percent / 100)
+            scores[f"bbox_mAP_{percent}"] = _rounded(precision[at, ..., 0, -1])
+        for size, letter in enumerate("sml", start=1):
+            scores[f"bbox_mAP_{letter}"] = _rounded(precision[..., size, -1])
         MMLogger.get_current_instance().info(
             ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
         )
         return scores
+
+
+def _rounded(precision: np.ndarray, without: float = -1.0) -> float:
+    """Return the mean precision as mmdet rounds it, `without` where there is no object."""
+    value = mean(precision)
+    return without if value is None else round(value, DIGITS)
 
 
 def _columns(predictions: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -134,13 +144,5 @@ def _score_of(path: Path) -> float:
 
 def _write(path: Path, found: dict[str, np.ndarray], score: float) -> None:
     members: dict[str, Any] = {"map": np.float64(score), **found}
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with naming(path):
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **members)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with naming(path), replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **members)

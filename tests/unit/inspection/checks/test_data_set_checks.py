@@ -1,40 +1,44 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from coco_factory import annotation, category, coco, image
-from train_teacher.coco.dataset import CocoDataset, image_sizes
-from train_teacher.coco.mmdet_loader import trained_rows
-from train_teacher.coco.reader import read_coco
+from coco_factory import annotation, category, image
+from inspected_data import data_of, read
+from train_teacher.coco.dataset import CocoDataset
 from train_teacher.inspection.checks.data_set_checks import (
-    check_object_size,
     check_something_to_train,
     check_training_set,
 )
 from train_teacher.inspection.facts import Finding
 
 
-def with_boxes(folder: Path, counts: Sequence[int], images: int = 20) -> CocoDataset:
-    """Return a data set with that many boxes of each class, dealt out to the images in turn."""
+def with_boxes(
+    folder: Path, counts: Sequence[int], images: int = 20, crowd: int = 0
+) -> CocoDataset:
+    """Return a data set with that many boxes of each class, dealt out to the images in turn.
+
+    The first image has a crowd of further boxes.
+    """
     labels = [label for label, count in enumerate(counts, 1) for _ in range(count)]
-    path = folder / "data.json"
-    content = coco(
-        [image(n) for n in range(1, images + 1)],
-        [annotation(n, 1 + n % images, label) for n, label in enumerate(labels, 1)],
-        [category(n, f"class{n}") for n in range(1, len(counts) + 1)],
+    return read(
+        folder,
+        images=[image(n) for n in range(1, images + 1)],
+        annotations=[
+            annotation(n, image_id, label)
+            for n, (image_id, label) in enumerate(
+                [*((1 + n % images, label) for n, label in enumerate(labels, 1)), *[(1, 1)] * crowd]
+            )
+        ],
+        categories=[category(n, f"class{n}") for n in range(1, len(counts) + 1)],
     )
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return read_coco(path)
 
 
 def found(dataset: CocoDataset) -> list[Finding]:
-    columns = dataset.annotations
-    return check_training_set(dataset, columns.category_row, columns.image_row)
+    return check_training_set(data_of(dataset))
 
 
 def test_few_classes_of_which_one_is_much_rarer_are_a_d3_warning(tmp_path: Path) -> None:
@@ -65,10 +69,7 @@ def test_a_tail_of_many_classes_is_d4_with_its_measures(tmp_path: Path) -> None:
 def test_crowded_images_are_told_with_every_limit_they_pass(
     tmp_path: Path, most: int, told: bool
 ) -> None:
-    dataset = with_boxes(tmp_path, [5 * 40])
-    crowd = np.concatenate([dataset.annotations.image_row, np.zeros(most - 10, np.int64)])
-
-    (finding,) = check_training_set(dataset, np.zeros(len(crowd), np.int64), crowd)
+    (finding,) = found(with_boxes(tmp_path, [5 * 40], crowd=most - 10))
 
     assert (finding.code, finding.severity, finding.ids) == ("D7", "info", (1,))
     assert f"(most: {most:,}; 95 % of the images have at most 10)" in finding.message
@@ -77,20 +78,31 @@ def test_crowded_images_are_told_with_every_limit_they_pass(
 
 
 def test_one_class_is_said_to_be_one(tmp_path: Path) -> None:
-    (finding,) = check_something_to_train(with_boxes(tmp_path, [30]), 1, 30)
+    (finding,) = check_something_to_train(data_of(with_boxes(tmp_path, [30])))
 
     assert (finding.code, finding.severity, finding.ids) == ("D6", "info", (1,))
-    assert check_something_to_train(with_boxes(tmp_path, [30, 30]), 2, 60) == []
+    assert check_something_to_train(data_of(with_boxes(tmp_path, [30, 30]))) == []
 
 
-def test_boxes_that_shrink_to_nothing_are_named_by_their_ids(tmp_path: Path) -> None:
-    path = tmp_path / "data.json"
-    sides = [20, 20, 400]
-    boxes = [annotation(n, bbox=[9, 9, s, s], area=s * s) for n, s in enumerate(sides, 1)]
-    path.write_text(json.dumps(coco([image(1, width=6000, height=4000)], boxes)), encoding="utf-8")
-    dataset = read_coco(path)
-    rows = trained_rows(dataset, [0, 1])
+@pytest.mark.parametrize(
+    ("sections", "what"),
+    [
+        ({"images": [], "annotations": []}, "list of images is empty"),
+        ({"annotations": []}, "list of annotations is empty"),
+        ({"categories": []}, "there is no class"),
+        ({"annotations": [annotation(1, bbox=[4, 5, 0, 10])]}, "none of the 1 annotations"),
+    ],
+)
+def test_nothing_to_train_is_d6(tmp_path: Path, sections: dict[str, Any], what: str) -> None:
+    (finding,) = check_something_to_train(data_of(read(tmp_path, **sections)))
 
-    (finding,) = check_object_size(dataset, image_sizes(dataset), rows)
+    assert (finding.code, finding.severity) == ("D6", "error")
+    assert what in finding.message
 
-    assert (finding.code, finding.section, finding.ids) == ("I8", "annotations", (1, 2))
+
+def test_images_without_boxes_are_d2_when_they_are_most(tmp_path: Path) -> None:
+    assert found(with_boxes(tmp_path, [11, 11], images=30)) == []
+
+    (finding,) = found(with_boxes(tmp_path, [10, 10], images=45))
+
+    assert (finding.code, finding.severity, finding.count) == ("D2", "warning", 25)

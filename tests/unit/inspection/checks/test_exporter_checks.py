@@ -1,24 +1,16 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coco_factory import category, clean_annotations, coco, image
+from coco_factory import category, clean_annotations, image
+from inspected_data import file_of, read
 from train_teacher.coco.categories import detect_exporter
-from train_teacher.coco.dataset import CocoDataset
-from train_teacher.coco.reader import read_coco
 from train_teacher.inspection.checks.exporter_checks import check_exporter
 
 EXPORTED = {"isbbox": True, "color": "#ff0000", "metadata": {}}
-
-
-def read(folder: Path, **sections: Any) -> CocoDataset:
-    path = folder / "data.json"
-    path.write_text(json.dumps(coco(**sections)), encoding="utf-8")
-    return read_coco(path)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +36,8 @@ def test_federated_labels_are_f9(tmp_path: Path, member: str) -> None:
     dataset = read(tmp_path)
     members = ["id", "file_name", member]
 
-    (finding,) = check_exporter(dataset, members)
+    (finding,) = check_exporter(file_of(dataset, members=members))
 
     assert (finding.code, finding.severity, finding.count) == ("F9", "warning", 12)
     assert detect_exporter(dataset, members) == "LVIS"
-    assert check_exporter(dataset, ["id", "file_name"]) == []
+    assert check_exporter(file_of(dataset, members=["id", "file_name"])) == []

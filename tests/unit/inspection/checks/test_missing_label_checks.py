@@ -1,28 +1,28 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from coco_factory import annotation, category, coco, image
-from train_teacher.coco.reader import read_coco
-from train_teacher.inspection.checks.missing_label_checks import check_skipped_frames
+from coco_factory import annotation, category, image
+from inspected_data import data_of, read
+from train_teacher.inspection.checks.missing_label_checks import (
+    check_partial_labelling,
+    check_skipped_frames,
+)
 
 Told = list[tuple[object, str | None]]
 
 
 def told(folder: Path, counts: Sequence[int], name: str = "clip_{:04d}.jpg", step: int = 1) -> Told:
     """Return what is said of images with that many boxes: ids, and the first example."""
-    path = folder / "data.json"
     images = [image(n, name.format(n * step)) for n in range(1, len(counts) + 1)]
     boxes = [annotation(n, row, 1) for row, count in enumerate(counts, 1) for n in range(count)]
-    path.write_text(json.dumps(coco(images, boxes, [category(1, "car")])), encoding="utf-8")
-    dataset = read_coco(path)
-    columns = dataset.annotations
-    findings = check_skipped_frames(dataset, ["car"], columns.category_row, columns.image_row)
+    car = [category(1, "car")]
+    dataset = read(folder, images=images, annotations=boxes, categories=car)
+    findings = check_skipped_frames(data_of(dataset))
     return [(f.ids, f.examples[0].value) for f in findings]
 
 
@@ -48,3 +48,15 @@ def test_other_images_have_no_neighbours(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_by_chance_give_no_finding(tmp_path: Path, seed: int) -> None:
     assert told(tmp_path, np.random.default_rng(seed).poisson(5, 300).tolist()) == []
+
+
+@pytest.mark.parametrize(("labels", "told"), [((1, 2), True), ((1, 1), False)])
+def test_folders_without_a_class_in_common_are_d11(
+    tmp_path: Path, labels: tuple[int, int], told: bool
+) -> None:
+    images = [image(n, f"{'ab'[n // 20]}/{n}.jpg") for n in range(40)]
+    boxes = [annotation(n, n, labels[n // 20]) for n in range(40)]
+
+    findings = check_partial_labelling(data_of(read(tmp_path, images=images, annotations=boxes)))
+
+    assert [(f.code, f.severity) for f in findings] == [("D11", "warning")] * told

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coco_factory import clean_annotations, coco
-from train_teacher.coco.reader import read_coco
+from coco_factory import clean_annotations
+from inspected_data import file_of, read
 from train_teacher.inspection.checks.unread_member_checks import check_members
 
 ROBOFLOW = {"year": "2022", "description": "Exported from roboflow.com"}
@@ -16,9 +15,7 @@ CVAT = {"attributes": {"occluded": False}}
 
 def told(folder: Path, members: dict[str, Any], **others: Any) -> list[tuple[str, str]]:
     annotations = [{**record, **members} for record in clean_annotations()]
-    path = folder / "data.json"
-    path.write_text(json.dumps(coco(annotations=annotations, **others)), encoding="utf-8")
-    findings = check_members(read_coco(path))
+    findings = check_members(file_of(read(folder, annotations=annotations, **others)))
     assert {f.severity for f in findings} <= {"info"}
     return [(f.code, f.message) for f in findings]
 

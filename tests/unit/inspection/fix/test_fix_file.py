@@ -16,8 +16,8 @@ from pycocotools import mask
 from pycocotools.coco import COCO
 
 from coco_factory import annotation, category, clean_annotations, coco, image, make_coco
+from inspected_data import inspect_data
 from train_teacher.core.errors import UserError
-from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.fix import fix_file as use_case
 from train_teacher.inspection.fix.fix_file import FixReport, fix_data
 from train_teacher.inspection.fix.records import WHAT_IS_DONE

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
+from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text, read_page
 from train_teacher.inspection.facts import (
     DatasetInfo,
     Example,
@@ -17,46 +18,11 @@ from train_teacher.inspection.facts import (
     TrainedInfo,
 )
 from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts
-from train_teacher.inspection.page.render import Image, SplitCharts, render_inspection
+from train_teacher.inspection.page.render import SplitCharts, render_inspection
+from train_teacher.pages.parts import Image
 
 EVIL = "<script>alert('x')</script>\"&"
-VOID = {"meta", "br", "img"}
 SIZES = SizeInfo(640, 640, 480, 480, 480, 1.0, 1, 20.0)
-
-
-class Reader(HTMLParser):
-    """Checks that every element is closed, and gathers names, texts and addresses."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.identifiers: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for key, value in attrs:
-            assert not key.startswith("on"), key
-            if key in ("src", "href"):
-                self.addresses.append(value or "")
-            if key == "id":
-                self.identifiers.append(value or "")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def read(html: str) -> Reader:
-    reader = Reader()
-    reader.feed(html)
-    assert reader.open == []
-    return reader
 
 
 def finding(code: str, severity: Any = "warning", **changes: Any) -> Finding:
@@ -117,7 +83,7 @@ def charts(count: int = 6) -> Any:
 def test_the_page_is_one_well_formed_document_that_loads_nothing() -> None:
     html = render_inspection(facts(), charts())
 
-    reader = read(html)
+    reader = read_page(html)
     assert "script" not in reader.tags
     assert "link" not in reader.tags
     assert reader.addresses == []
@@ -148,12 +114,45 @@ def test_no_text_of_the_data_set_becomes_markup() -> None:
         info,
         charts(),
         [SplitCharts(1, 20, 0), SplitCharts(1, 20, 0)],
-        {0: [Image("data:image/jpeg;base64,AA", EVIL, EVIL, EVIL)]},
+        {0: [Image("data:image/jpeg;base64,AA", EVIL, EVIL)]},
     )
 
     assert "<script" not in html
-    assert html.count("&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;&amp;") >= 12
-    assert "script" not in read(html).tags
+    assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&#34;&amp;") >= 12
+    assert "script" not in read_page(html).tags
+
+
+@SEVERAL_PAGES
+@given(HOSTILE)
+def test_any_text_of_a_data_set_is_shown_as_text(text: str) -> None:
+    assert_shown_as_text(page_with(text), text, page_with("harmless"))
+
+
+def page_with(text: str) -> str:
+    bad = finding(
+        text,
+        message=text,
+        consequence=text,
+        fix=text,
+        split=text,
+        examples=(
+            Example(text, file=text, annotation_id=text, value=text),
+            Example("", value=text),
+        ),
+    )
+    info = facts(
+        (f"x{text}", "dog"),
+        (bad, finding("R3", examples=(Example(text),))),
+        (split_info(text, (1, 2), path=text, image_dir=text), split_info("val", (1, 1))),
+        path=text,
+        exporter=text,
+        provenance=text,
+        prompt=PromptInfo(text, 1, 256, exact=False),
+        trained=TrainedInfo(1, 1, {text: 2}),
+    )
+    two = [SplitCharts(1, 20, 0), SplitCharts(1, 20, 0)]
+    image = Image("data:image/jpeg;base64,AA", text, text)
+    return render_inspection(info, charts(), two, {0: [image]})
 
 
 def test_control_characters_and_half_surrogates_can_be_written() -> None:
@@ -216,7 +215,7 @@ def test_classes_beyond_sixty_open_on_demand() -> None:
 
     html = render_inspection(facts(names, splits=(split_info("train", boxes),)), charts())
 
-    read(html)
+    read_page(html)
     table = html[html.index("<h2>Classes") : html.index("<h2>Prompt")]
     before, after = table.split("<details>")
     assert before.count("<tr>") == 61
@@ -238,7 +237,7 @@ def test_splits_are_compared_only_when_there_are_several() -> None:
         facts(splits=splits), charts(), [SplitCharts(1.6, 40, 0.25), SplitCharts(0.4, 50, 0)]
     )
 
-    read(html)
+    read_page(html)
     part = html[html.index("The splits compared") :]
     for text in ("80.0 %", "50.0 %", "25.0 %", ">1.6<", ">40<"):
         assert text in part
@@ -246,11 +245,11 @@ def test_splits_are_compared_only_when_there_are_several() -> None:
 
 def test_images_are_linked_from_their_finding() -> None:
     info = facts(findings=(finding("B4", "error"), finding("R3")))
-    shown = Image("data:image/jpeg;base64,AA", "a.jpg", 7, "[1, 2, 3, 4]")
+    shown = Image("data:image/jpeg;base64,AA", "a.jpg, annotation 7, [1, 2, 3, 4]")
 
     html = render_inspection(info, charts(), (), {1: [shown]})
 
-    reader = read(html)
+    reader = read_page(html)
     assert reader.addresses == ["#images-1", shown.source]
     assert reader.identifiers == ["images-1"]
     assert "<figcaption>a.jpg, annotation 7, [1, 2, 3, 4]</figcaption>" in html
@@ -261,7 +260,7 @@ def test_no_boxes_no_images_no_classes_still_give_a_page() -> None:
 
     html = render_inspection(info, charts(0))
 
-    read(html)
+    read_page(html)
     assert html.count("Nothing to show.") == 5
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from host_reads import HostReads
 
 from demo_model import DEMO_BASE, build_config, demo_batch, make_settings
 from train_teacher.mmdet_plugin.accelerated import deformable_attention
 from train_teacher.mmdet_plugin.accelerated.detector import FASTER
-from train_teacher.mmdet_plugin.host_reads import HostReads
 
 # Relative to the largest gradient of the tensor: sums run in another order.
 GRADIENT_TOLERANCE = 2e-4

@@ -16,7 +16,7 @@ from train_teacher.mmdet_plugin.checkpoints.files import (
     read_checkpoint,
 )
 from train_teacher.mmdet_plugin.checkpoints.hook import TeacherCheckpointHook
-from train_teacher.mmdet_plugin.runner import TeacherRunner, _put_in_place
+from train_teacher.mmdet_plugin.runner import TeacherRunner
 
 BASE = BaseIdentity("base.pth", "ab" * 32)
 
@@ -147,14 +147,22 @@ def test_a_damaged_last_checkpoint_is_replaced_by_the_previous_one(tmp_path: Pat
         newest_checkpoint(tmp_path, told.append)
 
 
-def test_the_last_checkpoint_becomes_the_previous_one(tmp_path: Path) -> None:
+def test_the_last_checkpoint_becomes_the_previous_one_and_the_best_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_number(_: Any, folder: str, name: str, number: int) -> None:
+        (Path(folder) / name).write_text(str(number))
+
+    monkeypatch.setattr(Runner, "save_checkpoint", write_number)
+    runner = TeacherRunner.__new__(TeacherRunner)
+    runner.model = Small()
     for number in range(3):
-        partial = tmp_path / ".last.pth.partial"
-        partial.write_text(str(number))
-        _put_in_place(partial, tmp_path / "last.pth")
+        for name in ("last.pth", "best.pth"):
+            runner.save_checkpoint(str(tmp_path), name, number)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
         "last.pth": "2",
         "previous.pth": "1",
+        "best.pth": "2",
     }
 
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 import torch
+from host_reads import HostReads
 from mmengine.runner import Runner
 
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
-from train_teacher.mmdet_plugin.host_reads import HostReads
 from train_teacher.mmdet_plugin.loop.not_finite import (
     NonFiniteGradientError,
     NonFiniteLossHook,

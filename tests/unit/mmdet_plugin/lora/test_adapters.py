@@ -16,7 +16,7 @@ from train_teacher.mmdet_plugin.lora.adapters import (
     without_adapters,
 )
 from train_teacher.mmdet_plugin.lora.targets import find_full_modules, find_targets
-from train_teacher.mmdet_plugin.reporting.hooks import frozen_hashes
+from train_teacher.mmdet_plugin.reporting.freeze_proof import parameter_digests
 
 FROZEN = ("backbone", "language_model")
 
@@ -80,14 +80,14 @@ def test_every_adapter_and_full_module_learns_and_no_base_tensor_moves(
 ) -> None:
     model = lora_model(**values)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    base = frozen_hashes(model)
+    base = parameter_digests(model, trainable=False)
     trainable = {name for name, p in model.named_parameters() if p.requires_grad}
     reached = train(model, steps=3)
     first_factors = {name for name in trainable if ".lora_A." in name}
     # While B is zero, A has a zero gradient: it learns from the second step on.
     assert trainable - first_factors <= reached[0] | reached[1]
     assert reached[0] | reached[1] | reached[2] == trainable
-    assert frozen_hashes(model) == base
+    assert parameter_digests(model, trainable=False) == base
     unmoved = [n for n in trainable if torch.equal(model.get_parameter(n), before[n])]
     assert unmoved == []
 

@@ -9,7 +9,8 @@ import torch
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.checkpoints.base import read_state_dict
-from train_teacher.mmdet_plugin.reporting.hooks import freeze_table, frozen_hashes
+from train_teacher.mmdet_plugin.reporting.freeze_proof import parameter_digests
+from train_teacher.mmdet_plugin.reporting.hooks import freeze_table
 
 FROZEN = ("backbone.", "language_model.")
 
@@ -75,16 +76,16 @@ def test_train_mode_leaves_frozen_parts_in_evaluation_mode(model: torch.nn.Modul
 
 
 def test_the_digests_notice_one_changed_bit(model: torch.nn.Module) -> None:
-    before = frozen_hashes(model)
+    before = parameter_digests(model, trainable=False)
     weight = next(model.backbone.parameters())
     weight.data.view(torch.int32).view(-1)[0] ^= 1
-    after = frozen_hashes(model)
+    after = parameter_digests(model, trainable=False)
     assert sum(before[name] != after[name] for name in before) == 1
     assert all(name.startswith(FROZEN) for name in before)
 
 
 def test_the_table_says_what_is_frozen(model: torch.nn.Module) -> None:
-    lines = {line.split()[0]: line for line in freeze_table(model).splitlines()}
+    lines = {line.split()[0]: line for line in str(freeze_table(model)).splitlines()}
     assert lines["backbone"].endswith("frozen")
     assert lines["decoder"].endswith("trainable")
     total = sum(p.numel() for p in model.parameters())

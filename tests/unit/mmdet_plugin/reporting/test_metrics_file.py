@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from train_teacher.mmdet_plugin.reporting.metrics_file import FILE_NAME, MetricsFileBackend
+from train_teacher.mmdet_plugin.reporting.metrics_file import (
+    FILE_NAME,
+    MetricsFileBackend,
+    forget_after,
+)
 
 
 def written(folder: Path, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -26,3 +30,19 @@ def test_without_a_gpu_the_main_memory_of_the_process_is_logged(tmp_path: Path) 
 def test_the_memory_of_a_gpu_stands_alone_and_a_validation_has_none(tmp_path: Path) -> None:
     assert "process_memory" not in written(tmp_path, {"loss": 1.0, "memory": 700})
     assert "process_memory" not in written(tmp_path, {"coco/bbox_mAP": 0.5})
+
+
+def test_a_resumed_run_keeps_the_lines_up_to_where_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    forget_after(path, 4, 1)
+    assert not path.exists()
+    lines = [
+        '{"kind": "train", "step": 4}\n',
+        '{"kind": "val", "step": 1}\n',
+        '{"kind": "train", "step": 5}\n',
+        '{"kind": "val", "step": 2}\n',
+        '{"kind": "tra',
+    ]
+    path.write_text("".join(lines))
+    forget_after(path, 4, 1)
+    assert path.read_text() == "".join(lines[:2])

@@ -1,0 +1,69 @@
+"""click's commands, with help that is grouped and says what arguments are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+class PanelOption(click.Option):
+    """An option that stands under a heading of its command's help."""
+
+    def __init__(self, *args: Any, panel: str = "Options", **values: Any) -> None:
+        """Keep the heading."""
+        super().__init__(*args, **values)
+        self.panel = panel
+
+
+class ExplainedArgument(click.Argument):
+    """An argument with a line of help."""
+
+    panel = "Arguments"
+
+    def __init__(self, *args: Any, help: str, **values: Any) -> None:
+        """Keep the line."""
+        super().__init__(*args, **values)
+        self.line = help
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return the name and the line."""
+        return self.make_metavar(ctx), self.line
+
+
+class PanelCommand(click.Command):
+    """A command whose help shows parameters under their headings, in order of appearance."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the parameters."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                panels.setdefault(getattr(parameter, "panel", "Options"), []).append(record)
+        for panel, records in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
+
+
+command = partial(click.command, cls=PanelCommand, context_settings={"max_content_width": 100})
+option = partial(click.option, cls=PanelOption)
+argument = partial(click.argument, cls=ExplainedArgument)
+
+
+def flag(name: str, help: str) -> Callable[[Decorated], Decorated]:
+    """Return the decorator of an option that is there or not."""
+    return option(name, is_flag=True, help=help)
+
+
+def choice(
+    name: str, *values: str, default: str | None = None, help: str | None = None
+) -> Callable[[Decorated], Decorated]:
+    """Return the decorator of an option with few values, its first by default."""
+    preset = default or values[0]
+    return option(name, type=click.Choice(values), default=preset, show_default=True, help=help)

@@ -1,0 +1,74 @@
+"""What of a model is trained and what is frozen: written by the training, shown by the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+
+FILE_NAME = "freeze_table.json"
+
+
+class ModelPart(msgspec.Struct, frozen=True):
+    """A direct sub-module of the model."""
+
+    name: str
+    parameters: int
+    trainable: int
+    """Of `parameters`."""
+
+    @property
+    def state(self) -> str:
+        """Return `frozen`, `trainable`, or how many parameters are."""
+        if self.trainable in (0, self.parameters):
+            return "trainable" if self.trainable else "frozen"
+        return f"{self.trainable:,} trainable"
+
+
+class FreezeTable(msgspec.Struct, frozen=True):
+    """The parts of a model, and what a training did to them."""
+
+    parts: tuple[ModelPart, ...]
+    proof: str = ""
+    """One sentence after training: which tensors changed and which did not."""
+
+    def __str__(self) -> str:
+        """Return one line per part, their sum, and the proof."""
+        everything = sum(part.parameters for part in self.parts)
+        learning = sum(part.trainable for part in self.parts)
+        share = 100 * learning / max(everything, 1)
+        rows = [
+            ("part", "parameters", "state"),
+            *((part.name, f"{part.parameters:,}", part.state) for part in self.parts),
+            ("total", f"{everything:,}", f"{learning:,} trainable ({share:.3g} %)"),
+        ]
+        lines = [f"{name:<20} {count:>13}  {state}" for name, count, state in rows]
+        return "\n".join([*lines, *([f"proof: {self.proof}"] if self.proof else [])])
+
+
+def write_freeze_table(path: Path, table: FreezeTable) -> None:
+    """Write a table, making its folder.
+
+    Args:
+        path: `data/freeze_table.json` of a run.
+        table: of the training that begins or ends.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(table)) + b"\n")
+
+
+def read_freeze_table(path: Path) -> FreezeTable | None:
+    """Return the table of a run, None for a run that wrote none or a damaged one.
+
+    Args:
+        path: `data/freeze_table.json` of a run.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=FreezeTable)
+    except (OSError, msgspec.DecodeError):
+        return None

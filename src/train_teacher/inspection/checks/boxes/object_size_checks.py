@@ -1,0 +1,40 @@
+"""I8: objects that are tiny at the scale of training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from train_teacher.core.words import share
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.inspected import Inspected
+
+TINY_SIDE = 10.0
+TINY_SHARE = 0.3
+SHORT_SIDE, LONG_SIDE = 800, 1333
+"""The recipe's test scale; see mm_grounding_dino configs, FixScaleResize."""
+
+
+def check_object_size(data: Inspected) -> list[Finding]:
+    """Return I8: most objects shrink to a few pixels when the images are scaled for training."""
+    dataset, sizes, rows = data.train.dataset, data.train.sizes, data.kept[0].rows
+    short, long = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
+    kept = np.flatnonzero(rows.kept)
+    boxes = rows.kept_boxes
+    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)[dataset.annotations.image_row[kept]]
+    side = np.sqrt(boxes[:, 2] * boxes[:, 3])
+    tiny = kept[(side * scale < TINY_SIDE) & (scale < 1)]
+    if len(tiny) <= TINY_SHARE * len(boxes):
+        return []
+    return finding_about(
+        annotations_at(dataset, tiny, "bbox"),
+        code="I8",
+        severity="warning",
+        message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
+        f"the image is scaled to {SHORT_SIDE} x {LONG_SIDE} for training",
+        consequence="Hardly anything of these objects is left to learn from.",
+        fix="Cut the images into tiles, or train at a larger scale.",
+    )
+
+
+CHECKS = (check_object_size,)

@@ -1,0 +1,1 @@
+"""Checks of class names, and of the prompt they make."""

@@ -1,0 +1,44 @@
+"""N12: classes that are left out because they are no classes."""
+
+from __future__ import annotations
+
+from train_teacher.coco.categories import NO_OBJECTS, _word, dummy_categories
+from train_teacher.core.words import listed
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import finding_about, these_categories
+from train_teacher.inspection.inspected import InspectedFile
+
+
+def check_categories(file: InspectedFile) -> list[Finding]:
+    """Return N12 of the training file, whose list counts: classes that are left out as none."""
+    if not file.is_train:
+        return []
+    dataset = file.dataset
+    dummies = dummy_categories(dataset)
+    parents = {category.supercategory for category in dataset.categories}
+    odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
+    entries = [c for c in dummies if c not in odd]
+    fix = "Nothing to do: train-teacher leaves it out (exp1/data)."
+    return [
+        *finding_about(
+            these_categories(odd),
+            code="N12",
+            severity="warning",
+            message=f"{listed(c.name for c in odd)} has no box and names no object: left out, it "
+            "is no class to learn",
+            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            fix=f"{fix} If it is a class, label it or give it another name.",
+        ),
+        *finding_about(
+            these_categories(entries),
+            code="N12",
+            severity="info",
+            message=f"{listed(c.name for c in entries)} is the exporter's root or background "
+            "entry, not a class",
+            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            fix=fix,
+        ),
+    ]
+
+
+FILE_CHECKS = (check_categories,)

@@ -1,0 +1,91 @@
+"""N1 to N3: class names, which are the text the model reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from train_teacher.coco.dataset import CategoryRecord
+from train_teacher.core.words import listed, plural
+from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.finding import finding_about, these_categories
+from train_teacher.inspection.inspected import Inspected
+from train_teacher.prompts.caption import reads_as
+
+
+def check_names(data: Inspected) -> list[Finding]:
+    """Return N1 (empty), N2 (read as the same words) and N3 (the same name twice)."""
+    return [
+        *_empty(data.classes, data.phrases),
+        *_same_words(data.classes, data.phrases),
+        *_same_name(data.classes),
+    ]
+
+
+def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list[Finding]:
+    empty = [c for c, phrase in zip(categories, phrases, strict=True) if not reads_as(phrase)]
+    if not empty:
+        return []
+    names = listed(c.name for c in empty)
+    classes = plural(len(empty), "class", "classes")
+    message = f"{classes} without words for the model: {names} (text in brackets is not read)"
+    return no_words(empty, message)
+
+
+def no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
+    """Return N1 about classes of which the model reads nothing.
+
+    Args:
+        empty: these classes.
+        message: what is wrong with them.
+    """
+    return finding_about(
+        these_categories(empty),
+        code="N1",
+        severity="error",
+        message=message,
+        consequence="MMDetection crashes or gives NaN scores for a class without text.",
+        fix=f'Rename it, or give words: --class-prompt "{empty[0].name}=some words".',
+    )
+
+
+def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list[Finding]:
+    groups: dict[str, list[CategoryRecord]] = defaultdict(list)
+    for category, phrase in zip(categories, phrases, strict=True):
+        groups[reads_as(phrase)].append(category)
+    return [
+        finding
+        for words, group in groups.items()
+        if words and len({c.name for c in group}) > 1
+        for finding in finding_about(
+            these_categories(group),
+            code="N2",
+            severity="error",
+            message=f'{len(group)} classes read as the same words "{words}": '
+            f"{listed(c.name for c in group)}",
+            consequence="The model cannot tell them apart, and each is trained against the other.",
+            fix=f'Merge them, or reword one: --class-prompt "{group[-1].name}=other words".',
+        )
+    ]
+
+
+def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
+    groups: dict[str, list[CategoryRecord]] = defaultdict(list)
+    for category in categories:
+        groups[category.name].append(category)
+    return [
+        finding
+        for name, group in groups.items()
+        if len(group) > 1
+        for finding in finding_about(
+            these_categories(group),
+            code="N3",
+            severity="error",
+            message=f'{len(group)} categories are named "{name}": id {listed(c.id for c in group)}',
+            consequence="MMDetection finds more ids than classes and shifts the labels after them.",
+            fix="Merge them into one category and correct category_id in the annotations.",
+        )
+    ]
+
+
+CHECKS = (check_names,)

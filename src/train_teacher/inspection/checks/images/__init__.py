@@ -1,0 +1,1 @@
+"""Checks of image files, their names and their likeness."""

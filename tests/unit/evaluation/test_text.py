@@ -1,0 +1,51 @@
+"""An evaluation says what was scored, and a dash where nothing could be."""
+
+from __future__ import annotations
+
+import json
+
+from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
+from train_teacher.scores.coco_scores import ClassScores, CocoScores, Evaluation, SizeScores
+
+SCORES = CocoScores(
+    average_precision=0.4567,
+    average_precision_50=0.7,
+    average_precision_75=0.5,
+    average_recall_1=0.3,
+    average_recall_10=0.5,
+    average_recall_100=0.6,
+    sizes=(SizeScores("small", None, None), SizeScores("large", 0.5, 0.6)),
+    classes=(ClassScores("cat", 1200, 0.5, 0.75, 0.6), ClassScores("dog", 0, None, None, None)),
+)
+EVALUATION = Evaluation(
+    teacher="exp1",
+    data="val.json",
+    weights="base",
+    num_images=1000,
+    num_objects=1200,
+    prompt=("cat", "dog"),
+    scores=SCORES,
+    masks=SCORES,
+    num_without_mask=3,
+)
+
+
+def test_scores_stand_by_size_and_class_with_a_dash_where_there_are_no_objects() -> None:
+    lines = render_evaluation(EVALUATION).splitlines()
+    assert "boxes: mAP 0.457   mAP50 0.700   mAP75 0.500" in lines
+    assert "by size  small AP - AR -   large AP 0.500 AR 0.600" in lines
+    assert "cat      1,200  0.500  0.750  0.600" in lines
+    assert "dog          0      -      -      -" in lines
+
+
+def test_it_says_which_weights_and_what_masks_leave_out() -> None:
+    text = render_evaluation(EVALUATION)
+    assert "exp1 (base, nothing of the training)" in text
+    assert "masks: mAP 0.457" in text
+    assert "3 objects have no mask" in text
+
+
+def test_the_json_has_every_score_unrounded() -> None:
+    content = json.loads(render_evaluation_json(EVALUATION))
+    assert content["scores"]["average_precision"] == 0.4567
+    assert content["scores"]["classes"][1]["average_precision"] is None

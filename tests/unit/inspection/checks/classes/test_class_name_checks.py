@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from coco_factory import category
+from inspected_data import data_of, only
+from train_teacher.inspection.checks.classes.class_name_checks import check_names
+from train_teacher.inspection.facts import Finding
+
+
+def names_checked(dataset_of: Any, *names: str) -> list[Finding]:
+    classes = [category(n, name) for n, name in enumerate(names, 1)]
+    return check_names(data_of(dataset_of(categories=classes, annotations=[])))
+
+
+@pytest.mark.parametrize("name", ["", "  ", "(misc)", "_"])
+def test_a_name_without_words_is_n1(dataset_of: Any, name: str) -> None:
+    finding = only(names_checked(dataset_of, "cat", name), "N1")
+
+    assert finding.severity == "error"
+    assert finding.examples[0].path == "categories[1].name"
+
+
+def test_names_that_read_as_the_same_words_are_n2(dataset_of: Any) -> None:
+    finding = only(names_checked(dataset_of, "Hard_Hat", "cat", "hard hat (white)"), "N2")
+
+    assert (finding.severity, finding.count) == ("error", 2)
+    assert 'the same words "hard hat"' in finding.message
+
+
+def test_the_same_name_twice_is_n3_and_not_also_n2(dataset_of: Any) -> None:
+    findings = names_checked(dataset_of, "cat", "dog", "cat")
+
+    assert [f.code for f in findings] == ["N3"]
+    assert findings[0].severity == "error"

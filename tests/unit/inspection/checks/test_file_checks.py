@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from coco_factory import annotation, image
+from inspected_data import NO_ROWS, file_of, only
+from train_teacher.images.facts import ImageFiles
+from train_teacher.inspection.checks.file_checks import check_file
+
+NAN = float("nan")
+
+
+def test_repaired_text_is_reported_as_f2(dataset_of: Any) -> None:
+    dataset = dataset_of(annotations=[annotation(1, area=NAN)])
+
+    assert only(check_file(file_of(dataset)), "F2").severity == "info"
+
+
+def test_numbers_written_as_text_are_one_f5_warning(dataset_of: Any) -> None:
+    bad = [annotation(i, bbox=["1", 2, 3, 4]) for i in range(1, 6)]
+
+    finding = only(check_file(file_of(dataset_of(annotations=bad))), "F5")
+
+    assert (finding.severity, finding.count) == ("warning", 5)
+    assert finding.message == (
+        'annotations[0].bbox[0]: "1" should be a number (5 records like this)'
+    )
+    assert [e.path for e in finding.examples] == [f"annotations[{i}].bbox[0]" for i in range(3)]
+
+
+@pytest.mark.parametrize(("good", "severity"), [(30, "warning"), (3, "error")])
+def test_unreadable_records_are_an_f5_error_from_five_percent_on(
+    dataset_of: Any, good: int, severity: str
+) -> None:
+    records = [annotation(i + 2) for i in range(good)] + [annotation(1, image_id=[1])]
+
+    finding = only(check_file(file_of(dataset_of(annotations=records))), "F5")
+
+    assert (finding.severity, finding.count) == (severity, 1)
+
+
+def test_an_image_without_size_is_f8_warning_when_the_file_tells(dataset_of: Any) -> None:
+    dataset = dataset_of(images=[image(1), image(2, width=None), image(3, height=0)])
+
+    findings = check_file(file_of(dataset, ImageFiles(None, NO_ROWS, {1: (64, 48)}, checked=True)))
+
+    assert [(f.code, f.severity, f.examples[0].file) for f in findings] == [
+        ("F8", "warning", "2.jpg"),
+        ("F8", "error", "3.jpg"),
+    ]

@@ -1,0 +1,83 @@
+"""An id is guessed only where the rest of the file leaves one possibility."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from coco_factory import annotation, image, make_coco
+from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.reader import read_coco
+from train_teacher.inspection.likely_ids import (
+    category_step,
+    free_image_ids,
+    moved_category_rows,
+    with_image_ids,
+)
+
+
+def numbered(
+    folder: Path, ids: Sequence[object], pointed_to: Sequence[object], files: str = "abcdef"
+) -> CocoDataset:
+    """Return a file with images of these ids, and annotations that point to some."""
+    return read_coco(
+        make_coco(
+            folder,
+            images=[image(id_, f"{name}.jpg") for id_, name in zip(ids, files, strict=False)],
+            annotations=[annotation(n + 1, id_) for n, id_ in enumerate(pointed_to)],
+            write_images=False,
+        )
+    )
+
+
+def test_the_second_of_two_images_gets_the_id_that_is_missing_behind_it(tmp_path: Path) -> None:
+    dataset = numbered(tmp_path, [1, 2, 2, 4], [1, 2, 3, 4])
+    meant = free_image_ids(dataset)
+    assert meant == {2: 3}
+    mended = with_image_ids(dataset, meant)
+    assert [i.id for i in mended.images] == [1, 2, 3, 4]
+    assert mended.annotations.image_row.tolist() == [0, 1, 2, 3]
+
+
+def test_the_first_of_two_images_gets_the_id_that_is_missing_before_it(tmp_path: Path) -> None:
+    assert free_image_ids(numbered(tmp_path, [1, 3, 3, 4], [1, 2, 3, 4])) == {1: 2}
+
+
+@pytest.mark.parametrize(
+    ("ids", "pointed_to"),
+    [
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 2, 2, 4], [1, 2, 4]),
+        ([1, 2, 2, 5], [1, 2, 3, 5]),
+        ([1, 2, 2, 2, 5], [1, 2, 3, 4, 5]),
+        (["a", "b", "b"], ["a", "b", "c"]),
+        ([1, 2, 2, 4, 4], [1, 2, 3, 4]),
+    ],
+    ids=["none twice", "none free", "a gap", "three alike", "text", "one pair untold"],
+)
+def test_nothing_is_guessed(tmp_path: Path, ids: list[object], pointed_to: list[object]) -> None:
+    assert free_image_ids(numbered(tmp_path, ids, pointed_to)) == {}
+
+
+def test_one_image_listed_twice_keeps_its_id(tmp_path: Path) -> None:
+    assert free_image_ids(numbered(tmp_path, [1, 2, 2, 4], [1, 2, 3, 4], files="abbd")) == {}
+
+
+@pytest.mark.parametrize(
+    ("used", "step", "rows"),
+    [([0, 1], 1, [0, 1]), ([2, 3], -1, [0, 1]), ([1, 2], 0, None), ([0, 2], 0, None)],
+)
+def test_categories_counted_from_the_wrong_end_are_moved_together(
+    tmp_path: Path, used: list[int], step: int, rows: list[int] | None
+) -> None:
+    path = make_coco(
+        tmp_path,
+        annotations=[annotation(n + 1, 1, id_) for n, id_ in enumerate(used)],
+        write_images=False,
+    )
+    dataset = read_coco(path)
+    moved = moved_category_rows(dataset)
+    assert category_step(dataset) == step
+    assert (moved if moved is None else moved.tolist()) == rows

@@ -1,0 +1,62 @@
+"""An exported teacher's README says what it is of, how good it is, and how to load it."""
+
+from __future__ import annotations
+
+import pytest
+
+from demo_model import make_info, make_settings
+from train_teacher.reports.summary import RunSummary, Validation
+from train_teacher.teachers.card import BaseFile, Preprocessing, describe_teacher
+from train_teacher.teachers.model_card import Kind, render_model_card
+
+VALIDATED = RunSummary(
+    before=Validation(0, 0.1, 0.2, {}),
+    best=Validation(3, 0.45, 0.6, {"red circle": 0.4, "blue square": 0.5}),
+    last=None,
+)
+UNKNOWN = RunSummary(before=None, best=None, last=None)
+
+
+def readme(kind: Kind = "merged", summary: RunSummary = VALIDATED, *, based: bool = True) -> str:
+    """Return the README of a bundle."""
+    info = make_info()
+    card = describe_teacher(
+        info,
+        make_settings(),
+        summary,
+        base=BaseFile("base.pth", "ab" * 32) if based else None,
+        frozen=(),
+        preprocessing=Preprocessing([800, 1333], [123.7], [58.4], "RGB", 1),
+        versions={"torch": "2.13.0"},
+    )
+    return render_model_card(card, info, summary, kind, name="bundle", half=True)
+
+
+def test_scores_before_and_after_stand_side_by_side() -> None:
+    text = readme()
+    assert "| base weights | 0.100 | 0.200 |" in text
+    assert "| this model | 0.450 | 0.600 |" in text
+    assert "AP by class: red circle 0.400, blue square 0.500." in text
+
+
+def test_a_teacher_without_a_validation_claims_nothing() -> None:
+    text = readme(summary=UNKNOWN)
+    assert "Not validated." in text
+    assert "AP by class" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("adapter", 'PeftModel.from_pretrained(detector, "bundle")'),
+        ("changes", 'torch.load("bundle/teacher.pth")'),
+        ("merged", 'init_detector("bundle/config.py", "bundle/model.pth"'),
+    ],
+)
+def test_each_kind_of_bundle_is_loaded_its_own_way(kind: Kind, said: str) -> None:
+    assert said in readme(kind)
+
+
+def test_the_base_is_named_by_its_digest_or_called_random() -> None:
+    assert f"- base: `base.pth`, SHA-256 `{'ab' * 32}`" in readme()
+    assert "- base: random weights" in readme(based=False)
