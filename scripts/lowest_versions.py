@@ -6,8 +6,9 @@ The ranges are those of pyproject.toml; each has one lower bound, and that is a 
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 REQUIREMENT = re.compile(r"(?P<name>[\w-]+)[>=]=(?P<lowest>[\d.]+)(,<[\d.]+)?")
