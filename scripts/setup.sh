@@ -17,7 +17,9 @@ case "${1:-}" in
         ;;
 esac
 python=${PYTHON:-python3}
-torch_version=2.13.0
+# The ranges are written in pyproject.toml alone: requires-python = ">=3.10,<3.14", "torch>=...".
+read -r oldest beyond < <(sed -n 's/^requires-python = ">=3\.\([0-9]*\),<3\.\([0-9]*\)"/\1 \2/p' pyproject.toml)
+torch_range=$(sed -n 's/^ *"\(torch[<>=][^"]*\)".*/\1/p' pyproject.toml)
 
 fail() {
     printf 'setup: %s\n' "$1" >&2
@@ -26,8 +28,8 @@ fail() {
 
 used=$python
 [ ! -x .venv/bin/python ] || used=.venv/bin/python
-"$used" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' ||
-    fail "$used is $("$used" -V 2>&1); Python 3.10 to 3.13 is needed.
+"$used" -c "import sys; sys.exit(not (3, $oldest) <= sys.version_info[:2] < (3, $beyond))" ||
+    fail "$used is $("$used" -V 2>&1); Python 3.$oldest to 3.$((beyond - 1)) is needed.
 Remove .venv if there is one, then: PYTHON=python3.12 $0"
 
 stamp=.venv/.train-teacher-setup
@@ -37,31 +39,50 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     exit 0
 fi
 
+# What pip's log says in its own words, most particular first.
+cause() {
+    local log=.venv/setup.log
+    if grep -q "No space left on device" "$log"; then
+        echo "The disk is full: 4 GB are needed. df -h . shows what is free."
+    elif grep -qE "NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|IncompleteRead|HTTP error|from versions: none" "$log"; then
+        echo "pip did not get a package from its registry: mend the network, or pip's index-url."
+    elif grep -q "ResolutionImpossible" "$log"; then
+        echo "The versions above exclude each other: one is fixed by scripts/constraints.txt, or by a
+constraint of this machine (pip config list)."
+    elif grep -q "No matching distribution found" "$log"; then
+        echo "The registry has that package, but not that version for $("$used" -V 2>&1) on $(uname -sm)."
+    else
+        echo "The reason is in pip's lines above."
+    fi
+}
+
 step() {
     local name=$1
     shift
     printf 'setup: %s\n' "$name"
     "$@" >.venv/setup.log 2>&1 || {
-        tail -n 20 .venv/setup.log >&2
+        grep -v "^WARNING: Location" .venv/setup.log | tail -n 20 >&2
         fail "the step \"$name\" failed; the whole log is .venv/setup.log.
-Check that pip reaches a package registry and that 4 GB of disk are free, then run $0 again."
+$(cause)
+Then run $0 again."
     }
 }
 
 # A venv without pip is what Debian leaves behind when the package python3-venv is missing.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv .venv ||
     fail "$python cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)"
-pip=(.venv/bin/python -m pip install --disable-pip-version-check -c scripts/constraints.txt)
+used=.venv/bin/python
+pip=("$used" -m pip install --disable-pip-version-check -c scripts/constraints.txt)
 # mmengine 0.10.7 imports pkg_resources, which setuptools 81 has removed.
-step "setuptools" "${pip[@]}" setuptools
-if .venv/bin/python -c 'import torch, sys
-version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-sys.exit(not (2, 1) <= version < (2, 14))' 2>/dev/null; then
+step "setuptools" "${pip[@]}" setuptools packaging
+if "$used" -c 'import sys, torch
+from packaging.requirements import Requirement
+sys.exit(torch.__version__ not in Requirement(sys.argv[1]).specifier)' "$torch_range" 2>/dev/null; then
     echo "setup: keeping the PyTorch that is there"
     sed '/^torch==/d' scripts/constraints.txt >.venv/constraints.txt
-    pip=(.venv/bin/python -m pip install --disable-pip-version-check -c .venv/constraints.txt)
+    pip=("$used" -m pip install --disable-pip-version-check -c .venv/constraints.txt)
 else
-    step "PyTorch $torch_version" "${pip[@]}" "torch==$torch_version"
+    step "PyTorch" "${pip[@]}" torch
 fi
 step "train-teacher and what it needs" "${pip[@]}" -e ".$extras"
 .venv/bin/teacher --version || fail "the installed command does not start"

@@ -12,11 +12,16 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     specifier: str
-    """Versions that were tested, such as `>=2.1,<2.14`; empty for any."""
+    """Versions that were tested, such as `>=2.6,<2.14`; empty for any."""
     extra: str | None = None
     installed: str | None = None
     fits: bool = False
     """Whether the installed version is one of them."""
+
+    @property
+    def is_misfit(self) -> bool:
+        """Whether it is installed in a version that is not one of them."""
+        return self.installed is not None and not self.fits
 
     @property
     def pip(self) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "train-teacher"
 # Extras that a user installs; `dev` is ours.
-USER_EXTRAS = ("", "ops", "tensorboard")
+USER_EXTRAS = ("", "ops", "triton", "tensorboard")
 PROBE_SECONDS = 180
 DRIVER_SECONDS = 20
 SHARED_MEMORY = Path("/dev/shm")

@@ -19,6 +19,11 @@ TINY_DISK = GIB // 2
 # One batch of 4 images of 1333 x 1333 x 3 bytes in each of 4 processes, twice prefetched.
 SMALL_SHARED_MEMORY = GIB // 4
 ON_CPU = "Training runs on CPU, about a hundred times slower."
+# PyTorch's wheels on PyPI are built for CUDA 13 since 2.11; every 12.x runs on the older drivers.
+CUDA_13 = 13
+BELOW_CUDA_13 = "<2.11"
+DRIVERS = {12: "525", CUDA_13: "580"}
+"""Oldest driver by CUDA's major version (NVIDIA, CUDA compatibility, minor versions)."""
 
 
 def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
@@ -27,13 +32,7 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
     if stack.torch is None or stack.cuda_available:
         return
     if stack.torch_cuda and stack.cuda_problem and "too old" in stack.cuda_problem:
-        yield EnvironmentFinding(
-            code="driver-old",
-            severity="error",
-            what=f"the NVIDIA driver is too old for CUDA {stack.torch_cuda} of this PyTorch.",
-            consequence=ON_CPU,
-            fix=f'update the NVIDIA driver, or: pip install "torch>=2.1,<{_release(stack.torch)}"',
-        )
+        yield _old_driver(environment, stack.torch_cuda)
     elif environment.driver and not stack.torch_cuda:
         yield EnvironmentFinding(
             code="torch-cpu",
@@ -41,7 +40,7 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
             what=f"PyTorch {stack.torch} is built for CPU only, and there is a GPU: "
             f"{', '.join(environment.driver.gpus)}.",
             consequence=ON_CPU,
-            fix=f"pip install --force-reinstall --no-deps torch=={stack.torch.split('+')[0]}",
+            fix=f"pip uninstall -y torch && pip install torch=={stack.torch.split('+')[0]}",
         )
     elif environment.driver:
         yield EnvironmentFinding(
@@ -62,6 +61,27 @@ def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
         )
 
 
+def _old_driver(environment: Environment, cuda: str) -> EnvironmentFinding:
+    major = int(cuda.split(".", maxsplit=1)[0])
+    wanted = f" to {DRIVERS[major]} or newer" if major in DRIVERS else ""
+    older = f", or: pip install {_torch(environment, below=BELOW_CUDA_13)}"
+    return EnvironmentFinding(
+        code="driver-old",
+        severity="error",
+        what=f"the NVIDIA driver is too old for CUDA {cuda} of this PyTorch.",
+        consequence=ON_CPU,
+        fix=f"update the NVIDIA driver{wanted}{older if major >= CUDA_13 else ''}",
+    )
+
+
+def _torch(environment: Environment, *, least: str = "", below: str = "") -> str:
+    """Return the accepted versions of PyTorch for pip, with one end of the range moved."""
+    accepted = (r.specifier for r in environment.requirements if r.name == "torch")
+    lower, _, upper = next(accepted, "").partition(",")
+    bounds = filter(None, (least or lower, below or upper))
+    return f'"torch{",".join(bounds)}"'
+
+
 def _gpu_code(environment: Environment) -> Iterator[EnvironmentFinding]:
     """Look for a GPU that this build of PyTorch has no code for."""
     stack = environment.stack
@@ -73,13 +93,13 @@ def _gpu_code(environment: Environment) -> Iterator[EnvironmentFinding]:
         newer = own > max(built)
         # PyTorch 2.7 was the first for sm_100 and sm_120, and the last whose wheels on PyPI had
         # code for sm_50 to sm_70 (its release notes).
-        wanted = "torch>=2.7" if newer else "torch<2.8"
+        wanted = _torch(environment, **({"least": ">=2.7"} if newer else {"below": "<2.8"}))
         yield EnvironmentFinding(
             code="gpu-code",
             severity="error",
             what=f"PyTorch {stack.torch} has no code for {gpu.name} (sm_{own}).",
             consequence='The first operation on the GPU fails: "no kernel image is available".',
-            fix=f'pip install --upgrade "{wanted}"',
+            fix=f"pip install --upgrade {wanted}",
         )
 
 
@@ -105,13 +125,15 @@ def _gpu_memory(environment: Environment) -> Iterator[EnvironmentFinding]:
 
 def _ops(environment: Environment) -> Iterator[EnvironmentFinding]:
     stack = environment.stack
-    if stack.gpus and stack.mmcv_ops == "stand-in":
+    deformops = (f"pip install {r.pip}" for r in environment.requirements if r.name == "deformops")
+    if stack.gpus and stack.mmcv_ops == "stand-in" and not stack.deformops:
         yield EnvironmentFinding(
             code="no-compiled-ops",
             severity="info",
-            what="mmcv has no compiled ops; deformable attention takes its PyTorch path.",
+            what="neither mmcv's compiled ops nor deformops is there; deformable attention takes "
+            "its PyTorch path.",
             consequence="Same results, slower steps and more memory on a GPU.",
-            fix="scripts/build_mmcv.sh",
+            fix=" or: ".join(["scripts/build_mmcv.sh", *deformops]),
         )
 
 
@@ -175,10 +197,6 @@ def _needed(environment: Environment) -> Iterator[EnvironmentFinding]:
 def gib(count: int) -> str:
     """Return a number of bytes in GiB with one digit."""
     return f"{count / GIB:.1f} GiB"
-
-
-def _release(torch: str) -> str:
-    return ".".join(torch.split("+", maxsplit=1)[0].split(".")[:2])
 
 
 MACHINE_CHECKS: Sequence[Callable[[Environment], Iterator[EnvironmentFinding]]] = (

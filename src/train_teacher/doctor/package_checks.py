@@ -23,7 +23,7 @@ CONSEQUENCES = {
     "mmengine": "Our runner and checkpoints extend MMEngine 0.10.7; another one breaks them.",
     "numpy": "MMDetection's text code uses numpy names that come and go between versions.",
     "setuptools": "MMEngine imports pkg_resources, which setuptools 81 removed: nothing starts.",
-    "torch": "MMEngine's checkpoints and mmcv's ops are tied to PyTorch's version.",
+    "torch": "Before 2.6, PyTorch cannot read the checkpoints of a run; a newer one was not tried.",
     "transformers": "BERT's code has changed; 5.x lacks parts that Grounding DINO calls.",
 }
 CV_PACKAGES = (
@@ -186,20 +186,6 @@ def _opencv(environment: Environment) -> Iterator[EnvironmentFinding]:
         )
 
 
-def _numpy_and_torch(environment: Environment) -> Iterator[EnvironmentFinding]:
-    numpy = environment.distributions.get("numpy", "")
-    torch = environment.distributions.get("torch", "")
-    if version_numbers(numpy) >= (2,) and (2, 1) <= version_numbers(torch) < (2, 3):
-        yield EnvironmentFinding(
-            code="numpy-torch",
-            severity="error",
-            what=f"numpy {numpy} with torch {torch}.",
-            consequence="PyTorch before 2.3 was built for numpy 1: every conversion between "
-            "them fails.",
-            fix='pip install "numpy>=1.26,<2"',
-        )
-
-
 def _imports(environment: Environment) -> Iterator[EnvironmentFinding]:
     for problem in environment.stack.problems:
         absent = re.search(r"No module named '(\w+)", problem.message)
@@ -221,21 +207,14 @@ def _imports(environment: Environment) -> Iterator[EnvironmentFinding]:
 def _import_cure(
     environment: Environment, module: str, package: str | None, known: Translation | None
 ) -> str:
+    misfits = [r for r in environment.requirements if r.name in CONSEQUENCES and r.is_misfit]
+    if misfits:
+        return f"pip install {' '.join(r.pip for r in misfits)}"
     if known and "teacher doctor" not in known.cure:
         return known.cure
     if package:
         return f"pip install {_pip_name(environment, package)}"
     return f"pip install --force-reinstall {_pip_name(environment, module)}"
-
-
-def version_numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version: (2, 13, 0) of `2.13.0+cpu`; empty for none."""
-    numbers = []
-    for part in version.split("+", maxsplit=1)[0].split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
 
 
 CHECKS: Sequence[Check] = (
@@ -245,6 +224,5 @@ CHECKS: Sequence[Check] = (
     _mmcv,
     _forks,
     _opencv,
-    _numpy_and_torch,
     *MACHINE_CHECKS,
 )

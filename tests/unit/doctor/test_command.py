@@ -21,7 +21,7 @@ SEEN = Environment(
     python_specifier=">=3.10,<3.14",
     platform="Linux",
     requirements=(
-        Requirement(name="torch", specifier=">=2.1,<2.14", installed="2.13.0", fits=True),
+        Requirement(name="torch", specifier=">=2.6,<2.14", installed="2.13.0", fits=True),
         Requirement(name="setuptools", specifier="<81", installed="82.0.0"),
         Requirement(name="mmdet", specifier="==3.3.0"),
         Requirement(name="tensorboard", specifier=">=2.14,<3", extra="tensorboard"),
@@ -53,7 +53,7 @@ SICK = Diagnosis(
 def test_what_does_not_fit_is_marked_and_optional_packages_are_left_out() -> None:
     lines = {line.split()[0]: line for line in render_text(SICK).splitlines() if line.split()}
     assert lines["setuptools"].split() == ["setuptools", "82.0.0", "<81", "<--"]
-    assert lines["torch"].endswith(">=2.1,<2.14")
+    assert lines["torch"].endswith(">=2.6,<2.14")
     assert "tensorboard" not in lines
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from train_teacher.doctor.facts import (
@@ -16,7 +17,7 @@ from train_teacher.doctor.facts import (
     Requirement,
     TrainingStack,
 )
-from train_teacher.doctor.package_checks import check_environment, version_numbers
+from train_teacher.doctor.package_checks import check_environment
 
 GIB = 2**30
 SPECIFIERS = {
@@ -26,7 +27,7 @@ SPECIFIERS = {
     "opencv-python": ">=4.9,<6",
     "rich": ">=13.7,<16",
     "setuptools": "<81",
-    "torch": ">=2.1,<2.14",
+    "torch": ">=2.6,<2.14",
     "transformers": ">=4.57,<4.58",
 }
 VERSIONS = {
@@ -168,7 +169,13 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         "version-torch",
         "error",
         lambda: environment({"torch": "2.14.0"}, misfits=("torch",)),
-        'pip install "torch>=2.1,<2.14"',
+        'pip install "torch>=2.6,<2.14"',
+    ),
+    (
+        "version-torch",
+        "error",
+        lambda: environment({"torch": "2.5.1+cu121"}, misfits=("torch",)),
+        'pip install "torch>=2.6,<2.14"',
     ),
     (
         "version-rich",
@@ -185,18 +192,17 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         'pip install "opencv-python>=4.9,<6"',
     ),
     (
-        "numpy-torch",
-        "error",
-        lambda: environment({"torch": "2.2.2+cu121"}),
-        'pip install "numpy>=1.26,<2"',
-    ),
-    (
         "torch-cpu",
         "warning",
         lambda: environment(stack=CPU_BUILD),
-        "pip install --force-reinstall --no-deps torch==2.13.0",
+        "pip uninstall -y torch && pip install torch==2.13.0",
     ),
-    ("driver-old", "error", lambda: environment(stack=OLD_DRIVER), "update the NVIDIA driver"),
+    (
+        "driver-old",
+        "error",
+        lambda: environment(stack=OLD_DRIVER),
+        'update the NVIDIA driver to 580 or newer, or: pip install "torch>=2.6,<2.11"',
+    ),
     (
         "gpu-hidden",
         "warning",
@@ -208,7 +214,7 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         "gpu-code",
         "error",
         lambda: environment(stack=stack(gpus=(gpu((6, 1)),))),
-        'pip install --upgrade "torch<2.8"',
+        'pip install --upgrade "torch>=2.6,<2.8"',
     ),
     (
         "gpu-code",
@@ -216,7 +222,7 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         lambda: environment(
             stack=stack(gpus=(gpu((12, 0)),), torch_architectures=("sm_80", "sm_90"))
         ),
-        'pip install --upgrade "torch>=2.7"',
+        'pip install --upgrade "torch>=2.7,<2.14"',
     ),
     (
         "gpu-memory",
@@ -315,8 +321,34 @@ def test_a_gpu_newer_than_the_build_runs_its_portable_code() -> None:
     assert check_environment(environment(stack=stack(gpus=(gpu((12, 1)),)))) == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "numbers"), [("2.13.0+cpu", (2, 13, 0)), ("", ()), ("2.1rc1", (2,))]
-)
-def test_versions_are_read_up_to_the_first_word(text: str, numbers: tuple[int, ...]) -> None:
-    assert version_numbers(text) == numbers
+def test_a_pytorch_of_cuda_12_is_as_new_as_an_older_driver_allows() -> None:
+    old = stack(
+        torch="2.9.1",
+        torch_cuda="12.8",
+        cuda_available=False,
+        gpus=(),
+        cuda_problem="The NVIDIA driver on your system is too old",
+    )
+    (found,) = check_environment(environment({"torch": "2.9.1"}, stack=old))
+    assert found.fix == "update the NVIDIA driver to 525 or newer"
+
+
+def test_deformops_takes_the_place_of_compiled_ops() -> None:
+    both = environment(stack=stack(mmcv_ops="stand-in", deformops=True))
+    assert check_environment(both) == ()
+
+
+def test_deformops_is_offered_where_it_can_be_installed() -> None:
+    seen = environment(stack=stack(mmcv_ops="stand-in"))
+    triton = Requirement(name="deformops", specifier=">=3.0,<4", extra="triton")
+    seen = msgspec.structs.replace(seen, requirements=(*seen.requirements, triton))
+    (found,) = check_environment(seen)
+    assert found.fix == 'scripts/build_mmcv.sh or: pip install "deformops>=3.0,<4"'
+
+
+def test_an_import_that_fails_beside_an_old_pytorch_is_not_blamed_on_another_package() -> None:
+    message = "cannot import name 'BertModel' from 'transformers'"
+    seen = environment({"torch": "2.1.2"}, misfits=("torch",), stack=broken("ImportError", message))
+    assert {finding.fix for finding in check_environment(seen)} == {
+        'pip install "torch>=2.6,<2.14"'
+    }

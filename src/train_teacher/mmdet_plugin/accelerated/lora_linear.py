@@ -50,13 +50,8 @@ class TeacherLoraLinear(Linear):
 
 def autocast_dtype(device_type: str) -> torch.dtype | None:
     """Return what autocast computes in on a kind of device, None where it is off."""
-    # Since PyTorch 2.4 one function serves all devices; before it there is one for each.
-    if hasattr(torch, "get_autocast_dtype"):
-        enabled = torch.is_autocast_enabled(device_type)
-        return torch.get_autocast_dtype(device_type) if enabled else None
-    if device_type == "cpu":
-        return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
-    return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None
+    enabled = torch.is_autocast_enabled(device_type)
+    return torch.get_autocast_dtype(device_type) if enabled else None
 
 
 def add_adapters_within_products(model: nn.Module) -> None:

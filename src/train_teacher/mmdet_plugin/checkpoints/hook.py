@@ -48,12 +48,10 @@ def _statistics_method(owner: object, name: str) -> Any:
 def trust_mmengine_types() -> None:
     """Let torch.load's safe mode read what MMEngine 0.10.7 puts into its own checkpoints.
 
-    Since torch 2.6 `weights_only` is the default and refuses MMEngine's message hub (a
+    `weights_only`, torch.load's default, refuses MMEngine's message hub (a
     HistoryBuffer of numpy arrays), so MMEngine cannot resume; these types hold numbers and run no
     code, and the check stays on for everything else (mmengine#1655).
     """
-    if not hasattr(torch.serialization, "add_safe_globals"):
-        return  # before torch 2.4 there is no list, and before 2.6 no need
     # What numpy's own pickles name; their module moved in numpy 2, and both names occur.
     reconstruct: Any = np.empty(0).__reduce__()[0]
     scalar: Any = np.float64().__reduce__()[0]
