@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.python_files import OPTION, allow_python_files
 
 if TYPE_CHECKING:
     pass
@@ -41,6 +42,14 @@ MasksOption: TypeAlias = Annotated[
         "--masks",
         metavar="SAM",
         help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
+    ),
+]
+AllowPythonConfigOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        OPTION,
+        callback=allow_python_files,
+        help="Run Python files that settings, run or bundle name or hold: for those you trust.",
     ),
 ]
 

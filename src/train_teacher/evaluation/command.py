@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from train_teacher.console.options import (
+    AllowPythonConfigOption,
     BaseOption,
     DeviceOption,
     ImagesOption,
@@ -49,6 +50,7 @@ def evaluate_command(
     weights: WeightsOption = None,
     language_model: LanguageModelOption = None,
     device: DeviceOption = "auto",
+    allow_python_config: AllowPythonConfigOption = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
 ) -> int:
     """Score a trained teacher as COCO does: whole, by class and by size."""

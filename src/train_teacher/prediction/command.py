@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from train_teacher.console.options import (
+    AllowPythonConfigOption,
     BaseOption,
     DeviceOption,
     ImagesOption,
@@ -67,6 +68,7 @@ def predict_command(
     weights: WeightsOption = None,
     language_model: LanguageModelOption = None,
     device: DeviceOption = "auto",
+    allow_python_config: AllowPythonConfigOption = False,
 ) -> int:
     """Label images with a trained teacher; the same command goes on after an interruption."""
     one_of("--device", device, ("auto", "cpu", "cuda"))

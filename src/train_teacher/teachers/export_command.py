@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from train_teacher.console.options import AllowPythonConfigOption
+
 SAYS = {
     "adapter": "adapter in PEFT's format; it needs its base checkpoint",
     "changes": "tensors that training changed; they need their base checkpoint",
@@ -21,6 +23,7 @@ def export_command(
         bool, typer.Option("--merge", help="A complete model that MMDetection loads alone.")
     ] = False,
     half: Annotated[bool, typer.Option("--half", help="Store 16 bits a number.")] = False,
+    allow_python_config: AllowPythonConfigOption = False,
 ) -> int:
     """Make a bundle to give away from a run's best checkpoint."""
     from train_teacher.teachers.export import export_teacher

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from train_teacher.console.error_boundary import keep_tracebacks_in
-from train_teacher.console.options import parse_assignments
+from train_teacher.console.options import AllowPythonConfigOption, parse_assignments
 from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
 from train_teacher.core.terminal_text import plain
@@ -18,6 +18,11 @@ from train_teacher.settings.schema import field_help
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
+
+NO_SETTINGS = frozenset(
+    {"class_prompt", "set_", "config", "resume", "dry_run", "allow_python_config"}
+)
+"""Parameters of the command that are no settings of their own name."""
 
 
 def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
@@ -73,6 +78,7 @@ def train_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the config, write and train nothing.")
     ] = False,
+    allow_python_config: AllowPythonConfigOption = False,
 ) -> int:
     """Fine-tune a Grounding DINO teacher on a COCO data set.
 
@@ -81,7 +87,7 @@ def train_command(
     given = {
         name: value
         for name, value in locals().items()
-        if name not in ("class_prompt", "set_", "config", "resume", "dry_run") and value is not None
+        if name not in NO_SETTINGS and value is not None
     }
     if batch_size is not None:
         given["batch_size"] = _yaml_value("batch_size", batch_size)
