@@ -25,6 +25,7 @@ from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
 from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.run_config import run_config
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,16 @@ class Training:
             self._write_adapter(dataset_info, result)
         if self.settings.retain:
             device = machine.resolve_device(self.settings.device, "fp32")
-            facts["retained"] = score_retained(self.folder, self.settings, device, retained)
+            facts["retained"] = score_retained(
+                self.folder, self.settings, dataset_info, device, retained
+            )
         if self.settings.tune == "lora" or self.settings.retain:
             result = write_run_results(self.folder, dataset_info, self.settings, **facts)
         return result
 
     def _write_adapter(self, dataset_info: DatasetInfo, result: RunResult) -> None:
         model = self.detector()
-        config = mmengine_runner.load_config(self.folder.config)
+        config = run_config(self.folder, self.settings, dataset_info)
         card = describe_teacher(
             dataset_info,
             self.settings,
