@@ -26,12 +26,13 @@ BUILT = frozenset({"architecture", "augmentation", "schedule", "optimizer", "set
 NAMING_KEYS = frozenset(
     "type constructor ema_type resize_type conv_type collate_fn worker_init_fn runner_type".split()
 )
+IMPORTS = "custom_imports"
 CONFIG_WORDS: Mapping[str, str] = {
     "_base_": "would read another config file",
     "_delete_": "is a word of MMEngine's config files, and settings are replaced without it",
     "_scope_": "would import another package",
     "_deprecation_": "is a word of MMEngine's config files",
-    "custom_imports": "would import other modules",
+    IMPORTS: "would import other modules",
 }
 FILE_KEYS: Mapping[str, str] = {
     "checkpoint": "would be loaded as a pickle, which can run code; base weights are given with "
@@ -147,7 +148,9 @@ def _directly_in(outer: _Member) -> Iterator[_Member]:
 def _problem(member: _Member) -> str | None:
     words = member.key.split(".")  # `set` and `architecture` have dotted keys
     key, value = words[-1], member.value
-    reserved = next((word for word in words if word in CONFIG_WORDS), None)
+    # The top key `custom_imports` is one of those with a message of their own (protected_keys.py).
+    inner = words[1:] if member.place == f"set.{IMPORTS}" else words
+    reserved = next((word for word in inner if word in CONFIG_WORDS), None)
     if reserved:
         return f"{reserved} {CONFIG_WORDS[reserved]}. Leave it out."
     if "{{" in member.key:

@@ -293,6 +293,7 @@ def load_merged(
     runner.silence_logger()
     # It reports every tensor that model.pth brings and the language model's folder does not.
     logging.set_verbosity_error()
+    standalone_model.refuse_own_code(folder / standalone_model.LANGUAGE_MODEL)
     path = folder / standalone_model.CONFIG
     if python_files_allowed():
         config = Config.fromfile(path)

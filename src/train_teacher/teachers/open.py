@@ -87,10 +87,11 @@ def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeach
     if (place / standalone_model.WEIGHTS).is_file():
         if request.base:
             raise UsageError(f"--base: {request.place} is merged and holds no base any more.")
-        settings = detector_settings(card, "none", str(place / standalone_model.LANGUAGE_MODEL))
+        language_model = str(place / standalone_model.LANGUAGE_MODEL)
+        settings = detector_settings(card, "none", language_model, str(place / CARD))
         return OpenTeacher(facts, load_merged(place, card, settings, device), None)
     weights, language_model = _find_base(card, request)
-    settings = detector_settings(card, weights, language_model)
+    settings = detector_settings(card, weights, language_model, str(place / CARD))
     model = load_bundle(place, card, settings, device, base=request.base)
     return OpenTeacher(facts, model, None)
 

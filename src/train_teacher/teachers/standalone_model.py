@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from train_teacher.config.merge import find_base_config
 from train_teacher.config.python_text import Template, render_assignments
 from train_teacher.core.atomic_file import write_atomically
@@ -28,6 +30,24 @@ LANGUAGE_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
+
+
+def refuse_own_code(language_model: Path) -> None:
+    """Refuse a language model that brings its own Python: MMDetection's tokenizer may run it.
+
+    Raises:
+        UserError: a file of the folder says `auto_map`, or is damaged.
+    """
+    for path in (language_model / name for name in LANGUAGE_FILES if name.endswith(".json")):
+        try:
+            content = msgspec.json.decode(path.read_bytes()) if path.is_file() else {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        if isinstance(content, dict) and "auto_map" in content:
+            raise UserError(
+                f"{path}: auto_map names Python code that would be run with the language model. "
+                "teacher export writes no such file: put back the one of the language model."
+            )
 
 
 def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Module:
