@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from planted_images import cut, really_png, sixteen_bit, turned
 
 Content = dict[str, Any]

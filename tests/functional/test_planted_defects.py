@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from planted_images import dark
 
 from planted import (
     DEFECTS,
@@ -16,7 +17,6 @@ from planted import (
     spoil,
     swap_classes,
 )
-from planted_images import dark
 from train_teacher.inspection.describe import inspect_data
 from train_teacher.inspection.explanations.catalogue import CATALOGUE
 from train_teacher.inspection.load import InspectRequest
