@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from train_teacher.core.errors import UserError
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.summary import RunSummary
+from train_teacher.runs.folder import CARD
 from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
@@ -133,7 +134,7 @@ def describe_teacher(
 
 
 def detector_settings(
-    card: TeacherCard, weights: str, language_model: str, place: str
+    card: TeacherCard, weights: str, language_model: str, place: str = CARD
 ) -> TeacherSettings:
     """Return the settings that the teacher's detector is built from.
 
