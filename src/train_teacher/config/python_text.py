@@ -20,6 +20,12 @@ INLINE_WIDTH = 76
 INDENT = "    "
 
 
+class Template(str):
+    """Text in which MMEngine is meant to fill in `{{...}}` when it reads the file."""
+
+    __slots__ = ()
+
+
 def render_assignments(content: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
     """Return a config as Python source, the same for the same input.
 
@@ -139,6 +145,8 @@ def _literal(value: Any) -> str:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return f"float({str(value)!r})"
+    if isinstance(value, Template):
+        return repr(str(value))
     if isinstance(value, str):
         # MMEngine replaces {{...}} anywhere in a config file before it runs it.
         return repr(value).replace("{{", "{\\x7b")

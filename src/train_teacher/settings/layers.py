@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean
+from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
@@ -148,7 +149,7 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
         msgspec.convert(value, FIELD_TYPES[key])
     except msgspec.ValidationError as error:
         return f"{place}: {key}: {_wrong_word(key, value) or _readable(error, value)}"
-    return None
+    return "\n".join(f"{place}: {problem}" for problem in problems_of(key, value)) or None
 
 
 def _wrong_word(key: str, value: object) -> str | None:

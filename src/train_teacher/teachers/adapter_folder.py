@@ -15,6 +15,7 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs.folder import CARD
 from train_teacher.teachers.card import BaseFile, Preprocessing, TeacherCard, card_text, parse_card
+from train_teacher.teachers.lora_file import read_lora_config
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -181,7 +182,7 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     Raises:
         UserError: a file is damaged or missing, the base is another, or the model does not fit.
     """
-    from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
+    from peft import inject_adapter_in_model, set_peft_model_state_dict
 
     from train_teacher.mmdet_plugin.checkpoints.base_identity import refuse_other_base
     from train_teacher.mmdet_plugin.lora.adapters import SAVED_PREFIX, use_adapter
@@ -191,10 +192,7 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     base = {"name": card.base.name, "sha256": card.base.sha256} if card.base else None
     refuse_other_base(folder, base, getattr(model, "base_identity", None))
     tensors = _read_tensors(folder / WEIGHTS, card.adapter_sha256)
-    try:
-        config = LoraConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{folder / CONFIG}: is damaged or missing: {error}") from error
+    config = read_lora_config(folder / CONFIG)
     plain = {key.removeprefix(SAVED_PREFIX): tensor for key, tensor in tensors.items()}
     try:
         inject_adapter_in_model(config, model, adapter_name=name)

@@ -24,6 +24,7 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.model_card import Kind, render_model_card
+from train_teacher.teachers.run_config import run_config
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,15 @@ def export_teacher(
     target = check_free(output.resolve()).root
     runner.silence_upstream()
     runner.silence_logger()
-    config = runner.load_config(finished.folder.config)
+    config = run_config(finished.folder, finished.settings, finished.dataset_info)
     # Read before building: the registry takes the config apart.
     preprocessing = adapter_folder.preprocessing_of(
         config.model.to_dict(), finished.settings.val_scale or []
     )
     plain = standalone_model.plain_config(
-        finished.settings, config, list(finished.dataset_info.class_names)
+        standalone_model.plain_model(finished.settings, config.model.to_dict()),
+        config.val_dataloader.dataset.to_dict()["pipeline"],
+        finished.dataset_info.class_names,
     )
     checkpoint = finished.folder.best_checkpoint()
     # MMEngine's logger writes to stdout, which is for results.

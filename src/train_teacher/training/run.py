@@ -31,6 +31,7 @@ from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
 from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.run_config import run_config
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Training:
                 self._write_adapter(facts)
             if self.settings.retain:
                 device = machine.resolve_device(self.settings.device, "fp32")
-                scores = score_retained(self.folder, self.settings, device, retained)
+                scores = score_retained(self.folder, self.settings, dataset_info, device, retained)
         finally:
             # Also when one of the two fails, which must not cost the results.
             result = write_run_results(self.folder, facts, scores)
@@ -75,7 +76,7 @@ class Training:
 
     def _write_adapter(self, facts: RunFacts) -> None:
         model = self.detector()
-        config = mmengine_runner.load_config(self.folder.config)
+        config = run_config(self.folder, self.settings, facts.dataset_info)
         card = describe_teacher(
             facts.dataset_info,
             self.settings,
