@@ -172,17 +172,16 @@ def load_run(config_file: Path, checkpoint: Path | None, device: str) -> Teacher
     pipeline = validation.dataset.to_dict()["pipeline"]
     batch_size = int(validation.batch_size)
     if checkpoint is None:
-        _require_base(config.model.get("base_checkpoint"), config_file.parent)
+        if config.model.get("base_checkpoint") is None:
+            raise UserError(
+                f"{config_file.parent}: was trained from random weights: there is no base to look "
+                "at."
+            )
         # Without adapters the base computes what it computes alone, bit for bit.
         config.model.pop("lora", None)
     return _ready(
         standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
     )
-
-
-def _require_base(base: str | None, place: Path) -> None:
-    if base is None:
-        raise UserError(f"{place}: was trained from random weights: there is no base to look at.")
 
 
 def load_bundle(
