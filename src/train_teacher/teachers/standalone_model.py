@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CONFIG = "config.py"
+MERGED_CONFIG = Path(__file__).with_name("merged_config.yaml")
 WEIGHTS = "model.pth"
 LANGUAGE_MODEL = "language_model"
 # What AutoTokenizer and BertConfig read; a folder rarely has all of them.
@@ -66,6 +67,7 @@ def plain_config(settings: TeacherSettings, run_config: Config, class_names: lis
         run_config: of the run, for what depends on the data.
         class_names: in the order of the labels.
     """
+    import yaml
     from mmengine.config import Config
 
     base = Config.fromfile(find_base_config(settings.base_config), import_custom_modules=False)
@@ -81,31 +83,11 @@ def plain_config(settings: TeacherSettings, run_config: Config, class_names: lis
     model["bbox_head"]["num_classes"] = run_model["bbox_head"]["num_classes"]
     model["test_cfg"] = dict(run_model["test_cfg"])
     pipeline = [_plain(t) for t in run_config.val_dataloader.dataset.to_dict()["pipeline"]]
-    content = {
-        "default_scope": "mmdet",
-        "model": model,
-        "test_pipeline": pipeline,
-        "test_dataloader": {
-            "batch_size": 1,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": False},
-            "dataset": {
-                "type": "CocoDataset",
-                "ann_file": "",
-                "data_prefix": {"img": ""},
-                "metainfo": {"classes": tuple(class_names)},
-                "test_mode": True,
-                "return_classes": True,
-                "pipeline": pipeline,
-            },
-        },
-        "test_evaluator": {"type": "CocoMetric", "ann_file": "", "metric": "bbox"},
-        "test_cfg": {"type": "TestLoop"},
-        "visualizer": {
-            "type": "DetLocalVisualizer",
-            "vis_backends": [{"type": "LocalVisBackend"}],
-            "name": "visualizer",
-        },
+    content = yaml.safe_load(MERGED_CONFIG.read_text(encoding="utf-8"))
+    content["model"], content["test_pipeline"] = model, pipeline
+    content["test_dataloader"]["dataset"] |= {
+        "metainfo": {"classes": tuple(class_names)},
+        "pipeline": pipeline,
     }
     text: str = Config(content).pretty_text
     return text
