@@ -76,6 +76,8 @@ def write_adapter(
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
     """
+    from safetensors.torch import save
+
     from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
     from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors, lora_config
 
@@ -93,7 +95,8 @@ def write_adapter(
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
     try:
-        write_atomically(partial / WEIGHTS, _safetensors(tensors, half=half))
+        content = save(_stored(tensors, half=half), metadata={"format": "pt"})
+        write_atomically(partial / WEIGHTS, content)
         digest = sha256_of(partial / WEIGHTS)
         write_atomically(partial / CONFIG, _pretty(saved))
         card = msgspec.structs.replace(card, adapter_sha256=digest)
@@ -123,10 +126,7 @@ def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None
     from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 
     content = read_checkpoint(checkpoint)
-    kept = {
-        name: t.half() if half and t.is_floating_point() else t
-        for name, t in content["state_dict"].items()
-    }
+    kept = _stored(content["state_dict"], half=half)
     buffer = io.BytesIO()
     torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
     write_atomically(folder / CHANGES, buffer.getvalue())
@@ -144,13 +144,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a LoRA config")
 
 
-def _safetensors(tensors: dict[str, Tensor], *, half: bool) -> bytes:
-    from safetensors.torch import save
-
-    return save(
-        {name: t.half() if half and t.is_floating_point() else t for name, t in tensors.items()},
-        metadata={"format": "pt"},
-    )
+def _stored(tensors: dict[str, Tensor], *, half: bool) -> dict[str, Tensor]:
+    """Return tensors as they are written down."""
+    return {n: t.half() if half and t.is_floating_point() else t for n, t in tensors.items()}
 
 
 def read_card(folder: Path) -> TeacherCard:

@@ -193,11 +193,6 @@ def load_run(
     )
 
 
-def _require_base(base: str | None, place: Path) -> None:
-    if base is None:
-        raise UserError(f"{place}: was trained from random weights: there is no base to look at.")
-
-
 def load_bundle(
     folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
 ) -> TeacherModel:

@@ -11,12 +11,6 @@ from train_teacher.teachers.card import TeacherCard
 
 Kind = Literal["adapter", "changes", "merged"]
 
-CONTENT = {
-    "adapter": "a LoRA adapter in PEFT's format; it needs its base checkpoint",
-    "changes": "the tensors that training changed (`teacher.pth`); they need their base checkpoint",
-    "merged": "a complete MMDetection model: `config.py`, `model.pth` and `language_model/`",
-}
-
 
 def render_model_card(
     card: TeacherCard, info: DatasetInfo, summary: RunSummary, kind: Kind, *, name: str, half: bool
@@ -37,7 +31,6 @@ def render_model_card(
         info=info,
         summary=summary,
         kind=kind,
-        content=CONTENT[kind],
         name=name,
         half=half,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CONFIG = "config.py"
+MERGED_CONFIG = Path(__file__).with_name("merged_config.yaml")
 WEIGHTS = "model.pth"
 LANGUAGE_MODEL = "language_model"
 # What AutoTokenizer and BertConfig read; a folder rarely has all of them.
@@ -112,32 +113,14 @@ def plain_config(
         validation: transforms of the run's validation.
         class_names: in the order of the labels.
     """
+    import yaml
+
     pipeline = [_plain(transform) for transform in validation]
-    content = {
-        "default_scope": "mmdet",
-        "model": model,
-        "test_pipeline": pipeline,
-        "test_dataloader": {
-            "batch_size": 1,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": False},
-            "dataset": {
-                "type": "CocoDataset",
-                "ann_file": "",
-                "data_prefix": {"img": ""},
-                "metainfo": {"classes": tuple(class_names)},
-                "test_mode": True,
-                "return_classes": True,
-                "pipeline": pipeline,
-            },
-        },
-        "test_evaluator": {"type": "CocoMetric", "ann_file": "", "metric": "bbox"},
-        "test_cfg": {"type": "TestLoop"},
-        "visualizer": {
-            "type": "DetLocalVisualizer",
-            "vis_backends": [{"type": "LocalVisBackend"}],
-            "name": "visualizer",
-        },
+    content = yaml.safe_load(MERGED_CONFIG.read_text(encoding="utf-8"))
+    content["model"], content["test_pipeline"] = model, pipeline
+    content["test_dataloader"]["dataset"] |= {
+        "metainfo": {"classes": tuple(class_names)},
+        "pipeline": pipeline,
     }
     return render_assignments(content, {})
 

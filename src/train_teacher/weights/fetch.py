@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
@@ -58,7 +56,7 @@ def fetch(
     """
     values = read_preset(preset).values
     checkpoint = values.get("checkpoint")
-    model = str(values.get("language_model", default_language_model()))
+    model = str(values.get("language_model", TeacherSettings(data="", output="").language_model))
     # The small files first: a folder that cannot be used shows before a gigabyte is loaded.
     if folder is None:
         language_model = obtain_language_model(model)
@@ -72,12 +70,6 @@ def fetch(
     result = FetchResult(preset, weights, language_model, manifest, folder)
     _note(result, checkpoint=str(checkpoint) if checkpoint else None, language_model=model)
     return result
-
-
-def default_language_model() -> str:
-    """Return the language model of a preset that names none."""
-    fields = msgspec.structs.fields(TeacherSettings)
-    return next(str(field.default) for field in fields if field.name == "language_model")
 
 
 def _note(result: FetchResult, *, checkpoint: str | None, language_model: str) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -340,12 +339,13 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
 
     done = _size(part)
     # A compressed answer could not be resumed by its byte count.
-    headers = {"Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
         if done and response.status_code == RANGE_NOT_SATISFIABLE:
-            _finish_or_restart(response, part, done, lambda: _stream(url, part, progress))
+            # There is nothing behind byte DONE: it is complete, or not the same file.
+            if response.headers.get("Content-Range", "").rpartition("/")[2] != str(done):
+                part.unlink()
+                _stream(url, part, progress)
             return
         response.raise_for_status()
         if response.status_code != PARTIAL_CONTENT:
@@ -360,13 +360,3 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
                     progress(done, total)
     if done < total:
         raise requests.ConnectionError(f"the connection ended after {done} of {total} bytes")
-
-
-def _finish_or_restart(
-    response: requests.Response, part: Path, done: int, restart: Callable[[], None]
-) -> None:
-    """Decide what "there is nothing behind byte DONE" means: complete, or not the same file."""
-    size = response.headers.get("Content-Range", "").rpartition("/")[2]
-    if size != str(done):
-        part.unlink()
-        restart()
