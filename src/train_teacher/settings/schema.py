@@ -31,7 +31,7 @@ PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
+class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What no user set, and a repeated or resumed run has to know."""
 
     chosen: list[str] = []
@@ -361,7 +361,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     set: Annotated[
         dict[str, Any],
         Meta(
-            extra=option(TRAINING, "KEY=VALUE"),
+            extra=option(TRAINING, "DOTTED.KEY=VALUE"),
             description="Dotted keys of the generated config, set last.",
         ),
     ] = {}

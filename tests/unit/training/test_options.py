@@ -72,3 +72,10 @@ def test_a_pair_without_a_value_is_refused() -> None:
         given("--class-prompt", "cat")
     with pytest.raises(UsageError, match="has no value"):
         given("--set", "model.num_queries=")
+
+
+@pytest.mark.parametrize(("text", "value"), [("8", 8), ("auto", "auto"), ("", None)])
+def test_a_batch_is_a_number_or_a_word_and_never_called_another_option(
+    text: str, value: object
+) -> None:
+    assert given("--batch-size", text) == {"batch_size": value}
