@@ -67,6 +67,19 @@ def test_settings_that_differ_and_the_better_run_are_told(tmp_path: Path) -> Non
     assert "<b>blue" not in html
 
 
+def test_runs_are_compared_in_what_they_were_trained_with_whatever_version_wrote_them(
+    tmp_path: Path,
+) -> None:
+    earlier = {"chosen": ["lr"], "auto_reasons": {"model": "small"}, "fit_batch": False}
+    today = {"decided": {"chosen": [], "auto_reasons": {}, "fit_batch": False}}
+    runs = [write_run(tmp_path / "a", 0.4, **earlier), write_run(tmp_path / "b", 0.4, **today)]
+    assert compare(runs).settings == ()
+    by_auto = {"decided": {"chosen": ["lr"], "auto_reasons": {}, "fit_batch": True}}
+    runs.append(write_run(tmp_path / "c", 0.4, **by_auto))
+    (row,) = compare(runs).settings
+    assert (row.name, row.values) == ("fit_batch", ("False", "False", "True"))
+
+
 def test_equal_runs_have_no_best_and_say_that_nothing_differs(tmp_path: Path) -> None:
     compared = compare([write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.4)])
     assert all(row.best is None for row in compared.results)

@@ -18,6 +18,7 @@ from train_teacher.runs import checkpoints
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import plain_settings
+from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training import resume as use_case
 from train_teacher.training.resume import ResumePlan, held_run, plan_resume
@@ -171,6 +172,25 @@ def test_a_batch_given_as_a_number_instead_of_auto_is_told_as_given(
 ) -> None:
     run = Run(tmp_path, monkeypatch, decided={"fit_batch": True})
     with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\). Leave them out"):
+        run.plan(batch_size=4)
+
+
+def test_a_run_of_a_version_with_decisions_among_its_settings_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = {"chosen": ["lr"], "auto_reasons": {"model": "small data"}, "fit_batch": True}
+    run = Run(tmp_path, monkeypatch, decided=decided)
+    values = plain_settings(run.settings)
+    del values["decided"]
+    earlier = {**values, **decided}
+    record = json.loads(run.folder.record.read_text())
+    record["settings"] = earlier
+    run.folder.record.write_text(json.dumps(record))
+    run.folder.settings.write_text(
+        yaml_files.render_settings({"extends": None, **earlier}, "earlier")
+    )
+    assert run.plan(epochs=4).notes == ("epochs: 3 -> 4",)
+    with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\)"):
         run.plan(batch_size=4)
 
 
