@@ -21,6 +21,7 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints
 from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.left_files import remove_left_files
 from train_teacher.runs.lock import run_lock
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.moved_files import with_images_in
@@ -66,13 +67,13 @@ def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
     if "output" not in cli_values:
         raise UsageError("--resume needs the run folder: --output RUN.")
     folder = RunFolder(Path(str(cli_values["output"])).resolve())
-    if not folder.settings.is_file() or not folder.config.is_file():
+    if not folder.is_whole():
         raise UserError(
             f"--resume: {folder.root} holds no run (no settings.yaml and mmdet_config.py). Start "
             "one without --resume."
         )
     with run_lock(folder.root):
-        checkpoints.remove_partial(folder.checkpoints)
+        remove_left_files(folder.root)
         yield folder
 
 

@@ -1,0 +1,28 @@
+"""What a process that was killed left half written in a run folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from train_teacher.core.atomic_file import PARTIAL
+
+LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
+"""How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
+
+
+def remove_left_files(folder: Path) -> None:
+    """Remove temporary files and folders.
+
+    Args:
+        folder: of a run that no other process writes.
+    """
+    for left in sorted(folder.rglob(f".*{PARTIAL}")):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        if LOG_FOLDER.fullmatch(entry.name) and not any(entry.iterdir()):
+            entry.rmdir()
