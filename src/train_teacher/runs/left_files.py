@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
-from train_teacher.core.atomic_file import PARTIAL
+from train_teacher.core.atomic_file import PARTIAL, remove
 
 LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
 """How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
@@ -19,10 +18,7 @@ def remove_left_files(folder: Path) -> None:
         folder: of a run that no other process writes.
     """
     for left in sorted(folder.rglob(f".*{PARTIAL}")):
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink(missing_ok=True)
+        remove(left)
     for entry in folder.iterdir():
         if LOG_FOLDER.fullmatch(entry.name) and not any(entry.iterdir()):
             entry.rmdir()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_teacher.core.atomic_file import PARTIAL
+from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
 from train_teacher.runs.folder import UNFINISHED, refuse_used
 from train_teacher.runs.lock import LOCK_FILES, HeldFolder, run_lock
@@ -107,9 +107,5 @@ def _empty(folder: Path) -> None:
     mark = folder / UNFINISHED
     mark.touch()
     for entry in folder.iterdir():
-        if entry == mark or entry.name in LOCK_FILES:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        if entry != mark and entry.name not in LOCK_FILES:
+            remove(entry)

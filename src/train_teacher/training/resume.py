@@ -47,6 +47,7 @@ class ResumePlan:
     """Epochs wanted."""
     step: int
     """Optimizer steps done."""
+    config_text: str
     config_edited: bool
     """Whether somebody else wrote into mmdet_config.py."""
     notes: tuple[str, ...]
@@ -99,8 +100,14 @@ def plan_resume(
     if resumed.images_before is not None:
         before = Path(resumed.images_before or info.splits[0].image_dir or "")
         info = with_images_in(folder, info, before, Path(str(settings.images)))
-    epochs = generate_mmdet_config(info, settings).schedule.epochs
+    generated = generate_mmdet_config(info, settings)
+    epochs = generated.schedule.epochs
     _refuse_finished(folder, settings, found, epochs)
+    text = merge.render_config(
+        merge.build_config(generated), config_header(settings), reasons_by_key(generated.overrides)
+    )
+    # A resume that was killed may have written it, and not yet the record of it.
+    edited = resumed.config_edited and folder.config.read_bytes() != text.encode()
     return ResumePlan(
         folder=folder,
         settings=settings,
@@ -109,8 +116,9 @@ def plan_resume(
         epoch=found.epoch,
         epochs=epochs,
         step=found.step,
-        config_edited=resumed.config_edited,
-        notes=(*resumed.notes, *found.notes, *_edited_config(resumed.config_edited)),
+        config_text=text,
+        config_edited=edited,
+        notes=(*resumed.notes, *found.notes, *_edited_config(edited)),
     )
 
 
@@ -164,17 +172,11 @@ def resume_training(
     """
     folder, settings = plan.folder, plan.settings
     machine.resolve_device(settings.device, settings.precision)
-    generated = generate_mmdet_config(plan.dataset_info, settings)
-    text = merge.render_config(
-        merge.build_config(generated),
-        config_header(settings),
-        reasons_by_key(generated.overrides),
-    )
     if plan.config_edited:
         shutil.copyfile(folder.config, folder.root / EDITED_CONFIG)
     # What is told of fewer epochs would pass for what is told of these.
     folder.results.unlink(missing_ok=True)
-    write_plan(folder, settings, plan.dataset_info, text)
+    write_plan(folder, settings, plan.dataset_info, plan.config_text)
     if plan.checkpoint is None:
         folder.metrics.unlink(missing_ok=True)
     training = start_training(folder, settings, plan.checkpoint, others)
