@@ -16,7 +16,7 @@ from pathlib import Path
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
 from train_teacher.runs.folder import UNFINISHED, refuse_used
-from train_teacher.runs.lock import LOCK_FILES, HeldFolder, run_lock
+from train_teacher.runs.lock import LOCK_FILES, NAME, HeldFolder, run_lock
 
 
 @dataclass
@@ -34,13 +34,18 @@ class NewFolder:
         """Where to write: `root`, or beside it until the folder is complete."""
         return self.held.path
 
-    def complete(self) -> None:
+    def complete(self, *, locked: bool) -> None:
         """Put the folder into its place.
+
+        Args:
+            locked: whether it stays this process's own, with the lock in it.
 
         Raises:
             UserError: somebody else wrote there meanwhile, or the system refuses.
         """
         try:
+            if not locked:
+                (self.work / NAME).unlink(missing_ok=True)
             (self.work / UNFINISHED).unlink()
             if self.work != self.root:
                 self.work.rename(self.root)

@@ -102,7 +102,7 @@ def export_teacher(
             card, finished.dataset_info, finished.summary, kind, name=target.name, half=half
         )
         write_atomically(new.work / "README.md", text)
-        new.complete()
+        new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return ExportResult(target, kind, size)
 

@@ -123,7 +123,7 @@ def train_teacher(
     machine.resolve_device(plan.settings.device, plan.settings.precision)
     with new_folder(plan.folder.root) as new:
         _write_folder(run_folder.RunFolder(new.work), plan)
-        new.complete()
+        new.complete(locked=True)
         try:
             training = start_training(plan.folder, plan.settings, others=others)
             return training.finish(plan.dataset_info, retained)

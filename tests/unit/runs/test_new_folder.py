@@ -36,7 +36,7 @@ def make(root: Path, meanwhile: Callable[[], object] = lambda: None) -> None:
         (new.work / "data").mkdir()
         (new.work / "data" / "train.json").write_text("{}")
         meanwhile()
-        new.complete()
+        new.complete(locked=True)
 
 
 def stop() -> None:
@@ -52,7 +52,7 @@ def test_nothing_is_at_the_place_before_all_of_it_is(tmp_path: Path, there: bool
         (new.work / "a").touch()
         assert root.exists() == there
         assert there == (root / UNFINISHED).exists()
-        new.complete()
+        new.complete(locked=True)
         assert names(root) == {"a", NAME}
         with pytest.raises(UserError, match="a run is writing here"), run_lock(root):
             pass
@@ -106,7 +106,7 @@ def test_a_folder_that_is_given_up_leaves_nothing(
     with new_folder(root) as new:
         (new.work / "a").touch()
         if complete:
-            new.complete()
+            new.complete(locked=True)
             new.discard()
     assert names(tmp_path) == set()
 
