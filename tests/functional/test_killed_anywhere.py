@@ -140,9 +140,9 @@ class Commands:
         self.process.join()
 
 
-def moments(count: int) -> list[int]:
+def moments(count: int, most: int) -> list[int]:
     """Return evenly spread numbers of operations, with the first and the last."""
-    return sorted({int(n) for n in np.linspace(1, count, MOMENTS)})
+    return sorted({int(n) for n in np.linspace(1, count, most)})
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -216,14 +216,19 @@ def renewed(folder: Path, begin: Path | None) -> None:
 
 
 def same_after_every_kill(
-    use: Commands, folder: Path, begin: Path | None, program: str, *arguments: object
+    use: Commands,
+    folder: Path,
+    begin: Path | None,
+    program: str,
+    *arguments: object,
+    most: int = MOMENTS,
 ) -> None:
     """Kill a command at moments of its life, repeat it, and compare with an undisturbed one."""
     renewed(folder, begin)
     count = use.run(folder, program, *arguments)
     whole = content(folder)
     assert count > len(whole) / 2
-    for moment in moments(count):
+    for moment in moments(count, most):
         renewed(folder, begin)
         assert use.kill(moment, folder, program, *arguments) == KILLED
         if content(folder) != whole:
@@ -242,7 +247,7 @@ def test_a_start_killed_before_training_leaves_nothing_in_the_way_of_the_same_co
     renewed(output.parent, begin)
     count = use.run(output.parent, *command)
     whole = content(output.parent)
-    for moment in moments(count):
+    for moment in moments(count, MOMENTS):
         renewed(output.parent, begin)
         assert use.kill(moment, output.parent, *command) == KILLED
         complete = (output / "settings.yaml").exists() and not (output / ".unfinished").exists()
@@ -328,5 +333,5 @@ def test_an_export_killed_at_any_moment_leaves_a_whole_bundle_or_none(
 ) -> None:
     output = tmp_path / "out"
     export = ("teacher", "export", uninterrupted, "--output", output / "bundle")
-    same_after_every_kill(commands.prepared(replace_detector), output, None, *export)
+    same_after_every_kill(commands.prepared(replace_detector), output, None, *export, most=5)
     assert not list(output.rglob(".*"))
