@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.atomic_file import PARTIAL, write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs.folder import CARD
@@ -64,10 +63,39 @@ def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preproce
 def write_adapter(
     folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
 ) -> None:
+    """Put an adapter into a folder of its own; what is there is replaced by a complete one.
+
+    Args:
+        folder: to create, of a run that no other process writes.
+        model: see `fill_adapter`.
+        checkpoint: see `fill_adapter`.
+        card: see `fill_adapter`.
+        half: see `fill_adapter`.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the folder cannot be written.
+    """
+    partial = folder.with_name(f".{folder.name}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
+    try:
+        fill_adapter(partial, model, checkpoint, card, half=half)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def fill_adapter(
+    folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
+) -> None:
     """Write the adapter of a run's checkpoint in PEFT's format.
 
     Args:
-        folder: to create; an adapter that is there is replaced when the new one is complete.
+        folder: exists.
         model: the detector, with an adapter of the same shape.
         checkpoint: `best.pth` or `last.pth`.
         card: its `adapter_sha256` is filled in.
@@ -89,23 +117,12 @@ def write_adapter(
     saved["inference_mode"] = True
     saved["base_model_name_or_path"] = card.base.name if card.base else None
     saved["target_modules"] = sorted(config.target_modules or ())
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
-    try:
-        content = save(_stored(tensors, half=half), metadata={"format": "pt"})
-        write_atomically(partial / WEIGHTS, content)
-        digest = sha256_of(partial / WEIGHTS)
-        write_atomically(partial / CONFIG, _pretty(saved))
-        card = msgspec.structs.replace(card, adapter_sha256=digest)
-        write_atomically(partial / CARD, card_text(card))
-        partial.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    content = save(_stored(tensors, half=half), metadata={"format": "pt"})
+    write_atomically(folder / WEIGHTS, content)
+    digest = sha256_of(folder / WEIGHTS)
+    write_atomically(folder / CONFIG, _pretty(saved))
+    card = msgspec.structs.replace(card, adapter_sha256=digest)
+    write_atomically(folder / CARD, card_text(card))
 
 
 def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:

@@ -185,7 +185,10 @@ def load_run(
     pipeline = validation.dataset.to_dict()["pipeline"]
     batch_size = int(validation.batch_size)
     if checkpoint is None:
-        _require_base(config.model.get("base_checkpoint"), folder.root)
+        if config.model.get("base_checkpoint") is None:
+            raise UserError(
+                f"{folder.root}: was trained from random weights: there is no base to look at."
+            )
         # Without adapters the base computes what it computes alone, bit for bit.
         config.model.pop("lora", None)
     return _ready(

@@ -152,21 +152,22 @@ def write_plan(
         config_text: the generated config.
     """
     write_atomically(folder.config, config_text)
-    write_atomically(folder.settings, _settings_text(folder, settings))
+    write_atomically(folder.settings, _settings_text(settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)
     write_atomically(folder.dataset_info, facts)
     write_record(folder, settings, config_text)
 
 
-def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
+def _settings_text(settings: TeacherSettings) -> str:
     values = {
         name: value
         for name, value in msgspec.to_builtins(settings).items()
         if name != "output" and value is not None
     }
+    file = RunFolder(Path(settings.output)).settings
     header = (
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
+        f"  train-teacher --config {file} --output ANOTHER_FOLDER\n"
         "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
         "`decided`: what train-teacher chose itself; everything else was given, or is a default."
     )

@@ -249,3 +249,10 @@ def test_what_was_half_written_when_the_run_was_killed_is_removed(run: Run) -> N
     left.touch()
     run.plan()
     assert not left.exists()
+
+
+def test_a_config_that_a_killed_resume_wrote_is_not_taken_for_an_edited_one(run: Run) -> None:
+    run.folder.config.write_text(run.plan(epochs=EPOCHS + 1).config_text)
+    plan = run.plan(epochs=EPOCHS + 1)
+    assert (plan.config_edited, plan.notes) == (False, ("epochs: 3 -> 4",))
+    assert run.plan(epochs=EPOCHS + 2).config_edited
