@@ -26,7 +26,7 @@ def category_targets(
 ) -> npt.NDArray[np.int64]:
     """Return the canonical category of each of a file's categories, matched by name.
 
-    Names that look the same are the same, whatever their spaces.
+    Names that look the same, or differ in capitals only, are the same, whatever their spaces.
 
     Args:
         dataset: the file; its categories may have another order, other ids, or be fewer.
