@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from train_teacher.core.errors import UsageError, UserError
@@ -58,15 +59,37 @@ def canonical_name(name: str) -> str:
 def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
     """Return the position of each wanted name among the names, -1 where it is none of them.
 
-    Names that look the same are the same, unless one is the same letter by letter.
+    Names that look the same are the same, unless one is the same letter by letter; so are those
+    that differ in capitals only, when one name alone does.
 
     Args:
         wanted: names of one file.
         names: names of another.
     """
-    looking = {visible_name(name): at for at, name in reversed(list(enumerate(names)))}
     exact = {name: at for at, name in reversed(list(enumerate(names)))}
-    return [exact.get(name, looking.get(visible_name(name), -1)) for name in wanted]
+    looking = {_looks(name): at for at, name in reversed(list(enumerate(names)))}
+    folded = {look.casefold(): at for look, at in looking.items()}
+    counts = Counter(look.casefold() for look in looking)
+    places = []
+    for name in wanted:
+        look = _looks(name)
+        alike = folded[look.casefold()] if counts[look.casefold()] == 1 else -1
+        places.append(exact.get(name, looking.get(look, alike)))
+    return places
+
+
+def differ_in_stored_accents(names: Sequence[str]) -> bool:
+    """Tell whether different names are one name whose accents are stored in two ways (NFC, NFD).
+
+    Args:
+        names: at least one.
+    """
+    composed = {unicodedata.normalize("NFC", name) for name in names}
+    return len(composed) == 1 < len(set(names))
+
+
+def _looks(name: str) -> str:
+    return unicodedata.normalize("NFC", visible_name(name))
 
 
 def apply_class_prompts(

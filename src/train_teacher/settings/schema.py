@@ -76,8 +76,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             extra=option(DATA, "RULE"),
-            description="Images that stay in one split: auto (copies, near duplicates, videos), "
-            "none, folder, field:NAME of the image records, regex:PATTERN in the file name.",
+            description="Images that stay in one split: auto (copies, near duplicates, videos, "
+            "tiles of one image), none, folder, field:NAME of the image records, regex:PATTERN in "
+            "the file name.",
         ),
     ] = "auto"
     prompts: Annotated[
