@@ -62,13 +62,24 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that looks most like another, whatever the case; None without any."""
+def near_names(name: str, known: Iterable[str], count: int, cutoff: float = 0.6) -> list[str]:
+    """Return the known names that look most like another, whatever the case, the nearest first.
+
+    Args:
+        name: as it was given.
+        known: names there are.
+        count: most names to return.
+        cutoff: least likeness, 0 to 1.
+    """
     from difflib import get_close_matches
 
     lowered = {entry.lower(): entry for entry in known}
-    near = get_close_matches(name.lower(), lowered, n=1)
-    return lowered[near[0]] if near else None
+    return [lowered[near] for near in get_close_matches(name.lower(), lowered, count, cutoff)]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like another, whatever the case; None without any."""
+    return next(iter(near_names(name, known, 1)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

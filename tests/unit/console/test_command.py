@@ -1,52 +1,63 @@
-"""Help stands under headings, and arguments say what they are."""
+"""Help is grouped, in the order of work, and a bare group of commands is no mistake."""
 
 from __future__ import annotations
 
 import click
 import pytest
 
-from train_teacher.console.command import argument, choice, command, flag, option
+from train_teacher.console.command import OrderedGroup, argument, command, flag, option
+from train_teacher.console.error_boundary import run_command
+
+SENTENCE = "Say something that is much longer than click would leave whole in a narrow terminal."
 
 
 @command()
-@option("--second", panel="Later", help="Of another heading.")
 @argument("place", metavar="PLACE", help="Where it lies.")
-@flag("--loud", "Say more.")
-@choice("--format", "text", "json", help="How to write.")
-@option("--third", panel="Later", help="Of the other heading too.")
-def example(**given: object) -> None:
-    """Show what was given."""
-    click.echo(given)
+@option("--count", type=int, metavar="N", panel="Numbers", help="How many.")
+@flag("--deep", "Look well.")
+def look(place: str, count: int | None, deep: bool) -> None: ...
 
 
-def parsed(*arguments: str) -> dict[str, object]:
-    """Return what a command line gives."""
-    return example.make_context("example", list(arguments)).params
+def group() -> click.Group:
+    second = click.Command("alpha", help=f"{SENTENCE} And more.")
+    return OrderedGroup(commands={"look": look, "alpha": second}, no_args_is_help=True)
 
 
-def test_parameters_stand_under_their_headings_in_order_of_appearance() -> None:
-    page = example.get_help(click.Context(example, terminal_width=100))
-    headings = [line for line in page.splitlines() if line.endswith(":")]
-    assert headings == ["Later:", "Arguments:", "Options:"]
-    later, rest = page.split("Arguments:")
-    assert "--second" in later
-    assert "--third" in later
-    assert "  PLACE  Where it lies." in rest.split("Options:")[0]
-    assert "--loud" in rest.split("Options:")[1]
+def test_parameters_stand_under_their_headings_with_their_help() -> None:
+    text = look.get_help(click.Context(look, info_name="look"))
+    headings = [line for line in text.splitlines() if line.endswith(":")]
+    assert headings == ["Arguments:", "Numbers:", "Options:"]
+    after = text.split("Numbers:")[1]
+    assert "--count N" in after.split("Options:")[0]
+    assert "PLACE" in text.split("Numbers:")[0]
+    assert "Where it lies." in text
 
 
-def test_a_flag_is_there_or_not_and_a_choice_is_its_first_value_when_left_out() -> None:
-    assert parsed("x") == {
-        "second": None,
-        "place": "x",
-        "loud": False,
-        "format": "text",
-        "third": None,
-    }
-    given = parsed("x", "--loud", "--format", "json")
-    assert (given["loud"], given["format"]) == (True, "json")
+def test_commands_stand_in_the_given_order_with_their_whole_sentence() -> None:
+    shown = group()
+    text = shown.get_help(click.Context(shown, info_name="teacher", terminal_width=50))
+    assert text.index("  look") < text.index("  alpha")
+    assert SENTENCE in " ".join(text.split())
+    assert "And more" not in text
 
 
-def test_another_word_than_those_of_a_choice_is_refused_with_all_of_them() -> None:
-    with pytest.raises(click.BadParameter, match="'xml' is not one of 'text', 'json'"):
-        parsed("x", "--format", "xml")
+def test_a_group_without_a_command_prints_its_help_and_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["teacher"])
+    with pytest.raises(SystemExit) as stopped:
+        run_command(group(), "teacher")
+    assert stopped.value.code == 0
+    shown = capsys.readouterr()
+    assert "Commands:" in shown.out
+    assert shown.err == ""
+
+
+def test_a_mistyped_option_names_the_nearest_and_ends_with_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["look", "here", "--cuont", "3"])
+    with pytest.raises(SystemExit) as stopped:
+        run_command(look, "look")
+    assert stopped.value.code == 2
+    assert "Did you mean '--count'?" in capsys.readouterr().err
