@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +62,10 @@ class NewFolder:
             try:
                 self.held.path = self.root.rename(_beside(self.root))
             except OSError:
-                _empty(self.root)
-                (self.root / UNFINISHED).unlink(missing_ok=True)
+                # What ended the work is to be told, also where nothing can be removed any more.
+                with suppress(OSError):
+                    _empty(self.root)
+                    (self.root / UNFINISHED).unlink()
                 return
         shutil.rmtree(self.work, ignore_errors=True)
 

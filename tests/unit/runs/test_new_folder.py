@@ -111,6 +111,14 @@ def test_a_folder_that_is_given_up_leaves_nothing(
     assert names(tmp_path) == set()
 
 
+def test_a_folder_that_somebody_removed_does_not_hide_what_ended_the_work(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "exp1") as new:
+        new.complete(locked=True)
+        (tmp_path / "exp1").rename(tmp_path / "moved")
+        new.discard()
+    assert {"moved"} <= names(tmp_path) <= {"moved", f"moved/{NAME}"}
+
+
 def test_a_mount_point_is_filled_where_it_is_and_emptied_when_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
