@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
-from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -18,6 +17,7 @@ from train_teacher.mmdet_plugin.startup.memory_probe import (
     LAYER_CHOICES,
     USABLE_SHARE,
     Choice,
+    agreed,
     choose,
     crowded_batch,
     peak_of_step,
@@ -80,10 +80,7 @@ class ProbeHook(Hook):
             if isinstance(self._layers, int):
                 model.checkpoint_layers(self._layers)
             return
-        found = [self._probe(runner, model, device)]
-        # Every process has to split its batch alike.
-        broadcast_object_list(found)
-        self.choice = found[0]
+        self.choice = agreed(lambda: self._probe(runner, model, device))
         model.checkpoint_layers(self.choice.layers)
         split_batch(runner, self.choice.images)
 

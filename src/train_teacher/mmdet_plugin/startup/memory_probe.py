@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.dist import all_gather_object
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.full_memory import unless_memory_is_full
+from train_teacher.mmdet_plugin.upstream_internals import averaging_alone
 
 LAYER_CHOICES = (0, 3, 6)
 """Encoder layers computed again. None is the fastest; all six cost a quarter more arithmetic and
@@ -81,6 +83,30 @@ def choose(
     )
 
 
+def agreed(probe: Callable[[], Choice]) -> Choice:
+    """Return what fits every process: each splits its batch alike.
+
+    Args:
+        probe: chooses for this process, without the others.
+
+    Raises:
+        UserError: nothing fits one of them.
+    """
+    try:
+        own: Choice | str = probe()
+    except UserError as error:
+        own = str(error)
+    everywhere = all_gather_object(own)
+    choices = [found for found in everywhere if isinstance(found, Choice)]
+    if refusals := [found for found in everywhere if isinstance(found, str)]:
+        raise UserError(refusals[0])
+    return Choice(
+        layers=max(choice.layers for choice in choices),
+        images=min(choice.images for choice in choices),
+        peak=max(choice.peak for choice in choices),
+    )
+
+
 def crowded_batch(
     images: int, size: tuple[int, int], boxes: int, classes: Sequence[str], device: torch.device
 ) -> tuple[Tensor, list[DetDataSample]]:
@@ -137,7 +163,8 @@ def peak_of_step(
 
     def step() -> bool:
         with torch.random.fork_rng(devices=[torch.cuda.current_device()]):
-            with precision:
+            # Another process may be out of memory by now, and would never answer.
+            with precision, averaging_alone(model.bbox_head):
                 losses = model.loss(*batch)
             total, _ = model.parse_losses(losses)
             total.backward()
