@@ -15,12 +15,12 @@ from train_teacher.mmdet_plugin.accelerated.deformable_attention import backend_
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
 from train_teacher.mmdet_plugin.startup.memory_probe import (
     LAYER_CHOICES,
-    USABLE_SHARE,
     Choice,
     agreed,
     choose,
     crowded_batch,
     peak_of_step,
+    usable_bytes,
 )
 from train_teacher.mmdet_plugin.startup.preflight import (
     bytes_to_write,
@@ -117,9 +117,8 @@ class ProbeHook(Hook):
             batch = crowded_batch(images, self._image, self._boxes, self._classes, device)
             return peak_of_step(model, batch, _precision(runner.optim_wrapper))
 
-        total = torch.cuda.get_device_properties(device).total_memory
         batch_size = runner.cfg.train_dataloader.batch_size
-        return choose(measure, int(total * USABLE_SHARE), batch_size, choices, self._fit_batch)
+        return choose(measure, usable_bytes(device), batch_size, choices, self._fit_batch)
 
 
 def _rehearse(runner: Runner) -> None:

@@ -22,9 +22,10 @@ LAYER_CHOICES = (0, 3, 6)
 keep a third of the activations (measured for Swin-T at 512 x 512: 588 against 725 GFLOP, 2.3
 against 0.75 GB)."""
 USABLE_SHARE = 0.9
-"""Of the GPU's memory; the rest is for fragments of the allocator and for crowded batches."""
-ADAMW_STATES = 2
-"""Numbers that AdamW keeps per trained number, allocated at its first step."""
+"""Of the memory that no other program holds; the rest is for fragments of the allocator and for crowded batches."""
+KEPT_NUMBERS = 3
+"""Kept per trained number: AdamW's two, from its first step on, and the gradient, which lies there
+during all of a step when batches are summed or processes exchange it."""
 PROBE_SEED = 0
 
 Measure = Callable[[int, int], "int | None"]
@@ -158,7 +159,7 @@ def peak_of_step(
         precision: the context in which training runs.
 
     Returns:
-        Peak bytes with the optimizer's states added, or None when the memory ran out.
+        Peak bytes with the optimizer's states and the gradients added, or None when the memory ran out.
     """
 
     def step() -> bool:
@@ -178,7 +179,17 @@ def peak_of_step(
         model.zero_grad(set_to_none=True)
     if fits is None:
         return None
-    return int(torch.cuda.max_memory_allocated()) + ADAMW_STATES * trained_bytes(model)
+    return int(torch.cuda.max_memory_allocated()) + KEPT_NUMBERS * trained_bytes(model)
+
+
+def usable_bytes(device: torch.device) -> int:
+    """Return how many bytes this process may hold in all, with what it holds already.
+
+    Args:
+        device: a GPU, which other programs may use too.
+    """
+    free, _ = torch.cuda.mem_get_info(device)
+    return int((free + torch.cuda.memory_reserved(device)) * USABLE_SHARE)
 
 
 def trained_bytes(model: nn.Module) -> int:

@@ -15,7 +15,11 @@ from train_teacher.core.errors import UserError
 importlib.import_module("train_teacher.mmdet_plugin")
 
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook, split_batch  # noqa: E402
-from train_teacher.mmdet_plugin.startup.memory_probe import choose, crowded_batch  # noqa: E402
+from train_teacher.mmdet_plugin.startup.memory_probe import (  # noqa: E402
+    choose,
+    crowded_batch,
+    usable_bytes,
+)
 
 GIB = 2**30
 
@@ -81,6 +85,12 @@ def test_the_probe_batch_trains_like_any_other() -> None:
     inputs, samples = crowded_batch(2, (160, 192), 5, ("circle", "square"), torch.device("cpu"))
     losses = model.loss(inputs, samples)
     assert all(torch.isfinite(loss).all() for loss in losses.values())
+
+
+def test_memory_of_another_program_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4 * GIB, 24 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: GIB)
+    assert usable_bytes(torch.device("cuda")) == int(4.5 * GIB)
 
 
 def test_on_cpu_a_given_number_of_layers_is_used_without_a_probe() -> None:
