@@ -210,7 +210,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_layers: Annotated[
         Literal["auto"] | Annotated[int, Meta(ge=0)],
         Meta(
-            description="Encoder layers recomputed to save memory: auto (0, 3 or 6, by a probe "
+            description="Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
             "step on a GPU) or a number."
         ),
     ] = "auto"

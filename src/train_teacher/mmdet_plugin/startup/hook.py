@@ -14,7 +14,6 @@ from mmengine.runner import Runner
 from train_teacher.mmdet_plugin.accelerated.deformable_attention import backend_for
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
 from train_teacher.mmdet_plugin.startup.memory_probe import (
-    LAYER_CHOICES,
     Choice,
     agreed,
     choose,
@@ -104,12 +103,8 @@ class ProbeHook(Hook):
             _rehearse(runner)
 
     def _probe(self, runner: Runner, model: Any, device: torch.device) -> Choice:
-        deepest = len(model.encoder.layers)
-        choices = (
-            sorted({min(layers, deepest) for layers in LAYER_CHOICES})
-            if self._layers == "auto"
-            else [self._layers]
-        )
+        every = range(len(model.encoder.layers) + 1)
+        choices = every if self._layers == "auto" else [self._layers]
         model.train()
 
         def measure(layers: int, images: int) -> int | None:

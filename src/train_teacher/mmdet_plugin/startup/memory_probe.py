@@ -17,12 +17,9 @@ from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.full_memory import unless_memory_is_full
 from train_teacher.mmdet_plugin.upstream_internals import averaging_alone
 
-LAYER_CHOICES = (0, 3, 6)
-"""Encoder layers computed again. None is the fastest; all six cost a quarter more arithmetic and
-keep a third of the activations (measured for Swin-T at 512 x 512: 588 against 725 GFLOP, 2.3
-against 0.75 GB)."""
 USABLE_SHARE = 0.9
-"""Of the memory that no other program holds; the rest is for fragments of the allocator and for crowded batches."""
+"""Of the memory that no other program holds; the rest is for fragments of the allocator and for
+crowded batches."""
 KEPT_NUMBERS = 3
 """Kept per trained number: AdamW's two, from its first step on, and the gradient, which lies there
 during all of a step when batches are summed or processes exchange it."""
@@ -57,7 +54,9 @@ def choose(
         measure: runs one step.
         limit: bytes that may be used.
         batch_size: images of an optimizer step.
-        layer_choices: numbers of recomputed layers, the fastest first.
+        layer_choices: numbers of recomputed layers, the fastest first. None is the fastest; all
+            six cost a quarter more arithmetic and keep a third of the activations (measured for
+            Swin-T at 512 x 512: 588 against 725 GFLOP, 2.3 against 0.75 GB).
         fit_batch: whether a step's images may go through the model in equal parts.
 
     Returns:
@@ -159,7 +158,8 @@ def peak_of_step(
         precision: the context in which training runs.
 
     Returns:
-        Peak bytes with the optimizer's states and the gradients added, or None when the memory ran out.
+        Peak bytes with the optimizer's states and the gradients added, or None when the memory
+        ran out.
     """
 
     def step() -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ from train_teacher.core.errors import UserError
 
 importlib.import_module("train_teacher.mmdet_plugin")
 
+from train_teacher.mmdet_plugin.startup import hook  # noqa: E402
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook, split_batch  # noqa: E402
 from train_teacher.mmdet_plugin.startup.memory_probe import (  # noqa: E402
+    Choice,
     choose,
     crowded_batch,
     usable_bytes,
@@ -87,6 +90,25 @@ def test_the_probe_batch_trains_like_any_other() -> None:
     assert all(torch.isfinite(loss).all() for loss in losses.values())
 
 
+@pytest.mark.parametrize(("asked", "tried"), [("auto", [0, 1, 2]), (1, [1])])
+def test_one_layer_more_is_tried_until_a_step_fits(
+    asked: object, tried: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = build_config(make_settings())
+    offered: list[int] = []
+
+    def choose_last(_: object, limit: int, batch: int, layers: Iterable[int], fit: bool) -> Choice:
+        offered.extend(layers)
+        return Choice(offered[-1], batch, limit)
+
+    monkeypatch.setattr(hook, "choose", choose_last)
+    monkeypatch.setattr(hook, "usable_bytes", lambda _: GIB)
+    model = SimpleNamespace(encoder=SimpleNamespace(layers=[None, None]), train=lambda: None)
+    probe = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=asked)
+    probe._probe(SimpleNamespace(cfg=config), model, torch.device("cuda"))
+    assert offered == tried
+
+
 def test_memory_of_another_program_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4 * GIB, 24 * GIB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: GIB)
@@ -95,10 +117,10 @@ def test_memory_of_another_program_is_not_used(monkeypatch: pytest.MonkeyPatch) 
 
 def test_on_cpu_a_given_number_of_layers_is_used_without_a_probe() -> None:
     model = build_model(make_settings(weights=str(DEMO_BASE)))
-    hook = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=1)
-    hook.fit(SimpleNamespace(model=model))
+    probe = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=1)
+    probe.fit(SimpleNamespace(model=model))
     assert [layer.checkpointed for layer in model.encoder.layers] == [True, False]
-    assert hook.choice is None
+    assert probe.choice is None
 
 
 PROCESS = """
