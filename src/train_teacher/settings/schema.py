@@ -329,7 +329,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Precision,
         Meta(
             extra=option(HARDWARE),
-            description="Number format: auto is bf16 on a GPU that has it, else fp32.",
+            description="Number format: auto is bf16 on a GPU that has it, fp16 on V100 "
+            "and T4, else fp32.",
         ),
     ] = "auto"
     device: Annotated[
