@@ -310,7 +310,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Precision,
         Meta(
             extra=option(HARDWARE),
-            description="Number format: auto is bf16 on a GPU that has it, else fp32.",
+            description="Number format: auto is bf16 on a GPU that has it, fp16 on V100 "
+            "and T4, else fp32.",
         ),
     ] = "auto"
     device: Annotated[
@@ -336,7 +337,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_layers: Annotated[
         Literal["auto"] | Annotated[int, Meta(ge=0)],
         Meta(
-            description="Encoder layers recomputed to save memory: auto (0, 3 or 6, by a probe "
+            description="Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
             "step on a GPU) or a number."
         ),
     ] = "auto"
