@@ -233,11 +233,7 @@ def plain_value(raw: Any) -> Any:
 
 
 def plain_record(raw: Any) -> dict[str, Any]:
-    """Return an entry of a section decoded; empty when it is no object.
-
-    Args:
-        raw: as for `plain_value`.
-    """
+    """Return an entry of a section decoded; empty when it is no object."""
     record = plain_value(raw)
     return record if isinstance(record, dict) else {}
 

@@ -57,11 +57,7 @@ def _formats() -> _Formats:
 
 
 def name_binary_format(data: bytes) -> str | None:
-    """Return what a binary file is, with the cure; None when unknown.
-
-    Args:
-        data: the file's bytes, or their beginning.
-    """
+    """Return what a binary file is by its beginning, with the cure; None when unknown."""
     if data.startswith((b"{", b"[")):  # most files: spared the reading of the table
         return None
     for known in _formats().binary:
@@ -71,12 +67,7 @@ def name_binary_format(data: bytes) -> str | None:
 
 
 def name_text_format(data: bytes, suffix: str) -> str | None:
-    """Return what a file that is not JSON is, with the cure; None when unknown.
-
-    Args:
-        data: the file's bytes.
-        suffix: its extension, such as `.txt`.
-    """
+    """Return what a file that is not JSON is, with the cure; None when unknown."""
     kind = _kind_of_text(data[:_PEEK].lstrip(), suffix.lower())
     return _formats().texts[kind] if kind else None
 
@@ -96,11 +87,7 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
 
 
 def name_json_format(top: object) -> str | None:
-    """Return what a JSON without COCO's three lists is, with the cure; None when unknown.
-
-    Args:
-        top: the decoded file.
-    """
+    """Return what a JSON without COCO's three lists is, with the cure; None when unknown."""
     if isinstance(top, list):
         return _told(_formats().lists, next((e for e in top if isinstance(e, dict)), None))
     if isinstance(top, dict):
