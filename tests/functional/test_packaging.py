@@ -66,7 +66,10 @@ def test_every_module_travels_and_nothing_else_does(names: set[str]) -> None:
     assert "train_teacher/py.typed" in names
 
 
-@pytest.mark.parametrize("table", ["failures/known_failures.yaml", "teachers/merged_config.yaml"])
+@pytest.mark.parametrize(
+    "table",
+    ["coco/foreign_formats.yaml", "failures/known_failures.yaml", "teachers/merged_config.yaml"],
+)
 def test_a_table_beside_its_module_travels_in_the_wheel(table: str, names: set[str]) -> None:
     assert f"train_teacher/{table}" in names
 

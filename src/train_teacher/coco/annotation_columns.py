@@ -8,7 +8,7 @@ record is kept and every mistake is told with its path.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.annotation_decoder import parse_block
-from train_teacher.coco.dataset import IdColumn, RecordId, RecordProblem
+from train_teacher.coco.dataset import AnnotationValues, IdColumn, RecordId, RecordProblem
 from train_teacher.coco.masks.columns import MaskColumns
 from train_teacher.coco.masks.measures import (
     Polygons,
@@ -39,21 +39,11 @@ class _TypedAnnotation(AnnotationEntry, gc=False):
 
 
 @dataclass(frozen=True)
-class AnnotationBlock:
-    """The columns of one block of records; ids are not looked up yet."""
+class AnnotationBlock(AnnotationValues):
+    """One block of records; ids are not looked up yet."""
 
     records: int
     """Entries of the block, readable or not."""
-    index: npt.NDArray[np.int64]
-    ids: IdColumn
-    image_ids: IdColumn
-    category_ids: IdColumn
-    bbox: npt.NDArray[np.float64]
-    has_bbox: npt.NDArray[np.bool_]
-    area: npt.NDArray[np.float64]
-    iscrowd: npt.NDArray[np.int8]
-    ignore: npt.NDArray[np.bool_]
-    masks: MaskColumns
     problems: tuple[RecordProblem, ...] = ()
 
 
@@ -181,28 +171,19 @@ def _ids(values: Sequence[RecordId | None]) -> IdColumn:
 
 def join_blocks(blocks: Sequence[AnnotationBlock]) -> AnnotationBlock:
     """Return several blocks as one, the positions counted from the first record of the first."""
+    blocks = blocks or [read_record_block(())]
     starts = np.cumsum([0, *(block.records for block in blocks)]).tolist()
-    shifted = [b.index + start for b, start in zip(blocks, starts, strict=False)]
+    columns = {
+        each.name: _joined([getattr(block, each.name) for block in blocks])
+        for each in fields(AnnotationValues)
+    }
+    columns["index"] += np.repeat(starts[:-1], [len(block.index) for block in blocks])
     problems = tuple(
         _shifted(problem, start)
         for block, start in zip(blocks, starts, strict=False)
         for problem in block.problems
     )
-    return AnnotationBlock(
-        records=starts[-1],
-        index=_joined(shifted, np.int64),
-        ids=_joined_ids([b.ids for b in blocks]),
-        image_ids=_joined_ids([b.image_ids for b in blocks]),
-        category_ids=_joined_ids([b.category_ids for b in blocks]),
-        # Column by column in memory: checks look at one side of all boxes at a time.
-        bbox=np.asfortranarray(_joined([b.bbox for b in blocks], np.float64).reshape(-1, 4)),
-        has_bbox=_joined([b.has_bbox for b in blocks], np.bool_),
-        area=_joined([b.area for b in blocks], np.float64),
-        iscrowd=_joined([b.iscrowd for b in blocks], np.int8),
-        ignore=_joined([b.ignore for b in blocks], np.bool_),
-        masks=_joined_masks([b.masks for b in blocks]),
-        problems=problems,
-    )
+    return AnnotationBlock(**columns, records=starts[-1], problems=problems)
 
 
 def _shifted(problem: RecordProblem, start: int) -> RecordProblem:
@@ -214,28 +195,14 @@ def _shifted(problem: RecordProblem, start: int) -> RecordProblem:
     )
 
 
-def _joined(arrays: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
-    return np.concatenate(arrays) if arrays else np.empty(0, kind)
-
-
-def _joined_ids(columns: Sequence[IdColumn]) -> IdColumn:
-    arrays = [column for column in columns if isinstance(column, np.ndarray)]
-    if len(arrays) == len(columns):
-        return _joined(arrays, np.int64)
-    return [
-        id_
-        for column in columns
-        for id_ in (column.tolist() if isinstance(column, np.ndarray) else column)
-    ]
-
-
-def _joined_masks(masks: Sequence[MaskColumns]) -> MaskColumns:
-    return MaskColumns(
-        kind=_joined([m.kind for m in masks], np.int8),
-        flags=_joined([m.flags for m in masks], np.uint8),
-        bounds=np.asfortranarray(_joined([m.bounds for m in masks], np.float32).reshape(-1, 4)),
-        area=_joined([m.area for m in masks], np.float32),
-        polygons=_joined([m.polygons for m in masks], np.int32),
-        points=_joined([m.points for m in masks], np.int32),
-        rle_size=_joined([m.rle_size for m in masks], np.int64).reshape(-1, 2),
-    )
+def _joined(parts: Sequence[Any]) -> Any:
+    """Return a column of all blocks: an array, a list of ids, or the columns of masks."""
+    if isinstance(parts[0], MaskColumns):
+        names = [each.name for each in fields(MaskColumns)]
+        return MaskColumns(**{name: _joined([getattr(p, name) for p in parts]) for name in names})
+    if all(isinstance(part, np.ndarray) for part in parts):
+        joined = np.concatenate(parts)
+        # Column by column in memory: checks look at one side of all boxes at a time.
+        return np.asfortranarray(joined) if joined.ndim > 1 else joined
+    arrays_as_lists = (p.tolist() if isinstance(p, np.ndarray) else p for p in parts)
+    return list(chain.from_iterable(arrays_as_lists))

@@ -50,11 +50,7 @@ class ParsedBlock:
 
 
 def parse_block(text: bytes) -> ParsedBlock | None:
-    """Return what a JSON list of annotations says, or None where the exact reader is needed.
-
-    Args:
-        text: the list, brackets included.
-    """
+    """Return what a JSON list of annotations says, or None where the exact reader is needed."""
     try:
         return _parsed(_decode(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError, _UnusualError):

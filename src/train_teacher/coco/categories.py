@@ -96,11 +96,7 @@ def _annotator(dataset: CocoDataset) -> str | None:
 
 
 def is_federated(image_members: Collection[str]) -> bool:
-    """Tell whether images say which classes were looked for in them, as those of LVIS do.
-
-    Args:
-        image_members: names of the members of image records.
-    """
+    """Tell whether images say which classes were looked for in them, as those of LVIS do."""
     return not FEDERATED_MEMBERS.isdisjoint(image_members)
 
 

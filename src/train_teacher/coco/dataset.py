@@ -73,18 +73,14 @@ class RecordProblem(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class AnnotationColumns:
-    """The annotations that could be read, N rows, in JSON order."""
+class AnnotationValues:
+    """What the annotations say that could be read, N rows, in JSON order."""
 
     index: npt.NDArray[np.int64]
     """(N,) position in the JSON list."""
     ids: IdColumn
     image_ids: IdColumn
     category_ids: IdColumn
-    image_row: npt.NDArray[np.int64]
-    """(N,) row of `CocoDataset.images`, -1 when no image has that id."""
-    category_row: npt.NDArray[np.int64]
-    """(N,) row of `CocoDataset.categories`, -1 when no category has that id."""
     bbox: npt.NDArray[np.float64]
     """(N, 4) xywh, pixels; a row of NaN where `has_bbox` is False."""
     has_bbox: npt.NDArray[np.bool_]
@@ -95,10 +91,15 @@ class AnnotationColumns:
     ignore: npt.NDArray[np.bool_]
     masks: MaskColumns
 
-    @property
-    def mask_kind(self) -> npt.NDArray[np.int8]:
-        """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
-        return self.masks.kind
+
+@dataclass(frozen=True)
+class AnnotationColumns(AnnotationValues):
+    """The same, with the image and the category of each."""
+
+    image_row: npt.NDArray[np.int64]
+    """(N,) row of `CocoDataset.images`, -1 when no image has that id."""
+    category_row: npt.NDArray[np.int64]
+    """(N,) row of `CocoDataset.categories`, -1 when no category has that id."""
 
     def __len__(self) -> int:
         """Return N."""
@@ -233,11 +234,7 @@ def plain_value(raw: Any) -> Any:
 
 
 def plain_record(raw: Any) -> dict[str, Any]:
-    """Return an entry of a section decoded; empty when it is no object.
-
-    Args:
-        raw: as for `plain_value`.
-    """
+    """Return an entry of a section decoded; empty when it is no object."""
     record = plain_value(raw)
     return record if isinstance(record, dict) else {}
 

@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from train_teacher.coco.annotation_columns import (
 )
 from train_teacher.coco.dataset import (
     AnnotationColumns,
+    AnnotationValues,
     CategoryRecord,
     CocoDataset,
     IdColumn,
@@ -215,21 +216,11 @@ def _annotation_columns(
 ) -> AnnotationColumns:
     problems.extend(block.problems)
     reader = RecordReader(AnnotationEntry, "annotations", problems)
+    image_ids, category_ids = [i.id for i in images], [c.id for c in categories]
     return AnnotationColumns(
-        index=block.index,
-        ids=block.ids,
-        image_ids=block.image_ids,
-        category_ids=block.category_ids,
-        image_row=_rows(block, "image_id", block.image_ids, [i.id for i in images], reader),
-        category_row=_rows(
-            block, "category_id", block.category_ids, [c.id for c in categories], reader
-        ),
-        bbox=block.bbox,
-        has_bbox=block.has_bbox,
-        area=block.area,
-        iscrowd=block.iscrowd,
-        ignore=block.ignore,
-        masks=block.masks,
+        **{each.name: getattr(block, each.name) for each in fields(AnnotationValues)},
+        image_row=_rows(block, "image_id", block.image_ids, image_ids, reader),
+        category_row=_rows(block, "category_id", block.category_ids, category_ids, reader),
     )
 
 

@@ -39,11 +39,7 @@ class RepairedText:
 
 
 def repaired_texts(text: bytes) -> Iterator[RepairedText]:
-    """Yield the text with ever more repairs, for a reader that takes the first it can read.
-
-    Args:
-        text: JSON in UTF-8 that could not be read.
-    """
+    """Yield the text with ever more repairs, for a reader that takes the first it can read."""
     text, notes = _without_half_pairs(text)
     text, more = _without_trailing_commas(text)
     notes += more

@@ -30,12 +30,7 @@ _RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
 
 def run_command(command: click.Command, prog_name: str) -> None:
-    """Run a command line and exit with the codes of the contract.
-
-    Args:
-        command: click's command or group.
-        prog_name: shown in usage lines.
-    """
+    """Run a command line and exit with the codes of the contract."""
     sys.exit(guarded(lambda: _invoke(command, prog_name)))
 
 
@@ -129,11 +124,7 @@ def recognise_error(error: BaseException) -> Translation | None:
 
 
 def facts_of(error: BaseException) -> FailureFacts:
-    """Return what the table of known failures looks at.
-
-    Args:
-        error: as caught, with its traceback.
-    """
+    """Return what the table of known failures looks at."""
     text = str(error)
     places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     # A data loading process sends its traceback as text; the error itself stands at its end.

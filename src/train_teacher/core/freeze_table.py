@@ -51,10 +51,6 @@ class FreezeTable(msgspec.Struct, frozen=True):
 def write_freeze_table(path: Path, table: FreezeTable) -> None:
     """Write a table, making its folder.
 
-    Args:
-        path: `data/freeze_table.json` of a run.
-        table: of the training that begins or ends.
-
     Raises:
         UserError: the system refuses.
     """
@@ -63,11 +59,7 @@ def write_freeze_table(path: Path, table: FreezeTable) -> None:
 
 
 def read_freeze_table(path: Path) -> FreezeTable | None:
-    """Return the table of a run, None for a run that wrote none or a damaged one.
-
-    Args:
-        path: `data/freeze_table.json` of a run.
-    """
+    """Return the table of a run, None for a run that wrote none or a damaged one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=FreezeTable)
     except (OSError, msgspec.DecodeError):

@@ -10,9 +10,5 @@ direction (UAX #9)."""
 
 
 def plain(text: str) -> str:
-    """Return text in which whatever a terminal would obey is written out, such as `\\u001b`.
-
-    Args:
-        text: of a message or a table.
-    """
+    """Return text in which whatever a terminal would obey is written out, such as `\\u001b`."""
     return COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

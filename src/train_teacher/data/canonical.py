@@ -147,6 +147,6 @@ def _annotations(
         }
         if columns.ignore[row]:
             annotation["ignore"] = 1
-        if columns.mask_kind[row] != MASK_NONE:
+        if columns.masks.kind[row] != MASK_NONE:
             annotation["segmentation"] = raw_annotation(dataset, row).get("segmentation")
         yield annotation

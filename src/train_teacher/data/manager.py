@@ -100,9 +100,6 @@ class DataManager:
     def plan_splits(self, folder: Path) -> tuple[SplitInfo, ...]:
         """Return what `write_splits(folder)` would write, without writing.
 
-        Args:
-            folder: where the canonical copies will lie.
-
         Returns:
             One entry per split, train first, with the path of its copy.
 

@@ -97,11 +97,7 @@ def look_at_images(
 
 
 def measure_image(path: str) -> bytes:
-    """Return what decoding one file showed, packed; called in worker processes.
-
-    Args:
-        path: the file.
-    """
+    """Return what decoding one file showed, packed; called in worker processes."""
     import cv2
 
     try:

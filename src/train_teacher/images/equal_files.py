@@ -21,9 +21,6 @@ def compare_contents(
     """Return the files of each data set with `contents` filled in, compared over all of them.
 
     Only files of equal size with equal first and last bytes are read whole.
-
-    Args:
-        images: every data set with its files.
     """
     contents: list[dict[int, bytes]] = [{} for _ in images]
     paths = [image_paths(dataset, files) for dataset, files in images]

@@ -92,10 +92,5 @@ class ImageFiles:
     decoded: DecodedFacts | None = None
 
     def name_of(self, row: int, file_name: str) -> str:
-        """Return the name that finds the file under `image_dir`.
-
-        Args:
-            row: row of `CocoDataset.images`.
-            file_name: what the JSON says.
-        """
+        """Return the name that finds the file under `image_dir`."""
         return self.renamed.get(row, file_name)

@@ -46,10 +46,6 @@ def find_image_dir(dataset: CocoDataset, given: Path | None = None) -> Path | No
 def candidate_dirs(json_path: Path, given: Path | None = None) -> list[Path]:
     """Return the folders worth trying, most likely first.
 
-    Args:
-        json_path: the annotation file.
-        given: a folder the user named.
-
     Raises:
         UserError: `given` is not a folder.
     """
@@ -109,12 +105,7 @@ def check_image_files(
 
 
 def image_paths(dataset: CocoDataset, files: ImageFiles) -> list[str | None]:
-    """Return the path of each of M images, None for those that are not there.
-
-    Args:
-        dataset: the data set.
-        files: from `check_image_files`.
-    """
+    """Return the path of each of M images, None for those that are not there."""
     if files.image_dir is None or files.facts is None:
         return [None] * len(dataset.images)
     folder = str(files.image_dir)

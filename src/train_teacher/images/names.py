@@ -115,12 +115,7 @@ class FolderListings:
 
 
 def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str | None]:
-    """Return the name under which each of M files is found, None for those that are not there.
-
-    Args:
-        listings: the folder.
-        file_names: M names as the JSON has them.
-    """
+    """Return the name under which each of M files is found, None for those that are not there."""
     found: list[str | None] = [
         name if listings.has(name) else slashed if listings.has(slashed) else None
         for name in file_names

@@ -46,11 +46,7 @@ def near_pairs(
 
 
 def candidate_pairs(hashes: npt.NDArray[np.uint64]) -> Ints:
-    """Return (P, 2) pairs of rows whose hashes differ in at most MOST_BITS bits, each once.
-
-    Args:
-        hashes: (N,) difference hashes.
-    """
+    """Return (P, 2) pairs of rows whose hashes differ in at most MOST_BITS bits, each once."""
     found = [np.empty((0, 2), np.int64)]
     for start in BAND_STARTS:
         band = (hashes >> np.uint64(start)) & np.uint64((1 << BAND_BITS) - 1)

@@ -47,12 +47,7 @@ _WORST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
 def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetInfo:
-    """Return the facts about files that were read.
-
-    Args:
-        splits: `train` first.
-        request: where they came from.
-    """
+    """Return the facts about files that were read."""
     with np.errstate(all="ignore"):
         data = look_at(splits, request)
         findings, sizes = _findings(data)
@@ -111,10 +106,6 @@ def _info(data: Inspected, path: Path, findings: Sequence[Finding], sizes: SizeI
 
 def look_at(splits: Sequence[LoadedSplit], request: InspectRequest) -> Inspected:
     """Return what checks look at.
-
-    Args:
-        splits: `train` first.
-        request: where they came from, and the words for classes.
 
     Raises:
         UsageError: words are given for a class that is not there.

@@ -15,11 +15,7 @@ from train_teacher.inspection.facts import MaskInfo, SizeInfo
 
 
 def mask_info(datasets: Sequence[CocoDataset]) -> MaskInfo | None:
-    """Return what kind of masks there are, None without any.
-
-    Args:
-        datasets: all files.
-    """
+    """Return what kind of masks there are, None without any."""
     columns = [dataset.annotations.masks for dataset in datasets]
     polygons = sum(int((m.kind == MASK_POLYGON).sum()) for m in columns)
     run_lengths = sum(int((m.kind == MASK_RLE).sum()) for m in columns)
@@ -34,12 +30,7 @@ def mask_info(datasets: Sequence[CocoDataset]) -> MaskInfo | None:
 
 
 def dropped_by_class(dataset: CocoDataset, rows: LoadedRows) -> dict[str, dict[str, int]]:
-    """Return the annotations that never become a box, by reason and name of their category.
-
-    Args:
-        dataset: the file.
-        rows: what the loader makes of it.
-    """
+    """Return the annotations that never become a box, by reason and name of their category."""
     told: dict[str, dict[str, int]] = {}
     for reason, counts in rows.dropped_by_category.items():
         names = told.setdefault(reason, {})

@@ -16,11 +16,7 @@ from train_teacher.core.arrays import Rows
 
 
 def category_step(dataset: CocoDataset) -> int:
-    """Return 1 or -1 when every `category_id` is one too low or too high, else 0.
-
-    Args:
-        dataset: the file.
-    """
+    """Return 1 or -1 when every `category_id` is one too low or too high, else 0."""
     columns = dataset.annotations
     ids = columns.category_ids
     unknown = columns.category_row < 0
@@ -42,11 +38,7 @@ def category_step(dataset: CocoDataset) -> int:
 
 
 def moved_category_rows(dataset: CocoDataset) -> Rows | None:
-    """Return (N,) rows of the categories that were meant, None when nothing has to move.
-
-    Args:
-        dataset: the file.
-    """
+    """Return (N,) rows of the categories that were meant, None when nothing has to move."""
     step = category_step(dataset)
     if not step:
         return None
@@ -60,9 +52,6 @@ def free_image_ids(dataset: CocoDataset) -> dict[int, int]:
 
     That can be told when the ids ascend but for one of two images with the same id, no id is
     left out there but one that no image has, and annotations point to that one.
-
-    Args:
-        dataset: the file.
     """
     ids = [image.id for image in dataset.images if isinstance(image.id, int)]
     if len(ids) < len(dataset.images) or len(set(ids)) == len(ids):

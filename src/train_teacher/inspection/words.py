@@ -85,12 +85,7 @@ def boxes_in_images(split: SplitInfo, number: int) -> str:
 
 
 def dropped_classes(trained: TrainedInfo, reason: str) -> str:
-    """Return which classes are left out most for a reason, in brackets; nothing if none is known.
-
-    Args:
-        trained: what the loader makes of the file.
-        reason: a key of `dropped`.
-    """
+    """Return which classes are left out most for a reason, in brackets; nothing without any."""
     counts = trained.dropped_by_class.get(reason, {})
     if not counts:
         return ""

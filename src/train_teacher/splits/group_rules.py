@@ -77,10 +77,6 @@ def keys_of_folder(names: Sequence[str]) -> list[str]:
 def keys_of_pattern(names: Sequence[str], pattern: str) -> list[str | None]:
     """Return what the pattern finds in each file name: its first group, or all it matches.
 
-    Args:
-        names: file names.
-        pattern: a regular expression.
-
     Returns:
         One key per name, None where nothing was found.
 
@@ -101,11 +97,7 @@ def keys_of_pattern(names: Sequence[str], pattern: str) -> list[str | None]:
 
 
 def keys_of_field(values: Sequence[Any]) -> list[bytes | None]:
-    """Return a key for each value, None for those that say nothing (null, empty, -1, NaN).
-
-    Args:
-        values: what the image records have.
-    """
+    """Return a key for each value, None for those that say nothing (null, empty, -1, NaN)."""
     return [None if _says_nothing(value) else msgspec.json.encode(value) for value in values]
 
 

@@ -126,10 +126,6 @@ def group_images(clues: ImageClues, rule: GroupRule) -> Grouping:
     Copies of one image always do, except under `none`; then the rule decides, and `auto` takes
     near duplicates, tiles, and the videos that a member of the records or the file names tell of.
 
-    Args:
-        clues: what is known.
-        rule: from `parse_group_by`.
-
     Raises:
         UsageError: the rule finds nothing at all in these images.
     """

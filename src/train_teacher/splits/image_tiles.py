@@ -29,11 +29,7 @@ _DIGITS = "0123456789"
 
 
 def stem_of(name: str) -> str:
-    """Return a file name without its suffix, a Roboflow copy's as it was before.
-
-    Args:
-        name: a file name, with its folders.
-    """
+    """Return a file name without its suffix, a Roboflow copy's as it was before."""
     if ".rf." in name and ROBOFLOW_COPY.search(name):
         return FORMAT_MARK.sub("", group_key(name))
     dot = name.rfind(".")

@@ -169,11 +169,7 @@ def _deviation(one: ClassCounts, shares: Mapping[str, float]) -> float:
 
 
 def split_lines(report: SplitReport) -> list[str]:
-    """Return the account as lines of a terminal.
-
-    Args:
-        report: the account.
-    """
+    """Return the account as lines of a terminal."""
     images = sum(report.images.values())
     lines = [
         f"split     by {report.group_by}, seed {report.seed}: {plural(images, 'image')} in "

@@ -168,11 +168,7 @@ def _summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
 
 
 def count_keys(keys: Ints) -> tuple[Ints, Ints]:
-    """Return the sorted different keys and how often each occurs.
-
-    Args:
-        keys: (N,) numbers.
-    """
+    """Return the sorted different keys and how often each occurs."""
     # A stable sort profits from the runs that the keys come in; np.unique would not.
     ordered = np.sort(keys, kind="stable")
     new = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(keys)])

@@ -48,11 +48,7 @@ class FrameNames:
 
 
 def video_frame(file_name: str) -> tuple[str, int] | None:
-    """Return the video that an image's name says it was cut from, and the number of the frame.
-
-    Args:
-        file_name: as the JSON has it, or a Roboflow copy's.
-    """
+    """Return the video that an image's name says it was cut from, and the number of the frame."""
     name = file_name.replace("\\", "/")
     stem = group_key(name) if ROBOFLOW_COPY.search(name) else os.path.splitext(name)[0]  # noqa: PTH122 (one call per image: ten times as fast as Path)
     match = _NUMBERED.match(FORMAT_MARK.sub("", stem))
@@ -66,11 +62,7 @@ def video_frame(file_name: str) -> tuple[str, int] | None:
 
 
 def frames_of_videos(names: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
-    """Return number and row of each frame of the videos that names speak of, in order.
-
-    Args:
-        names: file names by row.
-    """
+    """Return number and row of each frame of the videos that names speak of, in order."""
     # One look at all names spares the look at each: hardly any set is cut from videos.
     text = "\n".join(names).lower()
     videos: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -112,11 +104,7 @@ def find_videos(names: Sequence[str], sizes: npt.NDArray[np.float64]) -> FrameNa
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return what sorts frame2 before frame10.
-
-    Args:
-        name: a file name.
-    """
+    """Return what sorts frame2 before frame10."""
     parts = _NUMBER.split(name)
     return [(0, int(p), "") if at % 2 else (1, 0, p) for at, p in enumerate(parts)]
 

@@ -155,7 +155,7 @@ def test_the_kind_of_mask_is_seen(tmp_path: Path) -> None:
     )
 
     expected = [MASK_NONE, MASK_POLYGON, MASK_RLE, MASK_NONE, MASK_NONE]
-    assert dataset.annotations.mask_kind.tolist() == expected
+    assert dataset.annotations.masks.kind.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_nan_tokens_are_read_as_numbers(tmp_path: Path) -> None:
     dataset = read(tmp_path, coco(annotations=[*masks, annotation(2, bbox=["1", 2, 3, 4])]))
 
     assert np.isnan(dataset.annotations.bbox[0, 2])
-    assert dataset.annotations.mask_kind.tolist() == [MASK_POLYGON, MASK_NONE]
+    assert dataset.annotations.masks.kind.tolist() == [MASK_POLYGON, MASK_NONE]
     assert "NaN" in (dataset.encoding_note or "")
     assert dataset.problems[0].path == "annotations[1].bbox[0]"
 

@@ -25,9 +25,6 @@ def packed_run_totals(texts: Sequence[bytes]) -> npt.NDArray[np.int64]:
     0x10 of its last group the sign; from the fourth on they are differences to the number two
     before (cocoapi, maskApi.c, rleFrString). The total of a text is therefore a weighted sum of
     its numbers, and needs no loop over them.
-
-    Args:
-        texts: compressed counts.
     """
     lengths = np.array([len(text) for text in texts], np.int64)
     groups = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - FIRST_CHARACTER

@@ -22,9 +22,6 @@ def provenance(dataset: CocoDataset) -> str | None:
     """Return version, date, contributor and licence as the file states them; None if it does not.
 
     A keypoints file is named for what it is: it has boxes as well.
-
-    Args:
-        dataset: the data set.
     """
     info = dataset.info
     licence = next((entry for entry in dataset.licenses if isinstance(entry, dict)), {})

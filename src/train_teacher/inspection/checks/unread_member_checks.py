@@ -100,7 +100,7 @@ def _text_year_is_usual(dataset: CocoDataset) -> bool:
 
 
 def _empty_masks(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[Finding]:
-    if not sample or (dataset.annotations.mask_kind != MASK_NONE).any():
+    if not sample or (dataset.annotations.masks.kind != MASK_NONE).any():
         return []
     if any(record.get("segmentation", 0) != [] for record in sample.values()):
         return []

@@ -51,11 +51,7 @@ class PlacedBoxes:
 
 
 def place_boxes(given: RepairInput) -> PlacedBoxes:
-    """Correct sizes first, then the convention: each is judged by what the other leaves inside.
-
-    Args:
-        given: the file, its images, and the sizes known so far.
-    """
+    """Correct sizes first, then the convention: each is judged by what the other leaves inside."""
     dataset, columns = given.dataset, given.dataset.annotations
     written, derived = boxes_with_derived(dataset, given.sizes)
     boxes = np.array(written, np.float64, order="C")

@@ -91,7 +91,7 @@ def settle_sizes(
         elif side is stated:
             at_stated |= group
     # Run lengths cannot be enlarged with their boxes.
-    rows = dataset.annotations.image_row[dataset.annotations.mask_kind == MASK_RLE]
+    rows = dataset.annotations.image_row[dataset.annotations.masks.kind == MASK_RLE]
     at_stated[rows[rows >= 0]] = False
     corrected = at_file | at_stated
     scale = np.where(at_stated[:, None], shown / np.where(at_stated[:, None], stated, 1), 1.0)

@@ -99,12 +99,7 @@ class RepairInput:
 
 
 def retyped(dataset: CocoDataset, section: Section) -> frozenset[int]:
-    """Return the JSON indices of the records of which a value was converted when read.
-
-    Args:
-        dataset: the file.
-        section: its list.
-    """
+    """Return the JSON indices of the records of which a value was converted when read."""
     return frozenset(
         problem.index
         for problem in dataset.problems
@@ -115,12 +110,7 @@ def retyped(dataset: CocoDataset, section: Section) -> frozenset[int]:
 
 
 def ignored_members(dataset: CocoDataset, section: Section) -> dict[int, set[str]]:
-    """Return, by JSON index, the members that records were read without.
-
-    Args:
-        dataset: the file.
-        section: its list.
-    """
+    """Return, by JSON index, the members that records were read without."""
     members: dict[int, set[str]] = defaultdict(set)
     for problem in dataset.problems:
         if problem.section == section and problem.outcome == "ignored":

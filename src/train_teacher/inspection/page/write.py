@@ -33,10 +33,6 @@ _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 def check_page_target(path: Path, splits: Sequence[LoadedSplit]) -> None:
     """Make sure that the page does not replace what it tells of.
 
-    Args:
-        path: the HTML file.
-        splits: the files that the facts are from.
-
     Raises:
         UsageError: it is one of the annotation files or one of their images.
     """

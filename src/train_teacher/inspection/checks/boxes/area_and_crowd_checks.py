@@ -42,7 +42,7 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
         # Roboflow and others write width x height beside a polygon: no mistake either.
         above = columns.area > np.maximum(outline, whole) * AREA_TOLERANCE
         # Run lengths are not undone here: their area may be any part of the box.
-        below = (columns.mask_kind != MASK_RLE) & (
+        below = (columns.masks.kind != MASK_RLE) & (
             columns.area * AREA_TOLERANCE < np.minimum(outline, whole)
         )
     odd = good & ~zero & ~absent & (above | below)

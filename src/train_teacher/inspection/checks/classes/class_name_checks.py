@@ -33,12 +33,7 @@ def _empty(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list
 
 
 def no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
-    """Return N1 about classes of which the model reads nothing.
-
-    Args:
-        empty: these classes.
-        message: what is wrong with them.
-    """
+    """Return N1 about classes of which the model reads nothing."""
     return finding_about(
         these_categories(empty),
         code="N1",

@@ -38,12 +38,7 @@ _ONLY_RENAMED = frozenset(("with escapes such as %20",))
 
 
 def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I6: the ending of the name says another format than the content.
-
-    Args:
-        dataset: the data set.
-        files: what is known of its images.
-    """
+    """Return I6: the ending of the name says another format than the content."""
     if files.facts is None:
         return []
     formats = files.facts.format.tolist()
@@ -66,12 +61,7 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
 
 
 def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I9: names that find their file only here, or only with some good will.
-
-    Args:
-        dataset: the data set.
-        files: what is known of its images.
-    """
+    """Return I9: names that find their file only here, or only with some good will."""
     if files.facts is None:
         return []
     # One look at all names spares the look at each.

@@ -51,12 +51,7 @@ _ROUNDED: _Words = (
 
 
 def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
-    """Return I3 (the JSON's size is not the file's) and I4 (EXIF orientation).
-
-    Args:
-        dataset: the data set.
-        facts: what the files say.
-    """
+    """Return I3 (the JSON's size is not the file's) and I4 (EXIF orientation)."""
     stated = image_sizes(dataset)
     comparable = _comparable(stated, facts)
     shown = facts.displayed_size
@@ -74,12 +69,7 @@ def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
 
 
 def turned_photos(dataset: CocoDataset, facts: ImageFacts) -> tuple[int, int]:
-    """Return how many photos that EXIF turns by 90 degrees are labelled unturned, and turned.
-
-    Args:
-        dataset: the data set.
-        facts: what the files say.
-    """
+    """Return how many photos that EXIF turns by 90 degrees are labelled unturned, and turned."""
     stated = image_sizes(dataset)
     turned = _comparable(stated, facts) & (facts.orientation >= TURNED_FROM)
     turned &= facts.size[:, 0] != facts.size[:, 1]
