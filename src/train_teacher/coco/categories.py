@@ -86,7 +86,7 @@ def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -
 def _annotator(dataset: CocoDataset) -> str | None:
     """Return the program that annotations name by their members."""
     for raw in dataset.raw_annotations[:PEEKED_ANNOTATIONS]:
-        record = _decoded(raw)
+        record = decoded_record(raw)
         attributes = record.get("attributes")
         if isinstance(attributes, dict) and "occluded" in attributes:
             return "CVAT"
@@ -100,7 +100,8 @@ def is_federated(image_members: Collection[str]) -> bool:
     return not FEDERATED_MEMBERS.isdisjoint(image_members)
 
 
-def _decoded(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
+def decoded_record(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of a section decoded; empty when it is no object, or not plain JSON."""
     try:
         record = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from train_teacher.coco.dataset import Outcome, RecordProblem, Section, plain_value
+from train_teacher.core.words import shortened
 
 NOT_A_NUMBER = float("nan")
 SHOWN_VALUE = 60
@@ -165,7 +166,7 @@ class RecordReader(Generic[Entry]):
                 index=index,
                 path=f"{self._section}[{index}]{dot}{path}",
                 message=message,
-                value=value if len(value) <= SHOWN_VALUE else value[: SHOWN_VALUE - 3] + "...",
+                value=shortened(value, SHOWN_VALUE),
                 outcome=outcome,
             )
         )

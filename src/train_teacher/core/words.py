@@ -25,6 +25,11 @@ def share(count: int, total: int) -> str:
     return f"{count:,} of {total:,} ({percent:.{digits}f} %)"
 
 
+def shortened(text: str, width: int) -> str:
+    """Return text of at most `width` characters, three dots in place of what is cut off."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
 def listed(values: Iterable[object], limit: int = 5) -> str:
     """Return the first values joined by commas, quoted when they are text."""
     shown = [f'"{v}"' if isinstance(v, str) else str(v) for v in values]

@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.dataset import (
-    CocoDataset,
-    image_sizes,
-    raw_annotation,
-    used_categories,
-)
+from train_teacher.coco.dataset import CocoDataset, image_sizes, raw_annotation, used_categories
 from train_teacher.coco.masks.columns import MASK_NONE
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
 from train_teacher.core.errors import UserError

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from train_teacher.core.terminal_text import plain
+from train_teacher.core.words import shortened
 from train_teacher.inspection.facts import (
     DatasetInfo,
     Example,
@@ -157,8 +158,8 @@ def _classes(paper: _Paper, info: DatasetInfo) -> None:
     shown = order[:SHOWN_CLASSES]
     rows = [
         [
-            _cut(name_in_file(info, i)),
-            _cut(reads_as(info.class_names[i]) or "(nothing)"),
+            shortened(name_in_file(info, i), NAME_WIDTH),
+            shortened(reads_as(info.class_names[i]) or "(nothing)", NAME_WIDTH),
             *(boxes_in_images(s, i) for s in info.splits),
         ]
         for i in shown
@@ -176,10 +177,6 @@ def _classes(paper: _Paper, info: DatasetInfo) -> None:
 
 def _total(splits: Iterable[SplitInfo], number: int) -> int:
     return sum(s.boxes_per_class[number] for s in splits)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= NAME_WIDTH else text[: NAME_WIDTH - 3] + "..."
 
 
 def _findings(paper: _Paper, info: DatasetInfo) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from train_teacher.core.arrays import Ints
-from train_teacher.core.words import plural
+from train_teacher.core.words import plural, shortened
 from train_teacher.splits.groups import Grouping
 from train_teacher.splits.split import LabelledImages, count_keys
 
@@ -187,10 +187,7 @@ def _class_lines(report: SplitReport) -> list[str]:
     splits = list(report.images)
     if not 1 < len(report.classes) <= SHOWN_CLASSES:
         return []
-    names = [
-        one.name if len(one.name) <= NAME_WIDTH else one.name[: NAME_WIDTH - 3] + "..."
-        for one in report.classes
-    ]
+    names = [shortened(one.name, NAME_WIDTH) for one in report.classes]
     width = max(map(len, names))
     cells = [
         [f"{one.images[split]}/{one.boxes[split]}" for split in splits] for one in report.classes

@@ -10,11 +10,7 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CategoryRecord, CocoDataset
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import (
-    finding_about,
-    images_at,
-    these_categories,
-)
+from train_teacher.inspection.finding import finding_about, images_at, these_categories
 from train_teacher.inspection.inspected import Inspected
 
 EMPTY_SHARE = 0.5

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import msgspec
-
+from train_teacher.coco.categories import decoded_record
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.masks.columns import MASK_NONE
 from train_teacher.core.words import listed
@@ -31,16 +30,8 @@ def check_members(file: InspectedFile) -> list[Finding]:
     """Return F6 (members that are not read, year as text) and M7 (empty masks), all info."""
     dataset = file.dataset
     peeked = dataset.annotations.index[:PEEKED].tolist()
-    sample = {index: _decoded(dataset.raw_annotations[index]) for index in peeked}
+    sample = {index: decoded_record(dataset.raw_annotations[index]) for index in peeked}
     return [*_not_read(dataset, sample), *_empty_masks(dataset, sample)]
-
-
-def _decoded(raw: msgspec.Raw | dict[str, Any]) -> dict[str, Any]:
-    try:
-        record = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[Finding]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, boxes_with_derived
+from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import MASK_RLE
 from train_teacher.core.arrays import every
 from train_teacher.core.words import listed, plural, share
@@ -17,8 +18,6 @@ from train_teacher.inspection.inspected import InspectedFile
 
 AREA_TOLERANCE = 1.5
 CROWD_SHARE = 0.02
-HUGE = 1e6
-"""Pixels; boxes beyond are B7."""
 
 
 def check_attributes(file: InspectedFile) -> list[Finding]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from train_teacher.coco.dataset import (
-    CocoDataset,
-    boxes_with_derived,
-    sizes_of_annotations,
-)
+from train_teacher.coco.dataset import CocoDataset, boxes_with_derived, sizes_of_annotations
 from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.core.arrays import Boxes, Flags, every, some
 from train_teacher.core.words import plural, share

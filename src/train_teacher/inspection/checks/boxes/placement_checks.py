@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, sizes_of_annotations
+from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.core.arrays import Boxes, Rows, every
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.checks.boxes.double_box_checks import check_double_boxes
@@ -26,8 +27,6 @@ REPEATED_SHARE = 0.5
 MAD_TO_SIGMA = 1.4826
 LEAST_SPREAD = 0.1
 SAMPLE = 20_000
-HUGE = 1e6
-"""Pixels; boxes beyond are B7."""
 
 
 def check_placement(file: InspectedFile) -> list[Finding]:

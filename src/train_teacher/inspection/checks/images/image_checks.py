@@ -273,22 +273,15 @@ def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
     for flags, what, measure, name in kinds:
         rows = np.flatnonzero(flags & seen)
         values = [f"{name} {value:.1f}" for value in measure[rows].tolist()]
-        findings += _odd_looking(dataset, rows, what, values)
+        findings += finding_about(
+            images_at(dataset, rows, values=values),
+            code="I12",
+            severity="info",
+            message=f"{plural(len(rows), 'image is', 'images are')} {what}",
+            consequence="Objects that cannot be seen teach the model to guess.",
+            fix="Look at them; remove those in which nobody could draw the boxes.",
+        )
     return findings
-
-
-def _odd_looking(
-    dataset: CocoDataset, rows: npt.NDArray[np.int64], what: str, values: list[str]
-) -> list[Finding]:
-    verb = "is" if len(rows) == 1 else "are"
-    return finding_about(
-        images_at(dataset, rows, values=values),
-        code="I12",
-        severity="info",
-        message=f"{plural(len(rows), 'image')} {verb} {what}",
-        consequence="Objects that cannot be seen teach the model to guess.",
-        fix="Look at them; remove those in which nobody could draw the boxes.",
-    )
 
 
 FILE_CHECKS = (check_missing_images, check_contents)
