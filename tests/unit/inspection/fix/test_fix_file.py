@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask
 from pycocotools.coco import COCO
@@ -437,6 +437,7 @@ UNDECIDABLE = {"F5", "F8", "R1", "R4", "R6", "R9", "B3", "B4", "B6", "B14", "N8"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([("categories", 0, "name", "\u200b")], ["categories"])
 @given(CHANGES, st.lists(st.sampled_from(["images", "annotations", "categories"]), max_size=3))
 def test_any_mix_of_mistakes_is_repaired_in_one_run(
     tmp_path_factory: pytest.TempPathFactory,

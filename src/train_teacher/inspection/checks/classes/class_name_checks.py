@@ -10,7 +10,7 @@ from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected
-from train_teacher.prompts.caption import differ_in_stored_accents, reads_as
+from train_teacher.prompts.caption import differ_in_stored_accents, reads_as, visible_name
 
 
 def check_names(data: Inspected) -> list[Finding]:
@@ -76,7 +76,8 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
     return [
         finding
         for name, group in groups.items()
-        if len(group) > 1
+        # Names of which nothing is visible are N1's: nobody knows whether they are one class.
+        if len(group) > 1 and visible_name(name)
         for finding in finding_about(
             these_categories(group),
             code="N3",
