@@ -194,7 +194,7 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     time.sleep(2)
     assert len(metrics.read_text().splitlines()) == lines, "somebody still trains"
     assert len(losses(output)) < len(losses(together))
-    result = run("--output", output, "--resume")
+    result = run("--output", output, "--resume", "--allow-python-config")
     assert result.returncode == 0, result.stderr
     assert f"step {step}" in result.stderr
     assert losses(output) == losses(together)
@@ -264,7 +264,7 @@ def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_
         os.kill(number, signal.SIGKILL)
     process.wait()
     killed = losses(output)
-    result = run("--output", output, "--resume")
+    result = run("--output", output, "--resume", "--allow-python-config")
     assert result.returncode == 0, result.stderr
     assert f"goes on after epoch 1 of 2, step {per_epoch} " in result.stderr
     resumed = losses(output)
