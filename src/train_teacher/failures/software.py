@@ -29,7 +29,7 @@ SOFTWARE_FAILURES: tuple[Failure, ...] = (
         pattern=r"No module named 'pkg_resources'",
         what="setuptools is too new: MMEngine imports pkg_resources, which it no longer has.",
         consequence="Nothing can be trained.",
-        cure='pip install "setuptools<81"',
+        cure='pip install "setuptools>=68,<81"',
     ),
     Failure(
         code="mmcv-ops",
