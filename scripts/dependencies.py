@@ -1,7 +1,7 @@
 """Print dependencies of pyproject.toml for pip.
 
-    dependencies.py lowest    the lowest accepted version of each, for --constraint
-    dependencies.py light     those of the commands that start without PyTorch, for --requirement
+dependencies.py lowest    the lowest accepted version of each, for --constraint
+dependencies.py light     those of the commands that start without PyTorch, for --requirement
 """
 
 from __future__ import annotations
