@@ -66,6 +66,11 @@ def test_every_module_travels_and_nothing_else_does(names: set[str]) -> None:
     assert "train_teacher/py.typed" in names
 
 
+@pytest.mark.parametrize("table", ["failures/known_failures.yaml", "teachers/merged_config.yaml"])
+def test_a_table_beside_its_module_travels_in_the_wheel(table: str, names: set[str]) -> None:
+    assert f"train_teacher/{table}" in names
+
+
 def test_every_template_travels_and_makes_a_page_there(
     wheel: Path, names: set[str], tmp_path: Path
 ) -> None:

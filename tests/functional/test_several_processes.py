@@ -92,7 +92,7 @@ def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[objec
     (recipe.parent / "plain.py").write_text(
         f"_base_ = {str(base)!r}\nmodel = dict(encoder=dict(fusion_layer_cfg=dict(dropout=0.0)))\n"
     )
-    return ("--data", data, "--model", recipe, *OPTIONS)
+    return ("--data", data, "--model", recipe, "--allow-python-config", *OPTIONS)
 
 
 @pytest.fixture(scope="module")

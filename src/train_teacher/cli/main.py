@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from train_teacher import __version__
+from train_teacher.console.command import OrderedGroup
 from train_teacher.console.error_boundary import run_command
 
 
@@ -50,7 +51,7 @@ def teacher() -> None:
         "doctor": doctor_command,
         "export": export_command,
     }
-    group = click.Group(
+    group = OrderedGroup(
         commands=commands,
         help="Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
         no_args_is_help=True,

@@ -31,13 +31,15 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     """Return categories that an exporter added and nobody labelled.
 
     Roboflow adds the project as a root: another category names it as its supercategory and no
-    annotation uses it. labelme adds `_background_`; others have `background` or `none`.
+    annotation uses it; it may be named like a class under it. labelme adds `_background_`; others
+    have `background` or `none`.
     """
     used = used_categories(dataset)
+    # A root that names itself says nothing; a labelled class that does has a namesake above it.
     parents = {
         other.supercategory
-        for other in dataset.categories
-        if other.supercategory is not None and other.supercategory != other.name
+        for row, other in enumerate(dataset.categories)
+        if other.supercategory is not None and (row in used or other.supercategory != other.name)
     }
     dummies = [
         category

@@ -29,6 +29,8 @@ REASONS = (
     "crowd",
     "small_image",
 )
+NOT_LEARNED = ("ignore", "crowd", "small_image")
+"""Reasons that are not the box's: it is no object to learn or to miss, but it is there."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class LoadedRows:
     """(N, 4) xywh in pixels, derived from polygons where `bbox` is missing."""
     kept: npt.NDArray[np.bool_]
     """(N,) annotations that become a box to learn."""
+    usable: npt.NDArray[np.bool_]
+    """(N,) those, and the crowds, ignored ones and ones in small images that have such a box."""
     images_kept: npt.NDArray[np.bool_]
     """(M,) images that the loader keeps, with or without boxes."""
     dropped: dict[str, int]
@@ -91,6 +95,7 @@ def trained_rows(
         "crowd": columns.iscrowd == 1,
         "small_image": known & ~(images_kept[rows] if len(images_kept) else known),
     }
+    unusable = [hit for reason, hit in reasons.items() if reason not in NOT_LEARNED]
     kept = np.ones(len(columns), np.bool_)
     dropped = {"unreadable": len(dataset.raw_annotations) - len(columns)}
     by_category = {}
@@ -103,6 +108,7 @@ def trained_rows(
     return LoadedRows(
         boxes=boxes,
         kept=kept,
+        usable=~np.logical_or.reduce(unusable),
         images_kept=images_kept,
         dropped={reason: count for reason in REASONS if (count := dropped[reason])},
         dropped_by_category=by_category,

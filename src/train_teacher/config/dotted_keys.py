@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from train_teacher.core.words import nearest
+
 # The places where MMDetection takes a word or a number: `log_scale` of the contrastive head
 # (grounding_dino_head.py:48).
 EITHER_WORD_OR_NUMBER = frozenset({"auto", "none"})
@@ -93,9 +95,8 @@ def nearest_path(content: Any, key: str) -> str | None:
     ending = [path for path in paths if path.endswith(f".{key}")]
     if ending:
         return min(ending, key=len)
-    near = difflib.get_close_matches(key, paths, n=1, cutoff=0.6)
-    if near:
-        return near[0]
+    if near := nearest(key, paths):
+        return near
     last = key.rpartition(".")[2]
     named = [path for path in paths if path.rpartition(".")[2] == last]
     return max(

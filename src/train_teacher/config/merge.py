@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,8 @@ from train_teacher.config.model import Override
 from train_teacher.config.protected_keys import find_broken
 from train_teacher.config.python_text import render_assignments, render_header
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.python_files import CURE, python_files_allowed
+from train_teacher.core.words import did_you_mean
 from train_teacher.settings.schema import FIELD_TYPES
 
 if TYPE_CHECKING:
@@ -45,27 +46,40 @@ def find_base_config(name: str) -> Path:
     """Return the file of a base config: the drop-in checkout first, else the installed package.
 
     Args:
-        name: path below `configs/`, such as `mm_grounding_dino/x.py`, or a file's own path.
+        name: path below `configs/`, such as `mm_grounding_dino/x.py`; or, where the user allowed
+            it, the absolute path of another file.
 
     Raises:
-        UserError: mmdet is not installed, or it has no such config.
+        UserError: mmdet is not installed, it has no such config, or the file is another's.
     """
-    own = Path(name)
-    if own.is_absolute() and own.is_file():
-        return own
-    checkout = Path(__file__).resolve().parents[3] / "mmdetection" / "configs" / name
-    if checkout.is_file():
-        return checkout
+    if Path(name).is_absolute():
+        return _allowed_file(Path(name))
+    folders = _shipped_configs()
+    for folder in folders:
+        # A link in the folder, or `..` in the name, may lead elsewhere.
+        if (folder / name).is_file() and (folder / name).resolve().is_relative_to(folder.resolve()):
+            return folder / name
+    shipped = folders[-1].glob("*grounding_dino/**/*.py")
+    names = [str(path.relative_to(folders[-1])) for path in shipped]
+    hint = did_you_mean(name, names)
+    raise UserError(f"base_config {name}: mmdet 3.3.0 has no such config.{hint}")
+
+
+def _allowed_file(path: Path) -> Path:
+    if not python_files_allowed():
+        raise UserError(f"base_config {path}: is a Python file, which would be run. {CURE}")
+    if not path.is_file():
+        raise UserError(f"base_config {path}: there is no such file.")
+    return path
+
+
+def _shipped_configs() -> list[Path]:
+    """Return the folders of MMDetection's configs."""
     spec = find_spec("mmdet")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("mmdet is not installed: pip install mmdet==3.3.0")
-    folder = Path(spec.submodule_search_locations[0]) / ".mim" / "configs"
-    if not (folder / name).is_file():
-        names = [str(path.relative_to(folder)) for path in folder.glob("*grounding_dino/**/*.py")]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UserError(f"base_config {name}: mmdet 3.3.0 has no such config.{hint}")
-    return folder / name
+    checkout = Path(__file__).resolve().parents[3] / "mmdetection" / "configs"
+    return [checkout, Path(spec.submodule_search_locations[0]) / ".mim" / "configs"]
 
 
 def build_config(generated: GeneratedConfig) -> Config:

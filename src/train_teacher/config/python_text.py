@@ -13,9 +13,17 @@ from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
+from train_teacher.core.terminal_text import plain
+
 WIDTH = 96
 INLINE_WIDTH = 76
 INDENT = "    "
+
+
+class Template(str):
+    """Text in which MMEngine is meant to fill in `{{...}}` when it reads the file."""
+
+    __slots__ = ()
 
 
 def render_assignments(content: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
@@ -137,6 +145,8 @@ def _literal(value: Any) -> str:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return f"float({str(value)!r})"
+    if isinstance(value, Template):
+        return repr(str(value))
     if isinstance(value, str):
         # MMEngine replaces {{...}} anywhere in a config file before it runs it.
         return repr(value).replace("{{", "{\\x7b")
@@ -147,4 +157,4 @@ def _literal(value: Any) -> str:
 
 def _inert(text: str) -> str:
     """Return text for a comment: one line, and nothing that MMEngine would replace."""
-    return " ".join(text.split()).replace("{{", "{ {").replace("}}", "} }")
+    return plain(" ".join(text.split())).replace("{{", "{ {").replace("}}", "} }")

@@ -11,6 +11,7 @@ import click
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
+WHOLE = 500
 
 
 class PanelOption(click.Option):
@@ -49,6 +50,17 @@ class PanelCommand(click.Command):
         for panel, records in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(records)
+
+
+class OrderedGroup(click.Group):
+    """Commands whose help shows them in the order of work, each with its whole first sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands; click would sort them and cut their texts."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, part.get_short_help_str(WHOLE)) for name, part in self.commands.items()]
+            )
 
 
 command = partial(click.command, cls=PanelCommand, context_settings={"max_content_width": 100})

@@ -42,6 +42,9 @@ def run_command(command: click.Command, prog_name: str) -> None:
 def _invoke(command: click.Command, prog_name: str) -> int:
     try:
         result = command.main(prog_name=prog_name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())  # nothing was asked for: no mistake
+        return EXIT_OK
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from train_teacher.console.command import FILE, argument, choice, flag, option
 from train_teacher.core.errors import UsageError
+from train_teacher.core.python_files import OPTION, allow_python_files
 
 teacher_place = argument(
     "run", metavar="RUN", type=FILE, help="Run folder, or bundle of teacher export."
@@ -21,6 +22,14 @@ masks_option = option(
     "--masks",
     metavar="SAM",
     help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
+)
+
+allow_python_config_option = option(
+    OPTION,
+    is_flag=True,
+    expose_value=False,
+    callback=lambda _context, _option, allowed: allow_python_files(allowed),
+    help="Run Python files that settings, run or bundle name or hold: for those you trust.",
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -61,6 +63,24 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
             file.writelines([content] if isinstance(content, bytes) else content)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def remove_left(path: Path) -> None:
+    """Remove what processes that were killed while they wrote a file left beside it.
+
+    Args:
+        path: the file, which no other process writes.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        remove(left)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with everything in it; one that is gone is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _keep(path: Path, name: Path) -> None:

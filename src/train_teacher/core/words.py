@@ -60,3 +60,29 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} bytes"
+
+
+def near_names(name: str, known: Iterable[str], count: int, cutoff: float = 0.6) -> list[str]:
+    """Return the known names that look most like another, whatever the case, the nearest first.
+
+    Args:
+        name: as it was given.
+        known: names there are.
+        count: most names to return.
+        cutoff: least likeness, 0 to 1.
+    """
+    from difflib import get_close_matches
+
+    lowered = {entry.lower(): entry for entry in known}
+    return [lowered[near] for near in get_close_matches(name.lower(), lowered, count, cutoff)]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like another, whatever the case; None without any."""
+    return next(iter(near_names(name, known, 1)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence, with a space before it, that offers the nearest name; empty without."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near else ""

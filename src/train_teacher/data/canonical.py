@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from train_teacher.coco.dataset import (
     CocoDataset,
-    boxes_with_derived,
+    image_sizes,
     raw_annotation,
     used_categories,
 )
 from train_teacher.coco.masks.columns import MASK_NONE
-from train_teacher.core.arrays import every
+from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
 from train_teacher.core.errors import UserError
 from train_teacher.images.facts import ImageFiles
 from train_teacher.prompts.caption import match_names
@@ -26,7 +26,7 @@ def category_targets(
 ) -> npt.NDArray[np.int64]:
     """Return the canonical category of each of a file's categories, matched by name.
 
-    Names that look the same are the same, whatever their spaces.
+    Names that look the same, or differ in capitals only, are the same, whatever their spaces.
 
     Args:
         dataset: the file; its categories may have another order, other ids, or be fewer.
@@ -55,39 +55,19 @@ def category_targets(
     return np.array(positions, dtype=np.int64)
 
 
-def boxes_of(dataset: CocoDataset) -> npt.NDArray[np.float64]:
-    """Return the boxes, those of masks derived where `bbox` is missing.
-
-    Args:
-        dataset: the file.
-
-    Returns:
-        (N, 4) xywh, pixels; NaN where there is neither a box nor a mask that tells one.
-    """
-    return boxes_with_derived(dataset)[0]
-
-
-def trainable_rows(
-    dataset: CocoDataset, targets: npt.NDArray[np.int64], boxes: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    """Return which annotations go into the canonical copy.
+def loaded_rows(
+    dataset: CocoDataset, targets: npt.NDArray[np.int64], files: ImageFiles, *, training: bool
+) -> LoadedRows:
+    """Return what the loader keeps of a file, and with it what the canonical copies have.
 
     Args:
         dataset: the file.
         targets: (C,) from `category_targets`.
-        boxes: (N, 4) from `boxes_of`.
-
-    Returns:
-        (N,) True for a known image, a real category and a finite box with an extent.
+        files: sizes for images whose JSON has none.
+        training: whether small images are left out.
     """
-    columns = dataset.annotations
-    known = (columns.image_row >= 0) & (columns.category_row >= 0)
-    if len(targets):
-        known &= targets[np.maximum(columns.category_row, 0)] >= 0
-    finite = every(np.isfinite(boxes))
-    extent = np.zeros(len(columns), dtype=bool)
-    extent[finite] = every(boxes[finite, 2:] > 0)
-    return known & extent
+    sizes = image_sizes(dataset, files.sizes)
+    return trained_rows(dataset, np.flatnonzero(targets >= 0), sizes, training=training)
 
 
 def canonical_split(
@@ -116,7 +96,7 @@ def canonical_split(
     return {
         "info": {"description": f"canonical copy of {dataset.path.name}, made by train-teacher"},
         "images": list(_images(dataset, new_id, files)),
-        "annotations": list(_annotations(dataset, new_id, targets)),
+        "annotations": list(_annotations(dataset, new_id, targets, files)),
         "categories": [{"id": i, "name": name} for i, name in enumerate(class_names, 1)],
     }
 
@@ -142,18 +122,20 @@ def _images(
 
 
 def _annotations(
-    dataset: CocoDataset, new_id: Mapping[int, int], targets: npt.NDArray[np.int64]
+    dataset: CocoDataset,
+    new_id: Mapping[int, int],
+    targets: npt.NDArray[np.int64],
+    files: ImageFiles,
 ) -> Iterator[dict[str, Any]]:
     columns = dataset.annotations
-    boxes = boxes_of(dataset)
-    chosen = trainable_rows(dataset, targets, boxes)
+    loaded = loaded_rows(dataset, targets, files, training=False)
     number = 0
-    for row in np.flatnonzero(chosen).tolist():
+    for row in np.flatnonzero(loaded.usable).tolist():
         image_id = new_id.get(int(columns.image_row[row]))
         if image_id is None:
             continue
         number += 1
-        x, y, w, h = boxes[row].tolist()
+        x, y, w, h = loaded.boxes[row].tolist()
         area = float(columns.area[row])
         annotation: dict[str, Any] = {
             "id": number,

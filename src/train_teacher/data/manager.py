@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories, real_categories
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.mmdet_loader import LoadedRows
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.words import plural
-from train_teacher.data.canonical import boxes_of, canonical_split, category_targets, trainable_rows
+from train_teacher.data.canonical import canonical_split, category_targets, loaded_rows
 from train_teacher.data.odvg import write_odvg
 from train_teacher.data.split_file import BoxLabels, split_data
 from train_teacher.inspection.describe import describe
@@ -78,7 +79,7 @@ class DataManager:
         self._ratio = parse_split(split)
         self._group_rule = parse_group_by(group_by)
         self._seed = seed
-        self._kept_rows: dict[Path, npt.NDArray[np.bool_]] = {}
+        self._rows: dict[tuple[Path, bool], LoadedRows] = {}
 
     def inspect(self) -> DatasetInfo:
         """Return the facts and findings; read once.
@@ -209,10 +210,11 @@ class DataManager:
         # With a folder or --val the user has split already; only a missing val is made up for.
         if (len(given) > 1 and "val" in given) or len(to_split) == 1:
             return {"train": np.arange(len(train.dataset.images))}, None
-        learned, labels = self._learned(train.dataset)
+        columns = train.dataset.annotations
+        learned = self._loaded_rows(train, training=False).kept
+        labels = self._targets(train.dataset)[columns.category_row[learned]]
         # By their own names: another --class-prompt must not give another split.
-        rows = train.dataset.annotations.image_row[learned]
-        boxes = BoxLabels(rows, labels, self._original_names)
+        boxes = BoxLabels(columns.image_row[learned], labels, self._original_names)
         return split_data(train, boxes, to_split, rule=self._group_rule, seed=self._seed)
 
     @cached_property
@@ -227,30 +229,25 @@ class DataManager:
         dummies = frozenset(c.name for c in dummy_categories(dataset))
         return category_targets(dataset, self._original_names, dummies)
 
-    def _kept(self, dataset: CocoDataset) -> npt.NDArray[np.bool_]:
-        """Return (N,) which annotations the canonical copies have; looked up once per file."""
-        if dataset.path not in self._kept_rows:
-            rows = trainable_rows(dataset, self._targets(dataset), boxes_of(dataset))
-            self._kept_rows[dataset.path] = rows
-        return self._kept_rows[dataset.path]
-
-    def _learned(
-        self, dataset: CocoDataset, in_split: npt.NDArray[np.bool_] | None = None
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Return (N,) which annotations are learned from, and the classes of those."""
-        columns = dataset.annotations
-        learned = self._kept(dataset) & (columns.iscrowd != 1) & ~columns.ignore
-        if in_split is not None:
-            learned &= in_split[columns.image_row]
-        return learned, self._targets(dataset)[columns.category_row[learned]]
+    def _loaded_rows(self, source: LoadedSplit, *, training: bool) -> LoadedRows:
+        """Return what the loader keeps of a file's annotations; looked up once per file."""
+        path = source.dataset.path
+        if (path, training) not in self._rows:
+            targets = self._targets(source.dataset)
+            self._rows[path, training] = loaded_rows(
+                source.dataset, targets, source.files, training=training
+            )
+        return self._rows[path, training]
 
     def _describe(self, name: str, part: _Part, folder: Path) -> SplitInfo:
         dataset = part.source.dataset
         columns = dataset.annotations
         in_split = np.zeros(len(dataset.images), dtype=bool)
         in_split[part.image_rows] = True
-        kept = self._kept(dataset) & in_split[columns.image_row]
-        learned, labels = self._learned(dataset, in_split)
+        loaded = self._loaded_rows(part.source, training=name == "train")
+        kept = loaded.usable & in_split[columns.image_row]
+        learned = loaded.kept & in_split[columns.image_row]
+        labels = self._targets(dataset)[columns.category_row[learned]]
         images = np.unique(columns.image_row[kept])
         return SplitInfo(
             name=name,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from train_teacher.core.errors import UserError
 from train_teacher.engine.process import EXIT_INTERRUPTED, FAILURE
-from train_teacher.failures.machine import PEER_ENDED
+from train_teacher.failures.patterns import PEER_ENDED
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure

@@ -12,7 +12,7 @@ from train_teacher.core.errors import UsageError
 
 # A GPU makes a step while one core decodes and resizes a few images: it would wait for them.
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
-BF16_CAPABILITY = 8
+BF16_CAPABILITY, FP16_CAPABILITY = 8, 7
 MAX_WORKERS = 4
 
 
@@ -79,7 +79,8 @@ def resolve_precision(precision: str, device: str) -> str:
         device: `auto`, `cpu` or `cuda`.
 
     Returns:
-        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later).
+        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later), `fp16`
+        where there are tensor cores for that alone (V100, T4).
     """
     if precision != "auto":
         return precision
@@ -89,7 +90,10 @@ def resolve_precision(precision: str, device: str) -> str:
 
     if not torch.cuda.is_available():
         return "fp32"
-    return "bf16" if torch.cuda.get_device_capability()[0] >= BF16_CAPABILITY else "fp32"
+    capability = torch.cuda.get_device_capability()[0]
+    if capability >= BF16_CAPABILITY:
+        return "bf16"
+    return "fp16" if capability >= FP16_CAPABILITY else "fp32"
 
 
 def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:

@@ -10,6 +10,7 @@ import click
 
 from train_teacher.console.command import FILE, choice, command, flag, option
 from train_teacher.console.options import (
+    allow_python_config_option,
     base_option,
     device_option,
     images_option,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @weights_option
 @language_model_option
 @device_option
+@allow_python_config_option
 @choice("--format", "text", "json", help="How to write the scores.")
 def evaluate_command(
     run: Path,

@@ -51,10 +51,9 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         UsageError: options exclude each other.
     """
     _check(request)
-    if request.detections and request.detections.exists():
-        raise UserError(f"--detections {request.detections}: exists, and nothing is overwritten.")
     teacher = open_teacher(request.teacher)
     data = _data_of(request, teacher)
+    objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
@@ -67,19 +66,14 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         data=data.path,
         weights="base" if request.teacher.base else "trained",
         num_images=len(data.content["images"]),
-        num_objects=sum(not a["iscrowd"] for a in data.content["annotations"]),
+        num_objects=len(objects),
         prompt=data.phrases,
         scores=score(data.content, results),
         masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
-        num_without_mask=_without_mask(data) if sam else 0,
+        num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
         seconds=round(time.monotonic() - started, 2),
     )
-
-
-def _without_mask(data: LabelledImages) -> int:
-    annotations = data.content["annotations"]
-    return sum(not a["iscrowd"] and not a.get("segmentation") for a in annotations)
 
 
 def _check(request: EvaluateRequest) -> None:
@@ -87,6 +81,8 @@ def _check(request: EvaluateRequest) -> None:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
     if not request.data and request.own_classes:
         raise UsageError("--own-classes goes with --data.")
+    if request.detections and request.detections.exists():
+        raise UserError(f"--detections {request.detections}: exists, and nothing is overwritten.")
 
 
 def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:

@@ -10,6 +10,7 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all
+from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
@@ -33,13 +34,18 @@ def _read_retained(folder: RunFolder) -> LabelledImages:
 
 
 def score_retained(
-    folder: RunFolder, settings: TeacherSettings, device: str, progress: Progress | None = None
+    folder: RunFolder,
+    settings: TeacherSettings,
+    info: DatasetInfo,
+    device: str,
+    progress: Progress | None = None,
 ) -> RetainedScores:
     """Score base and best checkpoint of a run on the data set of `--retain`.
 
     Args:
         folder: of a run that has been trained.
         settings: of the run.
+        info: facts about its canonical copies.
         device: `cpu` or `cuda`.
         progress: called with images done and in all.
 
@@ -55,10 +61,10 @@ def score_retained(
             return None
         return lambda done, _: progress(number * total + done, passes * total)
 
-    base = teacher_model.load_run(folder.config, None, device)
+    base = teacher_model.load_run(folder, settings, info, None, device)
     before, _ = detect_all(base, images, progress=report(0))
     del base
-    trained = teacher_model.load_run(folder.config, folder.best_checkpoint(), device)
+    trained = teacher_model.load_run(folder, settings, info, folder.best_checkpoint(), device)
     after, _ = detect_all(trained, images, progress=report(1))
     equal = None
     if settings.tune == "lora":

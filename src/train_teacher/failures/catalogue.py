@@ -1,30 +1,77 @@
-"""Known failures of the libraries below, translated: an exception's facts in, a message out.
-
-Only failures that can still occur have an entry. Those that the tool prevents (class order, ids,
-areas, early stopping, warm-up and the other silent ones) have none; where a user's own edit of a
-run folder brings one back, its crash has.
-"""
+"""Known failures of the libraries below, translated: an exception's facts in, a message out."""
 
 from __future__ import annotations
 
+import errno
 import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-from train_teacher.failures.data import DATA_FAILURES
-from train_teacher.failures.failure import Failure, FailureFacts, Translation
-from train_teacher.failures.machine import MACHINE_FAILURES, NETWORK_FAILURES
-from train_teacher.failures.model import MODEL_FAILURES
-from train_teacher.failures.software import SOFTWARE_FAILURES
+import msgspec
 
-__all__ = ["FAILURES", "Failure", "FailureFacts", "Translation", "recognise"]
+from train_teacher.failures import patterns
 
-# The first that matches wins, so the particular ones stand before the general ones.
-FAILURES: tuple[Failure, ...] = (
-    *MACHINE_FAILURES,
-    *SOFTWARE_FAILURES,
-    *DATA_FAILURES,
-    *MODEL_FAILURES,
-    *NETWORK_FAILURES,
+# Read at once and decoded when something failed: by then no file may be left to open.
+TABLE = Path(__file__).with_name("known_failures.yaml").read_bytes()
+
+
+@dataclass(frozen=True)
+class FailureFacts:
+    """What is known of an exception, without the exception itself."""
+
+    types: tuple[str, ...]
+    """Name of its class and of the bases, the class first."""
+    message: str
+    places: tuple[str, ...] = ()
+    """Files of the traceback, with forward slashes, outermost call first."""
+    errno: int | None = None
+    """Error number of the system, for an OSError."""
+
+
+class Translation(msgspec.Struct, frozen=True, kw_only=True):
+    """What to tell the user."""
+
+    code: str
+    what: str
+    consequence: str
+    cure: str
+
+
+class Failure(Translation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A failure that can occur though the tool did its part: an entry of `known_failures.yaml`."""
+
+    types: tuple[str, ...]
+    patterns: tuple[str, ...] = ()
+    place: str = ""
+    errnos: tuple[str, ...] = ()
+
+    @property
+    def pattern(self) -> str:
+        """One regular expression for all that a message may say."""
+        return re.sub(
+            "<([A-Z_]+)>", lambda name: getattr(patterns, name[1]), "|".join(self.patterns)
+        )
+
+
+# The table of failures is YAML, so this one failure must not be told by the table.
+WITHOUT_YAML = Failure(
+    code="package-missing",
+    types=("ModuleNotFoundError",),
+    patterns=("No module named 'yaml'",),
+    what="the package yaml is not installed.",
+    consequence="The command cannot start.",
+    cure="`teacher doctor` gives the exact pip line",
 )
+
+
+@cache
+def known_failures() -> tuple[Failure, ...]:
+    """Return the known failures; of those that match, the first counts."""
+    try:
+        return msgspec.yaml.decode(TABLE, type=tuple[Failure, ...])
+    except ImportError:
+        return (WITHOUT_YAML,)
 
 
 def recognise(*chain: FailureFacts) -> Translation | None:
@@ -34,7 +81,7 @@ def recognise(*chain: FailureFacts) -> Translation | None:
         *chain: facts of the exception and of those that it was raised from. The order of the
             table decides among them: a library's wrapping may say more than the cause, or less.
     """
-    for failure in FAILURES:
+    for failure in known_failures():
         for facts in chain:
             match = _match(failure, facts)
             if match:
@@ -43,7 +90,7 @@ def recognise(*chain: FailureFacts) -> Translation | None:
 
 
 def _fill_in(failure: Failure, match: re.Match[str]) -> Translation:
-    groups = {name: text or "" for name, text in match.groupdict().items()}
+    groups = match.groupdict(default="")
     return Translation(
         code=failure.code,
         what=failure.what.format(**groups),
@@ -55,7 +102,7 @@ def _fill_in(failure: Failure, match: re.Match[str]) -> Translation:
 def _match(failure: Failure, facts: FailureFacts) -> re.Match[str] | None:
     if not set(failure.types) & set(facts.types):
         return None
-    if failure.errnos and facts.errno not in failure.errnos:
+    if failure.errnos and errno.errorcode.get(facts.errno or 0) not in failure.errnos:
         return None
     if failure.place and not any(re.search(failure.place, place) for place in facts.places):
         return None

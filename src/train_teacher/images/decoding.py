@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +24,18 @@ STORED_AT_ONCE = 2000
 """Images after which the cache is written, so that an interrupted run is not for nothing."""
 SHARPNESS_SIDE = 640
 _LAYOUT = "1"
-_NUMBERS = struct.Struct("<?Qfff")
-_NOTHING = _NUMBERS.pack(False, 0, 0.0, 0.0, 0.0)
+_RECORD = np.dtype(
+    [
+        ("readable", "?"),
+        ("hash", "<u8"),
+        ("brightness", "<f4"),
+        ("contrast", "<f4"),
+        ("sharpness", "<f4"),
+        ("thumbnail", "u1", (THUMBNAIL, THUMBNAIL)),
+    ]
+)
+"""What decoding an image showed, as the cache keeps it."""
+_NOTHING = bytes(_RECORD.itemsize)
 _HASH_BITS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64))
 
 
@@ -112,38 +120,25 @@ def measure_image(path: str) -> bytes:
     small = cv2.resize(gray, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
     bits = (small[:, 1:] > small[:, :-1]).ravel()
     thumbnail = cv2.resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    numbers = _NUMBERS.pack(
-        True,
-        int(_HASH_BITS[bits].sum(dtype=np.uint64)),
-        float(gray.mean()),
-        float(gray.std()),
-        float(cv2.Laplacian(gray, cv2.CV_32F).var()),
-    )
-    return numbers + bytes(thumbnail.tobytes())
+    sharpness = cv2.Laplacian(gray, cv2.CV_32F).var()
+    hash_ = _HASH_BITS[bits].sum(dtype=np.uint64)
+    found = (True, hash_, gray.mean(), gray.std(), sharpness, thumbnail)
+    return np.array(found, _RECORD).tobytes()
 
 
 def _columns(paths: Sequence[str | None], measured: Mapping[str, bytes]) -> DecodedFacts:
-    count = len(paths)
     looked = np.array([path in measured for path in paths], np.bool_)
-    thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8)
-    numbers: list[tuple[Any, ...]] = []
-    for row, path in enumerate(paths):
-        value = measured.get(path or "", _NOTHING)
-        numbers.append(_NUMBERS.unpack_from(value))
-        if numbers[-1][0]:
-            pixels = np.frombuffer(value, np.uint8, offset=_NUMBERS.size)
-            thumbnails[row] = pixels.reshape(THUMBNAIL, THUMBNAIL)
-    readable, hashes, brightness, contrast, sharpness = (
-        zip(*numbers, strict=True) if numbers else [()] * 5
-    )
+    # Older caches keep an image that cannot be read without a thumbnail.
+    records = [measured.get(path or "", b"").ljust(_RECORD.itemsize, b"\0") for path in paths]
+    table: npt.NDArray[np.void] = np.ndarray(len(paths), _RECORD, b"".join(records))
     return DecodedFacts(
         looked=looked,
-        readable=np.array(readable, np.bool_),
-        hashes=np.array(hashes, np.uint64),
-        brightness=np.array(brightness, np.float32),
-        contrast=np.array(contrast, np.float32),
-        sharpness=np.array(sharpness, np.float32),
-        thumbnails=thumbnails,
+        readable=table["readable"],
+        hashes=table["hash"],
+        brightness=table["brightness"],
+        contrast=table["contrast"],
+        sharpness=table["sharpness"],
+        thumbnails=table["thumbnail"],
     )
 
 

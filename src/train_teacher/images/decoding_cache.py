@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
 
 FileKey = tuple[str, int, int]
 """Absolute path, size in bytes and modification time in nanoseconds."""
@@ -67,42 +63,28 @@ def remember(values: Mapping[FileKey, bytes], version: str, file: Path | None = 
     """
     import sqlite3
 
-    file = file or image_cache_file()
     if not values:
         return
+    file = file or image_cache_file()
+    rows = [(*key, version, value) for key, value in values.items()]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _store(file, ((*key, version, value) for key, value in values.items()))
+        _store(file, rows)
+    except (OSError, sqlite3.OperationalError):
+        return  # forbidden, locked or full: leave it to whoever uses it
     except sqlite3.DatabaseError:
-        # Not a database, or one of another layout: nothing of worth is lost.
-        _replace(file, values, version)
-    except OSError:
-        return
+        # Not a database: nothing of worth is lost.
+        with suppress(OSError, sqlite3.Error):
+            file.unlink()
+            _store(file, rows)
 
 
-def _replace(file: Path, values: Mapping[FileKey, bytes], version: str) -> None:
-    import sqlite3
-
-    try:
-        with file.open("rb") as opened:
-            if opened.read(15) == b"SQLite format 3":
-                return  # locked or full, not damaged: leave it to whoever uses it
-        file.unlink()
-        _store(file, ((*key, version, value) for key, value in values.items()))
-    except (OSError, sqlite3.Error):
-        return
-
-
-def _store(file: Path, rows: Iterable[tuple[str, int, int, str, bytes]]) -> None:
+def _store(file: Path, rows: Sequence[tuple[str, int, int, str, bytes]]) -> None:
     import sqlite3
 
     with closing(sqlite3.connect(file, timeout=WAIT_SECONDS)) as connection, connection:
-        _prepare(connection)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS images "
+            "(path TEXT PRIMARY KEY, size INTEGER, time INTEGER, version TEXT, value BLOB)"
+        )
         connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", rows)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS images "
-        "(path TEXT PRIMARY KEY, size INTEGER, time INTEGER, version TEXT, value BLOB)"
-    )

@@ -80,8 +80,6 @@ def _tinted(image: Any, mask: dict[str, Any], color: tuple[int, int, int]) -> An
     from PIL import Image
     from pycocotools import mask as run_lengths
 
-    inside: npt.NDArray[np.uint8] = run_lengths.decode(
-        {**mask, "counts": mask["counts"].encode("ascii")}
-    )
+    inside: npt.NDArray[np.uint8] = run_lengths.decode(mask)
     cover = Image.fromarray(inside * round(255 * MASK_OPACITY))
     return Image.composite(Image.new("RGB", image.size, color), image, cover)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.core.file_digest import sha256_of
 from train_teacher.images.facts import ImageFiles
 from train_teacher.images.files import image_paths
-
-CHUNK_BYTES = 2**20
-DIGEST_BYTES = 16
 
 
 def compare_contents(
@@ -66,11 +63,7 @@ def _alike(parts: Sequence[ImageFiles]) -> list[list[tuple[int, int]]]:
 
 
 def _digest(path: str) -> bytes | None:
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     try:
-        with Path(path).open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+        return bytes.fromhex(sha256_of(Path(path)))
     except OSError:
         return None
-    return digest.digest()

@@ -13,15 +13,6 @@ from train_teacher.images.facts import ImageFacts, ImageFiles
 from train_teacher.images.headers import read_headers
 from train_teacher.images.names import FolderListings, find_names, relative_name, stays_inside
 
-__all__ = [
-    "ImageFiles",
-    "candidate_dirs",
-    "check_image_files",
-    "find_image_dir",
-    "image_paths",
-    "relative_name",
-]
-
 SAMPLE = 200
 SPLIT_FOLDERS = ("train", "valid", "val", "test", "train2017", "val2017")
 
@@ -38,7 +29,8 @@ def find_image_dir(dataset: CocoDataset, given: Path | None = None) -> Path | No
     Raises:
         UserError: `given` is not a folder.
     """
-    written = _sample([image.file_name for image in dataset.images])
+    step = max(1, -(-len(dataset.images) // SAMPLE))
+    written = [image.file_name for image in dataset.images[::step]]
     names = [relative_name(name) for name in written]
     folders = candidate_dirs(dataset.path, given)
     best, best_found = None, 0
@@ -169,11 +161,6 @@ def _unnamed(listings: FolderListings, found: list[str | None]) -> tuple[str, ..
     return tuple(
         sorted(p for p in images if p not in named and os.path.dirname(p) in folders)  # noqa: PTH120 (the same)
     )
-
-
-def _sample(names: list[str]) -> list[str]:
-    step = max(1, -(-len(names) // SAMPLE))
-    return names[::step]
 
 
 def _is_file(folder: Path, name: str) -> bool:

@@ -27,7 +27,7 @@ _FAILING = {
 @command()
 @argument(
     "data",
-    metavar="DATA",
+    metavar="[DATA]",
     help="COCO JSON, or a folder with train|valid|test in it.",
     type=FILE,
     required=False,

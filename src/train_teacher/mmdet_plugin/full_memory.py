@@ -14,7 +14,7 @@ from mmengine.logging import MMLogger
 
 from train_teacher.core.errors import UserError
 from train_teacher.core.terminal_text import plain
-from train_teacher.failures.machine import MEMORY_FULL
+from train_teacher.failures.patterns import MEMORY_FULL
 
 Result = TypeVar("Result")
 

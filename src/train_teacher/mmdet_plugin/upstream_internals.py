@@ -6,14 +6,16 @@ attributes these are; PyTorch's have been the same from 2.1 to 2.13.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def batches_per_step(wrapper: OptimWrapper) -> int:
@@ -70,3 +72,27 @@ def largest_magnitudes(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         Scalars on that device, in the same order; a NaN stays one.
     """
     return torch._foreach_norm(list(tensors), float("inf"))
+
+
+@contextmanager
+def averaging_alone(head: nn.Module) -> Iterator[None]:
+    """Let a head divide its losses by what this process counts, without asking the others.
+
+    Each module of mmdet's heads imports `reduce_mean` for itself, so each has its own to exchange.
+
+    Args:
+        head: of the detector.
+    """
+    modules = {sys.modules[kind.__module__] for kind in type(head).__mro__}
+    averages = {m: vars(m)["reduce_mean"] for m in modules if "reduce_mean" in vars(m)}
+    try:
+        for module in averages:
+            vars(module)["reduce_mean"] = _itself
+        yield
+    finally:
+        for module, average in averages.items():
+            vars(module)["reduce_mean"] = average
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor

@@ -1,4 +1,4 @@
-"""Turn a template and the value that it shows into one self-contained HTML file."""
+"""Turn a template and what it shows into one self-contained HTML file, or into plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_TEXT = 400
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def render_page(template: str, view: object) -> str:
+def render_page(template: str, **shown: object) -> str:
     """Return a complete HTML document.
 
     Every text in it is escaped, shortened to 400 characters where the template names no other
@@ -23,9 +23,20 @@ def render_page(template: str, view: object) -> str:
 
     Args:
         template: path within this package, such as `reports/report.html.j2`.
-        view: a dataclass; the template sees its fields by their names.
+        **shown: what the template sees, by name.
     """
-    return _environment().get_template(template).render(vars(view))
+    return _environment().get_template(template).render(shown)
+
+
+def render_text(template: str, **shown: object) -> str:
+    """Return a text in which every value stands as it is.
+
+    Args:
+        template: path within this package, such as `teachers/model_card.md.j2`.
+        **shown: what the template sees, by name.
+    """
+    environment = _environment().overlay(autoescape=False, finalize=None)
+    return environment.get_template(template).render(shown)
 
 
 @cache
@@ -45,6 +56,7 @@ def _environment() -> Environment:
     escape = environment.filters["escape"]
     environment.filters |= {
         "uncut": lambda value, longest=None: escape(_shown(value, longest)),
+        "literal": repr,
         "count": "{:,}".format,
         "plural": words.plural,
         "score": words.score,

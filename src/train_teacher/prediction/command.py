@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from train_teacher.console.command import FILE, argument, command, option
 from train_teacher.console.options import (
+    allow_python_config_option,
     base_option,
     device_option,
     images_option,
@@ -57,6 +58,7 @@ SHOWN_FILES = 5
 @weights_option
 @language_model_option
 @device_option
+@allow_python_config_option
 def predict_command(
     run: Path,
     sources: tuple[Path, ...],

@@ -10,13 +10,14 @@ from typing import Any
 
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import PARTIAL
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
 from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
 from train_teacher.prediction.other_formats import convert, require_converter, write_yolo
-from train_teacher.prediction.prediction_file import PredictedImage, PredictionFile
+from train_teacher.prediction.prediction_file import PredictedImage, PredictionFile, written_before
 from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
@@ -104,6 +105,7 @@ def predict(request: PredictRequest, *, progress: Progress | None = None) -> Pre
         f"labels predicted by {teacher.facts.name} (train-teacher {__version__}), score at least "
         f"{threshold:g}"
     )
+    lines.begin_results(path for _, path in _results(request))
     images, annotations = lines.write(request.output, listed.ids, categories, description)
     try:
         _write_other_formats(request, lines, listed, categories)
@@ -128,12 +130,9 @@ def _check(request: PredictRequest) -> None:
         raise UsageError(f"--most-overlap {request.most_overlap}: give more than 0, up to 1.")
     if request.output.suffix.lower() != ".json":
         raise UsageError(f"--output {request.output}: give the name of a .json file.")
-    for option, path in (
-        ("--output", request.output),
-        ("--yolo", request.yolo),
-        ("--label-studio", request.label_studio),
-    ):
-        if path and path.exists():
+    ours = written_before(request.output)
+    for option, path in _results(request):
+        if path.exists() and path.resolve() not in ours:
             raise UserError(f"{option} {path}: exists, and nothing is overwritten.")
     if not request.output.parent.is_dir():
         raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
@@ -141,6 +140,15 @@ def _check(request: PredictRequest) -> None:
         raise UsageError(f"--draw {request.draw}: is a file; give a folder.")
     if request.yolo or request.label_studio:
         require_converter("--yolo" if request.yolo else "--label-studio")
+
+
+def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
+    """Yield what is written once everything is labelled, and the option that asks for it."""
+    yield "--output", request.output
+    if request.yolo:
+        yield "--yolo", request.yolo
+    if request.label_studio:
+        yield "--label-studio", request.label_studio
 
 
 def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
@@ -247,7 +255,8 @@ def _write_other_formats(
 ) -> None:
     if request.yolo:
         # A sixth column would be an error where the labels are trained on.
-        with TemporaryDirectory() as folder:
+        output = request.output
+        with TemporaryDirectory(PARTIAL, f".{output.name}.", output.parent) as folder:
             plain = Path(folder) / "labels.json"
             lines.write(plain, listed.ids, categories, "", scores=False)
             write_yolo(plain, request.yolo, listed.root, listed.names)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.atomic_file import PARTIAL, remove, remove_left, write_atomically
 from train_teacher.core.errors import UserError
 
 
@@ -37,6 +39,31 @@ class _Header(msgspec.Struct, frozen=True):
     images: int
 
 
+class _Footer(msgspec.Struct, frozen=True):
+    """The last line, once all images are done: what is made of them, and may be there by half."""
+
+    writes: tuple[str, ...]
+
+
+def partial_of(output: Path) -> Path:
+    """Return where the lines of an unfinished prediction lie."""
+    return output.with_name(f".{output.name}{PARTIAL}")
+
+
+def written_before(output: Path) -> frozenset[Path]:
+    """Return what a command that was killed while it wrote the results may have written.
+
+    Args:
+        output: the JSON that is to be written.
+    """
+    try:
+        with partial_of(output).open("rb") as file:
+            last = b"".join(deque(file, maxlen=1))
+        return frozenset(map(Path, msgspec.json.decode(last, type=_Footer).writes))
+    except (OSError, msgspec.MsgspecError):
+        return frozenset()
+
+
 class PredictionFile:
     """The lines of an unfinished prediction; after an interruption the same command goes on."""
 
@@ -51,7 +78,8 @@ class PredictionFile:
         Raises:
             UserError: what is there was made with something else.
         """
-        self.path = output.with_name(f".{output.name}.partial")
+        self._output = output
+        self.path = partial_of(output)
         self._header = _Header(made_with, len(images))
         self._names = images
         self.done = self._look()
@@ -69,6 +97,8 @@ class PredictionFile:
     def _count(self, file: IO[bytes]) -> int:
         done, whole = -1, 0
         for line in file:
+            if done == len(self._names) and _is_footer(line):
+                return done
             if not line.endswith(b"\n") or not self._continues(line, done):
                 break
             whole += len(line)
@@ -160,6 +190,29 @@ class PredictionFile:
         write_atomically(target, parts())
         return written["images"], written["annotations"]
 
+    def begin_results(self, paths: Iterable[Path]) -> None:
+        """Note what is about to be written, and remove what a killed command wrote of it.
+
+        Args:
+            paths: of files and folders; none is there but from that command.
+
+        Raises:
+            UserError: the system refuses.
+        """
+        before = written_before(self._output)
+        written = before.union(path.resolve() for path in paths)
+        try:
+            if written != before:
+                footer = _Footer(tuple(sorted(map(str, written))))
+                with self.path.open("ab") as file:
+                    file.write(msgspec.json.encode(footer) + b"\n")
+            for path in before:
+                remove(path)
+            for path in written:
+                remove_left(path)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}.") from error
+
     def remove(self) -> None:
         """Remove the lines: everything that was to be written of them is."""
         self.path.unlink()
@@ -167,8 +220,7 @@ class PredictionFile:
     def images(self) -> Iterator[PredictedImage]:
         """Yield what is written, in order, one at a time."""
         with self.path.open("rb") as file:
-            next(file)
-            for line in file:
+            for line in islice(file, 1, 1 + len(self._names)):
                 yield msgspec.json.decode(line, type=PredictedImage)
 
     def _images(self, ids: Sequence[int], written: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -211,12 +263,19 @@ class PredictionFile:
                 }
 
 
+def _is_footer(line: bytes) -> bool:
+    try:
+        return bool(msgspec.json.decode(line, type=_Footer).writes)
+    except msgspec.MsgspecError:
+        return False
+
+
 def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
     if mask is None:
         return round(box[2] * box[3], 2)
     from pycocotools import mask as run_lengths
 
-    return float(run_lengths.area({**mask, "counts": mask["counts"].encode("ascii")}))
+    return float(run_lengths.area(mask))
 
 
 def _separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.words import nearest
 
 # max_tokens of the language model and max_text_len of the head in every published config.
 TOKEN_LIMIT = 256
@@ -58,15 +59,37 @@ def canonical_name(name: str) -> str:
 def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
     """Return the position of each wanted name among the names, -1 where it is none of them.
 
-    Names that look the same are the same, unless one is the same letter by letter.
+    Names that look the same are the same, unless one is the same letter by letter; so are those
+    that differ in capitals only, when one name alone does.
 
     Args:
         wanted: names of one file.
         names: names of another.
     """
-    looking = {visible_name(name): at for at, name in reversed(list(enumerate(names)))}
     exact = {name: at for at, name in reversed(list(enumerate(names)))}
-    return [exact.get(name, looking.get(visible_name(name), -1)) for name in wanted]
+    looking = {_looks(name): at for at, name in reversed(list(enumerate(names)))}
+    folded = {look.casefold(): at for look, at in looking.items()}
+    counts = Counter(look.casefold() for look in looking)
+    places = []
+    for name in wanted:
+        look = _looks(name)
+        alike = folded[look.casefold()] if counts[look.casefold()] == 1 else -1
+        places.append(exact.get(name, looking.get(look, alike)))
+    return places
+
+
+def differ_in_stored_accents(names: Sequence[str]) -> bool:
+    """Tell whether different names are one name whose accents are stored in two ways (NFC, NFD).
+
+    Args:
+        names: at least one.
+    """
+    composed = {unicodedata.normalize("NFC", name) for name in names}
+    return len(composed) == 1 < len(set(names))
+
+
+def _looks(name: str) -> str:
+    return unicodedata.normalize("NFC", visible_name(name))
 
 
 def apply_class_prompts(
@@ -112,9 +135,8 @@ def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if near := nearest(name, names):
+        return f"did you mean {near!r}?"
     hidden = len(names) - SHOWN_CLASSES
     more = f" and {hidden} more" if hidden > 0 else ""
     return f"classes: {', '.join(names[:SHOWN_CLASSES])}{more}"

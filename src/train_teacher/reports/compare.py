@@ -1,33 +1,22 @@
-"""Compare finished runs."""
+"""The runs that are compared, read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.reports.comparison import ComparedRun, Comparison, compare_runs
-from train_teacher.reports.comparison_page import render_comparison
+from train_teacher.reports.comparison import ComparedRun
 from train_teacher.reports.facts import RunReport
 from train_teacher.runs.folder import RunFolder
 
 MIN_RUNS = 2
 
 
-@dataclass(frozen=True)
-class ComparedRuns:
-    """The comparison, and what it was made of."""
-
-    comparison: Comparison
-    runs: tuple[ComparedRun, ...]
-
-
-def compare(folders: Sequence[Path]) -> ComparedRuns:
-    """Read the results of several runs and put them beside each other.
+def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
+    """Read the results of several runs.
 
     Args:
         folders: run folders, at least two.
@@ -38,17 +27,7 @@ def compare(folders: Sequence[Path]) -> ComparedRuns:
     """
     if len(folders) < MIN_RUNS:
         raise UsageError("teacher compare: give at least two run folders.")
-    runs = tuple(_read(RunFolder(folder)) for folder in folders)
-    return ComparedRuns(compare_runs([run.report for run in runs]), runs)
-
-
-def write_comparison(compared: ComparedRuns, path: Path) -> None:
-    """Write the comparison as a page.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    write_atomically(path, render_comparison(compared.comparison, compared.runs))
+    return [_read(RunFolder(folder)) for folder in folders]
 
 
 def _read(folder: RunFolder) -> ComparedRun:

@@ -9,10 +9,9 @@ from typing import Any
 from train_teacher.core.words import duration, score, size
 from train_teacher.reports.facts import RunReport
 from train_teacher.scores.coco_scores import CocoScores
+from train_teacher.settings.layers import trained_settings
 
 ABSENT = "-"
-PLACES = frozenset({"output", "decided", "chosen"})
-"""Settings that differ between any two runs and say nothing."""
 LONGEST_VALUE = 60
 
 
@@ -92,11 +91,11 @@ def _class_names(report: RunReport) -> dict[str, str]:
 
 
 def _differing_settings(reports: Sequence[RunReport]) -> list[Row]:
-    keys = dict.fromkeys(key for report in reports for key in report.settings)
+    settings = [trained_settings(report.settings) for report in reports]
     rows = []
-    for key in keys:
-        values = [report.settings.get(key) for report in reports]
-        if key not in PLACES and any(value != values[0] for value in values):
+    for key in dict.fromkeys(key for run in settings for key in run):
+        values = [run.get(key) for run in settings]
+        if any(value != values[0] for value in values):
             rows.append(Row(key, tuple(_shown(value) for value in values)))
     return rows
 

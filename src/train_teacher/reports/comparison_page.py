@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from train_teacher.pages.charts import line_chart
 from train_teacher.pages.page import render_page
@@ -20,16 +19,6 @@ CHARTS = (
     ("Seconds of a step", "time", STEP),
     ("GPU memory (MiB)", "memory", STEP),
 )
-
-
-@dataclass(frozen=True)
-class ComparisonView:
-    """What `comparison.html.j2` shows."""
-
-    comparison: Comparison
-    headlines: list[tuple[str, str]]
-    """Name of each run and its verdict."""
-    figures: list[Figure]
 
 
 def render_comparison(comparison: Comparison, runs: Sequence[ComparedRun]) -> str:
@@ -49,5 +38,9 @@ def render_comparison(comparison: Comparison, runs: Sequence[ComparedRun]) -> st
         if any(any(line.y) for line in lines):
             figures.append(Figure(title, line_chart(title, lines, axis)))
     headlines = [(name, run.report.verdict.headline) for name, run in named]
-    view = ComparisonView(comparison, headlines, figures)
-    return render_page("reports/comparison.html.j2", view)
+    return render_page(
+        "reports/comparison.html.j2",
+        comparison=comparison,
+        headlines=headlines,
+        figures=figures,
+    )

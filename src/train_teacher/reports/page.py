@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from train_teacher.core.words import change, score
 from train_teacher.inspection.facts import MaskInfo
@@ -24,34 +23,6 @@ RECALL_AXIS = tuple(point / 100 for point in range(101))
 LONGEST_VALUE = 200
 """Characters of a setting: three lines."""
 SIZES = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"}
-
-
-@dataclass(frozen=True)
-class ReportView:
-    """What `report.html.j2` shows; a table or figure without content is None."""
-
-    report: RunReport
-    classes: Table
-    hidden_classes: int
-    sizes: Table | None
-    retained: Table | None
-    curves: list[Figure]
-    precision_recall: tuple[Figure, Table] | None
-    confused: Table
-    """The most frequent confusions, for more classes than a matrix can show."""
-    wrong: Table
-    """The classes with most missed objects and detections of nothing."""
-    images: tuple[tuple[str, Sequence[Image]], ...]
-    """By heading."""
-    splits: Table
-    mask_kinds: list[str]
-    dropped: list[str]
-    findings: Table
-    batches: bool
-    """Whether batches were logged, not optimizer steps."""
-    chosen_settings: Table
-    """Those that were given, or chosen from the data."""
-    other_settings: Table
 
 
 def render_report(
@@ -75,7 +46,8 @@ def render_report(
     # A report of before there were sources folds nothing away.
     sources = report.sources or dict.fromkeys(shown, YOU)
     first = [name for source in (YOU, CHOSEN) for name in shown if sources.get(name) == source]
-    view = ReportView(
+    return render_page(
+        "reports/report.html.j2",
         report=report,
         classes=_classes(report),
         hidden_classes=len(report.classes) - SHOWN_CLASSES,
@@ -94,7 +66,6 @@ def render_report(
         chosen_settings=_settings(report, first),
         other_settings=_settings(report, [name for name in shown if name not in first]),
     )
-    return render_page("reports/report.html.j2", view)
 
 
 def _classes(report: RunReport) -> Table:

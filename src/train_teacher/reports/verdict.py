@@ -145,8 +145,8 @@ def _changes(classes: Sequence[ClassOutcome]) -> list[str]:
     sentences = []
     for kind, found in (("Gained most", gained), ("Lost", lost)):
         if found and len(classes) > 1:
-            shown = [f"{c.name} {c.before:.2f} to {c.best:.2f}" for _, c in found[:SHOWN_CLASSES]]
-            sentences.append(f"{kind}: {_listed(shown, len(found))}.")
+            told = [f"{c.name} {c.before:.2f} to {c.best:.2f}" for _, c in found]
+            sentences.append(f"{kind}: {_listed(told)}.")
     return sentences
 
 
@@ -163,28 +163,25 @@ def _needs(classes: Sequence[ClassOutcome]) -> list[str]:
     ]
     sentences = []
     if data:
-        shown = [f"{c.name} ({c.train_boxes} boxes)" for c in data[:SHOWN_CLASSES]]
-        sentences.append(f"Needs more labelled boxes: {_listed(shown, len(data))}.")
+        told = [f"{c.name} ({c.train_boxes} boxes)" for c in data]
+        sentences.append(f"Needs more labelled boxes: {_listed(told)}.")
     if phrase:
-        shown = [f"{c.name!r}" for c in phrase[:SHOWN_CLASSES]]
         sentences.append(
             "The base model hardly looks where these names point; another phrase may read better "
             "(teacher prompts DATA.json, --class-prompt NAME=PHRASE): "
-            f"{_listed(shown, len(phrase))}."
+            f"{_listed([repr(c.name) for c in phrase])}."
         )
-    unseen = [c for c in classes if c.best is None and c.val_boxes == 0]
+    unseen = [c.name for c in classes if c.best is None and c.val_boxes == 0]
     if unseen:
-        shown = [c.name for c in unseen[:SHOWN_CLASSES]]
         sentences.append(
-            f"No boxes in the validation split, so nothing is known of: "
-            f"{_listed(shown, len(unseen))}."
+            f"No boxes in the validation split, so nothing is known of: {_listed(unseen)}."
         )
     return sentences
 
 
-def _listed(shown: Sequence[str], total: int) -> str:
-    more = total - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+def _listed(told: Sequence[str]) -> str:
+    more = len(told) - SHOWN_CLASSES
+    return ", ".join(told[:SHOWN_CLASSES]) + (f" and {more} more" if more > 0 else "")
 
 
 def outcomes(

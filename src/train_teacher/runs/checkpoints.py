@@ -27,16 +27,6 @@ class FoundCheckpoint:
     notes: tuple[str, ...] = ()
 
 
-def remove_partial(folder: Path) -> None:
-    """Remove what a process that was killed while it saved had written so far.
-
-    Args:
-        folder: `checkpoints/` of a run that nobody writes.
-    """
-    for left in folder.glob(".*.partial"):
-        left.unlink(missing_ok=True)
-
-
 def newest_usable(folder: Path) -> FoundCheckpoint:
     """Return the newest checkpoint of a run that is not damaged.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
 EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})
+UNFINISHED = ".unfinished"
+"""File in a folder that was empty and is being filled: what else is in it can be made again."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class RunFolder:
         """What the best epoch detected on it."""
         return self.data / "val_detections_best.npz"
 
+    def is_whole(self) -> bool:
+        """Return whether the folder holds a run, however far it got."""
+        whole = self.settings.is_file() and self.config.is_file()
+        return whole and not (self.root / UNFINISHED).exists()
+
     def best_checkpoint(self) -> Path:
         """Return best.pth, or last.pth before the first validation."""
         best = self.checkpoints / "best.pth"
@@ -126,8 +132,7 @@ def check_free(output: Path) -> RunFolder:
     """
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; give a folder that does not exist yet.")
-    if output.is_dir():
-        _refuse_used(output)
+    refuse_used(output)
     parent = output if output.is_dir() else output.parent
     while not parent.exists():
         parent = parent.parent
@@ -139,8 +144,17 @@ def check_free(output: Path) -> RunFolder:
     return RunFolder(output)
 
 
-def _refuse_used(root: Path) -> None:
-    """Refuse a folder with more in it than a run that has just begun puts there."""
+def refuse_used(root: Path) -> None:
+    """Refuse a folder with more in it than what has just begun puts there.
+
+    Args:
+        root: may be missing.
+
+    Raises:
+        UserError: somebody's files are in it.
+    """
+    if not root.exists() or (root / UNFINISHED).exists():
+        return
     for entry in root.iterdir():
         ours = entry.name in LOCK_FILES or (entry.name in EMPTY_AT_FIRST and entry.is_dir())
         if not ours or (entry.is_dir() and any(entry.iterdir())):
@@ -150,38 +164,8 @@ def _refuse_used(root: Path) -> None:
             )
 
 
-def claim(folder: RunFolder) -> None:
-    """Look once more, under the lock: planning takes minutes, in which another run may have come.
-
-    Args:
-        folder: created and locked by this process.
-
-    Raises:
-        UserError: somebody wrote into it meanwhile.
-    """
-    _refuse_used(folder.root)
-
-
-def create(folder: RunFolder) -> None:
-    """Create the folder.
-
-    Raises:
-        UserError: the system refuses.
-    """
-    try:
-        folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        folder.data.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output {folder.root}: cannot be created: {error.strerror}.") from error
-
-
 def _free_name(output: Path) -> Path:
     number = 2
     while (candidate := output.with_name(f"{output.name}-{number}")).exists():
         number += 1
     return candidate
-
-
-def discard(folder: RunFolder) -> None:
-    """Remove a run folder in which nothing has been trained yet."""
-    shutil.rmtree(folder.root, ignore_errors=True)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -39,34 +40,46 @@ class _Busy(Exception):  # noqa: N818 - a state, not an error
         self.holder = holder
 
 
+@dataclass
+class HeldFolder:
+    """A locked folder; the lock goes with it when it is renamed."""
+
+    path: Path
+
+
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path, name: Path | None = None) -> Iterator[HeldFolder]:
     """Hold the run folder while a run writes into it.
 
     The lock belongs to the open file, so the system lets go of it however the process ends.
 
     Args:
         folder: an existing run folder.
+        name: what the user calls it, where that is another.
+
+    Yields:
+        The folder; who renames it while it is locked says so there.
 
     Raises:
         UserError: another process holds it, or the folder is gone.
     """
+    held = HeldFolder(folder)
     if sys.platform == "win32":
-        yield  # no advisory locks there; the used folder is still refused without --resume
+        yield held  # no advisory locks there; the used folder is still refused without --resume
         return
-    file = _patiently(folder)
+    file = _patiently(folder, name or folder)
     try:
         with suppress(OSError):
             file.seek(0)
             file.truncate()
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
             file.flush()
-        yield
+        yield held
     finally:
         # The folder may have been removed, and another run may have made it anew.
-        if _is_at(file, folder / NAME):
-            (folder / PROCESSES).unlink(missing_ok=True)
-            (folder / NAME).unlink(missing_ok=True)
+        if _is_at(file, held.path / NAME):
+            (held.path / PROCESSES).unlink(missing_ok=True)
+            (held.path / NAME).unlink(missing_ok=True)
         file.close()
 
 
@@ -84,7 +97,7 @@ def training_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def _patiently(folder: Path) -> IO[str]:
+def _patiently(folder: Path, name: Path) -> IO[str]:
     """Lock, waiting for what a killed run left behind; a living run is refused at once."""
     deadline = time.monotonic() + WAIT_SECONDS
     told = False
@@ -94,19 +107,19 @@ def _patiently(folder: Path) -> IO[str]:
         except _Busy as busy:
             if _lives(busy.holder) or time.monotonic() > deadline:
                 raise UserError(
-                    f"{folder}: a run is writing here ({busy.holder or ORPHANS}). Wait for it or "
+                    f"{name}: a run is writing here ({busy.holder or ORPHANS}). Wait for it or "
                     "stop it, or give another --output; two runs would destroy each other's "
                     "checkpoints."
                 ) from None
         except FileNotFoundError:
             raise UserError(
-                f"{folder}: was removed by another run while this one began. Repeat the command."
+                f"{name}: was removed by another run while this one began. Repeat the command."
             ) from None
         except OSError as error:
-            raise UserError(f"{folder}: cannot be locked: {error.strerror}.") from error
+            raise UserError(f"{name}: cannot be locked: {error.strerror}.") from error
         if not told:
             told = True
-            _say(f"{folder}: waiting for the processes of a run that was killed")
+            _say(f"{name}: waiting for the processes of a run that was killed")
         time.sleep(POLL_SECONDS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import did_you_mean
+from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
@@ -59,7 +60,7 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
         found = {key: _problem_of(layer, key, value) for key, value in layer.values.items()}
         problems += [problem for problem in found.values() if problem]
         sound = {key: value for key, value in layer.values.items() if not found[key]}
-        _merge_layer(merged, layer, sound)
+        _merge_layer(merged, sound)
     missing = [name for name in REQUIRED if name not in merged]
     problems += [f"--{name} is missing: {field_help(name)}" for name in missing]
     if not missing:
@@ -77,16 +78,15 @@ def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for given in layers:
-        layer = _fitting_batch(given)
-        _merge_layer(merged, layer, layer.values)
+        _merge_layer(merged, _fitting_batch(given).values)
     return merged
 
 
-def _merge_layer(merged: dict[str, Any], layer: SettingsLayer, values: Mapping[str, Any]) -> None:
+def _merge_layer(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         merged[key] = _combined(key, merged.get(key), value)
-    _one_length_rule(merged, layer)
-    _forget_chosen(merged, layer)
+    _one_length_rule(merged, values)
+    _forget_chosen(merged, values)
 
 
 def _combined(key: str, weaker: object, stronger: Any) -> Any:
@@ -97,12 +97,12 @@ def _combined(key: str, weaker: object, stronger: Any) -> Any:
     return {**weaker, **stronger}
 
 
-def _forget_chosen(merged: dict[str, Any], layer: SettingsLayer) -> None:
+def _forget_chosen(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
     """Count what a layer names as its user's choice, although an earlier run had chosen it."""
-    decided = merged.get("decided") or {}
-    if "chosen" in layer.values.get("decided", ()) or not isinstance(decided.get("chosen"), list):
+    decided = _decided(merged)
+    if "chosen" in _decided(values) or not isinstance(decided.get("chosen"), list):
         return
-    given = set(layer.values) | ({"epochs"} if "steps" in layer.values else set())
+    given = set(values) | ({"epochs"} if "steps" in values else set())
     still = [name for name in decided["chosen"] if name not in given]
     merged["decided"] = {**decided, "chosen": still}
 
@@ -111,11 +111,13 @@ def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
     """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
     values = with_decided(layer.values)
     decided = values.get("decided", {})
+    # A wrong `decided` stays as it is: the check of its type names it.
+    if "batch_size" in values and isinstance(decided, Mapping):
+        by_auto = values["batch_size"] == "auto"
+        fit_batch = by_auto or decided.get("fit_batch", False)
+        values["decided"] = {**decided, "fit_batch": fit_batch}
     if values.get("batch_size") == "auto":
         del values["batch_size"]
-        values["decided"] = {**decided, "fit_batch": True}
-    elif "batch_size" in values:
-        values["decided"] = {"fit_batch": False, **decided}
     return SettingsLayer(layer.source, values, layer.lines)
 
 
@@ -127,13 +129,36 @@ def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     old = {name: values[name] for name in Decided.__struct_fields__ if name in values}
     new = {name: value for name, value in values.items() if name not in old}
-    return {**new, "decided": {**old, **new.get("decided", {})}} if old else new
+    if old and isinstance(new.get("decided", {}), Mapping):
+        new["decided"] = {**old, **_decided(new)}
+    return new
 
 
-def _one_length_rule(merged: dict[str, Any], layer: SettingsLayer) -> None:
+def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is trained with: not where it lies, nor who decided what.
+
+    Args:
+        values: every setting of the run by name, of any version.
+    """
+    trained = with_decided(values)
+    fit_batch = _decided(trained).get("fit_batch", False)
+    left_out = ("decided", "output")
+    return {
+        **{name: value for name, value in trained.items() if name not in left_out},
+        "fit_batch": fit_batch,
+    }
+
+
+def _decided(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `decided` of settings that may lack it, or have something else there."""
+    decided = values.get("decided")
+    return decided if isinstance(decided, Mapping) else {}
+
+
+def _one_length_rule(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
     """Let a stronger layer's `epochs` replace a weaker one's `steps`, and the reverse."""
     for winner, loser in (("epochs", "steps"), ("steps", "epochs")):
-        if layer.values.get(winner) is not None and layer.values.get(loser) is None:
+        if values.get(winner) is not None and values.get(loser) is None:
             merged.pop(loser, None)
 
 
@@ -142,14 +167,13 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
     if layer.lines and key in layer.lines:
         place = f"{place}, line {layer.lines[key]}"
     if key not in FIELD_TYPES:
-        near = difflib.get_close_matches(str(key), FIELD_TYPES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(FIELD_TYPES)}."
+        hint = did_you_mean(str(key), FIELD_TYPES) or f" Known keys: {', '.join(FIELD_TYPES)}."
         return f"{place}: {key!r} is not a setting.{hint}"
     try:
         msgspec.convert(value, FIELD_TYPES[key])
     except msgspec.ValidationError as error:
         return f"{place}: {key}: {_wrong_word(key, value) or _readable(error, value)}"
-    return None
+    return "\n".join(f"{place}: {problem}" for problem in problems_of(key, value)) or None
 
 
 def _wrong_word(key: str, value: object) -> str | None:
@@ -157,9 +181,7 @@ def _wrong_word(key: str, value: object) -> str | None:
     words = list(_words(FIELD_TYPES[key]))
     if not words or not isinstance(value, str):
         return None
-    near = difflib.get_close_matches(value, words, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{value!r} is not one of {', '.join(words)}.{hint}"
+    return f"{value!r} is not one of {', '.join(words)}.{did_you_mean(value, words)}"
 
 
 def _words(kind: Any) -> Iterator[str]:
@@ -199,9 +221,7 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
 
 
 def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
-    unknown = [
-        name for name in (merged.get("decided") or {}).get("chosen", ()) if name not in FIELD_TYPES
-    ]
+    unknown = [name for name in _decided(merged).get("chosen", ()) if name not in FIELD_TYPES]
     return [
         *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
         *schedule_problems(merged.get("schedule", "multistep")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import did_you_mean
 
 # (package, folders below it): later ones win, as mmdet's registry does over mmcv's.
 TRANSFORMS = (("mmcv", "transforms"), ("mmdet", "datasets/transforms"))
@@ -57,12 +57,12 @@ def _problems(setting: str, entry: Mapping[str, Any], known: Mapping[str, _Class
     name = str(entry["type"])
     if name not in known or not known[name].registered:
         names = [other for other, found in known.items() if found.registered]
-        return [f"{setting}: MMDetection 3.3.0 has no {name!r}.{_near(name, names)}"]
+        return [f"{setting}: MMDetection 3.3.0 has no {name!r}.{did_you_mean(name, names)}"]
     arguments = _arguments(name, known)
     if arguments is None:
         return []
     return [
-        f"{setting}: {name} has no argument {key!r}.{_near(key, sorted(arguments))} "
+        f"{setting}: {name} has no argument {key!r}.{did_you_mean(key, sorted(arguments))} "
         f"It has: {', '.join(sorted(arguments))}."
         for key in entry
         if key not in arguments | ALWAYS_THERE
@@ -122,8 +122,3 @@ def _hands_the_rest_on(constructor: ast.FunctionDef) -> bool:
         and any(keyword.arg is None for keyword in node.keywords)
         for node in ast.walk(constructor)
     )
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
+
+from train_teacher.core.words import did_you_mean
 
 ScheduleName = Literal["multistep", "cosine", "constant"]
 AugmentationName = Literal["official", "flip_only", "none"]
@@ -43,7 +44,9 @@ def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[
     name = optimizer.get("type", "AdamW")
     if name not in OPTIMIZERS:
         names = ", ".join(OPTIMIZERS)
-        return [f"optimizer: type {name!r} is not one of {names}.{_near(name, OPTIMIZERS)}"]
+        return [
+            f"optimizer: type {name!r} is not one of {names}.{did_you_mean(str(name), OPTIMIZERS)}"
+        ]
     problems = []
     known = OPTIMIZERS[name]
     for key in optimizer:
@@ -51,7 +54,7 @@ def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[
             problems.append(f"optimizer: {key} is a setting of its own: write `{key}:` beside it.")
         elif key != "type" and key not in known:
             problems.append(
-                f"optimizer: {name} has no argument {key!r}.{_near(key, known)} "
+                f"optimizer: {name} has no argument {key!r}.{did_you_mean(key, known)} "
                 f"It has: {', '.join(sorted(known))}."
             )
     if name in WITHOUT_LR_RULE and not lr_given:
@@ -98,9 +101,3 @@ def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> li
                 f"hand over. Cached{name} does it from a cache of its own, where mmdet has it."
             )
     return problems
-
-
-def _near(name: object, known: Iterable[str]) -> str:
-    lowered = {entry.lower(): entry for entry in known}
-    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
-    return f" Did you mean {lowered[near[0]]!r}?" if near else ""

@@ -8,16 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from train_teacher.settings.option import (
-    DATA,
-    HARDWARE,
-    MODEL,
-    OUTPUT,
-    PANELS,
-    TRAINING,
-    Option,
-    option,
-)
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, option
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -31,7 +22,7 @@ PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
+class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What no user set, and a repeated or resumed run has to know."""
 
     chosen: list[str] = []
@@ -43,19 +34,17 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is made of; a field's description is its help text and its documentation."""
+    """What a run is made of; a field's description is its help text and its documentation.
 
+    The fields stand under the headings of `train-teacher --help`, in its order.
+    """
+
+    # Data
     data: Annotated[
         str,
         Meta(
             extra=option(DATA, "DATA.json|FOLDER"),
             description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow).",
-        ),
-    ]
-    output: Annotated[
-        str,
-        Meta(
-            extra=option(OUTPUT, "DIR"), description="Run folder to create; a used one is refused."
         ),
     ]
     val: Annotated[
@@ -87,19 +76,11 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             extra=option(DATA, "RULE"),
-            description="Images that stay in one split: auto (copies, near duplicates, videos), "
-            "none, folder, field:NAME of the image records, regex:PATTERN in the file name.",
+            description="Images that stay in one split: auto (copies, near duplicates, videos, "
+            "tiles of one image), none, folder, field:NAME of the image records, regex:PATTERN in "
+            "the file name.",
         ),
     ] = "auto"
-    seed: Annotated[
-        int,
-        Meta(
-            extra=option(TRAINING),
-            ge=0,
-            le=2**31 - 1,
-            description="Seed of the split, the sampling and the model.",
-        ),
-    ] = 0
     prompts: Annotated[
         dict[str, str],
         Meta(
@@ -107,7 +88,29 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Phrase the model reads for a class, NAME=PHRASE.",
         ),
     ] = {}
+    exif_orientation: Annotated[
+        Literal["apply", "ignore"] | None,
+        Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
+    ] = None
+    retain: Annotated[
+        str | None,
+        Meta(
+            extra=option(DATA, "FILE"),
+            description="COCO JSON of other things, scored before and after: what was forgotten.",
+        ),
+    ] = None
+    retain_images: Annotated[
+        str | None,
+        Meta(
+            extra=option(DATA, "DIR"),
+            description="Folder of the images of --retain; found by itself.",
+        ),
+    ] = None
+    retain_drop: Annotated[
+        float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
+    ] = 0.02
 
+    # Model
     model: Annotated[
         str,
         Meta(
@@ -141,7 +144,6 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="BERT: a folder with config.json and vocab.txt, or a cached name.",
         ),
     ] = "bert-base-uncased"
-
     tune: Annotated[
         Tune,
         Meta(
@@ -184,7 +186,25 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     lora_lr_factor: Annotated[
         PositiveFloat, Meta(description="Learning rate of the adapters as a multiple of --lr.")
     ] = 2.0
+    denoising_queries: Annotated[
+        PositiveInt | None,
+        Meta(description="Queries that learn from disturbed labels; from the objects in an image."),
+    ] = None
+    max_per_img: Annotated[
+        PositiveInt | None,
+        Meta(description="Boxes kept per image at validation; from the objects in an image."),
+    ] = None
 
+    # Training
+    seed: Annotated[
+        int,
+        Meta(
+            extra=option(TRAINING),
+            ge=0,
+            le=2**31 - 1,
+            description="Seed of the split, the sampling and the model.",
+        ),
+    ] = 0
     epochs: Annotated[
         PositiveInt | None,
         Meta(
@@ -199,6 +219,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Optimizer steps instead of --epochs, rounded to epochs.",
         ),
     ] = None
+    rounds: Annotated[
+        PositiveInt | None,
+        Meta(description="Passes over the images in one epoch; more for small sets."),
+    ] = None
     batch_size: Annotated[
         int,
         Meta(
@@ -207,13 +231,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
         ),
     ] = 4
-    checkpoint_layers: Annotated[
-        Literal["auto"] | Annotated[int, Meta(ge=0)],
-        Meta(
-            description="Encoder layers recomputed to save memory: auto (0, 3 or 6, by a probe "
-            "step on a GPU) or a number."
-        ),
-    ] = "auto"
+    accumulation: Annotated[
+        PositiveInt | None,
+        Meta(description="Batches of an optimizer step; chosen so that it sees about 8 images."),
+    ] = None
     lr: Annotated[
         PositiveFloat | None,
         Meta(
@@ -239,14 +260,6 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "multistep"
     clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
-    rounds: Annotated[
-        PositiveInt | None,
-        Meta(description="Passes over the images in one epoch; more for small sets."),
-    ] = None
-    accumulation: Annotated[
-        PositiveInt | None,
-        Meta(description="Batches of an optimizer step; chosen so that it sees about 8 images."),
-    ] = None
     early_stopping: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Validations without gain after which the run ends; 0: never."),
@@ -281,55 +294,24 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             "slower, as the published scores were made with."
         ),
     ] = "cv2"
-    val_batch_size: Annotated[
-        PositiveInt | None,
-        Meta(description="Images of one size validated at once; chosen from the device."),
-    ] = None
-    max_per_img: Annotated[
-        PositiveInt | None,
-        Meta(description="Boxes kept per image at validation; from the objects in an image."),
-    ] = None
-    exif_orientation: Annotated[
-        Literal["apply", "ignore"] | None,
-        Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
-    ] = None
-    denoising_queries: Annotated[
-        PositiveInt | None,
-        Meta(description="Queries that learn from disturbed labels; from the objects in an image."),
-    ] = None
-    workers: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Data loading processes; chosen from cores and images."),
-    ] = None
     evaluate_before: Annotated[
         bool, Meta(description="Validate the base weights first, to see what training gained.")
     ] = True
-    retain: Annotated[
-        str | None,
+    set: Annotated[
+        dict[str, Any],
         Meta(
-            extra=option(DATA, "FILE"),
-            description="COCO JSON of other things, scored before and after: what was forgotten.",
+            extra=option(TRAINING, "DOTTED.KEY=VALUE"),
+            description="Dotted keys of the generated config, set last.",
         ),
-    ] = None
-    retain_images: Annotated[
-        str | None,
-        Meta(
-            extra=option(DATA, "DIR"),
-            description="Folder of the images of --retain; found by itself.",
-        ),
-    ] = None
-    retain_drop: Annotated[
-        float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
-    ] = 0.02
-    preflight: Annotated[
-        bool,
-        Meta(description="Try a step, a validation image and the disk before training; undo it."),
-    ] = True
+    ] = {}
+
+    # Hardware
     precision: Annotated[
         Precision,
         Meta(
             extra=option(HARDWARE),
-            description="Number format: auto is bf16 on a GPU that has it, else fp32.",
+            description="Number format: auto is bf16 on a GPU that has it, fp16 on V100 "
+            "and T4, else fp32.",
         ),
     ] = "auto"
     device: Annotated[
@@ -344,6 +326,33 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Training processes, one for each GPU (torchrun).",
         ),
     ] = 1
+    workers: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Data loading processes; chosen from cores and images."),
+    ] = None
+    val_batch_size: Annotated[
+        PositiveInt | None,
+        Meta(description="Images of one size validated at once; chosen from the device."),
+    ] = None
+    checkpoint_layers: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0)],
+        Meta(
+            description="Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
+            "step on a GPU) or a number."
+        ),
+    ] = "auto"
+    preflight: Annotated[
+        bool,
+        Meta(description="Try a step, a validation image and the disk before training; undo it."),
+    ] = True
+
+    # Output
+    output: Annotated[
+        str,
+        Meta(
+            extra=option(OUTPUT, "DIR"), description="Run folder to create; a used one is refused."
+        ),
+    ]
     tensorboard: Annotated[
         bool,
         Meta(
@@ -358,13 +367,6 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Also log to this Weights & Biases project (extra: wandb).",
         ),
     ] = None
-    set: Annotated[
-        dict[str, Any],
-        Meta(
-            extra=option(TRAINING, "KEY=VALUE"),
-            description="Dotted keys of the generated config, set last.",
-        ),
-    ] = {}
     decided: Annotated[
         Decided, Meta(description="What train-teacher chose itself; written for a repeat.")
     ] = Decided()
@@ -389,7 +391,6 @@ def field_help(name: str) -> str:
 
 
 def field_options() -> dict[str, Option]:
-    """Return how settings are given on the command line, by name and in the order of the panels."""
+    """Return how settings are given on the command line, by name and in the schema's order."""
     extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
-    options = {name: extra["option"] for name, extra in extras.items() if "option" in extra}
-    return dict(sorted(options.items(), key=lambda item: PANELS.index(item[1].panel)))
+    return {name: extra["option"] for name, extra in extras.items() if "option" in extra}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import did_you_mean
 from train_teacher.settings.layers import SettingsLayer, merge_values
 from train_teacher.settings.schema import RUN_ONLY
 
@@ -78,8 +78,7 @@ def find_preset(model: str, said: str | None = None) -> Path:
             raise UsageError(f"{said}: there is no such file.")
         return path
     if model not in preset_names():
-        near = difflib.get_close_matches(model, preset_names(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(model, preset_names())
         raise UsageError(
             f"{said}: no such preset.{hint} Presets: {', '.join(preset_names())}; "
             "or give the path of your own YAML file."

@@ -21,6 +21,7 @@ from train_teacher.splits.group_rules import (
     keys_of_pattern,
     require_field,
 )
+from train_teacher.splits.image_tiles import find_tiles
 from train_teacher.splits.split import ROBOFLOW_COPY, group_key
 from train_teacher.splits.video_frames import find_videos
 
@@ -123,7 +124,7 @@ def group_images(clues: ImageClues, rule: GroupRule) -> Grouping:
     """Return which images belong together.
 
     Copies of one image always do, except under `none`; then the rule decides, and `auto` takes
-    near duplicates and the videos that a member of the records or the file names tell of.
+    near duplicates, tiles, and the videos that a member of the records or the file names tell of.
 
     Args:
         clues: what is known.
@@ -144,7 +145,8 @@ def group_images(clues: ImageClues, rule: GroupRule) -> Grouping:
     notes: list[str] = []
     if rule.kind == "auto":
         _join_near_duplicates(links, found, clues)
-        _join_videos(links, found, notes, clues)
+        tiles = _join_tiles(links, found, notes, clues)
+        _join_videos(links, found, notes, clues, tiles)
     else:
         _join_by_rule(links, found, notes, clues, rule)
     return Grouping(links.numbers(), copies, tuple(found), tuple(notes))
@@ -185,13 +187,31 @@ def _join_near_duplicates(links: _Links, found: list[str], clues: ImageClues) ->
         )
 
 
-def _join_videos(links: _Links, found: list[str], notes: list[str], clues: ImageClues) -> None:
+def _join_tiles(links: _Links, found: list[str], notes: list[str], clues: ImageClues) -> set[int]:
+    """Join the tiles of each image; return the rows of all tiles."""
+    sources = find_tiles(clues.file_names, clues.sizes)
+    names = {source for source in sources if source is not None}
+    if len(names) == 1 and None not in sources:
+        notes.append(
+            f"all images are tiles of one image, {names.pop()}: taken for single images. Where "
+            "tiles overlap, val shows what train has: give --val FILE with an area of its own."
+        )
+    else:
+        _join(links, found, _with_key(sources), "as tiles of one image (by file name)")
+    return {row for row, source in enumerate(sources) if source is not None}
+
+
+def _join_videos(
+    links: _Links, found: list[str], notes: list[str], clues: ImageClues, tiles: set[int]
+) -> None:
     name = first_field(clues.fields, VIDEO_FIELDS)
     if name is not None:
         _join(links, found, _with_key(keys_of_field(clues.fields[name])), f"with the same {name}")
         return
-    names = find_videos(clues.file_names, clues.sizes)
-    _join(links, found, _with_key(names.videos), "as frames of one video (by file name)")
+    rows = [row for row in range(len(links)) if row not in tiles]
+    names = find_videos([clues.file_names[row] for row in rows], clues.sizes[rows])
+    keys = ((row, video) for row, video in zip(rows, names.videos, strict=True) if video)
+    _join(links, found, keys, "as frames of one video (by file name)")
     if names.only_numbered is not None:
         notes.append(
             f"nearly all images are numbered {names.only_numbered}...: taken for single images. "

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.splits.image_tiles import FORMAT_MARK, SCALED, stem_of
 from train_teacher.splits.split import ROBOFLOW_COPY, group_key
 
 LEAST_FRAMES = 20
@@ -30,7 +31,6 @@ _CONTAINER = re.compile(rf"[._-]({'|'.join(_CONTAINERS)})[._-]*(frame)?[._-]*$",
 _VIDEO_WORD = re.compile(rf"(^|[^a-z])({'|'.join(_WORDS)})s?[a-z]?(?![a-z])", re.I)
 _HINTS = (*_CONTAINERS, *_WORDS)
 """In lower case, one of these is in every name that `video_frame` understands."""
-_FORMAT_MARK = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)$", re.I)
 _DIGITS = "0123456789"
 _NUMBER = re.compile(r"(\d+)")
 Stem = tuple[str, int]
@@ -55,8 +55,8 @@ def video_frame(file_name: str) -> tuple[str, int] | None:
     """
     name = file_name.replace("\\", "/")
     stem = group_key(name) if ROBOFLOW_COPY.search(name) else os.path.splitext(name)[0]  # noqa: PTH122 (one call per image: ten times as fast as Path)
-    match = _NUMBERED.match(_FORMAT_MARK.sub("", stem))
-    if match is None:
+    match = _NUMBERED.match(FORMAT_MARK.sub("", stem))
+    if match is None or SCALED.search(match[0]):
         return None
     video, number = match["video"], match["number"]
     cut = _CONTAINER.search(video)
@@ -124,25 +124,18 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 def _by_stem(names: Sequence[str]) -> dict[Stem, list[int]]:
     stems: dict[Stem, list[int]] = defaultdict(list)
     for row, name in enumerate(names):
-        stem = _without_suffix(name)
+        stem = stem_of(name)
         base = stem.rstrip(_DIGITS)
         if base and len(base) < len(stem):
             stems[base, len(stem) - len(base)].append(row)
     return stems
 
 
-def _without_suffix(name: str) -> str:
-    if ".rf." in name and ROBOFLOW_COPY.search(name):
-        return _FORMAT_MARK.sub("", group_key(name))
-    dot = name.rfind(".")
-    return name[:dot] if dot > max(name.rfind("/"), 0) else name
-
-
 def _looks_recorded(stem: Stem, names: Sequence[str], sizes: npt.NDArray[np.float64]) -> bool:
     base, digits = stem
     if len(names) < LEAST_FRAMES or digits < LEAST_DIGITS or (sizes != sizes[0]).any():
         return False  # NaN differs from itself: unknown sizes are no sign either
-    numbers = sorted({int(_without_suffix(name)[len(base) :]) for name in names})
+    numbers = sorted({int(stem_of(name)[len(base) :]) for name in names})
     steps: dict[int, int] = defaultdict(int)
     for one, following in pairwise(numbers):
         steps[following - one] += 1

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.atomic_file import PARTIAL, write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.runs.folder import CARD
 from train_teacher.teachers.card import BaseFile, Preprocessing, TeacherCard, card_text, parse_card
+from train_teacher.teachers.lora_file import read_lora_config
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,10 +63,39 @@ def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preproce
 def write_adapter(
     folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
 ) -> None:
+    """Put an adapter into a folder of its own; what is there is replaced by a complete one.
+
+    Args:
+        folder: to create, of a run that no other process writes.
+        model: see `fill_adapter`.
+        checkpoint: see `fill_adapter`.
+        card: see `fill_adapter`.
+        half: see `fill_adapter`.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the folder cannot be written.
+    """
+    partial = folder.with_name(f".{folder.name}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
+    try:
+        fill_adapter(partial, model, checkpoint, card, half=half)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def fill_adapter(
+    folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
+) -> None:
     """Write the adapter of a run's checkpoint in PEFT's format.
 
     Args:
-        folder: to create; an adapter that is there is replaced when the new one is complete.
+        folder: exists.
         model: the detector, with an adapter of the same shape.
         checkpoint: `best.pth` or `last.pth`.
         card: its `adapter_sha256` is filled in.
@@ -75,6 +104,8 @@ def write_adapter(
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
     """
+    from safetensors.torch import save
+
     from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
     from train_teacher.mmdet_plugin.lora.adapters import adapter_tensors, lora_config
 
@@ -86,22 +117,12 @@ def write_adapter(
     saved["inference_mode"] = True
     saved["base_model_name_or_path"] = card.base.name if card.base else None
     saved["target_modules"] = sorted(config.target_modules or ())
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
-    try:
-        write_atomically(partial / WEIGHTS, _safetensors(tensors, half=half))
-        digest = sha256_of(partial / WEIGHTS)
-        write_atomically(partial / CONFIG, _pretty(saved))
-        card = msgspec.structs.replace(card, adapter_sha256=digest)
-        write_atomically(partial / CARD, card_text(card))
-        partial.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    content = save(_stored(tensors, half=half), metadata={"format": "pt"})
+    write_atomically(folder / WEIGHTS, content)
+    digest = sha256_of(folder / WEIGHTS)
+    write_atomically(folder / CONFIG, _pretty(saved))
+    card = msgspec.structs.replace(card, adapter_sha256=digest)
+    write_atomically(folder / CARD, card_text(card))
 
 
 def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
@@ -122,10 +143,7 @@ def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None
     from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 
     content = read_checkpoint(checkpoint)
-    kept = {
-        name: t.half() if half and t.is_floating_point() else t
-        for name, t in content["state_dict"].items()
-    }
+    kept = _stored(content["state_dict"], half=half)
     buffer = io.BytesIO()
     torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
     write_atomically(folder / CHANGES, buffer.getvalue())
@@ -143,13 +161,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a LoRA config")
 
 
-def _safetensors(tensors: dict[str, Tensor], *, half: bool) -> bytes:
-    from safetensors.torch import save
-
-    return save(
-        {name: t.half() if half and t.is_floating_point() else t for name, t in tensors.items()},
-        metadata={"format": "pt"},
-    )
+def _stored(tensors: dict[str, Tensor], *, half: bool) -> dict[str, Tensor]:
+    """Return tensors as they are written down."""
+    return {n: t.half() if half and t.is_floating_point() else t for n, t in tensors.items()}
 
 
 def read_card(folder: Path) -> TeacherCard:
@@ -181,7 +195,7 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     Raises:
         UserError: a file is damaged or missing, the base is another, or the model does not fit.
     """
-    from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
+    from peft import inject_adapter_in_model, set_peft_model_state_dict
 
     from train_teacher.mmdet_plugin.checkpoints.base_identity import refuse_other_base
     from train_teacher.mmdet_plugin.lora.adapters import SAVED_PREFIX, use_adapter
@@ -191,10 +205,7 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     base = {"name": card.base.name, "sha256": card.base.sha256} if card.base else None
     refuse_other_base(folder, base, getattr(model, "base_identity", None))
     tensors = _read_tensors(folder / WEIGHTS, card.adapter_sha256)
-    try:
-        config = LoraConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{folder / CONFIG}: is damaged or missing: {error}") from error
+    config = read_lora_config(folder / CONFIG)
     plain = {key.removeprefix(SAVED_PREFIX): tensor for key, tensor in tensors.items()}
     try:
         inject_adapter_in_model(config, model, adapter_name=name)

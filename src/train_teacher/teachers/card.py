@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from train_teacher.core.errors import UserError
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.summary import RunSummary
+from train_teacher.runs.folder import CARD
 from train_teacher.settings.layers import SettingsLayer, merge_settings
-from train_teacher.settings.schema import TeacherSettings
+from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
 FORMAT = 1
-# What a detector and its preprocessing are built from. No setting that names a place is among them:
-# where a data set lay is nobody's business.
-REBUILT_FROM = tuple(
+
+
+class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings that a detector and its preprocessing are built from, typed by `TeacherSettings`.
+
+    None that names a place is among them: where a data set lay is nobody's business.
     """
-    base_config architecture tune freeze max_per_img denoising_queries val_scale exif_orientation
-    validation_resize
-    """.split()
-)
+
+    base_config: str | UnsetType = UNSET
+    architecture: dict[str, Any] | UnsetType = UNSET
+    tune: Tune | UnsetType = UNSET
+    freeze: list[FreezablePart] | UnsetType = UNSET
+    max_per_img: int | UnsetType | None = UNSET
+    denoising_queries: int | UnsetType | None = UNSET
+    val_scale: list[int] | UnsetType | None = UNSET
+    exif_orientation: Literal["apply", "ignore"] | UnsetType | None = UNSET
+    validation_resize: Literal["cv2", "pillow"] | UnsetType = UNSET
+    set: dict[str, Any] | UnsetType = UNSET
+    """What changes the model."""
 
 
 class BaseFile(msgspec.Struct, frozen=True):
@@ -44,7 +58,7 @@ class Preprocessing(msgspec.Struct, frozen=True):
     pad_size_divisor: int
 
 
-class TeacherCard(msgspec.Struct, frozen=True, kw_only=True):
+class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of `teacher.json`."""
 
     format: int = FORMAT
@@ -69,8 +83,7 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True):
     """Validation before training and at the best epoch."""
     versions: dict[str, str]
     prompt_facts: PromptInfo | None = None
-    settings: dict[str, Any] = {}
-    """Those of `REBUILT_FROM`, and of `set` what changes the model."""
+    settings: CardSettings = CardSettings()
     score_threshold: float | None = None
     """Score that balances precision and recall on the validation split."""
 
@@ -98,7 +111,7 @@ def describe_teacher(
         versions: of the packages that trained it.
         score_threshold: that balances precision and recall on the validation split.
     """
-    rebuilt = {name: getattr(settings, name) for name in REBUILT_FROM}
+    rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
     changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
     return TeacherCard(
         base=base,
@@ -115,24 +128,27 @@ def describe_teacher(
         metrics={"before": summary.before, "best": summary.best},
         versions=versions,
         prompt_facts=info.prompt,
-        settings={**rebuilt, "set": changed},
+        settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
     )
 
 
-def detector_settings(card: TeacherCard, weights: str, language_model: str) -> TeacherSettings:
+def detector_settings(
+    card: TeacherCard, weights: str, language_model: str, place: str = CARD
+) -> TeacherSettings:
     """Return the settings that the teacher's detector is built from.
 
     Args:
         card: from `teacher.json`.
         weights: the base checkpoint, a file.
         language_model: folder.
+        place: of `teacher.json`, for messages.
 
     Raises:
         UsageError: the card is not one that this version can build from.
     """
     values = {
-        **card.settings,
+        **msgspec.to_builtins(card.settings),
         "model": card.model,
         "weights": weights,
         "language_model": language_model,
@@ -141,7 +157,7 @@ def detector_settings(card: TeacherCard, weights: str, language_model: str) -> T
         "data": "",
         "output": "",
     }
-    return merge_settings([SettingsLayer("teacher.json", values)])
+    return merge_settings([SettingsLayer(f"{place}, settings", values)])
 
 
 def card_text(card: TeacherCard) -> str:
@@ -159,10 +175,26 @@ def parse_card(content: bytes, place: str) -> TeacherCard:
     Raises:
         UserError: it is damaged, or of a later version of train-teacher.
     """
+    _refuse_later(content, place)
     try:
         card = msgspec.json.decode(content, type=TeacherCard)
     except msgspec.MsgspecError as error:
-        raise UserError(f"{place}: is damaged or not written by train-teacher: {error}.") from error
-    if card.format > FORMAT:
-        raise UserError(f"{place}: format {card.format} is newer than this train-teacher: update.")
+        raise UserError(
+            f"{place}: is damaged or not written by train-teacher: {error}. No teacher is built "
+            "from it; export the run again: teacher export RUN --output DIR."
+        ) from error
     return card
+
+
+def _refuse_later(content: bytes, place: str) -> None:
+    """Refuse a later format first: what this version cannot know in it is no damage."""
+    with suppress(msgspec.MsgspecError):
+        written = msgspec.json.decode(content, type=_Format)
+        if written.format > FORMAT:
+            raise UserError(
+                f"{place}: format {written.format} is newer than this train-teacher: update."
+            )
+
+
+class _Format(msgspec.Struct):
+    format: int = FORMAT

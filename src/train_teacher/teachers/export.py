@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -19,11 +18,13 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
+from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.model_card import Kind, render_model_card
+from train_teacher.teachers.run_config import run_config
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,15 @@ def export_teacher(
     target = check_free(output.resolve()).root
     runner.silence_upstream()
     runner.silence_logger()
-    config = runner.load_config(finished.folder.config)
+    config = run_config(finished.folder, finished.settings, finished.dataset_info)
     # Read before building: the registry takes the config apart.
     preprocessing = adapter_folder.preprocessing_of(
         config.model.to_dict(), finished.settings.val_scale or []
     )
     plain = standalone_model.plain_config(
-        finished.settings, config, list(finished.dataset_info.class_names)
+        standalone_model.plain_model(finished.settings, config.model.to_dict()),
+        config.val_dataloader.dataset.to_dict()["pipeline"],
+        finished.dataset_info.class_names,
     )
     checkpoint = finished.folder.best_checkpoint()
     # MMEngine's logger writes to stdout, which is for results.
@@ -93,19 +96,16 @@ def export_teacher(
     )
     lora = finished.settings.tune == "lora"
     kind: Kind = "merged" if merge else "adapter" if lora else "changes"
-    try:
+    with new_folder(target) as new:
         if kind == "adapter":
-            adapter_folder.write_adapter(target, model, checkpoint, card, half=half)
+            adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:
-            target.mkdir(parents=True, exist_ok=True)
-            _write_weights(target, kind, finished, model, plain, card, half=half)
+            _write_weights(new.work, kind, finished, model, plain, card, half=half)
         text = render_model_card(
             card, finished.dataset_info, finished.summary, kind, name=target.name, half=half
         )
-        write_atomically(target / "README.md", text)
-    except UserError:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
+        write_atomically(new.work / "README.md", text)
+        new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return ExportResult(target, kind, size)
 
@@ -141,7 +141,7 @@ def read_run(run: Path) -> FinishedRun:
         UserError: it is no run folder, or has no checkpoint yet.
     """
     folder = RunFolder(run.resolve())
-    if not folder.settings.is_file() or not folder.config.is_file():
+    if not folder.is_whole():
         raise UserError(
             f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_teacher.console.command import FILE, argument, command, flag, option
+from train_teacher.console.options import allow_python_config_option
 
 SAYS = {
     "adapter": "adapter in PEFT's format; it needs its base checkpoint",
@@ -18,6 +19,7 @@ SAYS = {
 @option("--output", metavar="DIR", type=FILE, required=True, help="Folder to create.")
 @flag("--merge", "A complete model that MMDetection loads alone.")
 @flag("--half", "Store 16 bits a number.")
+@allow_python_config_option
 def export_command(run: Path, output: Path, merge: bool, half: bool) -> int:
     """Make a bundle to give away from a run's best checkpoint."""
     from train_teacher.teachers.export import export_teacher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from train_teacher.config.model import Override, model_overrides
 from train_teacher.config.pipelines import as_labelled, validation_pipeline
 from train_teacher.core.errors import UserError
 from train_teacher.core.memory_allocator import keep_freed_memory
+from train_teacher.core.python_files import OPTION, python_files_allowed
+from train_teacher.core.terminal_text import plain
 from train_teacher.engine import machine, runner
-from train_teacher.inspection.facts import PromptInfo
+from train_teacher.inspection.facts import DatasetInfo, PromptInfo
+from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.scores.detections import ImageDetections
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard
+from train_teacher.teachers.run_config import run_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -154,11 +159,19 @@ def _fit_prompts(detector: Any, class_names: Sequence[str]) -> None:
             detector.test_cfg["chunked_size"] = MOST_IN_PROMPT
 
 
-def load_run(config_file: Path, checkpoint: Path | None, device: str) -> TeacherModel:
+def load_run(
+    folder: RunFolder,
+    settings: TeacherSettings,
+    info: DatasetInfo,
+    checkpoint: Path | None,
+    device: str,
+) -> TeacherModel:
     """Build the teacher of a run folder.
 
     Args:
-        config_file: `mmdet_config.py` of the run.
+        folder: of the run.
+        settings: its settings.yaml.
+        info: its data/dataset_info.json.
         checkpoint: `best.pth` or `last.pth`; None: the base that the run started from.
         device: `cpu` or `cuda`.
 
@@ -167,22 +180,20 @@ def load_run(config_file: Path, checkpoint: Path | None, device: str) -> Teacher
     """
     runner.silence_upstream()
     runner.silence_logger()
-    config = runner.load_config(config_file)
+    config = run_config(folder, settings, info)
     validation = config.val_dataloader
     pipeline = validation.dataset.to_dict()["pipeline"]
     batch_size = int(validation.batch_size)
     if checkpoint is None:
-        _require_base(config.model.get("base_checkpoint"), config_file.parent)
+        if config.model.get("base_checkpoint") is None:
+            raise UserError(
+                f"{folder.root}: was trained from random weights: there is no base to look at."
+            )
         # Without adapters the base computes what it computes alone, bit for bit.
         config.model.pop("lora", None)
     return _ready(
         standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
     )
-
-
-def _require_base(base: str | None, place: Path) -> None:
-    if base is None:
-        raise UserError(f"{place}: was trained from random weights: there is no base to look at.")
 
 
 def load_bundle(
@@ -206,12 +217,7 @@ def load_bundle(
     if adapter or base:
         # The adapter's own config says where it goes.
         settings = msgspec.structs.replace(settings, tune="frozen")
-    if card.prompt_facts is None:
-        raise UserError(
-            "teacher.json was written by an older train-teacher, which did not say how to rebuild "
-            "the detector. Export the run again: teacher export RUN --output DIR."
-        )
-    config = _detector_config(card.class_names, card.prompt_facts, settings)
+    config = _detector_config(card.class_names, _prompt_facts(card), settings)
     detector = standalone_model.build_trained_detector(
         config, None if adapter or base else folder / adapter_folder.CHANGES
     )
@@ -262,11 +268,15 @@ def _pipeline(settings: TeacherSettings) -> Transforms:
     )
 
 
-def load_merged(folder: Path, device: str) -> TeacherModel:
+def load_merged(
+    folder: Path, card: TeacherCard, settings: TeacherSettings, device: str
+) -> TeacherModel:
     """Build the teacher of a bundle that `export --merge` wrote.
 
     Args:
-        folder: with `config.py` and `model.pth`.
+        folder: with `config.py`, which is run only where the user allowed that, and `model.pth`.
+        card: its `teacher.json`.
+        settings: from `detector_settings`.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -281,13 +291,42 @@ def load_merged(folder: Path, device: str) -> TeacherModel:
     runner.silence_logger()
     # It reports every tensor that model.pth brings and the language model's folder does not.
     logging.set_verbosity_error()
-    config = Config.fromfile(folder / standalone_model.CONFIG)
-    pipeline = [
+    standalone_model.refuse_own_code(folder / standalone_model.LANGUAGE_MODEL)
+    path = folder / standalone_model.CONFIG
+    if python_files_allowed():
+        config = Config.fromfile(path)
+        pipeline = config.test_dataloader.dataset.to_dict()["pipeline"]
+    else:
+        of_run = _detector_config(card.class_names, _prompt_facts(card), settings)
+        model = standalone_model.plain_model(settings, of_run.model.to_dict())
+        pipeline = _pipeline(settings)
+        _note_other_text(path, standalone_model.plain_config(model, pipeline, card.class_names))
+        model["language_model"]["name"] = settings.language_model
+        config = Config({"model": model})
+    own = [
         {**step, "type": "LoadPicture"} if step["type"] == "LoadImageFromFile" else step
-        for step in config.test_dataloader.dataset.to_dict()["pipeline"]
+        for step in pipeline
     ]
     detector = standalone_model.build_trained_detector(config, folder / standalone_model.WEIGHTS)
-    return _ready(detector, pipeline, 1, device)
+    return _ready(detector, own, 1, device)
+
+
+def _note_other_text(path: Path, expected: str) -> None:
+    if path.read_text(encoding="utf-8", errors="replace") != expected:
+        note = (
+            f"note: {path} was edited, or written by another version, and is not run: the model is "
+            f"built from {CARD}. {OPTION} runs it."
+        )
+        sys.stderr.write(f"{plain(note)}\n")
+
+
+def _prompt_facts(card: TeacherCard) -> PromptInfo:
+    if card.prompt_facts is None:
+        raise UserError(
+            "teacher.json was written by an older train-teacher, which did not say how to rebuild "
+            "the detector. Export the run again: teacher export RUN --output DIR."
+        )
+    return card.prompt_facts
 
 
 def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:

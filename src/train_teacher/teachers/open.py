@@ -77,7 +77,8 @@ def _open_run(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
     facts = teacher_facts(
         place.name, run.dataset_info.class_names, run.settings.prompts, run.threshold
     )
-    return OpenTeacher(facts, load_run(run.folder.config, checkpoint, device), run)
+    model = load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
+    return OpenTeacher(facts, model, run)
 
 
 def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
@@ -86,9 +87,11 @@ def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeach
     if (place / standalone_model.WEIGHTS).is_file():
         if request.base:
             raise UsageError(f"--base: {request.place} is merged and holds no base any more.")
-        return OpenTeacher(facts, load_merged(place, device), None)
+        language_model = str(place / standalone_model.LANGUAGE_MODEL)
+        settings = detector_settings(card, "none", language_model, str(place / CARD))
+        return OpenTeacher(facts, load_merged(place, card, settings, device), None)
     weights, language_model = _find_base(card, request)
-    settings = detector_settings(card, weights, language_model)
+    settings = detector_settings(card, weights, language_model, str(place / CARD))
     model = load_bundle(place, card, settings, device, base=request.base)
     return OpenTeacher(facts, model, None)
 

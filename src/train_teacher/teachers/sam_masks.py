@@ -38,8 +38,8 @@ class SamMasks:
 
         try:
             folder = _folder_of(name)
-            self._processor: Any = AutoProcessor.from_pretrained(folder)
-            model: Any = AutoModelForMaskGeneration.from_pretrained(folder)
+            self._processor: Any = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+            model: Any = AutoModelForMaskGeneration.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from train_teacher.config.merge import find_base_config
+from train_teacher.config.python_text import Template, render_assignments
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.settings.schema import TeacherSettings
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CONFIG = "config.py"
+MERGED_CONFIG = Path(__file__).with_name("merged_config.yaml")
 WEIGHTS = "model.pth"
 LANGUAGE_MODEL = "language_model"
 # What AutoTokenizer and BertConfig read; a folder rarely has all of them.
@@ -27,6 +31,24 @@ LANGUAGE_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
+
+
+def refuse_own_code(language_model: Path) -> None:
+    """Refuse a language model that brings its own Python: MMDetection's tokenizer may run it.
+
+    Raises:
+        UserError: a file of the folder says `auto_map`, or is damaged.
+    """
+    for path in (language_model / name for name in LANGUAGE_FILES if name.endswith(".json")):
+        try:
+            content = msgspec.json.decode(path.read_bytes()) if path.is_file() else {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        if isinstance(content, dict) and "auto_map" in content:
+            raise UserError(
+                f"{path}: auto_map names Python code that would be run with the language model. "
+                "teacher export writes no such file: put back the one of the language model."
+            )
 
 
 def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Module:
@@ -58,60 +80,52 @@ def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Mo
     return model.eval()
 
 
-def plain_config(settings: TeacherSettings, run_config: Config, class_names: list[str]) -> str:
-    """Return the text of a config with nothing of train-teacher in it.
+def plain_model(settings: TeacherSettings, run_model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a detector with nothing of train-teacher in it.
 
     Args:
         settings: of the run.
-        run_config: of the run, for what depends on the data.
-        class_names: in the order of the labels.
+        run_model: `model` of the run's config, for what depends on the data.
     """
     from mmengine.config import Config
 
     base = Config.fromfile(find_base_config(settings.base_config), import_custom_modules=False)
     model: dict[str, Any] = base.to_dict()["model"]
-    run_model: Mapping[str, Any] = run_config.model
     for key, value in settings.architecture.items():
         _set(model, key.removeprefix("model.").split("."), value)
     # MMEngine puts the config's own folder there when it reads the file.
-    model["language_model"]["name"] = "{{ fileDirname }}/" + LANGUAGE_MODEL
+    model["language_model"]["name"] = Template("{{ fileDirname }}/" + LANGUAGE_MODEL)
     model["backbone"]["init_cfg"] = None
     model["backbone"]["with_cp"] = False
     model["encoder"]["num_cp"] = 0
     model["bbox_head"]["num_classes"] = run_model["bbox_head"]["num_classes"]
     model["test_cfg"] = dict(run_model["test_cfg"])
-    pipeline = [_plain(t) for t in run_config.val_dataloader.dataset.to_dict()["pipeline"]]
-    content = {
-        "default_scope": "mmdet",
-        "model": model,
-        "test_pipeline": pipeline,
-        "test_dataloader": {
-            "batch_size": 1,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": False},
-            "dataset": {
-                "type": "CocoDataset",
-                "ann_file": "",
-                "data_prefix": {"img": ""},
-                "metainfo": {"classes": tuple(class_names)},
-                "test_mode": True,
-                "return_classes": True,
-                "pipeline": pipeline,
-            },
-        },
-        "test_evaluator": {"type": "CocoMetric", "ann_file": "", "metric": "bbox"},
-        "test_cfg": {"type": "TestLoop"},
-        "visualizer": {
-            "type": "DetLocalVisualizer",
-            "vis_backends": [{"type": "LocalVisBackend"}],
-            "name": "visualizer",
-        },
+    return model
+
+
+def plain_config(
+    model: Mapping[str, Any], validation: Sequence[Mapping[str, Any]], class_names: Sequence[str]
+) -> str:
+    """Return the text of a config with nothing of train-teacher in it.
+
+    Args:
+        model: from `plain_model`.
+        validation: transforms of the run's validation.
+        class_names: in the order of the labels.
+    """
+    import yaml
+
+    pipeline = [_plain(transform) for transform in validation]
+    content = yaml.safe_load(MERGED_CONFIG.read_text(encoding="utf-8"))
+    content["model"], content["test_pipeline"] = model, pipeline
+    content["test_dataloader"]["dataset"] |= {
+        "metainfo": {"classes": tuple(class_names)},
+        "pipeline": pipeline,
     }
-    text: str = Config(content).pretty_text
-    return text
+    return render_assignments(content, {})
 
 
-def _plain(transform: dict[str, Any]) -> dict[str, Any]:
+def _plain(transform: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a transform of MMDetection's own: ours differs in its messages only."""
     if transform["type"] != "LoadPicture":
         return transform

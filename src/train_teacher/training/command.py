@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from train_teacher.console.command import FILE, command, flag, option
 from train_teacher.console.error_boundary import keep_tracebacks_in
+from train_teacher.console.options import allow_python_config_option
 from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
 from train_teacher.core.terminal_text import plain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
 @flag("--resume", "Go on with the run in --output where it stopped.")
 @flag("--dry-run", "Print the config, write and train nothing.")
+@allow_python_config_option
 def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: Any) -> int:
     """Fine-tune a Grounding DINO teacher on a COCO data set.
 

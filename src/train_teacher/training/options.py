@@ -31,13 +31,15 @@ def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: a value cannot be read.
     """
+    from train_teacher.settings.yaml_files import parse_value
+
     given = {name: value for name, value in values.items() if value not in (None, ())}
     for name in PAIRS & given.keys():
         given[name] = parse_assignments(given[name], flag_of(name))
     if "set" in given:
-        given["set"] = {key: _yaml_value(key, value) for key, value in given["set"].items()}
+        given["set"] = {key: parse_value(_filled(key, v)) for key, v in given["set"].items()}
     if "batch_size" in given:
-        given["batch_size"] = _yaml_value("batch_size", given["batch_size"])
+        given["batch_size"] = parse_value(given["batch_size"])
     return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
 
 
@@ -72,9 +74,7 @@ def _plain_type(annotation: Any) -> Any:
     return annotation
 
 
-def _yaml_value(key: str, text: str) -> Any:
-    from train_teacher.settings.yaml_files import parse_value
-
+def _filled(key: str, text: str) -> str:
     if not text.strip():
         raise UsageError(f"--set {key}=: has no value; write {key}=null for none at all.")
-    return parse_value(text)
+    return text

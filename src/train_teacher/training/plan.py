@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.write import RunResult
 from train_teacher.runs import folder as run_folder
-from train_teacher.runs.lock import run_lock
+from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
@@ -122,25 +121,27 @@ def train_teacher(
             without any step or score goes.
     """
     machine.resolve_device(plan.settings.device, plan.settings.precision)
-    run_folder.create(plan.folder)
-    with run_lock(plan.folder.root):
-        # Only what this process found empty under the lock may be removed again.
-        run_folder.claim(plan.folder)
-        with ExitStack() as undo:
-            undo.callback(run_folder.discard, plan.folder)
-            plan.manager.write_splits(plan.folder.data)
-            if plan.retained:
-                write_retained(plan.folder, plan.retained)
-            write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
-            training = start_training(plan.folder, plan.settings, others=others)
-            undo.pop_all()
+    with new_folder(plan.folder.root) as new:
+        _write_folder(run_folder.RunFolder(new.work), plan)
+        new.complete(locked=True)
         try:
+            training = start_training(plan.folder, plan.settings, others=others)
             return training.finish(plan.dataset_info, retained)
         except (Exception, KeyboardInterrupt) as error:
             # What several processes tell may point to their log.
             if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
-                run_folder.discard(plan.folder)
+                new.discard()
             raise
+
+
+def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
+    """Write what a run needs before it trains; after this it can be resumed."""
+    folder.checkpoints.mkdir()
+    folder.data.mkdir()
+    plan.manager.write_splits(folder.data)
+    if plan.retained:
+        write_retained(folder, plan.retained)
+    write_plan(folder, plan.settings, plan.dataset_info, plan.config_text)
 
 
 def data_manager(settings: TeacherSettings) -> DataManager:

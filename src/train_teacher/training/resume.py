@@ -21,6 +21,7 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints
 from train_teacher.runs.folder import RunFolder
+from train_teacher.runs.left_files import remove_left_files
 from train_teacher.runs.lock import run_lock
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.moved_files import with_images_in
@@ -46,6 +47,7 @@ class ResumePlan:
     """Epochs wanted."""
     step: int
     """Optimizer steps done."""
+    config_text: str
     config_edited: bool
     """Whether somebody else wrote into mmdet_config.py."""
     notes: tuple[str, ...]
@@ -66,13 +68,13 @@ def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
     if "output" not in cli_values:
         raise UsageError("--resume needs the run folder: --output RUN.")
     folder = RunFolder(Path(str(cli_values["output"])).resolve())
-    if not folder.settings.is_file() or not folder.config.is_file():
+    if not folder.is_whole():
         raise UserError(
             f"--resume: {folder.root} holds no run (no settings.yaml and mmdet_config.py). Start "
             "one without --resume."
         )
     with run_lock(folder.root):
-        checkpoints.remove_partial(folder.checkpoints)
+        remove_left_files(folder.root)
         yield folder
 
 
@@ -98,8 +100,14 @@ def plan_resume(
     if resumed.images_before is not None:
         before = Path(resumed.images_before or info.splits[0].image_dir or "")
         info = with_images_in(folder, info, before, Path(str(settings.images)))
-    epochs = generate_mmdet_config(info, settings).schedule.epochs
+    generated = generate_mmdet_config(info, settings)
+    epochs = generated.schedule.epochs
     _refuse_finished(folder, settings, found, epochs)
+    text = merge.render_config(
+        merge.build_config(generated), config_header(settings), reasons_by_key(generated.overrides)
+    )
+    # A resume that was killed may have written it, and not yet the record of it.
+    edited = resumed.config_edited and folder.config.read_bytes() != text.encode()
     return ResumePlan(
         folder=folder,
         settings=settings,
@@ -108,8 +116,9 @@ def plan_resume(
         epoch=found.epoch,
         epochs=epochs,
         step=found.step,
-        config_edited=resumed.config_edited,
-        notes=(*resumed.notes, *found.notes, *_edited_config(resumed.config_edited)),
+        config_text=text,
+        config_edited=edited,
+        notes=(*resumed.notes, *found.notes, *_edited_config(edited)),
     )
 
 
@@ -163,17 +172,11 @@ def resume_training(
     """
     folder, settings = plan.folder, plan.settings
     machine.resolve_device(settings.device, settings.precision)
-    generated = generate_mmdet_config(plan.dataset_info, settings)
-    text = merge.render_config(
-        merge.build_config(generated),
-        config_header(settings),
-        reasons_by_key(generated.overrides),
-    )
     if plan.config_edited:
         shutil.copyfile(folder.config, folder.root / EDITED_CONFIG)
     # What is told of fewer epochs would pass for what is told of these.
     folder.results.unlink(missing_ok=True)
-    write_plan(folder, settings, plan.dataset_info, text)
+    write_plan(folder, settings, plan.dataset_info, plan.config_text)
     if plan.checkpoint is None:
         folder.metrics.unlink(missing_ok=True)
     training = start_training(folder, settings, plan.checkpoint, others)

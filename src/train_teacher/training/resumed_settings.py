@@ -15,7 +15,7 @@ from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import config_was_edited, plain_settings, read_record
 from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_values, with_decided
+from train_teacher.settings.layers import SettingsLayer, merge_values, trained_settings
 from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import AUTO, TeacherSettings
 from train_teacher.training.moved_files import refuse_other_weights
@@ -87,8 +87,8 @@ def resumed_settings(
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
     record = read_record(folder)
-    trained = _compared(record.settings if record else plain_settings(_stored(folder)))
-    now = _compared(plain_settings(wanted))
+    trained = trained_settings(record.settings if record else plain_settings(_stored(folder)))
+    now = trained_settings(plain_settings(wanted))
     different = [
         name
         for name, before in trained.items()
@@ -110,14 +110,6 @@ def resumed_settings(
         ),
         config_edited=record is not None and config_was_edited(folder, record),
     )
-
-
-def _compared(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is trained: not where the run lies, nor who decided what."""
-    values = with_decided(plain)
-    decided = values.pop("decided", {})
-    values.pop("output")
-    return {**values, "fit_batch": decided.get("fit_batch", False)}
 
 
 def _stored(folder: RunFolder) -> TeacherSettings:

@@ -31,6 +31,7 @@ from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
 from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.run_config import run_config
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Training:
                 self._write_adapter(facts)
             if self.settings.retain:
                 device = machine.resolve_device(self.settings.device, "fp32")
-                scores = score_retained(self.folder, self.settings, device, retained)
+                scores = score_retained(self.folder, self.settings, dataset_info, device, retained)
         finally:
             # Also when one of the two fails, which must not cost the results.
             result = write_run_results(self.folder, facts, scores)
@@ -75,7 +76,7 @@ class Training:
 
     def _write_adapter(self, facts: RunFacts) -> None:
         model = self.detector()
-        config = mmengine_runner.load_config(self.folder.config)
+        config = run_config(self.folder, self.settings, facts.dataset_info)
         card = describe_teacher(
             facts.dataset_info,
             self.settings,
@@ -151,21 +152,22 @@ def write_plan(
         config_text: the generated config.
     """
     write_atomically(folder.config, config_text)
-    write_atomically(folder.settings, _settings_text(folder, settings))
+    write_atomically(folder.settings, _settings_text(settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)
     write_atomically(folder.dataset_info, facts)
     write_record(folder, settings, config_text)
 
 
-def _settings_text(folder: RunFolder, settings: TeacherSettings) -> str:
+def _settings_text(settings: TeacherSettings) -> str:
     values = {
         name: value
         for name, value in msgspec.to_builtins(settings).items()
         if name != "output" and value is not None
     }
+    file = RunFolder(Path(settings.output)).settings
     header = (
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {folder.settings} --output ANOTHER_FOLDER\n"
+        f"  train-teacher --config {file} --output ANOTHER_FOLDER\n"
         "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
         "`decided`: what train-teacher chose itself; everything else was given, or is a default."
     )

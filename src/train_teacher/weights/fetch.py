@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
@@ -58,7 +56,7 @@ def fetch(
     """
     values = read_preset(preset).values
     checkpoint = values.get("checkpoint")
-    model = str(values.get("language_model", default_language_model()))
+    model = str(values.get("language_model", TeacherSettings(data="", output="").language_model))
     # The small files first: a folder that cannot be used shows before a gigabyte is loaded.
     if folder is None:
         language_model = obtain_language_model(model)
@@ -74,31 +72,22 @@ def fetch(
     return result
 
 
-def default_language_model() -> str:
-    """Return the language model of a preset that names none."""
-    fields = msgspec.structs.fields(TeacherSettings)
-    return next(str(field.default) for field in fields if field.name == "language_model")
-
-
-def _public_source(checkpoint: str) -> str:
-    return shown_address(checkpoint) if "://" in checkpoint else Path(checkpoint).name
-
-
-def _public_name(language_model: str) -> str:
-    return Path(language_model).name if Path(language_model).is_dir() else language_model
-
-
 def _note(result: FetchResult, *, checkpoint: str | None, language_model: str) -> None:
     """Add a preset to the manifest; in a folder that travels, places are relative to it."""
     travels = result.folder is not None
     weights = result.weights
+    source = checkpoint
+    # Where a file lay on this machine is nobody's business.
+    if checkpoint:
+        source = shown_address(checkpoint) if "://" in checkpoint else Path(checkpoint).name
+    own = Path(language_model)
     entry = {
         "weights": (weights.name if travels else str(weights)) if weights else None,
-        "source": _public_source(checkpoint) if checkpoint else None,
+        "source": source,
         "sha256": sha256_of(weights) if weights else None,
         "bytes": weights.stat().st_size if weights else None,
         "language_model": "." if travels else str(result.language_model),
-        "language_model_name": _public_name(language_model),
+        "language_model_name": own.name if own.is_dir() else language_model,
         "train_teacher": __version__,
     }
     known = _read_manifest(result.manifest)

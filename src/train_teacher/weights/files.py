@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import replacing
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.core.network import offline_switch
@@ -179,14 +179,10 @@ def _checkpoint_in(folder: Path, checkpoint: str | None) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(target.name + ".copy")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(target) as part:
             shutil.copyfile(source, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}.") from error
 
@@ -343,12 +339,13 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
 
     done = _size(part)
     # A compressed answer could not be resumed by its byte count.
-    headers = {"Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
         if done and response.status_code == RANGE_NOT_SATISFIABLE:
-            _finish_or_restart(response, part, done, lambda: _stream(url, part, progress))
+            # There is nothing behind byte DONE: it is complete, or not the same file.
+            if response.headers.get("Content-Range", "").rpartition("/")[2] != str(done):
+                part.unlink()
+                _stream(url, part, progress)
             return
         response.raise_for_status()
         if response.status_code != PARTIAL_CONTENT:
@@ -363,13 +360,3 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
                     progress(done, total)
     if done < total:
         raise requests.ConnectionError(f"the connection ended after {done} of {total} bytes")
-
-
-def _finish_or_restart(
-    response: requests.Response, part: Path, done: int, restart: Callable[[], None]
-) -> None:
-    """Decide what "there is nothing behind byte DONE" means: complete, or not the same file."""
-    size = response.headers.get("Content-Range", "").rpartition("/")[2]
-    if size != str(done):
-        part.unlink()
-        restart()

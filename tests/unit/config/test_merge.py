@@ -9,6 +9,7 @@ from train_teacher.config import merge
 from train_teacher.config.dotted_keys import through_wrappers, value_at
 from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.python_files import allow_python_files
 from train_teacher.settings import yaml_files
 
 PRESETS = yaml_files.preset_names()
@@ -71,7 +72,9 @@ def test_class_names_are_a_tuple_in_canonical_order_everywhere() -> None:
 
 def test_unknown_keys_are_refused_together_with_the_nearest_known_one() -> None:
     with pytest.raises(UsageError) as caught:
-        build(set={"optim_wrapper.optimizer.lrr": 1, "modle.type": "X", "train_cfg.max_epoch": 3})
+        build(
+            set={"optim_wrapper.optimizer.lrr": 1, "modle.type": "L1Loss", "train_cfg.max_epoch": 3}
+        )
     message = str(caught.value)
     assert "optim_wrapper.optimizer.lrr" in message
     assert "did you mean `optim_wrapper.optimizer.lr`?" in message
@@ -87,8 +90,33 @@ def test_an_item_of_a_list_can_be_set_by_its_number() -> None:
 
 
 def test_an_unknown_base_config_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="Did you mean mm_grounding_dino/"):
+    with pytest.raises(UserError, match="Did you mean 'mm_grounding_dino/"):
         merge.find_base_config("mm_grounding_dino/grounding_dino_swin-t_finetune_cat.py")
+
+
+def test_only_a_config_in_mmdetections_own_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, code = tmp_path / "configs", tmp_path / "evil.py"
+    shipped.mkdir()
+    code.write_text("raise SystemExit('it was run')\n")
+    (shipped / "link.py").symlink_to(code)
+    (shipped / "own.py").write_text("model = dict()\n")
+    monkeypatch.setattr(merge, "_shipped_configs", lambda: [shipped])
+    assert merge.find_base_config("own.py") == shipped / "own.py"
+    for outside in (str(code), "../evil.py", "link.py"):
+        with pytest.raises(UserError, match=f"base_config {outside}"):
+            merge.merge_overrides(outside, ())
+
+
+def test_a_config_of_the_users_own_is_run_where_they_allowed_it(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text("model = dict(size=1 + 1)\n")
+    allow_python_files(True)
+    try:
+        assert merge.merge_overrides(str(own), ()).model.size == 2
+    finally:
+        allow_python_files(False)
 
 
 def test_differences_name_what_the_recipe_has_and_what_we_have() -> None:

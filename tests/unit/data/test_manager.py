@@ -1,8 +1,13 @@
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from coco_factory import annotation, category, image, make_coco
 from train_teacher.core.errors import UserError
@@ -160,3 +165,70 @@ def test_mmdet_loads_the_copies_with_the_counts_of_the_plan(tmp_path: Path) -> N
         ]
         assert len(loaded) == split.num_images
         assert [labels.count(k) for k in range(2)] == list(split.boxes_per_class)
+
+
+def perfect_score(copy: dict[str, Any]) -> float:
+    """Return the AP of a detector that finds every box that can be seen."""
+    truth = COCO()
+    truth.dataset = copy
+    truth.createIndex()
+    sizes = {i["id"]: (i["width"], i["height"]) for i in copy["images"]}
+    found = [
+        {**{k: a[k] for k in ("image_id", "category_id", "bbox")}, "score": 0.9}
+        for a in copy["annotations"]
+        if min(a["bbox"][2:]) >= 1
+        and a["bbox"][0] < sizes[a["image_id"]][0]
+        and a["bbox"][1] < sizes[a["image_id"]][1]
+    ]
+    scored = COCOeval(truth, truth.loadRes(found), "bbox")
+    scored.evaluate()
+    scored.accumulate()
+    scored.summarize()
+    return float(scored.stats[0])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([-30.0, 0.0, 10.0, 99.5, 300.0]),
+            st.sampled_from([0.4, 1.0, 20.0]),
+            st.sampled_from([0.0, 20.0, 5000.0]),
+        ),
+        max_size=8,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_a_perfect_detector_scores_1_on_val(boxes: list[tuple[float, float, float]]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        train = make(folder / "train")
+        odd = [annotation(n, 1, 1, bbox=[x, y, w, 20]) for n, (x, w, y) in enumerate(boxes, 2)]
+        good = annotation(1, 1, 1, bbox=[40, 40, 20, 20])
+        val = make(folder / "val", [image(1)], [good, *odd])
+        manager = DataManager(train, val=val)
+
+        copy = written(manager, folder / "out")["val"]
+
+        assert perfect_score(copy) == pytest.approx(1.0)
+        counts = {
+            len(copy["annotations"]),
+            manager.plan_splits(folder)[1].num_boxes,
+            manager.inspect().splits[1].num_boxes,
+        }
+        assert len(counts) == 1
+
+
+def test_all_counts_are_those_of_the_loader(tmp_path: Path) -> None:
+    images = [image(i, width=100, height=100) for i in range(1, 13)]
+    good = [annotation(i, i, 1, bbox=[10, 10, 20, 20]) for i in range(1, 13)]
+    outside = [annotation(20 + i, i, 1, bbox=[200, 10, 20, 20]) for i in range(1, 13)]
+    thin = [annotation(40 + i, i, 1, bbox=[10, 10, 0.5, 20]) for i in range(1, 13)]
+    manager = DataManager(make(tmp_path / "d", images, [*good, *outside, *thin]))
+
+    copies = written(manager, tmp_path / "out")
+
+    assert sum(len(copy["annotations"]) for copy in copies.values()) == 12
+    assert sum(split.num_boxes for split in manager.plan_splits(tmp_path)) == 12
+    report = manager.split_report
+    assert report is not None
+    assert sum(report.boxes.values()) == 12

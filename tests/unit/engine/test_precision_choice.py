@@ -15,12 +15,14 @@ def test_a_given_format_is_kept() -> None:
     [
         ("cpu", (9, 0), "fp32"),
         ("auto", None, "fp32"),
-        ("auto", (7, 5), "fp32"),
+        ("auto", (6, 1), "fp32"),
+        ("auto", (7, 0), "fp16"),
+        ("auto", (7, 5), "fp16"),
         ("auto", (8, 0), "bf16"),
         ("cuda", (9, 0), "bf16"),
     ],
 )
-def test_automatic_is_bf16_where_tensor_cores_have_it(
+def test_automatic_is_the_format_that_the_tensor_cores_have(
     device: str,
     capability: tuple[int, int] | None,
     chosen: str,

@@ -10,6 +10,7 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -21,7 +22,7 @@ import pytest
 import torch
 
 from train_teacher.console.error_boundary import facts_of, guarded, recognise_error
-from train_teacher.failures.catalogue import FAILURES
+from train_teacher.failures.catalogue import Failure, known_failures
 from train_teacher.mmdet_plugin import mmcv_ops
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -423,15 +424,49 @@ def test_the_versions_in_cures_are_those_of_the_package() -> None:
     for package in ("mmcv-lite==", "mmengine==", "setuptools>=", "transformers>="):
         found = {
             match
-            for failure in FAILURES
+            for failure in known_failures()
             for match in re.findall(rf'{package}[^\s"]+', failure.cure)
         }
         assert found, package
         assert all(f'"{requirement}"' in accepted for requirement in found), found
 
 
+@pytest.mark.parametrize("failure", known_failures(), ids=lambda failure: failure.code)
+def test_every_entry_of_the_table_can_be_matched_and_has_its_texts(failure: Failure) -> None:
+    groups = re.compile(failure.pattern, re.IGNORECASE).groupindex
+    re.compile(failure.place)
+    assert failure.types
+    assert all(hasattr(errno, name) for name in failure.errnos)
+    for text in (failure.code, failure.what, failure.consequence, failure.cure):
+        assert text == text.strip() != ""
+        assert "<" not in re.sub(r'"[^"]+"', "", text)
+        text.format(**dict.fromkeys(groups, ""))
+
+
+def test_a_table_that_cannot_be_read_still_tells_which_package_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known_failures.cache_clear()
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    try:
+        translation = recognise_error(ModuleNotFoundError("No module named 'yaml'"))
+    finally:
+        known_failures.cache_clear()
+    assert translation is not None
+    assert translation.what == "the package yaml is not installed."
+
+
+def test_the_table_is_decoded_only_when_something_failed() -> None:
+    code = (
+        "import sys; from train_teacher.console.error_boundary import guarded\n"
+        "assert guarded(int) == 0 and 'yaml' not in sys.modules\n"
+        "assert guarded(lambda: open('/none')) == 3 and 'yaml' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_every_entry_of_the_table_is_tried() -> None:
-    assert {failure.code for failure in FAILURES} == {code for code, _ in PROVOKED + QUOTED}
+    assert {failure.code for failure in known_failures()} == {code for code, _ in PROVOKED + QUOTED}
 
 
 @pytest.mark.parametrize(

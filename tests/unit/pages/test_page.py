@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,10 @@ from train_teacher.pages import page
 PAGE = "reports/comparison.html.j2"
 
 
-@dataclass(frozen=True)
-class View:
-    text: object
-
-
 def rendered(monkeypatch: pytest.MonkeyPatch, template: str, text: object) -> str:
     environment = page._environment().overlay(loader=DictLoader({PAGE: template}))
     monkeypatch.setattr(page, "_environment", lambda: environment)
-    return page.render_page(PAGE, View(text))
+    return page.render_page(PAGE, text=text)
 
 
 @pytest.mark.parametrize(

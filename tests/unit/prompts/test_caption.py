@@ -101,3 +101,15 @@ def test_names_that_look_the_same_match_and_equal_letters_come_first() -> None:
 
 def test_a_phrase_finds_a_class_whose_name_has_a_stray_space() -> None:
     assert caption.apply_class_prompts([" dog", "cat"], {"dog": "puppy"}) == ("puppy", "cat")
+
+
+def test_names_that_differ_in_capitals_or_stored_accents_match() -> None:
+    assert caption.match_names(["person", "cafe\u0301"], ["Person", "caf\u00e9"]) == [0, 1]
+    assert caption.match_names(["CAT", "Cat"], ["cat", "Cat"]) == [-1, 1]
+    assert caption.match_names(["resume"], ["r\u00e9sume"]) == [-1]
+
+
+def test_a_phrase_finds_a_class_whose_accent_is_stored_otherwise() -> None:
+    assert caption.apply_class_prompts(["cafe\u0301"], {"caf\u00e9": "coffee shop"}) == (
+        "coffee shop",
+    )

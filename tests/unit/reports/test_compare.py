@@ -11,8 +11,9 @@ import pytest
 
 from demo_model import make_info
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.reports.compare import compare, write_comparison
-from train_teacher.reports.comparison import compare_runs
+from train_teacher.reports.compare import read_runs
+from train_teacher.reports.comparison import Comparison, compare_runs
+from train_teacher.reports.comparison_page import render_comparison
 from train_teacher.reports.comparison_text import render_comparison_text
 from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.forgetting import RetainedScores
@@ -50,29 +51,44 @@ def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **sett
     return folder
 
 
+def compare(folders: list[Path]) -> Comparison:
+    return compare_runs([run.report for run in read_runs(folders)])
+
+
 def test_settings_that_differ_and_the_better_run_are_told(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", 0.4, lr=1e-4), write_run(tmp_path / "b", 0.5, lr=2e-4)]
     compared = compare(runs)
-    text = render_comparison_text(compared.comparison)
-    assert [row.name for row in compared.comparison.settings] == ["lr"]
+    text = render_comparison_text(compared)
+    assert [row.name for row in compared.settings] == ["lr"]
     assert "0.500*" in text
     assert "0.400*" not in text
-    page = tmp_path / "page.html"
-    write_comparison(compared, page)
-    html = page.read_text()
+    html = render_comparison(compared, read_runs(runs))
     assert "&lt;b&gt;blue" in html
     assert "<b>blue" not in html
 
 
+def test_runs_are_compared_in_what_they_were_trained_with_whatever_version_wrote_them(
+    tmp_path: Path,
+) -> None:
+    earlier = {"chosen": ["lr"], "auto_reasons": {"model": "small"}, "fit_batch": False}
+    today = {"decided": {"chosen": [], "auto_reasons": {}, "fit_batch": False}}
+    runs = [write_run(tmp_path / "a", 0.4, **earlier), write_run(tmp_path / "b", 0.4, **today)]
+    assert compare(runs).settings == ()
+    by_auto = {"decided": {"chosen": ["lr"], "auto_reasons": {}, "fit_batch": True}}
+    runs.append(write_run(tmp_path / "c", 0.4, **by_auto))
+    (row,) = compare(runs).settings
+    assert (row.name, row.values) == ("fit_batch", ("False", "False", "True"))
+
+
 def test_equal_runs_have_no_best_and_say_that_nothing_differs(tmp_path: Path) -> None:
     compared = compare([write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.4)])
-    assert all(row.best is None for row in compared.comparison.results)
-    assert "no setting differs" in render_comparison_text(compared.comparison)
+    assert all(row.best is None for row in compared.results)
+    assert "no setting differs" in render_comparison_text(compared)
 
 
 def test_runs_on_other_classes_are_not_compared_in_silence(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5, ("cat", "dog"))]
-    compared = compare(runs).comparison
+    compared = compare(runs)
     assert "cannot be compared" in render_comparison_text(compared)
     scores = [row for row in compared.results if "mAP" in row.name or row.name == "gain"]
     assert [row.best for row in (*scores, *compared.classes)] == [None] * len(
@@ -86,7 +102,7 @@ def test_runs_that_differ_in_a_phrase_are_compared_under_the_names_of_the_data(
     other = write_run(
         tmp_path / "b", 0.5, (NAMES[0], "azure square"), prompts={NAMES[1]: "azure square"}
     )
-    compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other]).comparison
+    compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other])
     assert compared.same_data
     assert [row.name for row in compared.classes] == list(NAMES)
     assert [row.best for row in compared.classes] == [1, 1]
@@ -107,7 +123,7 @@ def test_what_was_forgotten_stands_beside_what_was_gained(tmp_path: Path) -> Non
         )
         report = msgspec.structs.replace(report, retained=retained)
         (run / "results.json").write_bytes(msgspec.json.encode(report))
-    rows = {row.name: row for row in compare(runs).comparison.results}
+    rows = {row.name: row for row in compare(runs).results}
     assert rows["other data: drop"].values == ("+0.400", "+0.050")
     assert rows["other data: drop"].best == 1
     assert rows["detections with the adapter off"].values == ("-", "the base's")

@@ -37,16 +37,6 @@ def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
         run_folder.check_free(tmp_path / "file" / "exp1")
 
 
-def test_what_another_run_wrote_while_this_one_planned_is_refused_and_stays(tmp_path: Path) -> None:
-    folder = run_folder.check_free(tmp_path / "exp1")
-    run_folder.create(folder)
-    (folder.root / ".lock").touch()
-    run_folder.claim(folder)
-    (folder.checkpoints / "best.pth").write_text("weights")
-    with pytest.raises(UserError, match="already holds a run"):
-        run_folder.claim(folder)
-
-
 def test_a_folder_with_nothing_but_a_left_lock_is_free(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / "checkpoints").mkdir()

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from train_teacher.core.errors import UsageError
+from train_teacher.runs.record import plain_settings
 from train_teacher.settings import yaml_files
 from train_teacher.settings.read import read_layers
-from train_teacher.settings.schema import TeacherSettings
+from train_teacher.settings.schema import Decided, TeacherSettings
 
 RUN = {"data": "d.json", "output": "o"}
 
@@ -102,6 +103,60 @@ def test_what_is_given_again_no_longer_counts_as_chosen(tmp_path: Path) -> None:
     path = write(tmp_path, "run.yaml", text)
     assert settings(config=path, lr=1e-5).decided.chosen == ["epochs"]
     assert settings(config=path, steps=100).decided.chosen == ["lr"]
+
+
+EARLIER = """\
+extends: null
+model: demo
+tune: lora
+lr: 1e-4
+epochs: 3
+batch_size: 8
+fit_batch: true
+chosen: [epochs, lr]
+auto_reasons:
+  model: small data
+"""
+"""What was chosen stood among the settings once."""
+
+
+def test_a_file_of_an_earlier_version_is_read_as_one_of_today(tmp_path: Path) -> None:
+    old = settings(config=write(tmp_path, "old.yaml", EARLIER))
+    assert old.decided == Decided(
+        chosen=["epochs", "lr"], auto_reasons={"model": "small data"}, fit_batch=True
+    )
+    today = yaml_files.render_settings({"extends": None, **plain_settings(old)}, "today")
+    assert "\ndecided:\n" in today
+    assert "\nchosen:" not in today
+    assert settings(config=write(tmp_path, "today.yaml", today)) == old
+
+
+def test_what_is_given_over_a_file_of_an_earlier_version_is_no_longer_chosen(
+    tmp_path: Path,
+) -> None:
+    old = write(tmp_path, "old.yaml", EARLIER)
+    again = settings(config=old, lr=1e-5, batch_size=2).decided
+    assert (again.chosen, again.fit_batch) == (["epochs"], False)
+    assert again.auto_reasons == {"model": "small data"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "decided: 3\n",
+        "decided:\n",
+        "decided: 3\nchosen: [lr]\n",
+        "decided: 3\nbatch_size: 2\n",
+        "decided: 3\nbatch_size: auto\n",
+        "decided: {chosn: [lr]}\n",
+        "chosen: 3\n",
+    ],
+)
+def test_a_damaged_record_of_what_was_decided_is_named_once(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, "run.yaml", f"extends: demo\n{text}")
+    with pytest.raises(UsageError, match=r"run\.yaml.*: decided: ") as caught:
+        settings(config=path)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_an_optimizer_of_another_type_replaces_the_arguments(tmp_path: Path) -> None:

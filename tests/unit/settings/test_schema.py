@@ -2,7 +2,8 @@ import pytest
 
 from train_teacher.core.errors import UsageError
 from train_teacher.settings.layers import SettingsLayer, merge_settings
-from train_teacher.settings.schema import FIELD_TYPES, field_help
+from train_teacher.settings.option import PANELS
+from train_teacher.settings.schema import FIELD_TYPES, field_help, field_options
 
 REQUIRED = {"data": "d.json", "output": "exp"}
 
@@ -83,3 +84,9 @@ def test_recomputed_layers_are_chosen_or_counted(layers: object) -> None:
 def test_a_part_cannot_be_frozen_and_get_adapters() -> None:
     with pytest.raises(UsageError, match="backbone is in freeze and in lora_targets"):
         merge_settings([layer(tune="lora", freeze=["backbone"], lora_targets=["backbone"])])
+
+
+def test_settings_stand_in_the_order_of_the_headings_of_the_help() -> None:
+    panels = [option.panel for option in field_options().values()]
+    assert panels == sorted(panels, key=PANELS.index)
+    assert set(panels) == set(PANELS)

@@ -135,3 +135,20 @@ def test_an_explicit_rule_overrides_what_looks_or_names_say() -> None:
     names = [f"video1_{number:06d}.jpg" for number in range(4)]
     found = group(names, r"regex:(\d)\.jpg", decoded=looks(0, 0, 0, 0))
     assert sets(found.groups) == []
+
+
+def test_tiles_of_one_image_are_one_group_and_no_video() -> None:
+    names = [f"scene0{source}__1__{x}___0.png" for source in (1, 2) for x in (0, 200, 400)]
+
+    found = group(names)
+
+    assert sets(found.groups) == [[0, 1, 2], [3, 4, 5]]
+    assert found.found == ("6 images as tiles of one image (by file name), in 2 groups",)
+    assert sets(group(names, "none").groups) == []
+
+
+def test_tiles_of_a_single_image_stay_apart_and_the_user_is_told() -> None:
+    found = group([f"map_r{row}_c{column}.png" for row in range(3) for column in range(3)])
+
+    assert sets(found.groups) == []
+    assert "all images are tiles of one image, map" in found.notes[0]

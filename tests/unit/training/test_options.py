@@ -10,7 +10,8 @@ import pytest
 from train_teacher.console.command import PanelCommand
 from train_teacher.core.errors import UsageError
 from train_teacher.settings.layers import SettingsLayer, merge_settings
-from train_teacher.settings.schema import PANELS, TeacherSettings, field_help, field_options
+from train_teacher.settings.option import PANELS
+from train_teacher.settings.schema import TeacherSettings, field_help, field_options
 from train_teacher.training.command import train_command
 from train_teacher.training.options import flag_of, given_settings, setting_options
 
@@ -72,3 +73,10 @@ def test_a_pair_without_a_value_is_refused() -> None:
         given("--class-prompt", "cat")
     with pytest.raises(UsageError, match="has no value"):
         given("--set", "model.num_queries=")
+
+
+@pytest.mark.parametrize(("text", "value"), [("8", 8), ("auto", "auto"), ("", None)])
+def test_a_batch_is_a_number_or_a_word_and_never_called_another_option(
+    text: str, value: object
+) -> None:
+    assert given("--batch-size", text) == {"batch_size": value}

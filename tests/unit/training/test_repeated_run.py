@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from generated_data import make_images
-from train_teacher.runs import folder
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.settings.read import read_layers
 from train_teacher.training import plan as use_case
@@ -29,7 +28,7 @@ def plan(config: Path | None, output: Path, **values: Any) -> use_case.TrainingP
 
 def written(found: use_case.TrainingPlan) -> Path:
     """Write what a run writes before it trains; return its settings file."""
-    folder.create(found.folder)
+    found.folder.data.mkdir(parents=True)
     write_plan(found.folder, found.settings, found.dataset_info, found.config_text)
     return found.folder.settings
 

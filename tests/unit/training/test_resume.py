@@ -18,6 +18,7 @@ from train_teacher.runs import checkpoints
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import plain_settings
+from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training import resume as use_case
 from train_teacher.training.resume import ResumePlan, held_run, plan_resume
@@ -174,6 +175,25 @@ def test_a_batch_given_as_a_number_instead_of_auto_is_told_as_given(
         run.plan(batch_size=4)
 
 
+def test_a_run_of_a_version_with_decisions_among_its_settings_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = {"chosen": ["lr"], "auto_reasons": {"model": "small data"}, "fit_batch": True}
+    run = Run(tmp_path, monkeypatch, decided=decided)
+    values = plain_settings(run.settings)
+    del values["decided"]
+    earlier = {**values, **decided}
+    record = json.loads(run.folder.record.read_text())
+    record["settings"] = earlier
+    run.folder.record.write_text(json.dumps(record))
+    run.folder.settings.write_text(
+        yaml_files.render_settings({"extends": None, **earlier}, "earlier")
+    )
+    assert run.plan(epochs=4).notes == ("epochs: 3 -> 4",)
+    with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\)"):
+        run.plan(batch_size=4)
+
+
 def test_a_settings_file_may_hold_what_can_change_and_the_message_says_how(
     run: Run, tmp_path: Path
 ) -> None:
@@ -229,3 +249,10 @@ def test_what_was_half_written_when_the_run_was_killed_is_removed(run: Run) -> N
     left.touch()
     run.plan()
     assert not left.exists()
+
+
+def test_a_config_that_a_killed_resume_wrote_is_not_taken_for_an_edited_one(run: Run) -> None:
+    run.folder.config.write_text(run.plan(epochs=EPOCHS + 1).config_text)
+    plan = run.plan(epochs=EPOCHS + 1)
+    assert (plan.config_edited, plan.notes) == (False, ("epochs: 3 -> 4",))
+    assert run.plan(epochs=EPOCHS + 2).config_edited

@@ -11,7 +11,7 @@ import pytest
 from demo_model import DEMO_BASE
 from train_teacher.core.errors import UserError
 from train_teacher.weights.command import render_fetched
-from train_teacher.weights.fetch import MANIFEST, default_language_model, fetch
+from train_teacher.weights.fetch import MANIFEST, fetch
 
 
 @pytest.fixture(autouse=True)
@@ -53,5 +53,15 @@ def test_a_foreign_file_in_the_place_of_the_manifest_is_kept(tmp_path: Path, con
     assert (tmp_path / MANIFEST).read_text() == content
 
 
-def test_a_preset_that_names_no_language_model_has_the_default_one() -> None:
-    assert default_language_model() == "bert-base-uncased"
+def test_a_preset_that_names_no_language_model_has_the_default_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "train_teacher.weights.fetch.fetch_language_model",
+        lambda name, folder: asked.append(name) or folder,
+    )
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: null\nepochs: 1\n")
+    fetch(str(own), tmp_path)
+    assert asked == ["bert-base-uncased"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.core.arrays import Floats, Rows
 
@@ -64,20 +61,8 @@ class Outlines:
 
     def lowest(self) -> tuple[Floats, Floats]:
         """Return (P,) the smallest x and y."""
-        return self._extreme(np.minimum, self.x), self._extreme(np.minimum, self.y)
+        return np.minimum.reduceat(self.x, self.starts), np.minimum.reduceat(self.y, self.starts)
 
     def highest(self) -> tuple[Floats, Floats]:
         """Return (P,) the largest x and y."""
-        return self._extreme(np.maximum, self.x), self._extreme(np.maximum, self.y)
-
-    def _extreme(self, which: Any, values: Floats) -> Floats:
-        reduce: Callable[[npt.NDArray[Any], Rows], npt.NDArray[Any]] = which.reduceat
-        if self._is_positive:
-            # The bits of doubles from 0 on are in order as whole numbers, which compare faster;
-            # -0.0 comes before all, and is 0.
-            return reduce(values.view(np.int64), self.starts).view(np.float64)
-        return reduce(values, self.starts)
-
-    @cached_property
-    def _is_positive(self) -> bool:
-        return bool(self.x.min(initial=0) >= 0 and self.y.min(initial=0) >= 0)
+        return np.maximum.reduceat(self.x, self.starts), np.maximum.reduceat(self.y, self.starts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
+from train_teacher.coco.record_decoder import ROTATED
 from train_teacher.core.words import plural, share
 from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.facts import Example, Finding, Severity
@@ -67,11 +68,20 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
         count=count,
         message=f"{first.path}: {value}{first.message}{others}",
         consequence=_consequence(first.outcome, f"{share(count, total)} {first.section}"),
-        fix=f"{REPAIRED}." if first.repairable else "Correct these records in the JSON.",
+        fix=_cure(first),
         examples=tuple(Example(path=p.path, value=p.value or None) for p in problems[:SHOWN]),
         section=first.section,
         ids=tuple(p.path for p in problems),
     )
+
+
+def _cure(problem: RecordProblem) -> str:
+    if problem.message == ROTATED:
+        return (
+            "Export upright boxes (x, y, width, height), or masks, whose bounds are taken. The "
+            "file does not say whether x, y is the corner or the centre, nor the angle's unit."
+        )
+    return f"{REPAIRED}." if problem.repairable else "Correct these records in the JSON."
 
 
 def _consequence(outcome: Outcome, affected: str) -> str:

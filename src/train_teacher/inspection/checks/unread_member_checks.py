@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ KNOWN_MEMBERS = frozenset(
     # What CVAT and COCO Annotator add to every file of theirs.
     "attributes isbbox color metadata".split()
 )
+LEAST_REPEATS = 3
+"""Of each value on average, from which an attribute tells kinds and is no free text."""
 TEXT_YEAR_IS_USUAL = ("roboflow", "fiftyone", "voxel51")
 """In `info.description` or `info.url` of programs that always write the year as text."""
 
@@ -46,6 +49,9 @@ def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[F
         for member in record.keys() - KNOWN_MEMBERS:
             first.setdefault(member, f"annotations[{index}].{member}")
     told = [f"annotations have {listed(sorted(first))}"] if first else []
+    kinds = _kinds(sample)
+    told += [f"the attribute {listed([name])} ({count} values)" for name, (count, _) in kinds]
+    first.update({name: path for name, (_, path) in kinds})
     year = dataset.info.get("year")
     if isinstance(year, str) and year.strip() and not _text_year_is_usual(dataset):
         told.append(f'info.year is the text "{year[:10]}"')
@@ -60,9 +66,31 @@ def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[F
             message=f"{'; '.join(told)}, which training does not read",
             consequence="None. Strict readers refuse a year that is text; score is of detections, "
             "so a file with it may hold a model's guesses.",
-            fix="Nothing to do.",
+            fix="To train an attribute's values as classes, export them as labels."
+            if kinds
+            else "Nothing to do.",
             examples=tuple(Example(path=first[member]) for member in sorted(first)[:3]),
         )
+    ]
+
+
+def _kinds(sample: dict[int, dict[str, Any]]) -> list[tuple[str, tuple[int, str]]]:
+    """Return the attributes that tell kinds of object, how many kinds, and where the first is.
+
+    A kind is a text that comes back; a free text, or a mark such as `occluded`, is none.
+    """
+    values: dict[str, list[str]] = defaultdict(list)
+    first: dict[str, str] = {}
+    for index, record in sample.items():
+        attributes = record.get("attributes")
+        for name, value in attributes.items() if isinstance(attributes, dict) else ():
+            if isinstance(value, str) and value.strip():
+                values[name].append(value)
+                first.setdefault(name, f"annotations[{index}].attributes.{name}")
+    return [
+        (name, (len(set(texts)), first[name]))
+        for name, texts in sorted(values.items())
+        if 1 < len(set(texts)) <= len(texts) / LEAST_REPEATS
     ]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from itertools import groupby
 from pathlib import Path
 
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import near_names
 
 
 def findings_folder() -> Path:
@@ -31,7 +31,7 @@ def explain(code: str) -> str:
     files = stories()
     found = files.get(code.strip().upper())
     if found is None:
-        near = difflib.get_close_matches(code.strip().upper(), files, n=3, cutoff=0.4)
+        near = near_names(code.strip(), files, 3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}? " if near else ""
         raise UsageError(
             f"--explain {code}: there is no such code; {hint}Codes: {_series(list(files))}."

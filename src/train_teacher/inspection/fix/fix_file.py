@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import plain_record
 from train_teacher.coco.text import read_other_members, read_top_level
 from train_teacher.console.progress import Progress
-from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.atomic_file import remove_left, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.inspection.describe import describe
@@ -101,9 +102,9 @@ def fix_data(
     (split,) = load_splits(replace(request, deep=False))
     _check_wishes(split, request, (output, log_file), page)
     log = ChangeLog()
-    _write_copy(split, output, log)
     image_dir = split.files.image_dir
-    try:
+    with _both_or_none(output, log_file):
+        _write_copy(split, output, log)
         again = replace(request, data=output, images=image_dir)
         splits = load_splits(again, progress=progress)
         again = replace(again, class_prompts=_prompts_of_copy(request, splits[0]))
@@ -117,10 +118,6 @@ def fix_data(
             left=tuple(filter(_is_left, info.findings)),
         )
         write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
-    except UserError:
-        # A copy without its log would say nothing of what was changed.
-        output.unlink(missing_ok=True)
-        raise
     return FixReport(written, info, splits)
 
 
@@ -161,6 +158,35 @@ def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
     write_atomically(output, _repaired(split.dataset.path, given, log))
 
 
+@contextmanager
+def _both_or_none(output: Path, log_file: Path) -> Iterator[None]:
+    """Keep copy and log together: a copy alone would say nothing of what was changed.
+
+    A mark beside them tells the same command that it was killed between the two.
+    """
+    write_atomically(_mark_of(output), b"")
+    with ExitStack() as undo:
+        undo.callback(_remove_unfinished, output, log_file)
+        yield
+        undo.pop_all()
+    _mark_of(output).unlink()
+
+
+def _remove_unfinished(output: Path, log_file: Path) -> None:
+    """Remove copy and log of a command that was stopped, if there was one."""
+    mark = _mark_of(output)
+    if mark.exists():
+        output.unlink(missing_ok=True)
+        log_file.unlink(missing_ok=True)
+    for path in (mark, output, log_file):
+        remove_left(path)
+    mark.unlink(missing_ok=True)
+
+
+def _mark_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.unfinished")
+
+
 def log_beside(output: Path) -> Path:
     """Return where the log of a copy goes."""
     return output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
@@ -177,6 +203,7 @@ def _checked(request: InspectRequest, output: Path) -> Path:
         raise UserError(f"--fix {output}: this is a folder. Give the name of a new file in it.")
     refuse_input(output, [request.data], "--fix")
     log_file = log_beside(output)
+    _remove_unfinished(output, log_file)
     for path in (output, log_file):
         if path.exists() or path.is_symlink():
             raise UserError(

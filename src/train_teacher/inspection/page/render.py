@@ -126,7 +126,7 @@ def render_inspection(
         splits=_splits(info, split_charts) if len(info.splits) > 1 else None,
         shares=_shares(info),
     )
-    return render_page("inspection/page/inspection.html.j2", view)
+    return render_page("inspection/page/inspection.html.j2", **vars(view))
 
 
 def _places(info: DatasetInfo) -> list[tuple[str, str]]:

@@ -16,7 +16,8 @@ from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
 from train_teacher.core.arrays import Floats
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
-from train_teacher.images.files import image_paths, relative_name
+from train_teacher.images.files import image_paths
+from train_teacher.images.names import relative_name
 from train_teacher.images.thumbnails import thumbnail
 from train_teacher.inspection.facts import DatasetInfo, Example, Finding
 from train_teacher.inspection.load import TRAIN, LoadedSplit

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from train_teacher.core.errors import UserError
-from train_teacher.failures.model import NOT_FINITE
+from train_teacher.failures.patterns import NOT_FINITE
 from train_teacher.mmdet_plugin.accelerated.loss_log import LossLog
 from train_teacher.mmdet_plugin.runner_access import unwrapped
 

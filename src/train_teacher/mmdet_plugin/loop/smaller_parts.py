@@ -102,7 +102,7 @@ class AdaptiveStep:
                 "the memory became full while the optimizer changed the weights: some are new and "
                 "some are not, so the step cannot be made again. The last checkpoint is kept. Go "
                 "on with --resume when the memory is free, or start again with a smaller "
-                "--batch-size, with --tune lora or with smaller `train_scales`."
+                "--batch-size or with smaller `train_scales`."
             )
         return outputs
 
@@ -152,7 +152,7 @@ class AdaptiveStep:
             raise UserError(
                 "the memory is full with a single image at once: a smaller batch would not help. "
                 "The last checkpoint is kept. Use smaller `train_scales` in a --config file, "
-                "`checkpoint_layers: 6` there, or --tune lora; on a GPU, nvidia-smi shows whether "
+                "or `checkpoint_layers: 6` there; on a GPU, nvidia-smi shows whether "
                 "another program holds its memory (then end it and go on with --resume)."
             )
         self.images = math.ceil(now / 2)

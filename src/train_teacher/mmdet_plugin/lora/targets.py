@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from train_teacher.core.errors import UserError
+from train_teacher.core.words import near_names
 
 ADAPTABLE = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
 SHOWN_NAMES = 5
@@ -151,7 +151,7 @@ def _refuse_silent_no_op(modules: Mapping[str, nn.Module], target: str, name: st
 def _unmatched_message(modules: Mapping[str, nn.Module], target: str) -> str:
     names = [name for name, module in modules.items() if _adaptable(module)]
     ends = {end for name in names for end in _ends(name)}
-    near = difflib.get_close_matches(target, [*GROUPS, *sorted(ends)], n=SHOWN_NAMES, cutoff=0.5)
+    near = near_names(target, [*GROUPS, *sorted(ends)], SHOWN_NAMES, cutoff=0.5)
     hint = f"Nearest: {', '.join(near)}." if near else f"Modules: {shown_names(names)}."
     return (
         f"lora_targets {target!r}: the model has no such module, so nothing would be adapted. "

@@ -73,7 +73,9 @@ class ConfiguredBertModel(BertModel):
         BaseModel.__init__(self)
         self.max_tokens = max_tokens
         self.pad_to_max = pad_to_max
-        self.tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            name, local_files_only=True, trust_remote_code=False
+        )
         bert = _build_bert(Path(name), add_pooling_layer, own_weights)
         if use_checkpoint:
             bert.gradient_checkpointing_enable()

@@ -58,7 +58,9 @@ class RandomPrompt(BaseTransform):
         """
         labels = json.loads(Path(label_map_file).read_text(encoding="utf-8"))
         self.names = tuple(labels[str(label)] for label in range(len(labels)))
-        tokenizer = AutoTokenizer.from_pretrained(language_model, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            language_model, local_files_only=True, trust_remote_code=False
+        )
         tokens = count_class_tokens(tokenizer, self.names)
         pack_classes(self.names, tokens, max_tokens)
         self.costs = np.array(tokens, np.int64) + SEPARATOR_TOKENS

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
-from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -15,12 +14,12 @@ from mmengine.runner import Runner
 from train_teacher.mmdet_plugin.accelerated.deformable_attention import backend_for
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
 from train_teacher.mmdet_plugin.startup.memory_probe import (
-    LAYER_CHOICES,
-    USABLE_SHARE,
     Choice,
+    agreed,
     choose,
     crowded_batch,
     peak_of_step,
+    usable_bytes,
 )
 from train_teacher.mmdet_plugin.startup.preflight import (
     bytes_to_write,
@@ -80,10 +79,7 @@ class ProbeHook(Hook):
             if isinstance(self._layers, int):
                 model.checkpoint_layers(self._layers)
             return
-        found = [self._probe(runner, model, device)]
-        # Every process has to split its batch alike.
-        broadcast_object_list(found)
-        self.choice = found[0]
+        self.choice = agreed(lambda: self._probe(runner, model, device))
         model.checkpoint_layers(self.choice.layers)
         split_batch(runner, self.choice.images)
 
@@ -107,12 +103,8 @@ class ProbeHook(Hook):
             _rehearse(runner)
 
     def _probe(self, runner: Runner, model: Any, device: torch.device) -> Choice:
-        deepest = len(model.encoder.layers)
-        choices = (
-            sorted({min(layers, deepest) for layers in LAYER_CHOICES})
-            if self._layers == "auto"
-            else [self._layers]
-        )
+        every = range(len(model.encoder.layers) + 1)
+        choices = every if self._layers == "auto" else [self._layers]
         model.train()
 
         def measure(layers: int, images: int) -> int | None:
@@ -120,9 +112,8 @@ class ProbeHook(Hook):
             batch = crowded_batch(images, self._image, self._boxes, self._classes, device)
             return peak_of_step(model, batch, _precision(runner.optim_wrapper))
 
-        total = torch.cuda.get_device_properties(device).total_memory
         batch_size = runner.cfg.train_dataloader.batch_size
-        return choose(measure, int(total * USABLE_SHARE), batch_size, choices, self._fit_batch)
+        return choose(measure, usable_bytes(device), batch_size, choices, self._fit_batch)
 
 
 def _rehearse(runner: Runner) -> None:

@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.dist import all_gather_object
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.full_memory import unless_memory_is_full
+from train_teacher.mmdet_plugin.upstream_internals import averaging_alone
 
-LAYER_CHOICES = (0, 3, 6)
-"""Encoder layers computed again. None is the fastest; all six cost a quarter more arithmetic and
-keep a third of the activations (measured for Swin-T at 512 x 512: 588 against 725 GFLOP, 2.3
-against 0.75 GB)."""
 USABLE_SHARE = 0.9
-"""Of the GPU's memory; the rest is for fragments of the allocator and for crowded batches."""
-ADAMW_STATES = 2
-"""Numbers that AdamW keeps per trained number, allocated at its first step."""
+"""Of the memory that no other program holds; the rest is for fragments of the allocator and for
+crowded batches."""
+KEPT_NUMBERS = 3
+"""Kept per trained number: AdamW's two, from its first step on, and the gradient, which lies there
+during all of a step when batches are summed or processes exchange it."""
 PROBE_SEED = 0
 
 Measure = Callable[[int, int], "int | None"]
@@ -54,7 +54,9 @@ def choose(
         measure: runs one step.
         limit: bytes that may be used.
         batch_size: images of an optimizer step.
-        layer_choices: numbers of recomputed layers, the fastest first.
+        layer_choices: numbers of recomputed layers, the fastest first. None is the fastest; all
+            six cost a quarter more arithmetic and keep a third of the activations (measured for
+            Swin-T at 512 x 512: 588 against 725 GFLOP, 2.3 against 0.75 GB).
         fit_batch: whether a step's images may go through the model in equal parts.
 
     Returns:
@@ -78,6 +80,30 @@ def choose(
         f"a training step of {parts[-1] if fit_batch else batch_size} images needs {needed}, and "
         f"{limit / 2**30:.1f} GiB of GPU memory may be used: it would stop in the middle of the "
         f"run. Use {cure}, or --tune frozen."
+    )
+
+
+def agreed(probe: Callable[[], Choice]) -> Choice:
+    """Return what fits every process: each splits its batch alike.
+
+    Args:
+        probe: chooses for this process, without the others.
+
+    Raises:
+        UserError: nothing fits one of them.
+    """
+    try:
+        own: Choice | str = probe()
+    except UserError as error:
+        own = str(error)
+    everywhere = all_gather_object(own)
+    choices = [found for found in everywhere if isinstance(found, Choice)]
+    if refusals := [found for found in everywhere if isinstance(found, str)]:
+        raise UserError(refusals[0])
+    return Choice(
+        layers=max(choice.layers for choice in choices),
+        images=min(choice.images for choice in choices),
+        peak=max(choice.peak for choice in choices),
     )
 
 
@@ -132,12 +158,14 @@ def peak_of_step(
         precision: the context in which training runs.
 
     Returns:
-        Peak bytes with the optimizer's states added, or None when the memory ran out.
+        Peak bytes with the optimizer's states and the gradients added, or None when the memory
+        ran out.
     """
 
     def step() -> bool:
         with torch.random.fork_rng(devices=[torch.cuda.current_device()]):
-            with precision:
+            # Another process may be out of memory by now, and would never answer.
+            with precision, averaging_alone(model.bbox_head):
                 losses = model.loss(*batch)
             total, _ = model.parse_losses(losses)
             total.backward()
@@ -151,7 +179,17 @@ def peak_of_step(
         model.zero_grad(set_to_none=True)
     if fits is None:
         return None
-    return int(torch.cuda.max_memory_allocated()) + ADAMW_STATES * trained_bytes(model)
+    return int(torch.cuda.max_memory_allocated()) + KEPT_NUMBERS * trained_bytes(model)
+
+
+def usable_bytes(device: torch.device) -> int:
+    """Return how many bytes this process may hold in all, with what it holds already.
+
+    Args:
+        device: a GPU, which other programs may use too.
+    """
+    free, _ = torch.cuda.mem_get_info(device)
+    return int((free + torch.cuda.memory_reserved(device)) * USABLE_SHARE)
 
 
 def trained_bytes(model: nn.Module) -> int:

@@ -50,3 +50,12 @@ def test_an_image_without_size_is_f8_warning_when_the_file_tells(dataset_of: Any
         ("F8", "warning", "2.jpg"),
         ("F8", "error", "3.jpg"),
     ]
+
+
+def test_rotated_boxes_are_an_f5_that_promises_no_repair(dataset_of: Any) -> None:
+    rotated = [annotation(i, bbox=[10, 10, 30, 5, 0.35]) for i in range(1, 4)]
+
+    finding = only(check_file(file_of(dataset_of(annotations=rotated))), "F5")
+
+    assert "rotated box: five numbers, the last an angle (3 records" in finding.message
+    assert finding.fix.startswith("Export upright boxes")

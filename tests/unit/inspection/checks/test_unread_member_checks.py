@@ -52,3 +52,22 @@ def test_an_empty_mask_everywhere_is_m7_and_beside_real_ones_is_not(tmp_path: Pa
 
     assert (code, message.split(":")[0]) == ("M7", "there are no masks")
     assert told(tmp_path, {"segmentation": [[1, 1, 9, 1, 9, 9]]}) == []
+
+
+def attributes_told(folder: Path, values: list[Any]) -> list[str]:
+    records = [
+        {**record, "attributes": {"occluded": False, "type": values[n % len(values)]}}
+        for n, record in enumerate(clean_annotations())
+    ]
+    return [f.message for f in check_members(file_of(read(folder, annotations=records)))]
+
+
+def test_an_attribute_that_tells_kinds_of_object_is_mentioned(tmp_path: Path) -> None:
+    assert attributes_told(tmp_path, ["car", "bus", "truck"]) == [
+        'the attribute "type" (3 values), which training does not read'
+    ]
+
+
+@pytest.mark.parametrize("values", [["car"], [True, False], [""], list("abcdefghijklmnopqrstuvwx")])
+def test_marks_and_free_text_are_no_kinds(tmp_path: Path, values: list[Any]) -> None:
+    assert attributes_told(tmp_path, values) == []

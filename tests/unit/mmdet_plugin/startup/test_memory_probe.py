@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +15,14 @@ from train_teacher.core.errors import UserError
 
 importlib.import_module("train_teacher.mmdet_plugin")
 
+from train_teacher.mmdet_plugin.startup import hook  # noqa: E402
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook, split_batch  # noqa: E402
-from train_teacher.mmdet_plugin.startup.memory_probe import choose, crowded_batch  # noqa: E402
+from train_teacher.mmdet_plugin.startup.memory_probe import (  # noqa: E402
+    Choice,
+    choose,
+    crowded_batch,
+    usable_bytes,
+)
 
 GIB = 2**30
 
@@ -80,9 +90,107 @@ def test_the_probe_batch_trains_like_any_other() -> None:
     assert all(torch.isfinite(loss).all() for loss in losses.values())
 
 
+@pytest.mark.parametrize(("asked", "tried"), [("auto", [0, 1, 2]), (1, [1])])
+def test_one_layer_more_is_tried_until_a_step_fits(
+    asked: object, tried: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = build_config(make_settings())
+    offered: list[int] = []
+
+    def choose_last(_: object, limit: int, batch: int, layers: Iterable[int], fit: bool) -> Choice:
+        offered.extend(layers)
+        return Choice(offered[-1], batch, limit)
+
+    monkeypatch.setattr(hook, "choose", choose_last)
+    monkeypatch.setattr(hook, "usable_bytes", lambda _: GIB)
+    model = SimpleNamespace(encoder=SimpleNamespace(layers=[None, None]), train=lambda: None)
+    probe = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=asked)
+    probe._probe(SimpleNamespace(cfg=config), model, torch.device("cuda"))
+    assert offered == tried
+
+
+def test_memory_of_another_program_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4 * GIB, 24 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: GIB)
+    assert usable_bytes(torch.device("cuda")) == int(4.5 * GIB)
+
+
 def test_on_cpu_a_given_number_of_layers_is_used_without_a_probe() -> None:
     model = build_model(make_settings(weights=str(DEMO_BASE)))
-    hook = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=1)
-    hook.fit(SimpleNamespace(model=model))
+    probe = ProbeHook((160, 160), 2, ("circle",), checkpoint_layers=1)
+    probe.fit(SimpleNamespace(model=model))
     assert [layer.checkpointed for layer in model.encoder.layers] == [True, False]
-    assert hook.choice is None
+    assert probe.choice is None
+
+
+PROCESS = """
+import sys
+from contextlib import nullcontext
+
+import torch
+from torch import distributed
+
+rank, where = int(sys.argv[1]), sys.argv[2]
+distributed.init_process_group("gloo", init_method=f"file://{where}", rank=rank, world_size=2)
+
+from demo_model import DEMO_BASE, build_model, make_settings
+from train_teacher.core.errors import UserError
+from train_teacher.mmdet_plugin.startup import memory_probe
+
+# What the probe asks of CUDA, on a CPU; the second GPU holds no step that recomputes less than two
+# layers, and says so on the way back, as a full one does.
+torch.cuda.current_device = lambda: 0
+torch.cuda.empty_cache = torch.cuda.reset_peak_memory_stats = lambda: None
+torch.cuda.max_memory_allocated = lambda: 1000
+torch.random.fork_rng = lambda **_: nullcontext()
+model = build_model(make_settings(weights=str(DEMO_BASE))).train()
+layers_needed = (0, int(sys.argv[3]))[rank]
+backward = torch.Tensor.backward
+tried = 0
+
+
+def full(tensor):
+    if tried < layers_needed:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+    backward(tensor)
+
+
+torch.Tensor.backward = full
+
+
+def measure(layers, images):
+    global tried
+    tried = layers
+    batch = memory_probe.crowded_batch(images, (96, 96), 3, ("circle",), torch.device("cpu"))
+    return memory_probe.peak_of_step(model, batch, nullcontext())
+
+
+try:
+    choice = memory_probe.agreed(
+        lambda: memory_probe.choose(measure, 10**12, 1, (0, 1, 2), fit_batch=False)
+    )
+    print("layers", choice.layers)
+except UserError as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.parametrize(("layers", "told"), [(2, "layers 2"), (3, "refused a training step")])
+def test_a_process_out_of_memory_makes_the_others_recompute_or_stop_too(
+    layers: int, told: str, tmp_path: Path
+) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(rank), str(tmp_path / "meet"), str(layers)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        for rank in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=120)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert all(told in output for output in outputs), outputs

@@ -20,7 +20,7 @@ def check_names_between(file: InspectedFile) -> list[Finding]:
     """Return N13: classes that another file adds, lacks, spells or orders otherwise.
 
     Also N3, a name that the other file has twice. The order of the training file counts. Names that
-    look the same are the same, as in the canonical copies.
+    look the same, or differ in capitals only, are the same, as in the canonical copies.
     """
     if file.is_train:
         return []
@@ -102,8 +102,9 @@ def _respelled(
         these_categories([category for category, _ in other]),
         code="N13",
         severity="warning",
-        message=f"{split} spells {plural(len(other), 'class', 'classes')} with other spaces or "
-        f"invisible characters than train: {listed(name for _, name in other)}",
+        message=f"{split} spells {plural(len(other), 'class', 'classes')} with other spaces, "
+        "capitals, stored accents (NFC, NFD) or invisible characters than train: "
+        f"{listed(name for _, name in other)}",
         consequence="MMDetection compares letter by letter: the boxes would belong to no class.",
         fix=BY_NAME,
         split=split,

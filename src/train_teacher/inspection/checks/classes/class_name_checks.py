@@ -10,7 +10,7 @@ from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected
-from train_teacher.prompts.caption import reads_as
+from train_teacher.prompts.caption import differ_in_stored_accents, reads_as
 
 
 def check_names(data: Inspected) -> list[Finding]:
@@ -49,6 +49,11 @@ def no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
     )
 
 
+def _stored_apart(group: Sequence[CategoryRecord]) -> str:
+    apart = differ_in_stored_accents([category.name for category in group])
+    return "; they differ only in how an accent is stored (NFC, NFD)" if apart else ""
+
+
 def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list[Finding]:
     groups: dict[str, list[CategoryRecord]] = defaultdict(list)
     for category, phrase in zip(categories, phrases, strict=True):
@@ -62,7 +67,7 @@ def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) ->
             code="N2",
             severity="error",
             message=f'{len(group)} classes read as the same words "{words}": '
-            f"{listed(c.name for c in group)}",
+            f"{listed(c.name for c in group)}{_stored_apart(group)}",
             consequence="The model cannot tell them apart, and each is trained against the other.",
             fix=f'Merge them, or reword one: --class-prompt "{group[-1].name}=other words".',
         )

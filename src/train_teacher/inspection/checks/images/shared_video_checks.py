@@ -1,35 +1,51 @@
-"""D8 for videos: frames of one video in two splits are not equal, but nearly so."""
+"""D8 for videos and tiles: frames of one video in two splits are not equal, but nearly so."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.core.words import listed, plural
-from train_teacher.inspection.facts import Finding, Severity
+from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.inspection.inspected import Inspected, InspectedFile
 from train_teacher.splits.group_rules import first_field, keys_of_field
 from train_teacher.splits.groups import VIDEO_FIELDS
+from train_teacher.splits.image_tiles import find_tiles
 from train_teacher.splits.video_frames import frames_of_videos
 
 Videos = Mapping[str, Sequence[int]]
 """Rows of the images of each video."""
 
+
+@dataclass(frozen=True)
+class _Parts:
+    """What two splits share parts of, in words."""
+
+    part: str
+    whole: str
+    consequence: str
+
+
+_FRAMES = _Parts("frames", "video", "Neighbouring frames are nearly the same image")
+_TILES = _Parts("tiles", "image", "Neighbouring tiles overlap or show one scene")
 SMALL_SET = 50
 """Images in all, up to which two frames of one video count; above, `FRAMES` do."""
 FRAMES = 3
 
 
 def check_shared_videos(data: Inspected) -> list[Finding]:
-    """Return D8 for videos of which two splits have frames."""
+    """Return D8 for videos of which two splits have frames, and images of which they have tiles."""
     splits = data.files
     if len(splits) == 1:
         return []
+    tiles = _without_namesakes(splits, _tiles(splits))
     fields = [split.fields.values for split in splits]
     named = next((name for part in fields if (name := first_field(part, VIDEO_FIELDS))), None)
     by_field = [_videos_of_field(part.get(named or "", ())) for part in fields]
@@ -37,6 +53,7 @@ def check_shared_videos(data: Inspected) -> list[Finding]:
     findings = [] if own_numbers else _shared(splits, by_field, f"of the same {named}")
     told = {(f.split, id_) for f in findings for id_ in f.ids}
     by_name = _without_namesakes(splits, [_videos_of_names(split.dataset) for split in splits])
+    findings += _shared(splits, tiles, "by their names", _TILES)
     return findings + [
         f
         for f in _shared(splits, by_name, "by their names")
@@ -74,6 +91,22 @@ def _videos_of_names(dataset: CocoDataset) -> Videos:
     return {video: sorted(row for _, row in frames) for video, frames in videos.items()}
 
 
+def _tiles(splits: Sequence[InspectedFile]) -> Sequence[Videos]:
+    """Return the tiles of each image by split; together their names tell more than apart."""
+    sizes = [image_sizes(split.dataset) for split in splits]
+    names = [image.file_name for split in splits for image in split.dataset.images]
+    sources = iter(find_tiles(names, np.concatenate(sizes)))
+    by_split = []
+    for split in splits:
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row in range(len(split.dataset.images)):
+            source = next(sources)
+            if source is not None:
+                rows[source].append(row)
+        by_split.append(rows)
+    return by_split
+
+
 def _without_namesakes(
     splits: Sequence[InspectedFile], videos: Sequence[Videos]
 ) -> Sequence[Videos]:
@@ -97,9 +130,11 @@ def _without_namesakes(
     ]
 
 
-def _shared(splits: Sequence[InspectedFile], videos: Sequence[Videos], how: str) -> list[Finding]:
+def _shared(
+    splits: Sequence[InspectedFile], videos: Sequence[Videos], how: str, parts: _Parts = _FRAMES
+) -> list[Finding]:
     small = sum(len(split.dataset.images) for split in splits) < SMALL_SET
-    least = 2 if small else FRAMES
+    least = 2 if small or parts is _TILES else FRAMES
     findings = []
     for number in range(1, len(splits)):
         frames = {
@@ -118,31 +153,20 @@ def _shared(splits: Sequence[InspectedFile], videos: Sequence[Videos], how: str)
                 if any(video in part for video in shared)
             ]
             rows = [row for video in shared for row in videos[number][video]]
-            findings += _finding(splits[number], elsewhere, shared, rows, how, certain)
+            what = f"{parts.part} of {plural(len(shared), parts.whole)} ({how})"
+            where = f"in {splits[number].name} and in {' and '.join(elsewhere)}"
+            findings += finding_about(
+                images_at(splits[number].dataset, rows),
+                code="D8",
+                severity="error" if certain else "warning",
+                message=f"{what} {where}: {listed(shared)}",
+                consequence=f"{parts.consequence}: scores would be too high. train-teacher warns "
+                "of it and goes on.",
+                fix=f"Give every {parts.whole} to one split only, or give a single file: "
+                f"train-teacher keeps its {parts.part} together.",
+                split=splits[number].name,
+            )
     return findings
-
-
-def _finding(
-    split: InspectedFile,
-    elsewhere: Sequence[str],
-    shared: Sequence[str],
-    rows: Sequence[int],
-    how: str,
-    certain: bool,
-) -> list[Finding]:
-    severity: Severity = "error" if certain else "warning"
-    return finding_about(
-        images_at(split.dataset, rows),
-        code="D8",
-        severity=severity,
-        message=f"frames of {plural(len(shared), 'video')} ({how}) in {split.name} and in "
-        f"{' and '.join(elsewhere)}: {listed(shared)}",
-        consequence="Neighbouring frames are nearly the same image: scores would be too high. "
-        "train-teacher warns of it and goes on.",
-        fix="Give every video to one split only, or give a single file: train-teacher keeps the "
-        "frames of a video together.",
-        split=split.name,
-    )
 
 
 CHECKS = (check_shared_videos,)

@@ -59,3 +59,19 @@ def test_an_unused_background_entry_of_labelme_is_n12(dataset_of: Any) -> None:
     dataset = dataset_of(categories=[category(0, "_background_"), category(1, "cat")])
 
     assert [c.name for c in real_categories(dataset)] == ["cat"]
+
+
+def test_a_root_named_like_its_only_class_is_n12_and_no_class(dataset_of: Any) -> None:
+    names = [category(0, "cat", supercategory="none"), category(1, "cat", supercategory="cat")]
+    dataset = dataset_of(categories=names, annotations=[annotation(1, 1, 1)])
+
+    assert only(check_categories(file_of(dataset)), "N12").severity == "info"
+    assert [c.id for c in real_categories(dataset)] == [1]
+
+
+def test_a_class_named_twice_without_a_root_stays_two_classes(dataset_of: Any) -> None:
+    dataset = dataset_of(
+        categories=[category(0, "cat"), category(1, "cat")], annotations=[annotation(1, 1, 1)]
+    )
+
+    assert [c.id for c in real_categories(dataset)] == [0, 1]

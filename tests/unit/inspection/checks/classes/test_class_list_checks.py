@@ -23,6 +23,7 @@ def between(train: CocoDataset, val: CocoDataset) -> list[Finding]:
         ([category(1, "cat"), category(2, "car")], "error", 'that train lacks: "car"'),
         ([category(1, "cat"), category(2, "red car"), category(3, "bus")], "warning", '"bus"'),
         ([category(1, " cat"), category(2, "red  car")], "warning", "other spaces"),
+        ([category(1, "Cat"), category(2, "Red Car")], "warning", "capitals"),
     ],
 )
 def test_category_lists_that_differ_are_n13(
@@ -58,3 +59,12 @@ def test_equal_category_lists_with_other_ids_are_fine(dataset_of: Any) -> None:
     other = dataset_of(categories=[category(7, "cat"), category(9, "red car")], annotations=[])
 
     assert between(dataset_of(), other) == []
+
+
+def test_a_class_whose_accent_is_stored_otherwise_is_matched(dataset_of: Any) -> None:
+    train = dataset_of(categories=[category(1, "caf\u00e9"), category(2, "bus")])
+    val = dataset_of(categories=[category(1, "cafe\u0301"), category(2, "bus")])
+
+    finding = only(between(train, val), "N13")
+
+    assert (finding.severity, "(NFC, NFD)" in finding.message) == ("warning", True)

@@ -30,6 +30,14 @@ def test_names_that_read_as_the_same_words_are_n2(dataset_of: Any) -> None:
     assert 'the same words "hard hat"' in finding.message
 
 
+def test_names_whose_accents_are_stored_in_two_ways_are_n2_and_told_so(dataset_of: Any) -> None:
+    stored = only(names_checked(dataset_of, "caf\u00e9", "cafe\u0301"), "N2")
+    written = only(names_checked(dataset_of, "caf\u00e9", "cafe"), "N2")
+
+    assert "differ only in how an accent is stored (NFC, NFD)" in stored.message
+    assert "NFC" not in written.message
+
+
 def test_the_same_name_twice_is_n3_and_not_also_n2(dataset_of: Any) -> None:
     findings = names_checked(dataset_of, "cat", "dog", "cat")
 

@@ -72,3 +72,11 @@ def test_a_video_known_by_member_and_by_name_is_told_once(tmp_path: Path) -> Non
     videos = {"video_id": [["a"] * 3, ["a"] * 2]}
 
     assert told(tmp_path, clip(1, 2, 3), clip(4, 5), **videos) == [("error", "val", (1, 2))]
+
+
+def test_tiles_of_one_image_in_two_splits_are_told(tmp_path: Path) -> None:
+    tiles = [f"P1_{x}_0_{x + 512}_512.png" for x in (0, 512, 1024, 1536)]
+    other = [f"P2_{x}_0_{x + 512}_512.png" for x in (0, 512)]
+
+    assert told(tmp_path, tiles[:3], [*tiles[3:], *other]) == [("error", "val", (1,))]
+    assert told(tmp_path, tiles, other) == []

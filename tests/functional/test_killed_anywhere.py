@@ -1,0 +1,337 @@
+"""Commands that are killed before any of their file operations: the same command then succeeds.
+
+Each command runs in a process forked from one that has imported everything, and dies as by kill -9
+(nothing is flushed, no `finally` runs) before its operation number N below the test's folder.
+Training itself is replaced but for three moments, the model of a teacher where it only labels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from generated_data import make_images
+
+CLASSES = ("red star", "blue ring")
+KILLED = 137
+MOMENTS = 9
+CHANGES = frozenset(
+    {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
+)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+MODULES = (
+    "train_teacher.mmdet_plugin",
+    "train_teacher.training.plan",
+    "train_teacher.training.resume",
+    "train_teacher.prediction.predict",
+    "train_teacher.teachers.export",
+    "train_teacher.inspection.fix.fix_file",
+    "mmdet.models",
+)
+
+Moment = int | str
+"""Number of the operation to die before, from 1; or what is told of the first one to die before."""
+
+
+def die_before(moment: Moment, folder: Path, told: int) -> None:
+    """End this process before an operation that changes files below a folder; tell the others."""
+    process = os.getpid()
+    done = 0
+
+    def see(event: str, details: tuple[Any, ...]) -> None:
+        nonlocal done
+        writes = event == "open" and isinstance(details[2], int) and details[2] & WRITING
+        if not (writes or event in CHANGES) or os.getpid() != process:
+            return
+        # Removing a tree names its files relative to an open folder.
+        relative = event in {"os.remove", "os.rmdir"} and details[-1] != -1
+        if not relative and str(folder) not in str(details[0]):
+            return
+        done += 1
+        what = f"{event} {' '.join(map(str, details))}"
+        os.write(told, b".")
+        if done == moment or (isinstance(moment, str) and moment in what):
+            os._exit(KILLED)
+
+    sys.addaudithook(see)
+
+
+def serve(requests: Connection, log: Path) -> None:
+    """Run commands in forks of this process, until told to stop."""
+    for name in MODULES:
+        importlib.import_module(name)
+    import torch
+
+    from train_teacher.cli import main
+
+    torch.set_num_threads(1)
+    while request := requests.recv():
+        prepare, program, arguments, folder, moment = request
+        reading, telling = os.pipe()
+        process = os.fork()
+        if not process:
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            sys.argv = [program, *arguments]
+            prepare()
+            die_before(moment, folder, telling)
+            code: Any = 3
+            try:
+                getattr(main, program)()
+            except SystemExit as end:
+                code = end.code or 0
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        os.close(telling)
+        with os.fdopen(reading, "rb") as operations:
+            count = len(operations.read())
+        _, status = os.waitpid(process, 0)
+        requests.send((os.waitstatus_to_exitcode(status), count))
+
+
+class Commands:
+    """Runs commands in forks of a process that has imported everything."""
+
+    def __init__(self, log: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.requests, theirs = context.Pipe()
+        self.log = log
+        self.prepare: Callable[[], None] = nothing_needed
+        self.process = context.Process(target=serve, args=(theirs, log), daemon=True)
+        self.process.start()
+
+    def prepared(self, prepare: Callable[[], None]) -> Commands:
+        """Let this be called in each fork from now on."""
+        self.prepare = prepare
+        return self
+
+    def kill(self, moment: Moment, folder: Path, program: str, *arguments: object) -> int:
+        """Run a command, killed before an operation below a folder; return its exit code."""
+        return self._ask(program, arguments, folder, moment)[0]
+
+    def run(self, folder: Path, program: str, *arguments: object) -> int:
+        """Run a command to its end; return its operations below a folder."""
+        code, count = self._ask(program, arguments, folder, 0)
+        assert code == 0, self.log.read_text()[-2000:]
+        return count
+
+    def _ask(self, program: str, arguments: Sequence[object], *rest: Any) -> tuple[int, int]:
+        self.requests.send((self.prepare, program, [str(a) for a in arguments], *rest))
+        answer: tuple[int, int] = self.requests.recv()
+        return answer
+
+    def stop(self) -> None:
+        self.requests.send(None)
+        self.process.join()
+
+
+def moments(count: int, most: int) -> list[int]:
+    """Return evenly spread numbers of operations, with the first and the last."""
+    return sorted({int(n) for n in np.linspace(1, count, most)})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file and folder below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def nothing_needed() -> None:
+    """Leave everything as it is."""
+
+
+def replace_training() -> None:
+    """Let a run end where its model would be built."""
+    from train_teacher.training import plan, resume
+
+    def end(*_: Any, **__: Any) -> Any:
+        raise SystemExit(0)
+
+    plan.start_training = resume.start_training = end
+
+
+def replace_detector() -> None:
+    """Let `teacher export` build no model: a bundle of what was changed needs none."""
+    from train_teacher.teachers import standalone_model
+
+    standalone_model.build_trained_detector = lambda *_: SimpleNamespace()
+
+
+def replace_teacher() -> None:
+    """Let `teacher predict` find one box in each image at once."""
+    from train_teacher.prediction import predict
+    from train_teacher.scores.detections import ImageDetections
+    from train_teacher.teachers.facts import teacher_facts
+
+    def detect(paths: Sequence[Path], *_: Any, **__: Any) -> Iterator[ImageDetections]:
+        for number in (sum(path.name.encode()) % 7 for path in paths):
+            box, label = np.array([[10.0, 10.0, 40.0, 30.0 + number]]), np.array([number % 2])
+            yield ImageDetections(100, 80, label, np.array([0.9]), box)
+
+    model: Any = SimpleNamespace(detect=detect, turns_photos=True)
+    facts = teacher_facts("teacher", CLASSES, {}, 0.5)
+    predict.open_teacher = lambda _: SimpleNamespace(facts=facts, model=model, run=None)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    return make_images(folder, images=10, seed=5, classes=CLASSES)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    started = Commands(tmp_path_factory.mktemp("logs") / "log")
+    yield started
+    started.stop()
+
+
+QUICK = ("--model", "demo", "--device", "cpu", "--batch-size", "4", "--epochs", "1", "--seed", "3")
+
+
+def renewed(folder: Path, begin: Path | None) -> None:
+    """Put a folder into the state before a command."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if begin is None:
+        folder.mkdir(parents=True)
+    else:
+        shutil.copytree(begin, folder)
+
+
+def same_after_every_kill(
+    use: Commands,
+    folder: Path,
+    begin: Path | None,
+    program: str,
+    *arguments: object,
+    most: int = MOMENTS,
+) -> None:
+    """Kill a command at moments of its life, repeat it, and compare with an undisturbed one."""
+    renewed(folder, begin)
+    count = use.run(folder, program, *arguments)
+    whole = content(folder)
+    assert count > len(whole) / 2
+    for moment in moments(count, most):
+        renewed(folder, begin)
+        assert use.kill(moment, folder, program, *arguments) == KILLED
+        if content(folder) != whole:
+            use.run(folder, program, *arguments)
+        assert content(folder) == whole, f"killed before operation {moment} of {count}"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_start_killed_before_training_leaves_nothing_in_the_way_of_the_same_command(
+    commands: Commands, data: Path, tmp_path: Path, there: bool
+) -> None:
+    use, output = commands.prepared(replace_training), tmp_path / "runs" / "exp1"
+    begin = tmp_path / "begin"
+    (begin / "exp1" if there else begin).mkdir(parents=True)
+    command = ("train_teacher", "--data", data, "--output", output, *QUICK)
+    renewed(output.parent, begin)
+    count = use.run(output.parent, *command)
+    whole = content(output.parent)
+    for moment in moments(count, MOMENTS):
+        renewed(output.parent, begin)
+        assert use.kill(moment, output.parent, *command) == KILLED
+        complete = (output / "settings.yaml").exists() and not (output / ".unfinished").exists()
+        use.run(output.parent, *command, *(["--resume"] if complete else []))
+        assert content(output.parent) == whole, f"killed before operation {moment} of {count}"
+
+
+def test_a_resume_killed_before_training_does_not_stand_in_the_way_of_the_same_command(
+    commands: Commands, data: Path, tmp_path: Path
+) -> None:
+    use, begin = commands.prepared(replace_training), tmp_path / "begin"
+    output = tmp_path / "run"
+    use.run(tmp_path, "train_teacher", "--data", data, "--output", output, *QUICK)
+    (output / "checkpoints" / ".previous.pth.partial").touch()
+    (output / "data" / ".started_with.json.abc.partial").touch()
+    output.rename(begin)
+    resume = ("train_teacher", "--output", output, "--resume", "--epochs", "2")
+    same_after_every_kill(use, output, begin, *resume)
+    assert not list(output.rglob(".*"))
+
+
+def test_a_prediction_killed_at_any_moment_is_completed_by_the_same_command(
+    commands: Commands, data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    options = ["--output", output / "a.json", "--draw", output / "drawn"]
+    options += ["--yolo", output / "yolo", "--label-studio", output / "studio.json"]
+    predict = ("teacher", "predict", tmp_path, data, *options)
+    same_after_every_kill(commands.prepared(replace_teacher), output, None, *predict)
+    assert not list(output.rglob(".*"))
+
+
+def test_a_repaired_copy_and_its_log_come_together_whenever_the_command_was_killed(
+    commands: Commands, data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    fix = ("inspect_data", data, "--fix", output / "fixed.json", "--images", data.parent)
+    same_after_every_kill(commands.prepared(replace_teacher), output, None, *fix)
+    assert {path.name for path in output.iterdir()} == {"fixed.json", "fixed.changes.json"}
+
+
+def losses(run: Path) -> list[tuple[int, float]]:
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return [(line["step"], line["loss"]) for line in lines if line["kind"] == "train"]
+
+
+@pytest.fixture(scope="module")
+def recipe(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    path.write_text("extends: demo\nevaluate_before: false\nrounds: 1\n")
+    logged = ("--set", "default_hooks.logger.interval=1")
+    return ("train_teacher", "--data", data, *QUICK, "--model", path, *logged)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    commands: Commands, recipe: tuple[Any, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    output = tmp_path_factory.mktemp("whole") / "run"
+    commands.prepared(nothing_needed).run(output, *recipe, "--output", output)
+    return output
+
+
+@pytest.mark.parametrize(
+    "moment", ["open {}/train.log", "freeze_table.json", ".partial {}/checkpoints/last.pth"]
+)
+def test_a_run_killed_before_its_first_checkpoint_resumes_with_the_losses_of_a_whole_one(
+    commands: Commands, recipe: tuple[Any, ...], uninterrupted: Path, tmp_path: Path, moment: str
+) -> None:
+    use, output = commands.prepared(nothing_needed), tmp_path / "run"
+    moment = moment.format(output)
+    assert use.kill(moment, output, *recipe, "--output", output) == KILLED
+    assert not list(output.rglob("*.pth"))
+    use.run(output, "train_teacher", "--output", output, "--resume")
+    assert losses(output) == losses(uninterrupted)
+    assert content(output).keys() == content(uninterrupted).keys()
+    results = [json.loads((run / "results.json").read_text()) for run in (output, uninterrupted)]
+    assert results[0]["freeze_table"] == results[1]["freeze_table"] != ""
+
+
+def test_an_export_killed_at_any_moment_leaves_a_whole_bundle_or_none(
+    commands: Commands, uninterrupted: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    export = ("teacher", "export", uninterrupted, "--output", output / "bundle")
+    same_after_every_kill(commands.prepared(replace_detector), output, None, *export, most=5)
+    assert not list(output.rglob(".*"))
