@@ -41,16 +41,21 @@ fi
 
 # What pip's log says in its own words, most particular first.
 cause() {
-    local log=.venv/setup.log
+    local log=.venv/setup.log pin
+    # pip calls it a conflict when a pinned version cannot be had; asked for it alone, it says why.
+    pin=$(sed -n 's/^ *The user requested (constraint) \([^ ;]*==[^ ;]*\).*/\1/p' "$log" | head -n 1)
+    if [ -n "$pin" ]; then
+        "$used" -m pip install --dry-run --no-deps "$pin" >>"$log" 2>&1 || tail -n 1 "$log"
+    fi
     if grep -q "No space left on device" "$log"; then
-        echo "The disk is full: 4 GB are needed. df -h . shows what is free."
-    elif grep -qE "NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|IncompleteRead|HTTP error|from versions: none" "$log"; then
-        echo "pip did not get a package from its registry: mend the network, or pip's index-url."
-    elif grep -q "ResolutionImpossible" "$log"; then
-        echo "The versions above exclude each other: one is fixed by scripts/constraints.txt, or by a
-constraint of this machine (pip config list)."
+        echo "The disk is full: 8 GB are needed. df -h . shows what is free."
+    elif grep -qE "ConnectionError|Timeout|ProxyError|SSLError|HTTP error|from versions: none" "$log"; then
+        echo "pip did not get it from its registry: mend the network, or pip's index-url."
     elif grep -q "No matching distribution found" "$log"; then
-        echo "The registry has that package, but not that version for $("$used" -V 2>&1) on $(uname -sm)."
+        echo "The registry has no such release for $("$used" -V) on $(uname -sm)."
+    elif grep -q "ResolutionImpossible" "$log"; then
+        echo "These versions exclude each other: scripts/constraints.txt fixes some of them, or a
+constraint of this machine does (pip config list)."
     else
         echo "The reason is in pip's lines above."
     fi

@@ -226,7 +226,7 @@ def plain_value(raw: Any) -> Any:
         return raw
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:  # 1e999, which other readers take for infinity
             return json.loads(bytes(raw))
         except (ValueError, RecursionError):
