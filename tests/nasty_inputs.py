@@ -199,8 +199,8 @@ def inspect_and_copy(draw: random.Random, folder: Path) -> None:
     images = []
     for number in range(1, 7):
         name = f"{draw.choice(WORDS).replace('/', '_').lstrip('.')}{number}.jpg"
-        Image.new("RGB", (32, 24), (40 * number, 9, 9)).save(data / name)
-        images.append({"id": number, "file_name": name, "width": 32, "height": 24})
+        Image.new("RGB", (64, 48), (40 * number, 9, 9)).save(data / name)
+        images.append({"id": number, "file_name": name, "width": 64, "height": 48})
     classes = [{"id": n, "name": f"{draw.choice(WORDS)} {n}"} for n in (1, 2)]
     boxes = [
         {"id": n, "image_id": n, "category_id": 1 + n % 2, "bbox": [1, 1, 9, 9], "iscrowd": 0,

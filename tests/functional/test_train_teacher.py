@@ -347,9 +347,6 @@ def test_after_a_failure_before_the_first_step_the_same_command_can_be_repeated(
     output = tmp_path / "exp1"
     wrong = ("--set", "model.neck.type=ChannelMaper")
     result = run("--data", data, "--output", output, *QUICK, *wrong)
-    assert result.returncode == 1, result.stderr
-    assert "names ChannelMaper, which MMDetection does not know" in result.stderr
+    assert result.returncode == 2, result.stderr
+    assert "'ChannelMaper' is no class that MMDetection" in result.stderr
     assert not output.exists()
-    log = Path(result.stderr.rpartition("Details (registry): ")[2].strip())
-    assert "Traceback" in log.read_text()
-    log.unlink()

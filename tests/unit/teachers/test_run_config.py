@@ -15,7 +15,6 @@ from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
 from train_teacher.core.python_files import allow_python_files
 from train_teacher.engine import runner
-from train_teacher.runs import folder as run_folder
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.read import read_layers
 from train_teacher.teachers.run_config import run_config
@@ -40,7 +39,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(data: Path, output: Path, **values: Any) -> TrainingPlan:
     given = {"data": str(data), "output": str(output), "model": "demo", "device": "cpu", **values}
     plan = plan_training(read_layers(given, None))
-    run_folder.create(plan.folder)
+    for folder in (plan.folder.data, plan.folder.checkpoints):
+        folder.mkdir(parents=True)
     write_plan(plan.folder, plan.settings, plan.dataset_info, plan.config_text)
     return plan
 
