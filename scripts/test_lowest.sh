@@ -15,7 +15,7 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/python" scripts/dependencies.py lowest >"$venv/lowest.txt"
     # No other environment wants these wheels again: kept, they would take 3 GB of the disk.
-    timeout --kill-after=60 20m "$venv/bin/python" -m pip install --disable-pip-version-check \
+    timeout --kill-after=60 15m "$venv/bin/python" -m pip install --disable-pip-version-check \
         --quiet --no-cache-dir -c "$venv/lowest.txt" -e . 2>&1 | { grep -v "^WARNING: Location" || true; }
     printf '%s' "$wanted" >"$stamp"
     echo "lowest: installed in $SECONDS s, $(du -sm "$venv" | cut -f1) MB"

@@ -31,7 +31,7 @@ check() {
     run "$python" -m venv "$venv"
     "$venv/bin/python" scripts/dependencies.py light >"$venv/light.txt"
     run "$venv/bin/python" -m pip install --disable-pip-version-check -c scripts/constraints.txt \
-        -r "$venv/light.txt" pytest hypothesis
+        -r "$venv/light.txt" pytest pytest-xdist hypothesis
     run "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps .
     run "$venv/bin/python" scripts/make_demo_data.py "$venv/data" --images 20
     run "$venv/bin/inspect-data" "$venv/data/annotations.json" --deep \
@@ -44,7 +44,7 @@ check() {
     for command in $commands; do
         run "$venv/bin/teacher" "$command" --help
     done
-    run "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/unit/coco
+    run "$venv/bin/python" -m pytest -q -n 2 -p no:cacheprovider tests/unit/coco
     echo "pythons: $("$venv/bin/python" -V) passed in $((SECONDS - start)) s: $(tail -n 1 "$folder/log")"
     rm -rf "$venv"
 }
