@@ -53,17 +53,7 @@ LITTLE_MEMORY = 8e9
 def choose_model(
     info: DatasetInfo, hardware: Hardware, settings: TeacherSettings, tune: Tune | None
 ) -> tuple[Decision, Decision]:
-    """Choose preset and tuning mode.
-
-    Args:
-        info: facts about the data.
-        hardware: what trains.
-        settings: the others.
-        tune: as the user said; None to choose.
-
-    Returns:
-        The decisions on `model` and on `tune`.
-    """
+    """Decide on `model` and on `tune`, which stays as it is where the user gave it."""
     images = next(split.num_images for split in info.splits if split.name == "train")
     mode = Decision("tune", tune, "given", "settings", given=True) if tune else None
     return _model(images, hardware), mode or _tune(images, hardware, settings)

@@ -24,10 +24,6 @@ def find_broken(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | No
 
     Comparing whole configs also catches a change that is hidden in a parent, as in
     `model={type: GroundingDINO}`.
-
-    Args:
-        before: config without the change.
-        after: config with it.
     """
     for invariant in INVARIANTS:
         if invariant.read(before) != invariant.read(after):

@@ -28,12 +28,6 @@ class Diagnosis:
 def diagnose(preset: str = DEFAULT_PRESET) -> Diagnosis:
     """Look at packages, GPU, memory, disk and files; nothing is changed or downloaded.
 
-    Args:
-        preset: whose weights and language model are looked for.
-
-    Returns:
-        Facts and findings.
-
     Raises:
         UsageError: there is no such preset.
     """

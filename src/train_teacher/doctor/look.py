@@ -48,12 +48,7 @@ MEMORY_LIMITS = (
 
 
 def look_at_environment(preset: str, output: Path) -> Environment:
-    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded.
-
-    Args:
-        preset: whose weights and language model are looked for.
-        output: where runs would be written.
-    """
+    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded."""
     specifier, fits = _python_range()
     total, available = _memory()
     return Environment(
@@ -176,12 +171,9 @@ def _training_stack() -> TrainingStack:
 
 
 def read_probe(stdout: str, stderr: str, code: int) -> TrainingStack:
-    """Return what a run of `environment_probe` told, also when it ended early.
+    """Return what a run of `import_probe` told, also when it ended early.
 
-    Args:
-        stdout: its output; lines that do not begin with the mark are other packages'.
-        stderr: its error channel.
-        code: its exit status, negative for a signal.
+    Lines without the mark are other packages'; a negative code is a signal.
     """
     lines = [line[len(MARK) :] for line in stdout.splitlines() if line.startswith(MARK)]
     results = [json.loads(line) for line in lines]

@@ -46,22 +46,13 @@ SEVERITIES = ("error", "warning", "info")
 
 
 def check_environment(environment: Environment) -> tuple[EnvironmentFinding, ...]:
-    """Return all findings, worst first.
-
-    Args:
-        environment: what was seen of the machine.
-    """
+    """Return all findings, worst first."""
     found = [finding for check in CHECKS for finding in check(environment)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def is_replaced(environment: Environment, requirement: Requirement) -> bool:
-    """Tell whether another package stands in for a missing one.
-
-    Args:
-        environment: what is installed.
-        requirement: one of its requirements.
-    """
+    """Tell whether another package stands in for a missing one."""
     if requirement.installed is not None:
         return False
     if requirement.name == "mmcv-lite":

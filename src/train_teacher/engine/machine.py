@@ -56,12 +56,7 @@ def resolve_device(device: str, precision: str) -> str:
 
 
 def gpu_bytes(device: str, gpus: int) -> int | None:
-    """Return the memory of the smallest GPU that would be used, None for a CPU.
-
-    Args:
-        device: `auto`, `cpu` or `cuda`.
-        gpus: how many are used.
-    """
+    """Return the memory of the smallest GPU that would be used, None for a CPU."""
     if device == "cpu":
         return None
     import torch
@@ -74,13 +69,8 @@ def gpu_bytes(device: str, gpus: int) -> int | None:
 def resolve_precision(precision: str, device: str) -> str:
     """Return the number format that `auto` means on this machine.
 
-    Args:
-        precision: `auto` or a format.
-        device: `auto`, `cpu` or `cuda`.
-
-    Returns:
-        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later), `fp16`
-        where there are tensor cores for that alone (V100, T4).
+    `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later), `fp16` where
+    there are tensor cores for that alone (V100, T4).
     """
     if precision != "auto":
         return precision
@@ -97,13 +87,7 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
-    """Return the number of data loading processes for this machine and data set.
-
-    Args:
-        num_images: of the data set.
-        device: `auto`, `cpu` or `cuda`.
-        gpus: training processes that share the machine's cores.
-    """
+    """Return the number of data loading processes; training processes share the machine's cores."""
     if not _has_gpu(device):
         if num_images < IMAGES_WORTH_WORKERS:
             return 0
@@ -126,11 +110,7 @@ def _has_gpu(device: str) -> bool:
 
 
 def choose_validation_batch(device: str) -> int:
-    """Return how many images are validated at once: on a CPU a batch gains nothing.
-
-    Args:
-        device: `auto`, `cpu` or `cuda`.
-    """
+    """Return how many images are validated at once: on a CPU a batch gains nothing."""
     return GPU_VALIDATION_BATCH if _has_gpu(device) else 1
 
 

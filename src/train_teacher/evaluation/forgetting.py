@@ -42,13 +42,6 @@ def score_retained(
 ) -> RetainedScores:
     """Score base and best checkpoint of a run on the data set of `--retain`.
 
-    Args:
-        folder: of a run that has been trained.
-        settings: of the run.
-        info: facts about its canonical copies.
-        device: `cpu` or `cuda`.
-        progress: called with images done and in all.
-
     Raises:
         UserError: an image or a file of the run is gone.
     """

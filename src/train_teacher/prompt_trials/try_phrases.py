@@ -61,9 +61,7 @@ class PromptsRequest:
 def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) -> PromptComparison:
     """Let the base model look for every phrase and say which reads best.
 
-    Args:
-        request: what to try.
-        progress: called with images done and in all, over every prompt.
+    Progress is counted over every prompt.
 
     Raises:
         UserError: data, weights or language model cannot be used.

@@ -31,17 +31,7 @@ def render_report(
     worst: Sequence[Image] = (),
     best: Sequence[Image] = (),
 ) -> str:
-    """Return the report of a run.
-
-    Args:
-        report: its facts.
-        plots: its curves.
-        worst: validation images on which most goes wrong.
-        best: those on which most is right.
-
-    Returns:
-        A complete HTML document; every name in it is escaped.
-    """
+    """Return the report of a run as a complete HTML document; every name in it is escaped."""
     shown = [n for n, value in report.settings.items() if applies(n, value, report.tune)]
     # A report of before there were sources folds nothing away.
     sources = report.sources or dict.fromkeys(shown, YOU)

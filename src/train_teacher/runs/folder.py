@@ -147,9 +147,6 @@ def check_free(output: Path) -> RunFolder:
 def refuse_used(root: Path) -> None:
     """Refuse a folder with more in it than what has just begun puts there.
 
-    Args:
-        root: may be missing.
-
     Raises:
         UserError: somebody's files are in it.
     """

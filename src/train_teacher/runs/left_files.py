@@ -12,11 +12,7 @@ LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
 
 
 def remove_left_files(folder: Path) -> None:
-    """Remove temporary files and folders.
-
-    Args:
-        folder: of a run that no other process writes.
-    """
+    """Remove temporary files and folders of a run that no other process writes."""
     for left in sorted(folder.rglob(f".*{PARTIAL}")):
         remove(left)
     for entry in folder.iterdir():

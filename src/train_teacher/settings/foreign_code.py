@@ -69,15 +69,7 @@ SHOWN_LENGTH = 60
 
 
 def problems_of(setting: str, value: Any) -> Iterator[str]:
-    """Say what in a setting would run code.
-
-    Args:
-        setting: its name.
-        value: as it was written, of the right type.
-
-    Yields:
-        Key and value, what it would do, and the cure.
-    """
+    """Yield what in a setting would run code: key and value, what it would do, and the cure."""
     if setting == "base_config" and (problem := _base_config_problem(value)):
         yield f"base_config: {problem}"
     if setting not in BUILT:

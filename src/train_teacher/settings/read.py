@@ -16,13 +16,6 @@ from train_teacher.settings.schema import AUTO, TeacherSettings
 def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSettings:
     """Merge preset, settings file and command line, in this order of strength.
 
-    Args:
-        cli_values: settings given on the command line, without those that were not.
-        config: a settings file, or None.
-
-    Returns:
-        The complete settings.
-
     Raises:
         UsageError: with all problems of all layers.
     """

@@ -44,12 +44,7 @@ def base_of(model: nn.Module) -> BaseFile | None:
 
 
 def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preprocessing:
-    """Return the preprocessing of a generated config.
-
-    Args:
-        model_config: the config's `model`.
-        scale: [short, long] side in pixels at validation.
-    """
+    """Return the preprocessing of a config's `model` at [short, long] pixels of validation."""
     preprocessor = model_config["data_preprocessor"]
     return Preprocessing(
         scale=list(scale),
@@ -65,12 +60,7 @@ def write_adapter(
 ) -> None:
     """Put an adapter into a folder of its own; what is there is replaced by a complete one.
 
-    Args:
-        folder: to create, of a run that no other process writes.
-        model: see `fill_adapter`.
-        checkpoint: see `fill_adapter`.
-        card: see `fill_adapter`.
-        half: see `fill_adapter`.
+    The folder is of a run that no other process writes.
 
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
@@ -92,14 +82,9 @@ def write_adapter(
 def fill_adapter(
     folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
 ) -> None:
-    """Write the adapter of a run's checkpoint in PEFT's format.
+    """Write a checkpoint's adapter, which has the shape of the model's, in PEFT's format.
 
-    Args:
-        folder: exists.
-        model: the detector, with an adapter of the same shape.
-        checkpoint: `best.pth` or `last.pth`.
-        card: its `adapter_sha256` is filled in.
-        half: store 16 bits a number.
+    The card's `adapter_sha256` is filled in; half stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
@@ -128,10 +113,7 @@ def fill_adapter(
 def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
     """Write `teacher.pth`: the tensors that training changed, and the base they belong to.
 
-    Args:
-        folder: exists.
-        checkpoint: `best.pth` or `last.pth`.
-        half: store 16 bits a number.
+    Half stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the file cannot be written.
@@ -181,16 +163,9 @@ def read_card(folder: Path) -> TeacherCard:
 
 
 def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> TeacherCard:
-    """Put a saved adapter into a detector, in place, and use it.
+    """Put a saved adapter into a detector built from its base, in place, and use it.
 
-    Args:
-        model: detector built from the adapter's base; it may have adapters of other names, which
-            `use_adapter` brings back.
-        folder: written by `write_adapter`.
-        name: of the adapter in this model.
-
-    Returns:
-        What the folder says of itself.
+    Adapters of other names stay, and `use_adapter` brings them back.
 
     Raises:
         UserError: a file is damaged or missing, the base is another, or the model does not fit.

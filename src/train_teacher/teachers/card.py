@@ -99,18 +99,7 @@ def describe_teacher(
     versions: dict[str, str],
     score_threshold: float | None = None,
 ) -> TeacherCard:
-    """Collect what a run knows of its teacher.
-
-    Args:
-        info: facts about the canonical copies.
-        settings: resolved settings.
-        summary: scores of the run.
-        base: the base checkpoint.
-        frozen: parts that were frozen.
-        preprocessing: of the generated config.
-        versions: of the packages that trained it.
-        score_threshold: that balances precision and recall on the validation split.
-    """
+    """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
     changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
     return TeacherCard(
@@ -136,13 +125,7 @@ def describe_teacher(
 def detector_settings(
     card: TeacherCard, weights: str, language_model: str, place: str = CARD
 ) -> TeacherSettings:
-    """Return the settings that the teacher's detector is built from.
-
-    Args:
-        card: from `teacher.json`.
-        weights: the base checkpoint, a file.
-        language_model: folder.
-        place: of `teacher.json`, for messages.
+    """Return the settings that the teacher's detector is built from; `place` is for messages.
 
     Raises:
         UsageError: the card is not one that this version can build from.
@@ -167,10 +150,6 @@ def card_text(card: TeacherCard) -> str:
 
 def parse_card(content: bytes, place: str) -> TeacherCard:
     """Read `teacher.json`.
-
-    Args:
-        content: of the file.
-        place: its path, for messages.
 
     Raises:
         UserError: it is damaged, or of a later version of train-teacher.

@@ -54,14 +54,8 @@ def export_teacher(
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Args:
-        run: run folder.
-        output: folder to create.
-        merge: write a complete MMDetection model instead of what needs its base.
-        half: store 16 bits a number.
-
-    Returns:
-        Where and what.
+    Merged, it is a complete MMDetection model instead of what needs its base; half stores 16 bits a
+    number.
 
     Raises:
         UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.

@@ -61,15 +61,9 @@ class TeacherModel:
     def detect(
         self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0
     ) -> Iterator[ImageDetections | UnreadableImage]:
-        """Look at images, in order.
+        """Look for phrases in images, in order; a label is a position among the phrases.
 
-        Args:
-            paths: of the images.
-            class_names: phrases to look for; a label is a position among them.
-            workers: processes that read the images.
-
-        Yields:
-            What was found in each, best first; or why it cannot be read.
+        What was found in each comes best first.
         """
         import torch
         from torch.utils.data import DataLoader
@@ -166,14 +160,7 @@ def load_run(
     checkpoint: Path | None,
     device: str,
 ) -> TeacherModel:
-    """Build the teacher of a run folder.
-
-    Args:
-        folder: of the run.
-        settings: its settings.yaml.
-        info: its data/dataset_info.json.
-        checkpoint: `best.pth` or `last.pth`; None: the base that the run started from.
-        device: `cpu` or `cuda`.
+    """Build the teacher of a run folder; without a checkpoint the base that the run started from.
 
     Raises:
         UserError: the base is gone or another one, or the checkpoint is damaged.
@@ -199,14 +186,7 @@ def load_run(
 def load_bundle(
     folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
 ) -> TeacherModel:
-    """Build the teacher of a bundle.
-
-    Args:
-        folder: of the bundle.
-        card: its `teacher.json`.
-        settings: from `detector_settings`.
-        device: `cpu` or `cuda`.
-        base: leave out what was trained.
+    """Build the teacher of a bundle, or its base, which leaves out what was trained.
 
     Raises:
         UserError: a file is missing or damaged, or the base is another one.
@@ -230,12 +210,6 @@ def load_base(
     class_names: Sequence[str], prompt: PromptInfo, settings: TeacherSettings, device: str
 ) -> TeacherModel:
     """Build the base that a run with these settings would start from.
-
-    Args:
-        class_names: phrases of the data set.
-        prompt: facts about the caption of all of them.
-        settings: resolved, with base weights.
-        device: `cpu` or `cuda`.
 
     Raises:
         UserError: the base is damaged or does not fit.
@@ -273,11 +247,7 @@ def load_merged(
 ) -> TeacherModel:
     """Build the teacher of a bundle that `export --merge` wrote.
 
-    Args:
-        folder: with `config.py`, which is run only where the user allowed that, and `model.pth`.
-        card: its `teacher.json`.
-        settings: from `detector_settings`.
-        device: `cpu` or `cuda`.
+    Its `config.py` is run only where the user allowed that.
 
     Raises:
         UserError: a file is missing or damaged.

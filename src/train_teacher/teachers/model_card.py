@@ -15,16 +15,7 @@ Kind = Literal["adapter", "changes", "merged"]
 def render_model_card(
     card: TeacherCard, info: DatasetInfo, summary: RunSummary, kind: Kind, *, name: str, half: bool
 ) -> str:
-    """Return the model card.
-
-    Args:
-        card: content of `teacher.json`.
-        info: facts about the data it was trained on.
-        summary: scores of the run.
-        kind: what the bundle holds.
-        name: of the bundle's folder.
-        half: whether numbers are stored in 16 bits.
-    """
+    """Return the model card of a bundle; half says that numbers are stored in 16 bits."""
     return render_text(
         "teachers/model_card.md.j2",
         card=card,

@@ -19,15 +19,9 @@ from train_teacher.training.plan import data_manager
 def settle_model(
     settings: TeacherSettings, cli_values: Mapping[str, Any], config: Path | None
 ) -> tuple[TeacherSettings, DataManager | None]:
-    """Choose preset and tuning mode where the settings leave it to us.
+    """Choose preset and tuning mode where the settings, read from the other two, leave it to us.
 
-    Args:
-        settings: from `read_layers` with the other two.
-        cli_values: settings given on the command line.
-        config: a settings file, or None.
-
-    Returns:
-        The settings on a preset, and the data where it had to be read.
+    The data is returned too, where it had to be read.
 
     Raises:
         UserError: the data cannot be read.

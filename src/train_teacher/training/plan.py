@@ -63,14 +63,7 @@ def plan_training(
 ) -> TrainingPlan:
     """Look at the data and the machine and decide everything; nothing is written.
 
-    Args:
-        settings: complete settings.
-        manager: the data, where it has been read already.
-        dry_run: resolve neither weights nor language model beyond their names.
-        progress: called with bytes done and in all while weights are downloaded.
-
-    Returns:
-        The plan.
+    A dry run resolves neither weights nor language model beyond their names.
 
     Raises:
         UserError: the run folder is used, or data, weights or language model cannot be trained on.
@@ -104,14 +97,6 @@ def train_teacher(
     plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
 ) -> RunResult:
     """Write the run folder, train, and write what came of it.
-
-    Args:
-        plan: from `plan_training`, not as a dry run.
-        retained: called with images of --retain scored and in all.
-        others: processes that an outer launcher started with this one.
-
-    Returns:
-        Scores before and after, and where things lie.
 
     Raises:
         UserError: the model could not be built, or the preflight failed. After this and any other

@@ -58,9 +58,6 @@ class ResumePlan:
 def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
     """Keep others from writing into a run, from before it is looked at until it is done.
 
-    Args:
-        cli_values: settings given on the command line; `output` names the run.
-
     Raises:
         UsageError: no folder was named.
         UserError: there is no run in the folder, or another process trains in it.
@@ -82,11 +79,6 @@ def plan_resume(
     folder: RunFolder, cli_values: Mapping[str, Any], config: Path | None = None
 ) -> ResumePlan:
     """Find out where a run stopped.
-
-    Args:
-        folder: from `held_run`.
-        cli_values: settings given on the command line.
-        config: a settings file with what is to change.
 
     Raises:
         UsageError: a setting was changed that cannot be.
@@ -159,12 +151,7 @@ def _edited_config(edited: bool) -> tuple[str, ...]:
 def resume_training(
     plan: ResumePlan, *, retained: Progress | None = None, others: Others | None = None
 ) -> RunResult:
-    """Go on with a run.
-
-    Args:
-        plan: from `plan_resume`, its folder still held.
-        retained: called with images of --retain scored and in all.
-        others: processes that an outer launcher started with this one.
+    """Go on with a run, its folder still held.
 
     Raises:
         UserError: training cannot go on.

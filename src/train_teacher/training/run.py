@@ -50,10 +50,6 @@ class Training:
     ) -> RunResult:
         """Train, and write plots, results and report.
 
-        Args:
-            dataset_info: facts about the canonical copies.
-            retained: called with images of --retain scored and in all.
-
         Raises:
             UserError: training cannot go on; the checkpoints written so far stay.
             KeyboardInterrupt: told to stop; the state is saved.
@@ -101,12 +97,6 @@ def start_training(
 ) -> Training:
     """Build the model, or prepare the processes that will.
 
-    Args:
-        folder: with config and canonical copies.
-        settings: resolved.
-        resume_from: checkpoint to go on from.
-        others: processes that an outer launcher started with this one.
-
     Raises:
         UserError: the model and its checkpoint do not fit.
     """
@@ -143,14 +133,7 @@ def _last_step(folder: RunFolder) -> int:
 def write_plan(
     folder: RunFolder, settings: TeacherSettings, info: DatasetInfo, config_text: str
 ) -> None:
-    """Write the config, the settings and the facts that a run is made of.
-
-    Args:
-        folder: where to.
-        settings: resolved.
-        info: facts about the canonical copies.
-        config_text: the generated config.
-    """
+    """Write the config, the settings and the facts that a run is made of."""
     write_atomically(folder.config, config_text)
     write_atomically(folder.settings, _settings_text(settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)

@@ -28,10 +28,8 @@ COLUMNS = 80
 def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
     """Return what will be trained and how, before anything is written.
 
-    Args:
-        plan: the plan.
-        detailed: also list every value that is set, with its reason, and the differences from
-            the official recipe.
+    Detailed, it lists every value that is set, with its reason, and the differences from the
+    official recipe.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
@@ -226,8 +224,7 @@ def render_result(result: RunResult) -> str:
 def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
     """Return box AP of every class before and after, those that changed most first.
 
-    Args:
-        classes: of a run; one alone, or none with both scores, makes no table.
+    One class alone, or none with both scores, makes no table.
     """
     changed = sorted((c for c in classes if c.gain is not None), key=lambda c: -abs(c.gain or 0.0))
     rest = [c for c in classes if c.gain is None and c.best is not None]
