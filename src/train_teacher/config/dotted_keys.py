@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from train_teacher.core.words import nearest
+from train_teacher.core.words import nearest, shortened
 
 # The places where MMDetection takes a word or a number: `log_scale` of the contrastive head
 # (grounding_dino_head.py:48).
@@ -99,7 +99,7 @@ def unknown_key_problem(content: Any, key: str) -> str:
         known = f"{known}.{name}" if known else name
     near = nearest_path(content, key)
     members = ", ".join(name for name, _ in _members(node)) or f"the value {shorten(node)}"
-    hint = f"did you mean `{near}`?" if near else f"it has {shorten_text(members, 200)}."
+    hint = f"did you mean `{near}`?" if near else f"it has {shortened(members, 200)}."
     place = f"`{known}` has" if known else "the config has"
     return f"{key}: {place} no `{missing}`; {hint}"
 
@@ -150,12 +150,7 @@ def kind_of(value: Any) -> str:
 
 def shorten(value: Any) -> str:
     """Return a value in one line of a message."""
-    return shorten_text(repr(value), SHOWN_LENGTH)
-
-
-def shorten_text(text: str, length: int) -> str:
-    """Return text cut to a length, with dots where something is left out."""
-    return text if len(text) <= length else text[: length - 3] + "..."
+    return shortened(repr(value), SHOWN_LENGTH)
 
 
 def _may_become(old: Any, new: Any) -> bool:

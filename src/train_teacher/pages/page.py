@@ -62,6 +62,6 @@ def _shown(value: Any, longest: int | None = LONGEST_TEXT) -> Any:
     """Return text as a page may show it; what is already HTML and what is no text is kept."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    if longest is not None and len(value) > longest:
-        value = value[: longest - 3] + "..."
+    if longest is not None:
+        value = words.shortened(value, longest)
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)

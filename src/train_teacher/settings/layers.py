@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.core.errors import UsageError
-from train_teacher.core.words import did_you_mean
+from train_teacher.core.words import did_you_mean, shortened
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
@@ -181,9 +181,7 @@ def _readable(error: msgspec.ValidationError, value: object) -> str:
         text, _, tail = text.partition(" - at `$")
         path = tail.rstrip("`")
     text = re.sub(r"^Expected", "expected", text).replace("`", "")
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 - one line of a terminal
-    return f"{text}{' at ' + path if path else ''} (value: {shown})"
+    return f"{text}{' at ' + path if path else ''} (value: {shortened(repr(value), 60)})"
 
 
 def _contradictions(merged: Mapping[str, Any]) -> list[str]:

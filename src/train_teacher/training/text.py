@@ -10,6 +10,7 @@ from typing import TypeGuard
 from train_teacher.config.data_driven import EMA_REASON
 from train_teacher.config.differences import YOUR_DATA, group_differences
 from train_teacher.config.model import random_frozen_parts
+from train_teacher.core.words import shortened
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -196,8 +197,7 @@ def _set_lines(plan: TrainingPlan) -> list[str]:
 
 
 def _shorten(text: str, length: int = 100) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= length else flat[: length - 3] + "..."
+    return shortened(" ".join(text.split()), length)
 
 
 def render_result(result: RunResult) -> str:
