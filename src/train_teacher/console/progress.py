@@ -108,6 +108,13 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
     return advance
 
 
+def part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Return the callback for one of several equal parts of a work, numbered from 0."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, parts * total)
+
+
 def clock(seconds: float) -> str:
     """Return a time span such as 1:02:03 or 2:03."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -17,6 +17,7 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.core.errors import UserError
+from train_teacher.core.installed import installed_version
 from train_teacher.core.network import offline_switch
 from train_teacher.doctor.facts import (
     Disk,
@@ -121,7 +122,7 @@ def _requirement(line: str) -> Requirement | None:
         if not wanted:
             return None
         extra = wanted[0]
-    installed = _version(parsed.name)
+    installed = installed_version(parsed.name)
     return Requirement(
         name=parsed.name.lower(),
         specifier=_written(parsed.specifier),
@@ -129,13 +130,6 @@ def _requirement(line: str) -> Requirement | None:
         installed=installed,
         fits=installed is not None and parsed.specifier.contains(installed, prereleases=True),
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _distributions() -> dict[str, str]:

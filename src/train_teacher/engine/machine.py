@@ -14,20 +14,12 @@ from train_teacher.core.errors import UsageError
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
 BF16_CAPABILITY, FP16_CAPABILITY = 8, 7
 MAX_WORKERS = 4
-
-
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
 IMAGES_WORTH_WORKERS = 500
-
-
 SHARED_MEMORY = Path("/dev/shm")
-
-
 SHARED_BYTES_PER_WORKER = 128 * 2**20
 """Two batches of images each for training and validation lie there; Docker's default, 64 MB for
 all, is too little, and the processes die of it."""
-
-
 GPU_VALIDATION_BATCH = 4
 """Images at once: without gradients they take less than one of training."""
 

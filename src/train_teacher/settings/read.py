@@ -28,6 +28,16 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     return settings
 
 
+def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
+    """Return the settings of a preset for a work that is no run.
+
+    Raises:
+        UsageError: there is no such preset, or a setting is wrong.
+    """
+    asked = SettingsLayer("command line", {"data": "", "output": "", **given})
+    return merge_settings([*yaml_files.read_preset_layers(model), asked])
+
+
 def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
     """Return preset and settings file; of several ways to name the preset, all must agree."""
     chain = yaml_files.read_chain(config) if config else yaml_files.SettingsChain(())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +23,6 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 CHANGES = "teacher.pth"
 SHOWN_CHARACTERS = 200
-PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide what a model computes."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def base_of(model: nn.Module) -> BaseFile | None:
@@ -118,17 +106,28 @@ def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None
     Raises:
         UserError: the checkpoint is damaged, or the file cannot be written.
     """
+    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    meta = {"base": content["meta"].get("base")}
+    write_tensors(folder / CHANGES, meta, content["state_dict"], half=half)
+
+
+def write_tensors(
+    path: Path, meta: dict[str, Any], tensors: Mapping[str, Tensor], *, half: bool
+) -> None:
+    """Write a checkpoint of PyTorch.
+
+    Raises:
+        UserError: the system refuses.
+    """
     import io
 
     import torch
 
-    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
-
-    content = read_checkpoint(checkpoint)
-    kept = _stored(content["state_dict"], half=half)
     buffer = io.BytesIO()
-    torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
-    write_atomically(folder / CHANGES, buffer.getvalue())
+    torch.save({"meta": meta, "state_dict": _stored(tensors, half=half)}, buffer)
+    write_atomically(path, buffer.getvalue())
 
 
 def _pretty(values: dict[str, Any]) -> str:
@@ -143,9 +142,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a LoRA config")
 
 
-def _stored(tensors: dict[str, Tensor], *, half: bool) -> dict[str, Tensor]:
+def _stored(tensors: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:
     """Return tensors as they are written down."""
-    return {n: t.half() if half and t.is_floating_point() else t for n, t in tensors.items()}
+    return {
+        n: t.half() if half and t.is_floating_point() else t.clone() for n, t in tensors.items()
+    }
 
 
 def read_card(folder: Path) -> TeacherCard:

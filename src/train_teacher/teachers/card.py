@@ -9,7 +9,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from train_teacher.config.model import frozen_parts
 from train_teacher.core.errors import UserError
+from train_teacher.core.installed import installed_version
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.summary import RunSummary
 from train_teacher.runs.folder import CARD
@@ -17,6 +19,8 @@ from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
 FORMAT = 1
+PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
+"""They decide what a model computes."""
 
 
 class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,9 +98,7 @@ def describe_teacher(
     summary: RunSummary,
     *,
     base: BaseFile | None,
-    frozen: tuple[str, ...],
     preprocessing: Preprocessing,
-    versions: dict[str, str],
     score_threshold: float | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher."""
@@ -109,13 +111,13 @@ def describe_teacher(
         architecture=dict(settings.architecture),
         language_model=PurePath(settings.language_model).name,
         tune=settings.tune,
-        frozen=list(frozen),
+        frozen=list(frozen_parts(settings)),
         class_names=list(info.class_names),
         class_prompts=dict(settings.prompts),
         prompt=info.prompt.text,
         preprocessing=preprocessing,
         metrics={"before": summary.before, "best": summary.best},
-        versions=versions,
+        versions={name: found for name in PACKAGES if (found := installed_version(name))},
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,

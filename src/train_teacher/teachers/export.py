@@ -6,15 +6,15 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from train_teacher.config.model import frozen_parts
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.pages.page import render_text
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
@@ -23,8 +23,11 @@ from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
-from train_teacher.teachers.model_card import Kind, render_model_card
 from train_teacher.teachers.run_config import run_config
+
+Kind = Literal["adapter", "changes", "merged"]
+MODEL_CARD = "teachers/model_card.md.j2"
+"""README.md of a bundle: what it is, on which data, how well, how to load it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,6 @@ def export_teacher(
     """
     finished = read_run(run)
     target = check_free(output.resolve()).root
-    runner.silence_upstream()
     runner.silence_logger()
     config = run_config(finished.folder, finished.settings, finished.dataset_info)
     # Read before building: the registry takes the config apart.
@@ -83,9 +85,7 @@ def export_teacher(
         finished.settings,
         finished.summary,
         base=adapter_folder.base_of(model),
-        frozen=frozen_parts(finished.settings),
         preprocessing=preprocessing,
-        versions=adapter_folder.installed_versions(),
         score_threshold=finished.threshold,
     )
     lora = finished.settings.tune == "lora"
@@ -95,10 +95,16 @@ def export_teacher(
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:
             _write_weights(new.work, kind, finished, model, plain, card, half=half)
-        text = render_model_card(
-            card, finished.dataset_info, finished.summary, kind, name=target.name, half=half
+        readme = render_text(
+            MODEL_CARD,
+            card=card,
+            info=finished.dataset_info,
+            summary=finished.summary,
+            kind=kind,
+            name=target.name,
+            half=half,
         )
-        write_atomically(new.work / "README.md", text)
+        write_atomically(new.work / "README.md", readme)
         new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return ExportResult(target, kind, size)

@@ -165,7 +165,6 @@ def load_run(
     Raises:
         UserError: the base is gone or another one, or the checkpoint is damaged.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     config = run_config(folder, settings, info)
     validation = config.val_dataloader
@@ -191,7 +190,6 @@ def load_bundle(
     Raises:
         UserError: a file is missing or damaged, or the base is another one.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     adapter = (folder / adapter_folder.WEIGHTS).is_file()
     if adapter or base:
@@ -214,7 +212,6 @@ def load_base(
     Raises:
         UserError: the base is damaged or does not fit.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     settings = msgspec.structs.replace(settings, tune="frozen")
     config = _detector_config(class_names, prompt, settings)
@@ -257,7 +254,6 @@ def load_merged(
 
     import train_teacher.mmdet_plugin  # noqa: F401 - stands in for a missing compiled mmcv
 
-    runner.silence_upstream()
     runner.silence_logger()
     # It reports every tensor that model.pth brings and the language model's folder does not.
     logging.set_verbosity_error()

@@ -14,6 +14,7 @@ from train_teacher.config.python_text import Template, render_assignments
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers.adapter_folder import write_tensors
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -143,22 +144,12 @@ def write_plain_model(
     Raises:
         UserError: the system refuses.
     """
-    import io
-
-    import torch
-
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
 
     merge_adapters(model)
     weights: Mapping[str, Tensor] = model.state_dict()
-    kept = {
-        name: t.half() if half and t.is_floating_point() else t.clone()
-        for name, t in weights.items()
-    }
-    buffer = io.BytesIO()
     meta = {"dataset_meta": {"classes": tuple(class_names)}}
-    torch.save({"meta": meta, "state_dict": kept}, buffer)
-    write_atomically(folder / WEIGHTS, buffer.getvalue())
+    write_tensors(folder / WEIGHTS, meta, weights, half=half)
     write_atomically(folder / CONFIG, config_text)
     _write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from train_teacher import __version__
-from train_teacher.config.model import frozen_parts
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.engine import launcher, machine, process
 from train_teacher.engine import runner as mmengine_runner
@@ -78,11 +77,9 @@ class Training:
             self.settings,
             facts.summary,
             base=adapter_folder.base_of(model),
-            frozen=frozen_parts(self.settings),
             preprocessing=adapter_folder.preprocessing_of(
                 config.model.to_dict(), self.settings.val_scale or []
             ),
-            versions=adapter_folder.installed_versions(),
             score_threshold=facts.judged.threshold if facts.judged else None,
         )
         best = self.folder.best_checkpoint()
