@@ -52,11 +52,6 @@ class RunResult:
     folder: RunFolder
     report: RunReport
 
-    @property
-    def summary(self) -> RunSummary:
-        """Scores before and after."""
-        return self.report.summary
-
 
 @dataclass(frozen=True)
 class RunFacts:

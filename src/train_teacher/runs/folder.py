@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
 from train_teacher.runs.lock import LOCK_FILES
 
@@ -14,6 +16,8 @@ CARD = "teacher.json"
 EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})
 UNFINISHED = ".unfinished"
 """File in a folder that was empty and is being filled: what else is in it can be made again."""
+LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
+"""How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
 
 
 class RunFolder:
@@ -74,6 +78,14 @@ class RunFolder:
         if not self.metrics.exists():
             return []
         return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+
+    def remove_left_files(self) -> None:
+        """Remove what a killed process left half written; no other process may write the run."""
+        for left in sorted(self.root.rglob(f".*{PARTIAL}")):
+            remove(left)
+        for entry in self.root.iterdir():
+            if LOG_FOLDER.fullmatch(entry.name) and not any(entry.iterdir()):
+                entry.rmdir()
 
 
 def check_free(output: Path) -> RunFolder:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.auto_model import Hardware, choose_model
+from train_teacher.config.auto_model import choose_model
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.settings.read import names_setting, read_layers
@@ -30,10 +30,10 @@ def settle_model(
     if settings.model != AUTO:
         return settings, None
     manager = data_manager(settings)
-    hardware = Hardware(machine.gpu_bytes(settings.device, settings.gpus))
+    gpu_bytes = machine.gpu_bytes(settings.device, settings.gpus)
     named = names_setting("tune", cli_values, config)
     model, tune = choose_model(
-        manager.inspect(), hardware, settings, settings.tune if named else None
+        manager.inspect(), gpu_bytes, settings, settings.tune if named else None
     )
     chosen = {**cli_values, "model": model.value, "tune": tune.value}
     reasons = {d.name: d.reason for d in (model, tune) if not d.given}

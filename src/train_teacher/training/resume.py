@@ -21,7 +21,6 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints
 from train_teacher.runs.folder import RunFolder
-from train_teacher.runs.left_files import remove_left_files
 from train_teacher.runs.lock import run_lock
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.moved_files import with_images_in
@@ -39,14 +38,10 @@ class ResumePlan:
     folder: RunFolder
     settings: TeacherSettings
     dataset_info: DatasetInfo
-    checkpoint: Path | None
-    """None when the run was stopped before it saved anything: it starts again."""
-    epoch: int
-    """Epochs done."""
+    found: checkpoints.FoundCheckpoint
+    """Where it goes on; without a checkpoint it starts again."""
     epochs: int
     """Epochs wanted."""
-    step: int
-    """Optimizer steps done."""
     config_text: str
     config_edited: bool
     """Whether somebody else wrote into mmdet_config.py."""
@@ -71,7 +66,7 @@ def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
             "one without --resume."
         )
     with run_lock(folder.root):
-        remove_left_files(folder.root)
+        folder.remove_left_files()
         yield folder
 
 
@@ -104,10 +99,8 @@ def plan_resume(
         folder=folder,
         settings=settings,
         dataset_info=info,
-        checkpoint=found.checkpoint,
-        epoch=found.epoch,
+        found=found,
         epochs=epochs,
-        step=found.step,
         config_text=text,
         config_edited=edited,
         notes=(*resumed.notes, *found.notes, *_edited_config(edited)),
@@ -164,9 +157,9 @@ def resume_training(
     # What is told of fewer epochs would pass for what is told of these.
     folder.results.unlink(missing_ok=True)
     write_plan(folder, settings, plan.dataset_info, plan.config_text)
-    if plan.checkpoint is None:
+    if plan.found.checkpoint is None:
         folder.metrics.unlink(missing_ok=True)
-    training = start_training(folder, settings, plan.checkpoint, others)
+    training = start_training(folder, settings, plan.found.checkpoint, others)
     return training.finish(plan.dataset_info, retained)
 
 

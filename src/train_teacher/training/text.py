@@ -202,7 +202,7 @@ def _shorten(text: str, length: int = 100) -> str:
 
 def render_result(result: RunResult) -> str:
     """Return the outcome: before, best, and where everything lies."""
-    summary, folder = result.summary, result.folder
+    summary, folder = result.report.summary, result.folder
     lines = []
     if summary.before:
         lines.append(f"before: {_scores(summary.before)} (base weights)")
@@ -251,17 +251,18 @@ def _scores(validation: Validation) -> str:
 
 def render_resume(plan: ResumePlan) -> str:
     """Return where a run goes on, and what is new."""
-    if plan.checkpoint is None:
+    found = plan.found
+    if found.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
-    elif plan.epoch == plan.epochs:
+    elif found.epoch == plan.epochs:
         first = (
             f"run       {plan.folder.root}: all {plan.epochs} epochs are trained; what is left is "
             "the last validation and the report"
         )
     else:
         first = (
-            f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
-            f"step {plan.step} ({plan.checkpoint.name})"
+            f"run       {plan.folder.root}: goes on after epoch {found.epoch} of {plan.epochs}, "
+            f"step {found.step} ({found.checkpoint.name})"
         )
     return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
