@@ -14,12 +14,20 @@ from train_teacher.core.errors import UsageError
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
 BF16_CAPABILITY, FP16_CAPABILITY = 8, 7
 MAX_WORKERS = 4
+
+
 # Starting a loader process costs seconds on CPU; a small set is read faster without.
 IMAGES_WORTH_WORKERS = 500
+
+
 SHARED_MEMORY = Path("/dev/shm")
+
+
 SHARED_BYTES_PER_WORKER = 128 * 2**20
 """Two batches of images each for training and validation lie there; Docker's default, 64 MB for
 all, is too little, and the processes die of it."""
+
+
 GPU_VALIDATION_BATCH = 4
 """Images at once: without gradients they take less than one of training."""
 
@@ -48,7 +56,12 @@ def resolve_device(device: str, precision: str) -> str:
 
 
 def gpu_bytes(device: str, gpus: int) -> int | None:
-    """Return the memory of the smallest GPU that would be used, None for a CPU."""
+    """Return the memory of the smallest GPU that would be used, None for a CPU.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        gpus: how many are used.
+    """
     if device == "cpu":
         return None
     import torch
@@ -61,8 +74,13 @@ def gpu_bytes(device: str, gpus: int) -> int | None:
 def resolve_precision(precision: str, device: str) -> str:
     """Return the number format that `auto` means on this machine.
 
-    `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later), `fp16` where
-    there are tensor cores for that alone (V100, T4).
+    Args:
+        precision: `auto` or a format.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        `bf16` on a GPU with tensor cores for it (Ampere, compute capability 8, and later), `fp16`
+        where there are tensor cores for that alone (V100, T4).
     """
     if precision != "auto":
         return precision
@@ -79,7 +97,13 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
-    """Return the number of data loading processes; training processes share the machine's cores."""
+    """Return the number of data loading processes for this machine and data set.
+
+    Args:
+        num_images: of the data set.
+        device: `auto`, `cpu` or `cuda`.
+        gpus: training processes that share the machine's cores.
+    """
     if not _has_gpu(device):
         if num_images < IMAGES_WORTH_WORKERS:
             return 0
@@ -102,7 +126,11 @@ def _has_gpu(device: str) -> bool:
 
 
 def choose_validation_batch(device: str) -> int:
-    """Return how many images are validated at once: on a CPU a batch gains nothing."""
+    """Return how many images are validated at once: on a CPU a batch gains nothing.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+    """
     return GPU_VALIDATION_BATCH if _has_gpu(device) else 1
 
 

@@ -64,32 +64,31 @@ def export_teacher(
         UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.
     """
     finished = read_run(run)
+    settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
     runner.silence_logger()
-    config = run_config(finished.folder, finished.settings, finished.dataset_info)
+    config = run_config(finished.folder, settings, info)
     # Read before building: the registry takes the config apart.
-    preprocessing = adapter_folder.preprocessing_of(
-        config.model.to_dict(), finished.settings.val_scale or []
-    )
+    built_from = config.model.to_dict()
+    preprocessing = adapter_folder.preprocessing_of(built_from, settings.val_scale or [])
     plain = standalone_model.plain_config(
-        standalone_model.plain_model(finished.settings, config.model.to_dict()),
+        standalone_model.plain_model(settings, built_from),
         config.val_dataloader.dataset.to_dict()["pipeline"],
-        finished.dataset_info.class_names,
+        info.class_names,
     )
     checkpoint = finished.folder.best_checkpoint()
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):
         model = standalone_model.build_trained_detector(config, checkpoint)
     card = describe_teacher(
-        finished.dataset_info,
-        finished.settings,
+        info,
+        settings,
         finished.summary,
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
     )
-    lora = finished.settings.tune == "lora"
-    kind: Kind = "merged" if merge else "adapter" if lora else "changes"
+    kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     with new_folder(target) as new:
         if kind == "adapter":
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
@@ -98,7 +97,7 @@ def export_teacher(
         readme = render_text(
             MODEL_CARD,
             card=card,
-            info=finished.dataset_info,
+            info=info,
             summary=finished.summary,
             kind=kind,
             name=target.name,
