@@ -43,9 +43,7 @@ def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preproce
     )
 
 
-def write_adapter(
-    folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
-) -> None:
+def write_adapter(folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard) -> None:
     """Put an adapter into a folder of its own; what is there is replaced by a complete one.
 
     The folder is of a run that no other process writes.
@@ -60,7 +58,7 @@ def write_adapter(
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
     try:
-        fill_adapter(partial, model, checkpoint, card, half=half)
+        fill_adapter(partial, model, checkpoint, card)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:

@@ -13,6 +13,7 @@ from train_teacher.reports.summary import RunSummary
 from train_teacher.teachers.adapter_folder import (
     attach_adapter,
     base_of,
+    fill_adapter,
     preprocessing_of,
     read_card,
     write_adapter,
@@ -71,7 +72,8 @@ def train_and_write(work: Path, targets: tuple[str, ...] = ()) -> dict[str, Any]
         preprocessing=preprocessing_of({"data_preprocessor": preprocessor}, [160, 160]),
     )
     write_adapter(work / "adapter", model, work / "best.pth", card)
-    write_adapter(work / "half", model, work / "best.pth", card, half=True)
+    (work / "half").mkdir()
+    fill_adapter(work / "half", model, work / "best.pth", card, half=True)
     return {"model": model, "folder": work / "adapter", "half": work / "half"}
 
 
