@@ -86,7 +86,7 @@ def build_schedule(
     accumulation: int = 1,
     rounds: int | None = None,
 ) -> Schedule:
-    """Choose the length, warm-up, decay and learning rate of a run, all inside it.
+    """Choose length and learning rate of a run; warm-up and decay always lie inside it.
 
     An epoch that we choose the length of has as many rounds over the images as make at most 20
     validations, and at least 10 where there are 10 rounds at all.
@@ -123,7 +123,7 @@ def build_schedule(
 
 
 def square_root_lr(batch_size: int) -> float:
-    """Return the peak learning rate of an optimizer step with so many images, in three digits.
+    """Return the peak learning rate for a number of images per optimizer step, in three digits.
 
     The official rate, scaled by the square root of the batch (AdamW: Malladi et al. 2022).
     """

@@ -110,7 +110,7 @@ def bar_chart(
 
 
 def heat_map(label: str, counts: Ints) -> Chart:
-    """Return a grid of (rows, columns) cells, row 0 at the top, the fuller the stronger."""
+    """Return a grid of (rows, columns) cells, row 0 at the top; fuller ones have more colour."""
     rows, columns = counts.shape
     side = HEIGHT - 2 * TOP
     left = (WIDTH - side) / 2

@@ -156,7 +156,7 @@ def pack_classes(
     limit: int = TOKEN_LIMIT,
     most: int | None = None,
 ) -> tuple[range, ...]:
-    """Cut a list of classes into prompts as long as fit: ranges of positions in the list.
+    """Cut a list of classes into the longest prompts that fit, as ranges of positions.
 
     Args:
         names: classes in order, for messages.

@@ -41,7 +41,7 @@ def resolve_language_model(value: str | Path) -> Path:
 
 
 def missing_model_message(value: str, cause: str) -> str:
-    """Return what to tell a user whose language model is not at hand nor downloaded, and why."""
+    """Return what to tell a user whose language model is not at hand, and the cause."""
     return (
         f"--language-model {value}: no such folder, and not in the local cache "
         f"({hub_cache()}; {cause}). The caption cannot be read without its config.json and "

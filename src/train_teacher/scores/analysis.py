@@ -112,7 +112,7 @@ def best_images(
 ) -> list[ImageResult]:
     """Return the best images with something found: with the highest F1, and of these most found.
 
-    What is shown already (`besides`) is not shown again.
+    Images among `besides` are shown already, and not again.
     """
     shown = {p.image_id for p in besides}
     found = [p for p in images if p.found and p.image_id not in shown]

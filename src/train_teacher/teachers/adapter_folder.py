@@ -70,7 +70,7 @@ def fill_adapter(
 ) -> None:
     """Write a checkpoint's adapter, which has the shape of the model's, in PEFT's format.
 
-    The card's `adapter_sha256` is filled in; half stores 16 bits a number.
+    The card's `adapter_sha256` is filled in; `half` stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
@@ -99,7 +99,7 @@ def fill_adapter(
 def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
     """Write `teacher.pth`: the tensors that training changed, and the base they belong to.
 
-    Half stores 16 bits a number.
+    `half` stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the file cannot be written.

@@ -57,8 +57,8 @@ def export_teacher(
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Merged, it is a complete MMDetection model instead of what needs its base; half stores 16 bits a
-    number.
+    Merged, it is a complete MMDetection model instead of what needs its base; `half` stores 16 bits
+    a number.
 
     Raises:
         UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.

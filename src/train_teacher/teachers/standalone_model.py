@@ -139,7 +139,7 @@ def write_plain_model(
 ) -> None:
     """Write config, weights and language model of a detector, whose adapters are merged into it.
 
-    Half stores 16 bits a number.
+    `half` stores 16 bits a number.
 
     Raises:
         UserError: the system refuses.

@@ -29,8 +29,8 @@ COLUMNS = 80
 def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
     """Return what will be trained and how, before anything is written.
 
-    Detailed, it lists every value that is set, with its reason, and the differences from the
-    official recipe.
+    `detailed` adds every value that is set, with its reason, and the differences from the official
+    recipe.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
