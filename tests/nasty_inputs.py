@@ -235,8 +235,8 @@ def card_of_demo() -> str:
     preprocessing = Preprocessing([160, 160], [1.0], [1.0], "RGB", 1)
     return card_text(
         describe_teacher(
-            make_info(), settings, RunSummary(None, None, None), base=None, frozen=(),
-            preprocessing=preprocessing, versions={},
+            make_info(), settings, RunSummary(None, None, None), base=None,
+            preprocessing=preprocessing,
         )
     )  # fmt: skip
 

@@ -68,7 +68,14 @@ def test_every_module_travels_and_nothing_else_does(names: set[str]) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["coco/foreign_formats.yaml", "failures/known_failures.yaml", "teachers/merged_config.yaml"],
+    [
+        "coco/foreign_formats.yaml",
+        "config/protected_keys.yaml",
+        "doctor/findings.yaml",
+        "failures/known_failures.yaml",
+        "settings/foreign_code.yaml",
+        "teachers/merged_config.yaml",
+    ],
 )
 def test_a_table_beside_its_module_travels_in_the_wheel(table: str, names: set[str]) -> None:
     assert f"train_teacher/{table}" in names

@@ -145,9 +145,7 @@ def test_an_adapter_makes_every_round_trip_at_full_size(tmp_path: Path) -> None:
         make_settings("swin-t", tune="lora", **values),
         RunSummary(None, None, None),
         base=base_of(trained),
-        frozen=(),
         preprocessing=Preprocessing([800, 1333], [0.0], [1.0], "RGB", 1),
-        versions={},
     )
     write_adapter(tmp_path / "adapter", trained, tmp_path / "best.pth", card)
     del trained

@@ -6,7 +6,6 @@ Pure: facts in, decisions out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -15,14 +14,6 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.settings.schema import TeacherSettings, Tune
 
 GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What a run has to fit into."""
-
-    gpu_bytes: int | None
-    """Memory of the smallest GPU that would be used; None: it trains on a CPU."""
 
 
 class _Base(msgspec.Struct, frozen=True):
@@ -51,31 +42,24 @@ LITTLE_MEMORY = 8e9
 
 
 def choose_model(
-    info: DatasetInfo, hardware: Hardware, settings: TeacherSettings, tune: Tune | None
+    info: DatasetInfo, gpu_bytes: int | None, settings: TeacherSettings, tune: Tune | None
 ) -> tuple[Decision, Decision]:
-    """Choose preset and tuning mode.
+    """Decide on `model` and on `tune`, which stays as it is where the user gave it.
 
-    Args:
-        info: facts about the data.
-        hardware: what trains.
-        settings: the others.
-        tune: as the user said; None to choose.
-
-    Returns:
-        The decisions on `model` and on `tune`.
+    What has to fit is the smallest GPU that would be used; None trains on a CPU.
     """
     images = next(split.num_images for split in info.splits if split.name == "train")
     mode = Decision("tune", tune, "given", "settings", given=True) if tune else None
-    return _model(images, hardware), mode or _tune(images, hardware, settings)
+    return _model(images, gpu_bytes), mode or _tune(images, gpu_bytes, settings)
 
 
-def _model(images: int, hardware: Hardware) -> Decision:
+def _model(images: int, gpu_bytes: int | None) -> Decision:
     source = "model-zoo.md, training.md 4.2"
-    if hardware.gpu_bytes is None:
+    if gpu_bytes is None:
         why = "no GPU: the smallest base, larger ones take longer still"
         return Decision("model", "swin-t", why, source)
-    fitting = [base for base in BASES if base.gpu_bytes <= hardware.gpu_bytes]
-    memory = f"a GPU of {hardware.gpu_bytes / GIB:.0f} GiB"
+    fitting = [base for base in BASES if base.gpu_bytes <= gpu_bytes]
+    memory = f"a GPU of {gpu_bytes / GIB:.0f} GiB"
     chosen = fitting[0]
     if images > MANY_IMAGES and chosen is BASES[0]:
         chosen = BASES[1]
@@ -87,16 +71,16 @@ def _model(images: int, hardware: Hardware) -> Decision:
     return Decision("model", chosen.preset, why, source)
 
 
-def _tune(images: int, hardware: Hardware, settings: TeacherSettings) -> Decision:
+def _tune(images: int, gpu_bytes: int | None, settings: TeacherSettings) -> Decision:
     source = "training.md 5; README: what LoRA gains and what is forgotten"
     if settings.retain:
         return Decision(
             "tune", "lora", "--retain: with adapters off the base is there, bit for bit", source
         )
-    if hardware.gpu_bytes is None:
+    if gpu_bytes is None:
         return Decision("tune", "lora", "no GPU: adapters need the least arithmetic", source)
-    if hardware.gpu_bytes < LITTLE_MEMORY:
-        memory = f"a GPU of {hardware.gpu_bytes / GIB:.0f} GiB"
+    if gpu_bytes < LITTLE_MEMORY:
+        memory = f"a GPU of {gpu_bytes / GIB:.0f} GiB"
         return Decision("tune", "lora", f"{memory}: adapters need the least memory", source)
     if images < FEW_IMAGES:
         why = f"{images:,} images: few parameters learn less by heart and forget less"

@@ -65,15 +65,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
-    """Decide what the settings leave open.
-
-    Args:
-        info: facts; its `splits` are what will be trained on.
-        settings: complete but for what is None.
-
-    Returns:
-        One decision for each name in `RULES`, in that order; those the settings name are marked.
-    """
+    """Decide what the settings leave open, in the order of `RULES`; what they name is marked."""
     return tuple(
         rule(info, settings)
         if getattr(settings, name) is None

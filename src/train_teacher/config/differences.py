@@ -41,15 +41,7 @@ class DifferenceGroup:
 def group_differences(
     differences: Sequence[tuple[str, object, object]], overrides: Sequence[Override]
 ) -> tuple[DifferenceGroup, ...]:
-    """Give every difference its reason, and bring those with the same reason together.
-
-    Args:
-        differences: (dotted key, official recipe, this run).
-        overrides: what the run's config was made with, in the order of application.
-
-    Returns:
-        Groups by topic; what the user set comes first.
-    """
+    """Bring differences with the same reason together, by topic; what the user set comes first."""
     groups: dict[tuple[str, str], list[tuple[str, object, object]]] = {}
     for difference in differences:
         override = _cause(difference[0], overrides)

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from train_teacher.core.words import nearest
+from train_teacher.core.words import nearest, shortened
 
 # The places where MMDetection takes a word or a number: `log_scale` of the contrastive head
 # (grounding_dino_head.py:48).
@@ -15,12 +15,7 @@ SHOWN_LENGTH = 60
 
 
 def list_paths(content: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of everything in a config, parents before children.
-
-    Args:
-        content: nested mappings and sequences; items of a sequence are named by their number.
-        prefix: dotted key of `content` itself, with a dot at its end.
-    """
+    """Yield the dotted key of everything in a config behind a prefix, parents before children."""
     for name, value in _members(content):
         yield f"{prefix}{name}"
         yield from list_paths(value, f"{prefix}{name}.")
@@ -39,13 +34,7 @@ def value_at(content: Any, key: str) -> Any:
 
 
 def set_value(content: Any, key: str, value: Any, *, adds: bool = False) -> None:
-    """Set a dotted key in place.
-
-    Args:
-        content: nested dicts and lists.
-        key: dotted key.
-        value: new value.
-        adds: also create the last part of the key.
+    """Set a dotted key in place; where it `adds`, the last part of the key need not be there.
 
     Raises:
         KeyError: there is no such key, and it may not be created.
@@ -60,9 +49,7 @@ def set_value(content: Any, key: str, value: Any, *, adds: bool = False) -> None
 def through_wrappers(content: Any, key: str) -> str:
     """Return a key with `dataset` put in where another data set is wrapped around the one meant.
 
-    Args:
-        content: nested config.
-        key: dotted key as if nothing was wrapped; one that leads nowhere is returned as it is.
+    A key that leads nowhere is returned as it is.
     """
     node, found = content, ""
     for name in key.split("."):
@@ -86,10 +73,6 @@ def nearest_path(content: Any, key: str) -> str | None:
 
     A key that was given without its beginning (`bbox_head.loss_cls`) is found by its end;
     otherwise the whole key is compared with every key of the config.
-
-    Args:
-        content: nested config.
-        key: a key that it does not have.
     """
     paths = list(list_paths(content))
     ending = [path for path in paths if path.endswith(f".{key}")]
@@ -116,7 +99,7 @@ def unknown_key_problem(content: Any, key: str) -> str:
         known = f"{known}.{name}" if known else name
     near = nearest_path(content, key)
     members = ", ".join(name for name, _ in _members(node)) or f"the value {shorten(node)}"
-    hint = f"did you mean `{near}`?" if near else f"it has {shorten_text(members, 200)}."
+    hint = f"did you mean `{near}`?" if near else f"it has {shortened(members, 200)}."
     place = f"`{known}` has" if known else "the config has"
     return f"{key}: {place} no `{missing}`; {hint}"
 
@@ -126,10 +109,6 @@ def fitted(old: Any, new: Any) -> Any:
 
     YAML knows neither tuples nor the difference between 2 and 2.0; mmdet does: class names are
     put into a set, and some transforms check for tuples.
-
-    Args:
-        old: the value that is replaced.
-        new: its replacement, as YAML gives it.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {name: fitted(old.get(name), value) for name, value in new.items()}
@@ -147,10 +126,6 @@ def type_problem(old: Any, new: Any) -> str | None:
 
     A number may become a list of numbers (RandomFlip's `prob`), a mapping a list of mappings
     (several evaluators), and anything may be switched off with null.
-
-    Args:
-        old: the value in the config.
-        new: the wanted value.
     """
     if old is None or new is None:
         return None
@@ -175,12 +150,7 @@ def kind_of(value: Any) -> str:
 
 def shorten(value: Any) -> str:
     """Return a value in one line of a message."""
-    return shorten_text(repr(value), SHOWN_LENGTH)
-
-
-def shorten_text(text: str, length: int) -> str:
-    """Return text cut to a length, with dots where something is left out."""
-    return text if len(text) <= length else text[: length - 3] + "..."
+    return shortened(repr(value), SHOWN_LENGTH)
 
 
 def _may_become(old: Any, new: Any) -> bool:

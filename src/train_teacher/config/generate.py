@@ -39,15 +39,12 @@ class GeneratedConfig:
 
 
 def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
-    """Return everything that makes the base config this data set's config.
+    """Return the overrides that make the base config this data set's config, in order.
 
     Args:
         dataset_info: facts; its `splits` are the canonical copies that will be trained on.
         settings: complete settings in which `weights` is a file or `none`, `language_model` a
             folder, `precision` a number format and `workers` a number.
-
-    Returns:
-        Overrides in the order in which they are applied.
 
     Raises:
         UsageError: the data and the settings cannot be trained together.

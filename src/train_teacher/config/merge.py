@@ -88,14 +88,7 @@ def build_config(generated: GeneratedConfig) -> Config:
 
 
 def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
-    """Merge overrides into a base config.
-
-    Args:
-        base_config: as for `find_base_config`.
-        overrides: in the order in which they are applied.
-
-    Returns:
-        The complete config, free of the base's data sets and helper variables.
+    """Return a base config with overrides, free of its own data sets and helper variables.
 
     Raises:
         UsageError: with every key that the config does not have, every value of a kind that
@@ -163,27 +156,16 @@ def _apply_free(
 
 
 def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
-    """Return the text of `mmdet_config.py`: plain assignments, the same for the same input.
-
-    Args:
-        config: complete config.
-        header: comment lines for the top of the file.
-        reasons: why a dotted key has its value; a comment above it.
-    """
+    """Return the text of `mmdet_config.py`, with reasons by dotted key, always the same."""
     return f"{render_header(header)}\n{render_assignments(config.to_dict(), reasons)}"
 
 
 def differences_from(
     config: Config, generated: GeneratedConfig
 ) -> Sequence[tuple[str, object, object]]:
-    """List what differs from the base config, leaf by leaf, in the order of the config.
+    """List (dotted key, base value, our value) of every leaf that differs, in the config's order.
 
-    Args:
-        config: the generated config.
-        generated: what it was generated from.
-
-    Returns:
-        (dotted key, base value, our value); a side without the key has `...`.
+    A side without the key has `...`.
     """
     from mmengine.config import Config
 

@@ -76,14 +76,7 @@ def model_overrides(
     settings: TeacherSettings,
     reasons: Mapping[str, str],
 ) -> Iterator[Override]:
-    """Yield what makes the base config's model this data set's detector.
-
-    Args:
-        class_names: the phrases that the model reads.
-        prompt: facts about the caption of all of them.
-        settings: resolved.
-        reasons: of the settings that were chosen from the data.
-    """
+    """Yield what makes the base config's model this data set's detector."""
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
         adds = key in ADDED_BY_PRESETS

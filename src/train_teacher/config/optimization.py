@@ -15,13 +15,7 @@ WARMUP_START = 0.1
 
 
 def build_optimizer(optimizer: Mapping[str, Any], lr: float, weight_decay: float) -> dict[str, Any]:
-    """Return the optimizer's config.
-
-    Args:
-        optimizer: the setting, checked.
-        lr: peak learning rate.
-        weight_decay: as in torch.optim.
-    """
+    """Return the optimizer's config, with the peak learning rate."""
     arguments = {key: value for key, value in optimizer.items() if key != "type"}
     if "betas" in arguments:
         arguments["betas"] = tuple(arguments["betas"])
@@ -36,12 +30,7 @@ def build_optimizer(optimizer: Mapping[str, Any], lr: float, weight_decay: float
 def build_param_scheduler(
     setting: str | Sequence[Mapping[str, Any]], schedule: Schedule
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return MMEngine's `param_scheduler` and its reason.
-
-    Args:
-        setting: a name, or a list in MMEngine's own terms, taken as it is.
-        schedule: length, warm-up and decay that were chosen.
-    """
+    """Return MMEngine's `param_scheduler` and its reason; a list in its terms stays as it is."""
     if not isinstance(setting, str):
         return [dict(entry) for entry in setting], "set by you, in MMEngine's own terms"
     warmup = _warmup(schedule)

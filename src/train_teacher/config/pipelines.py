@@ -17,16 +17,13 @@ def train_pipeline(
     random_crop: bool,
     augmentation: str | Sequence[Mapping[str, Any]] = "official",
 ) -> list[dict[str, Any]]:
-    """Return load, augment, resize, pack.
+    """Return the transforms in order: load, augment, resize, pack.
 
     Args:
         scales: [short, long] sides in pixels to draw from.
         random_crop: whether half of the images are enlarged and cropped before they are resized;
             part of the official recipe only.
         augmentation: `official`, `flip_only`, `none`, or transforms to put after loading.
-
-    Returns:
-        Transform configs in order.
     """
     resize = {
         "type": "RandomChoiceResize",
@@ -75,15 +72,12 @@ def _with_tuples(value: Any) -> Any:
 
 
 def validation_pipeline(scale: Sequence[int], resize: str = "cv2") -> list[dict[str, Any]]:
-    """Return load, resize, pack.
+    """Return the transforms in order: load, resize, pack.
 
     Args:
         scale: [short, long] sides in pixels.
         resize: `cv2`, which training reads and resizes with; or `pillow`, which the recipe
             validates with and the published numbers were made with.
-
-    Returns:
-        Transform configs in order.
     """
     return [
         {"type": "LoadPicture", "backend_args": None, "imdecode_backend": resize},
@@ -101,12 +95,7 @@ def validation_pipeline(scale: Sequence[int], resize: str = "cv2") -> list[dict[
 def as_labelled(
     pipeline: list[dict[str, Any]], exif_orientation: str | None
 ) -> list[dict[str, Any]]:
-    """Return the pipeline; photos are read without turning them where they were labelled so.
-
-    Args:
-        pipeline: transform configs.
-        exif_orientation: the setting of this name.
-    """
+    """Return the pipeline; photos are read without turning them where they were labelled so."""
     if exif_orientation != "ignore":
         return pipeline
     return [

@@ -27,15 +27,7 @@ class Template(str):
 
 
 def render_assignments(content: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
-    """Return a config as Python source, the same for the same input.
-
-    Args:
-        content: nested dicts, lists, tuples and plain values; the keys are the variables.
-        reasons: comment by dotted key; keys that the config does not have are left out.
-
-    Returns:
-        One assignment for each key, in the order of `content`.
-    """
+    """Return a config as Python source: an assignment a key, reasons by dotted key as comments."""
     text = _ConfigText(reasons)
     return "\n".join(
         f"{text.comment(name, '')}{name} = {text.value(value, name, '')}\n"

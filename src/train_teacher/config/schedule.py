@@ -86,7 +86,7 @@ def build_schedule(
     accumulation: int = 1,
     rounds: int | None = None,
 ) -> Schedule:
-    """Choose the length, warm-up, decay and learning rate of a run.
+    """Choose length and learning rate of a run; warm-up and decay always lie inside it.
 
     An epoch that we choose the length of has as many rounds over the images as make at most 20
     validations, and at least 10 where there are 10 rounds at all.
@@ -99,9 +99,6 @@ def build_schedule(
         lr: wanted peak learning rate, None for the square-root rule.
         accumulation: batches of an optimizer step.
         rounds: passes over the images in one epoch, None to choose.
-
-    Returns:
-        The schedule; warm-up and decay always lie inside the run.
     """
     per_round = max(1, math.ceil(num_images / batch_size))
     if epochs is None:
@@ -126,13 +123,9 @@ def build_schedule(
 
 
 def square_root_lr(batch_size: int) -> float:
-    """Scale the official rate by the square root of the batch (AdamW: Malladi et al. 2022).
+    """Return the peak learning rate for a number of images per optimizer step, in three digits.
 
-    Args:
-        batch_size: images per optimizer step.
-
-    Returns:
-        Peak learning rate, three significant digits.
+    The official rate, scaled by the square root of the batch (AdamW: Malladi et al. 2022).
     """
     low, high = LR_RANGE
     scaled = REFERENCE_LR * math.sqrt(batch_size / REFERENCE_BATCH)

@@ -73,9 +73,6 @@ def flag(name: str, help: str) -> Callable[[Decorated], Decorated]:
     return option(name, is_flag=True, help=help)
 
 
-def choice(
-    name: str, *values: str, default: str | None = None, help: str | None = None
-) -> Callable[[Decorated], Decorated]:
+def choice(name: str, *values: str, help: str) -> Callable[[Decorated], Decorated]:
     """Return the decorator of an option with few values, its first by default."""
-    preset = default or values[0]
-    return option(name, type=click.Choice(values), default=preset, show_default=True, help=help)
+    return option(name, type=click.Choice(values), default=values[0], show_default=True, help=help)

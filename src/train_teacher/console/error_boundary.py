@@ -103,8 +103,7 @@ def _wrapped(line: str, width: int) -> str:
 def keep_tracebacks_in(log: Path) -> None:
     """Write the traceback of a failure from now on to a run's log instead of a temporary file.
 
-    Args:
-        log: the run's `train.log`; while its folder is not there, the temporary file stays.
+    While the folder of the log is not there, the temporary file stays.
     """
     _RUN_LOG.set(log)
 
@@ -112,8 +111,7 @@ def keep_tracebacks_in(log: Path) -> None:
 def recognise_error(error: BaseException) -> Translation | None:
     """Return the translation of a known failure of the libraries below, or None.
 
-    Args:
-        error: as caught; what it was explicitly raised from is looked at too.
+    What the error was explicitly raised from is looked at too.
     """
     chain = []
     current: BaseException | None = error

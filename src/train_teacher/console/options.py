@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from train_teacher.console.command import FILE, argument, choice, flag, option
+from train_teacher.console.command import FILE, Decorated, argument, choice, flag, option
 from train_teacher.core.errors import UsageError
 from train_teacher.core.python_files import OPTION, allow_python_files
 
@@ -31,6 +31,13 @@ allow_python_config_option = option(
     callback=lambda _context, _option, allowed: allow_python_files(allowed),
     help="Run Python files that settings, run or bundle name or hold: for those you trust.",
 )
+
+
+def teacher_options(command: Decorated) -> Decorated:
+    """Add the options that say which teacher and where, those of `TeacherRequest`."""
+    for add in (device_option, language_model_option, weights_option, base_option):
+        command = add(command)
+    return command
 
 
 def parse_assignments(pairs: Iterable[str], name: str) -> dict[str, str]:

@@ -32,13 +32,9 @@ def interval() -> float:
 
 
 def show(share: float, text: str) -> None:
-    """Show how far the work is: the bar moves, or a line is added.
+    """Show the share that is done, 0 to 1: the bar moves, or a line is added.
 
     What is printed to stderr while there is a bar stays above it.
-
-    Args:
-        share: done, 0 to 1.
-        text: beside the bar.
     """
     if not on_terminal():
         sys.stderr.write(text + "\n")
@@ -110,6 +106,13 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
             close()
 
     return advance
+
+
+def part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Return the callback for one of several equal parts of a work, numbered from 0."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, parts * total)
 
 
 def clock(seconds: float) -> str:

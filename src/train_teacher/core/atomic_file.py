@@ -48,11 +48,7 @@ def replacing(path: Path, keep_as: Path | None = None) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
-    """Write a file under a temporary name in the same folder, then rename it.
-
-    Args:
-        path: target; replaced when it exists.
-        data: content, whole or in parts; text is written as UTF-8.
+    """Write a file, text as UTF-8, under a temporary name in the same folder, then rename it.
 
     Raises:
         UserError: the system refuses (no space, no permission, no such folder).
@@ -68,8 +64,7 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
 def remove_left(path: Path) -> None:
     """Remove what processes that were killed while they wrote a file left beside it.
 
-    Args:
-        path: the file, which no other process writes.
+    No other process may be writing the file.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
         remove(left)

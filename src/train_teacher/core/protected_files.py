@@ -11,12 +11,7 @@ from train_teacher.core.errors import UsageError
 
 
 def refuse_input(target: Path, inputs: Iterable[Path | str], option: str) -> None:
-    """Stop before a file is overwritten that is read.
-
-    Args:
-        target: the file to be written.
-        inputs: files that are read: annotations and images.
-        option: how the user gave the target, for the message.
+    """Stop before a file is overwritten that is read; `option` is how the user gave it.
 
     Raises:
         UsageError: the target is one of them, directly or through links.

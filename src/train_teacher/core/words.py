@@ -8,13 +8,7 @@ ROUND_FROM_PERCENT = 10
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """Return `1 box` or `2 boxes`.
-
-    Args:
-        count: how many.
-        noun: singular.
-        nouns: plural; by default an s is added.
-    """
+    """Return `1 box` or `2 boxes`."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
@@ -70,11 +64,7 @@ def size(count: int) -> str:
 def near_names(name: str, known: Iterable[str], count: int, cutoff: float = 0.6) -> list[str]:
     """Return the known names that look most like another, whatever the case, the nearest first.
 
-    Args:
-        name: as it was given.
-        known: names there are.
-        count: most names to return.
-        cutoff: least likeness, 0 to 1.
+    Those less alike than the cutoff, 0 to 1, are left out.
     """
     from difflib import get_close_matches
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.console.command import choice, command, option
-from train_teacher.doctor.package_checks import is_replaced
+from train_teacher.doctor.machine_checks import gib
+from train_teacher.doctor.package_checks import check_environment, is_replaced
 
 if TYPE_CHECKING:
-    from train_teacher.doctor.diagnose import Diagnosis
-    from train_teacher.doctor.facts import Environment, EnvironmentFinding
+    from train_teacher.doctor.facts import Diagnosis, Environment, EnvironmentFinding
 
 WIDTH = 80
 INDENT = 9
 PAIR_INDENT = 19
-GIB = 2**30
 
 
 @command()
@@ -30,9 +30,11 @@ GIB = 2**30
 )
 def doctor_command(format: str, model: str) -> int:
     """Say what in this environment would keep training from working, and what mends it."""
-    from train_teacher.doctor.diagnose import diagnose
+    from train_teacher.doctor.facts import Diagnosis
+    from train_teacher.doctor.look import look_at_environment
 
-    diagnosis = diagnose(model)
+    environment = look_at_environment(model, Path.cwd())
+    diagnosis = Diagnosis(environment, check_environment(environment))
     text = render_json(diagnosis) if format == "json" else render_text(diagnosis)
     print(text)  # noqa: T201 - the result
     return 0 if diagnosis.healthy else 1
@@ -91,14 +93,14 @@ def _machine(environment: Environment) -> Iterator[str]:
     yield _pair("torch's CUDA", build if stack.torch else "not known")
     for gpu in stack.gpus:
         sm = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
-        memory = f"{_gib(gpu.free_bytes)} of {_gib(gpu.total_bytes)} free"
+        memory = f"{gib(gpu.free_bytes)} of {gib(gpu.total_bytes)} free"
         yield _pair("GPU", f"{gpu.name}, {sm}, {memory}")
-    available, total = _gib(environment.memory_available), _gib(environment.memory_total)
+    available, total = gib(environment.memory_available), gib(environment.memory_total)
     yield _pair("memory", f"{available} of {total} free")
     if environment.shared_memory_free is not None:
-        yield _pair("shared memory", f"{_gib(environment.shared_memory_free)} free")
+        yield _pair("shared memory", f"{gib(environment.shared_memory_free)} free")
     for disk in environment.disks:
-        yield _pair("disk", f"{_gib(disk.free_bytes)} free for {disk.what}: {disk.path}")
+        yield _pair("disk", f"{gib(disk.free_bytes)} free for {disk.what}: {disk.path}")
     if environment.offline:
         yield _pair("network", f"forbidden by {environment.offline}")
     for needed in environment.needed:
@@ -140,7 +142,3 @@ def _row(name: str, installed: str, tested: str, good: bool = True) -> str:
 
 def _pair(name: str, value: str) -> str:
     return f"  {name:<16} " + f"\n{'':<{PAIR_INDENT}}".join(_wrap(value, PAIR_INDENT))
-
-
-def _gib(count: int) -> str:
-    return f"{count / GIB:.1f} GiB"

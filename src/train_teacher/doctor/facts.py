@@ -126,3 +126,15 @@ class EnvironmentFinding(msgspec.Struct, frozen=True, kw_only=True):
     consequence: str
     fix: str
     """A command line, or an edit in words; empty when nothing has to be done."""
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """What was seen, and what of it is wrong."""
+
+    environment: Environment
+    findings: tuple[EnvironmentFinding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing keeps training from starting."""
+        return not any(finding.severity == "error" for finding in self.findings)

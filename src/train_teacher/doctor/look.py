@@ -17,6 +17,7 @@ import msgspec
 
 from train_teacher import __version__
 from train_teacher.core.errors import UserError
+from train_teacher.core.installed import installed_version
 from train_teacher.core.network import offline_switch
 from train_teacher.doctor.facts import (
     Disk,
@@ -48,12 +49,7 @@ MEMORY_LIMITS = (
 
 
 def look_at_environment(preset: str, output: Path) -> Environment:
-    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded.
-
-    Args:
-        preset: whose weights and language model are looked for.
-        output: where runs would be written.
-    """
+    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded."""
     specifier, fits = _python_range()
     total, available = _memory()
     return Environment(
@@ -126,7 +122,7 @@ def _requirement(line: str) -> Requirement | None:
         if not wanted:
             return None
         extra = wanted[0]
-    installed = _version(parsed.name)
+    installed = installed_version(parsed.name)
     return Requirement(
         name=parsed.name.lower(),
         specifier=_written(parsed.specifier),
@@ -134,13 +130,6 @@ def _requirement(line: str) -> Requirement | None:
         installed=installed,
         fits=installed is not None and parsed.specifier.contains(installed, prereleases=True),
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _distributions() -> dict[str, str]:
@@ -176,12 +165,9 @@ def _training_stack() -> TrainingStack:
 
 
 def read_probe(stdout: str, stderr: str, code: int) -> TrainingStack:
-    """Return what a run of `environment_probe` told, also when it ended early.
+    """Return what a run of `import_probe` told, also when it ended early.
 
-    Args:
-        stdout: its output; lines that do not begin with the mark are other packages'.
-        stderr: its error channel.
-        code: its exit status, negative for a signal.
+    Lines without the mark are other packages'; a negative code is a signal.
     """
     lines = [line[len(MARK) :] for line in stdout.splitlines() if line.startswith(MARK)]
     results = [json.loads(line) for line in lines]

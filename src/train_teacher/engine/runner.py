@@ -60,7 +60,8 @@ def silence_upstream() -> None:
 
 
 def silence_logger() -> None:
-    """Keep MMEngine's remarks off the terminal where there is no train.log; errors still show."""
+    """Hide warnings and MMEngine's remarks where there is no train.log; errors still show."""
+    silence_upstream()
     from mmengine.logging import MMLogger
 
     MMLogger.get_instance("mmengine", log_level="ERROR")

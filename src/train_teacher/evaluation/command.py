@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from train_teacher.console.command import FILE, choice, command, flag, option
 from train_teacher.console.options import (
     allow_python_config_option,
-    base_option,
-    device_option,
     images_option,
-    language_model_option,
     masks_option,
+    teacher_options,
     teacher_place,
-    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +31,7 @@ if TYPE_CHECKING:
 @option(
     "--detections", metavar="FILE", type=FILE, help="Also write what was found, as COCO results."
 )
-@base_option
-@weights_option
-@language_model_option
-@device_option
+@teacher_options
 @allow_python_config_option
 @choice("--format", "text", "json", help="How to write the scores.")
 def evaluate_command(
@@ -48,11 +42,8 @@ def evaluate_command(
     own_classes: bool,
     masks: str | None,
     detections: Path | None,
-    base: bool,
-    weights: str | None,
-    language_model: str | None,
-    device: str,
     format: str,
+    **teacher: Any,
 ) -> int:
     """Score a trained teacher as COCO does: whole, by class and by size."""
     from train_teacher.console.progress import progress_line
@@ -62,7 +53,7 @@ def evaluate_command(
     from train_teacher.teachers.open import TeacherRequest
 
     request = EvaluateRequest(
-        TeacherRequest(run, base, weights, language_model, device),
+        TeacherRequest(run, **teacher),
         split=cast("Split | None", split),
         data=data,
         images=images,

@@ -42,10 +42,6 @@ class EvaluateRequest:
 def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> Evaluation:
     """Let a teacher look at labelled images and score what it finds.
 
-    Args:
-        request: what to score.
-        progress: called with images done and in all.
-
     Raises:
         UserError: teacher or data cannot be used.
         UsageError: options exclude each other.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from train_teacher.console.progress import Progress
+from train_teacher.console.progress import Progress, part_of
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all
@@ -42,37 +42,24 @@ def score_retained(
 ) -> RetainedScores:
     """Score base and best checkpoint of a run on the data set of `--retain`.
 
-    Args:
-        folder: of a run that has been trained.
-        settings: of the run.
-        info: facts about its canonical copies.
-        device: `cpu` or `cuda`.
-        progress: called with images done and in all.
-
     Raises:
         UserError: an image or a file of the run is gone.
     """
     images = _read_retained(folder)
-    total = len(images.images)
     passes = 3 if settings.tune == "lora" else 2
-
-    def report(number: int) -> Progress | None:
-        if progress is None:
-            return None
-        return lambda done, _: progress(number * total + done, passes * total)
-
     base = teacher_model.load_run(folder, settings, info, None, device)
-    before, _ = detect_all(base, images, progress=report(0))
+    before, _ = detect_all(base, images, progress=part_of(progress, 0, passes))
     del base
     trained = teacher_model.load_run(folder, settings, info, folder.best_checkpoint(), device)
-    after, _ = detect_all(trained, images, progress=report(1))
+    after, _ = detect_all(trained, images, progress=part_of(progress, 1, passes))
     equal = None
     if settings.tune == "lora":
         with trained.without_adapters():
-            equal = detect_all(trained, images, progress=report(2))[0] == before
+            again, _ = detect_all(trained, images, progress=part_of(progress, 2, passes))
+        equal = again == before
     return RetainedScores(
         data=images.path,
-        num_images=total,
+        num_images=len(images.content["images"]),
         num_objects=sum(not a["iscrowd"] for a in images.content["annotations"]),
         before=score(images.content, before),
         after=score(images.content, after),

@@ -111,16 +111,7 @@ def detect_all(
     sam: SamMasks | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Look at every image of a data set.
-
-    Args:
-        model: the teacher.
-        data: whose images.
-        sam: makes masks of the boxes.
-        progress: called with images done and in all.
-
-    Returns:
-        COCO result records of boxes, and of masks when there is a `sam`.
+    """Return COCO result records of the boxes in every image, and of masks when there is a `sam`.
 
     Raises:
         UserError: an image cannot be read: the scores would be of another data set.

@@ -110,12 +110,7 @@ def bar_chart(
 
 
 def heat_map(label: str, counts: Ints) -> Chart:
-    """Return a grid of cells, the fuller the stronger its colour.
-
-    Args:
-        label: what is shown.
-        counts: (rows, columns), row 0 at the top.
-    """
+    """Return a grid of (rows, columns) cells, row 0 at the top; fuller ones have more colour."""
     rows, columns = counts.shape
     side = HEIGHT - 2 * TOP
     left = (WIDTH - side) / 2
@@ -247,13 +242,7 @@ def _ticks(low: float, high: float, *, whole: bool) -> list[float]:
 
 
 def _frame(levels: Sequence[float], ticks: Ticks, axis: str) -> list[Shape]:
-    """Return both axes.
-
-    Args:
-        levels: values of the vertical axis, from 0 to its end.
-        ticks: places on the horizontal axis and their texts.
-        axis: what the horizontal axis is.
-    """
+    """Return both axes: values of the vertical one, places and texts of the horizontal one."""
     shapes = []
     for value in levels:
         y = round(GROUND - PLOT_HEIGHT * value / levels[-1], 1)

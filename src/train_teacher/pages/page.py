@@ -16,25 +16,16 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def render_page(template: str, **shown: object) -> str:
-    """Return a complete HTML document.
+    """Return a complete HTML document from a template, such as `reports/report.html.j2`.
 
     Every text in it is escaped, shortened to 400 characters where the template names no other
     length, and without what no HTML file may contain.
-
-    Args:
-        template: path within this package, such as `reports/report.html.j2`.
-        **shown: what the template sees, by name.
     """
     return _environment().get_template(template).render(shown)
 
 
 def render_text(template: str, **shown: object) -> str:
-    """Return a text in which every value stands as it is.
-
-    Args:
-        template: path within this package, such as `teachers/model_card.md.j2`.
-        **shown: what the template sees, by name.
-    """
+    """Return a text from a template, in which every value stands as it is."""
     environment = _environment().overlay(autoescape=False, finalize=None)
     return environment.get_template(template).render(shown)
 
@@ -71,6 +62,6 @@ def _shown(value: Any, longest: int | None = LONGEST_TEXT) -> Any:
     """Return text as a page may show it; what is already HTML and what is no text is kept."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    if longest is not None and len(value) > longest:
-        value = value[: longest - 3] + "..."
+    if longest is not None:
+        value = words.shortened(value, longest)
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from train_teacher.console.command import FILE, argument, command, option
 from train_teacher.console.options import (
     allow_python_config_option,
-    base_option,
-    device_option,
     images_option,
-    language_model_option,
     masks_option,
+    teacher_options,
     teacher_place,
-    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -54,10 +51,7 @@ SHOWN_FILES = 5
 @option("--draw", metavar="DIR", type=FILE, help="Also copies of the images with boxes.")
 @option("--yolo", metavar="DIR", type=FILE, help="Also in YOLO's format.")
 @option("--label-studio", metavar="FILE", type=FILE, help="Also as Label Studio imports it.")
-@base_option
-@weights_option
-@language_model_option
-@device_option
+@teacher_options
 @allow_python_config_option
 def predict_command(
     run: Path,
@@ -70,10 +64,7 @@ def predict_command(
     draw: Path | None,
     yolo: Path | None,
     label_studio: Path | None,
-    base: bool,
-    weights: str | None,
-    language_model: str | None,
-    device: str,
+    **teacher: Any,
 ) -> int:
     """Label images with a trained teacher; the same command goes on after an interruption."""
     from train_teacher.console.progress import progress_line
@@ -82,7 +73,7 @@ def predict_command(
     from train_teacher.teachers.open import TeacherRequest
 
     request = PredictRequest(
-        TeacherRequest(run, base, weights, language_model, device),
+        TeacherRequest(run, **teacher),
         tuple(sources),
         output,
         images=images,

@@ -34,13 +34,7 @@ def _program() -> str | None:
 
 
 def write_yolo(source: Path, target: Path, root: Path, names: Sequence[str]) -> None:
-    """Write a COCO JSON as YOLO's folder, with links to the images in `images/`.
-
-    Args:
-        source: the JSON.
-        target: folder to create.
-        root: folder of the images.
-        names: of the images, relative to it.
+    """Write a COCO JSON as YOLO's folder, with links in `images/` to the images below `root`.
 
     Raises:
         UserError: panlabel or the system refuses.
@@ -56,12 +50,7 @@ def write_yolo(source: Path, target: Path, root: Path, names: Sequence[str]) -> 
 
 
 def convert(source: Path, target: Path, to: Format) -> None:
-    """Write a COCO JSON in another format.
-
-    Args:
-        source: the JSON.
-        target: folder (yolo) or file (label-studio) to create.
-        to: the format.
+    """Write a COCO JSON as a folder (yolo) or a file (label-studio).
 
     Raises:
         UserError: panlabel refuses.

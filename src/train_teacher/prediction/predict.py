@@ -70,10 +70,6 @@ class PredictResult:
 def predict(request: PredictRequest, *, progress: Progress | None = None) -> PredictResult:
     """Label images with a teacher; after an interruption the same call goes on.
 
-    Args:
-        request: what and where.
-        progress: called with images done and in all.
-
     Raises:
         UserError: teacher, images or output cannot be used.
         UsageError: options that cannot be.

@@ -51,11 +51,7 @@ def partial_of(output: Path) -> Path:
 
 
 def written_before(output: Path) -> frozenset[Path]:
-    """Return what a command that was killed while it wrote the results may have written.
-
-    Args:
-        output: the JSON that is to be written.
-    """
+    """Return what a command that was killed while it wrote the results may have written."""
     try:
         with partial_of(output).open("rb") as file:
             last = b"".join(deque(file, maxlen=1))
@@ -162,17 +158,9 @@ class PredictionFile:
         *,
         scores: bool = True,
     ) -> tuple[int, int]:
-        """Write a COCO JSON from the lines, an image at a time.
+        """Write a COCO JSON from the lines, an image at a time; label 0 is the first category.
 
-        Args:
-            target: the JSON.
-            ids: of all images, in order.
-            categories: COCO categories; label 0 is the first one.
-            description: of the data set.
-            scores: whether the annotations say how sure they are.
-
-        Returns:
-            Images and annotations written.
+        Returned are the images and annotations written.
 
         Raises:
             UserError: the system refuses.
@@ -192,9 +180,6 @@ class PredictionFile:
 
     def begin_results(self, paths: Iterable[Path]) -> None:
         """Note what is about to be written, and remove what a killed command wrote of it.
-
-        Args:
-            paths: of files and folders; none is there but from that command.
 
         Raises:
             UserError: the system refuses.

@@ -79,10 +79,6 @@ def candidates(
 ) -> tuple[tuple[str, ...], ...]:
     """Return the phrases of each class, its own name first, each once.
 
-    Args:
-        names: classes as they stand in the JSON.
-        offered: phrases by class name.
-
     Raises:
         UsageError: no such class, an empty phrase, or one that means two classes.
     """
@@ -128,16 +124,7 @@ def rounds(phrases: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
 
 
 def sample_images(truth: GroundTruth, most: int, seed: int) -> list[int]:
-    """Choose images so that rare classes are seen, the same ones every time.
-
-    Args:
-        truth: labels of all images.
-        most: images to choose.
-        seed: of the order in which they are drawn.
-
-    Returns:
-        Image ids in the order of the data set.
-    """
+    """Choose the ids of images so that rare classes are seen, the same ones for the same seed."""
     order = np.random.default_rng(seed).permutation(truth.image_ids).tolist()
     counted = ~truth.crowd
     showing = [
@@ -157,14 +144,7 @@ def compare_phrases(
     found: Sequence[Detections],
     truth: GroundTruth,
 ) -> tuple[ClassTrial, ...]:
-    """Judge the phrases of each class.
-
-    Args:
-        names: classes.
-        phrases: of each class, its name first.
-        found: detections of each round of `rounds`.
-        truth: labels of the sample.
-    """
+    """Judge the phrases of each class, its name first, by the detections of each round."""
     judged = [judge(one, truth, len(names)) for one in found]
     drawn = draws(len(truth.image_ids))
     trials = []

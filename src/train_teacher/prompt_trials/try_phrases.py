@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.data_driven import tune, with_decisions
-from train_teacher.console.progress import Progress
+from train_teacher.console.progress import Progress, part_of
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.evaluation.labelled_images import LabelledImages, detections_of, labelled_split
@@ -32,7 +32,7 @@ from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.scores.detections import Detections, GroundTruth
 from train_teacher.scores.validation_files import canonical_truth
 from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.settings.read import preset_settings
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers.model import TeacherModel, load_base
 from train_teacher.weights.files import resolve_weights
@@ -61,9 +61,7 @@ class PromptsRequest:
 def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) -> PromptComparison:
     """Let the base model look for every phrase and say which reads best.
 
-    Args:
-        request: what to try.
-        progress: called with images done and in all, over every prompt.
+    Progress is counted over every prompt.
 
     Raises:
         UserError: data, weights or language model cannot be used.
@@ -110,7 +108,7 @@ def _look(
     """Look with every prompt, then with the best phrases together unless that was one of them."""
     prompts = list(rounds(phrases))
     found = [
-        detections_of(model, data, prompt, _part(progress, number, len(prompts)))
+        detections_of(model, data, prompt, part_of(progress, number, len(prompts)))
         for number, prompt in enumerate(prompts)
     ]
     trials = compare_phrases(names, phrases, found, truth)
@@ -120,12 +118,6 @@ def _look(
     if best in prompts:
         return found, trials, found[prompts.index(best)]
     return found, trials, detections_of(model, data, best)
-
-
-def _part(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, parts * total)
 
 
 def _sampled(
@@ -144,16 +136,9 @@ def _sampled(
 
 
 def _settings(request: PromptsRequest) -> TeacherSettings:
-    given = {
-        name: value
-        for name, value in (
-            ("weights", request.weights),
-            ("language_model", request.language_model),
-        )
-        if value is not None
-    }
-    asked = SettingsLayer("command line", {"data": str(request.data), "output": "", **given})
-    settings = merge_settings([*yaml_files.read_preset_layers(request.model), asked])
+    named = {"weights": request.weights, "language_model": request.language_model}
+    given = {name: value for name, value in named.items() if value is not None}
+    settings = preset_settings(request.model, {"data": str(request.data), **given})
     weights = resolve_weights(settings.weights, settings.checkpoint)
     if weights is None:
         raise UsageError("--weights none: random weights read no phrase. Name base weights.")

@@ -61,10 +61,6 @@ def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
 
     Names that look the same are the same, unless one is the same letter by letter; so are those
     that differ in capitals only, when one name alone does.
-
-    Args:
-        wanted: names of one file.
-        names: names of another.
     """
     exact = {name: at for at, name in reversed(list(enumerate(names)))}
     looking = {_looks(name): at for at, name in reversed(list(enumerate(names)))}
@@ -79,11 +75,7 @@ def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
 
 
 def differ_in_stored_accents(names: Sequence[str]) -> bool:
-    """Tell whether different names are one name whose accents are stored in two ways (NFC, NFD).
-
-    Args:
-        names: at least one.
-    """
+    """Tell whether different names are one name whose accents are stored in two ways (NFC, NFD)."""
     composed = {unicodedata.normalize("NFC", name) for name in names}
     return len(composed) == 1 < len(set(names))
 
@@ -97,15 +89,9 @@ def apply_class_prompts(
     prompts: Mapping[str, str],
     said: str = "--class-prompt (prompts: in YAML)",
 ) -> tuple[str, ...]:
-    """Return the canonical names, with the user's phrases in place of theirs.
+    """Return the canonical names, with the user's phrases by class name in place of theirs.
 
-    Args:
-        names: class names as they stand in the JSON.
-        prompts: phrase by class name, whatever its spaces.
-        said: how the user gave them, for messages.
-
-    Returns:
-        One canonical phrase per name, in order.
+    Spaces of a class name do not count; `said` is how the user gave the phrases.
 
     Raises:
         UsageError: a phrase is for a class that does not exist, or is empty.
@@ -125,9 +111,7 @@ def apply_class_prompts(
 def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:
     """Return what was written for each class: the user's phrase, else the name.
 
-    Args:
-        names: class names as they stand in the JSON.
-        prompts: phrase by class name, whatever its spaces.
+    Spaces of a class name do not count.
     """
     places = match_names(list(prompts), names)
     given = {names[at]: text for at, text in zip(places, prompts.values(), strict=True) if at >= 0}
@@ -162,11 +146,7 @@ def estimate_tokens(names: Sequence[str]) -> int:
 
 
 def prompt_tokens(class_tokens: Sequence[int]) -> int:
-    """Return the tokens of the caption of some classes.
-
-    Args:
-        class_tokens: tokens of each class, without its separator.
-    """
+    """Return the tokens of the caption of classes, given theirs without separators."""
     return FRAME_TOKENS + sum(class_tokens) + SEPARATOR_TOKENS * len(class_tokens)
 
 
@@ -176,16 +156,13 @@ def pack_classes(
     limit: int = TOKEN_LIMIT,
     most: int | None = None,
 ) -> tuple[range, ...]:
-    """Cut a list of classes into prompts that each fit, as long as they can be.
+    """Cut a list of classes into the longest prompts that fit, as ranges of positions.
 
     Args:
         names: classes in order, for messages.
         class_tokens: tokens of each, without its separator.
         limit: tokens that a prompt may have, with [CLS], [SEP] and separators.
         most: classes that a prompt may have; None for any number.
-
-    Returns:
-        Consecutive positions, one range per prompt.
 
     Raises:
         UserError: a class alone is longer than the limit, or has no token.
@@ -223,10 +200,7 @@ def _require_readable(name: str, tokens: int, limit: int) -> None:
 def classes_per_prompt(names: Sequence[str], class_tokens: Sequence[int], limit: int) -> int:
     """Return how many classes a prompt has when all are spread evenly over the fewest prompts.
 
-    Args:
-        names: classes in order, for messages.
-        class_tokens: tokens of each, without its separator.
-        limit: tokens that a prompt may have.
+    Tokens of a class are without its separator.
 
     Raises:
         UserError: see `pack_classes`.

@@ -21,8 +21,7 @@ TIMEOUT_SECONDS = 10
 def obtain_language_model(value: str) -> Path:
     """Return a language model's folder, downloading its files when they are not at hand.
 
-    Args:
-        value: a folder, or a model's name on the Hugging Face hub, such as `bert-base-uncased`.
+    It is given by a folder, or by its name on the Hugging Face hub, such as `bert-base-uncased`.
 
     Raises:
         UserError: the folder is incomplete, or the download failed or is forbidden
@@ -46,12 +45,7 @@ def obtain_language_model(value: str) -> Path:
 def fetch_language_model(value: str, folder: Path) -> Path:
     """Put a language model's files into a folder that `--language-model` accepts.
 
-    Args:
-        value: as for `obtain_language_model`.
-        folder: made when missing; a file of another model in it is never replaced.
-
-    Returns:
-        The folder.
+    A file of another model in it is never replaced.
 
     Raises:
         UserError: as for `obtain_language_model`, or the folder holds another model or cannot be

@@ -41,12 +41,7 @@ def resolve_language_model(value: str | Path) -> Path:
 
 
 def missing_model_message(value: str, cause: str) -> str:
-    """Return what to tell a user whose language model is not at hand.
-
-    Args:
-        value: as the user gave it.
-        cause: why it was not downloaded.
-    """
+    """Return what to tell a user whose language model is not at hand, and the cause."""
     return (
         f"--language-model {value}: no such folder, and not in the local cache "
         f"({hub_cache()}; {cause}). The caption cannot be read without its config.json and "
@@ -69,12 +64,7 @@ class TokenCount:
 
 
 def count_tokens(names: Sequence[str], language_model: str | Path | None) -> TokenCount:
-    """Count the tokens of the caption for some class names.
-
-    Args:
-        names: canonical class names.
-        language_model: folder or cached name; None for bert-base-uncased.
-    """
+    """Count the tokens of the caption for canonical class names; None is bert-base-uncased."""
     try:
         folder = resolve_language_model(language_model or "bert-base-uncased")
     except UserError:

@@ -18,9 +18,6 @@ MIN_RUNS = 2
 def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     """Read the results of several runs.
 
-    Args:
-        folders: run folders, at least two.
-
     Raises:
         UsageError: fewer than two.
         UserError: one is no run folder, or its run has not finished.

@@ -50,11 +50,7 @@ class Comparison:
 
 
 def compare_runs(reports: Sequence[RunReport]) -> Comparison:
-    """Put runs beside each other.
-
-    Args:
-        reports: at least two.
-    """
+    """Put runs beside each other."""
     same_data = len({_validation_of(report) for report in reports}) == 1
     scores, classes = _results(reports), _classes(reports)
     if not same_data:

@@ -22,15 +22,7 @@ CHARTS = (
 
 
 def render_comparison(comparison: Comparison, runs: Sequence[ComparedRun]) -> str:
-    """Return the page.
-
-    Args:
-        comparison: from `compare_runs`.
-        runs: the same runs, with their curves.
-
-    Returns:
-        A complete HTML document; every name in it is escaped.
-    """
+    """Return the comparison as a complete HTML document; every name in it is escaped."""
     named = list(zip(comparison.names, runs, strict=True))
     figures = []
     for title, key, axis in CHARTS:

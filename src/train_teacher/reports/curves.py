@@ -29,12 +29,7 @@ class Plot:
 
 
 def run_plots(records: Sequence[Mapping[str, Any]], report: RunReport) -> list[Plot]:
-    """Return the curves of a run; those without a point are left out.
-
-    Args:
-        records: lines of metrics.jsonl, oldest first.
-        report: its facts.
-    """
+    """Return the curves of a run's metrics.jsonl; those without a point are left out."""
     step = BATCH if accumulates(report) else STEP
     plots = [
         _plot(records, "Validation", EPOCH, {METRIC: "mAP", METRIC_50: "mAP50"}, file="validation"),

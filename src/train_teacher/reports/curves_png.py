@@ -10,12 +10,7 @@ from train_teacher.reports.curves import Plot
 
 
 def draw_curves(plots: Iterable[Plot], folder: Path) -> None:
-    """Draw the plots that have a file.
-
-    Args:
-        plots: from `run_plots`.
-        folder: where the PNG files go; created.
-    """
+    """Draw the plots that have a file into a folder, which is created."""
     folder.mkdir(parents=True, exist_ok=True)
     for plot in plots:
         if plot.file:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+
+from train_teacher.core.installed import installed_version
 
 PACKAGES = ("torch", "mmdet", "mmengine", "mmcv", "mmcv-lite", "transformers", "peft", "numpy")
 
@@ -18,12 +19,5 @@ def describe_environment() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "GPU": ", ".join(devices) or "none",
         "Python": platform.python_version(),
-        **{name: found for name in PACKAGES if (found := _version(name))},
+        **{name: found for name in PACKAGES if (found := installed_version(name))},
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -92,17 +92,7 @@ def build_report(
     chance: Chance | None = None,
     **facts: Any,
 ) -> RunReport:
-    """Put the facts of a run together.
-
-    Args:
-        info: of the canonical copies.
-        summary: scores before and after.
-        before: what the base weights detected, None when it was not kept.
-        best: what the best epoch detected.
-        settings: resolved.
-        chance: what the gain rests on.
-        **facts: the other members of `RunReport`.
-    """
+    """Put the facts of a run together; detections that were not kept are None."""
     boxes = {split.name: split.boxes_per_class for split in info.splits}
     nothing = (0,) * info.num_classes
     val = boxes.get("val", nothing)

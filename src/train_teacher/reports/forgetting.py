@@ -35,12 +35,7 @@ class RetainedScores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tell_of_forgetting(retained: RetainedScores, tune: str) -> tuple[str, ...]:
-    """Return what to say of it.
-
-    Args:
-        retained: the scores.
-        tune: tuning mode of the run.
-    """
+    """Return what to say of it."""
     before, after = retained.before.average_precision, retained.after.average_precision
     if before is None or after is None or retained.drop is None:
         return (f"{retained.data} has no object to score: nothing is known of forgetting.",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from train_teacher.core.words import change, score
+from train_teacher.core.words import change, score, shortened
 from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
@@ -31,17 +31,7 @@ def render_report(
     worst: Sequence[Image] = (),
     best: Sequence[Image] = (),
 ) -> str:
-    """Return the report of a run.
-
-    Args:
-        report: its facts.
-        plots: its curves.
-        worst: validation images on which most goes wrong.
-        best: those on which most is right.
-
-    Returns:
-        A complete HTML document; every name in it is escaped.
-    """
+    """Return the report of a run as a complete HTML document; every name in it is escaped."""
     shown = [n for n, value in report.settings.items() if applies(n, value, report.tune)]
     # A report of before there were sources folds nothing away.
     sources = report.sources or dict.fromkeys(shown, YOU)
@@ -187,9 +177,13 @@ def _mask_kinds(masks: MaskInfo) -> list[str]:
 
 
 def _settings(report: RunReport, names: Sequence[str]) -> Table:
-    rows = []
-    for name in names:
-        value = str(report.settings[name])
-        cut = value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 3] + "..."
-        rows.append((name, cut, report.sources.get(name, ""), report.reasons.get(name, "")))
+    rows = [
+        (
+            name,
+            shortened(str(report.settings[name]), LONGEST_VALUE),
+            report.sources.get(name, ""),
+            report.reasons.get(name, ""),
+        )
+        for name in names
+    ]
     return Table(("setting", "value", "from", "reason"), rows)

@@ -38,12 +38,7 @@ def applies(name: str, value: object, tune: str) -> bool:
 
 
 def setting_sources(settings: TeacherSettings, preset: Mapping[str, Any]) -> dict[str, str]:
-    """Return where every setting is from.
-
-    Args:
-        settings: resolved.
-        preset: what the preset says, empty where it is not at hand.
-    """
+    """Return where every setting is from; the preset is empty where it is not at hand."""
     values = msgspec.to_builtins(settings)
     defaults = msgspec.to_builtins(TeacherSettings(data="", output=""))
     # `auto` weights are the preset's checkpoint.
@@ -71,12 +66,7 @@ def _means(said: object, value: object) -> bool:
 
 
 def setting_reasons(generated: GeneratedConfig, settings: TeacherSettings) -> dict[str, str]:
-    """Return why a setting has its value, as the dry run says it.
-
-    Args:
-        generated: from the settings.
-        settings: resolved.
-    """
+    """Return why a setting has its value, as the dry run says it."""
     overrides = {override.key: override.reason for override in generated.overrides}
     images = settings.batch_size * settings.gpus * generated.schedule.accumulation
     return {

@@ -63,14 +63,9 @@ class RunCost(msgspec.Struct, frozen=True):
 
 
 def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> RunSummary:
-    """Find the scores of the base weights, of the best and of the last epoch.
+    """Find the scores of the base weights, of the best and of the last epoch in metrics.jsonl.
 
-    Args:
-        records: lines of metrics.jsonl, oldest first.
-        class_names: in canonical order.
-
-    Returns:
-        The summary; best is the first validation with the highest mAP, the base included.
+    Best is the first validation with the highest mAP, the base included.
     """
     validations = [_validation(r, class_names) for r in records if r.get("kind") == "val"]
     before = next((v for v in validations if v.epoch == 0), None)
@@ -89,13 +84,7 @@ def summarize_cost(
     steps: int | None = None,
     total_seconds: float | None = None,
 ) -> RunCost:
-    """Return what a run took.
-
-    Args:
-        records: lines of metrics.jsonl, oldest first.
-        steps: done; the last one that was logged when left out.
-        total_seconds: wall time of its last start.
-    """
+    """Return what a run took; without `steps` the last one that was logged counts."""
     train = [record for record in records if record.get("kind") == "train"]
     return RunCost(
         steps=steps if steps is not None else int(train[-1]["step"]) if train else 0,

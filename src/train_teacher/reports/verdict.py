@@ -58,15 +58,7 @@ def judge_run(
     val_boxes: int,
     chance: Chance | None = None,
 ) -> Verdict:
-    """Return the verdict.
-
-    Args:
-        summary: scores before and after.
-        classes: in canonical order.
-        epochs: that the run was planned for.
-        val_boxes: boxes the scores were counted on.
-        chance: what the gain rests on; None where that was not counted.
-    """
+    """Return the verdict on a run of so many epochs, scored on so many boxes."""
     worth_it, headline = _headline(summary, chance)
     sentences = [
         *_basis(summary, val_boxes, chance),

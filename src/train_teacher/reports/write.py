@@ -52,11 +52,6 @@ class RunResult:
     folder: RunFolder
     report: RunReport
 
-    @property
-    def summary(self) -> RunSummary:
-        """Scores before and after."""
-        return self.report.summary
-
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -83,15 +78,7 @@ def gather_run_facts(
     steps: int | None = None,
     seconds: float | None = None,
 ) -> RunFacts:
-    """Read and count what a training left.
-
-    Args:
-        folder: the run folder after training.
-        dataset_info: facts about the canonical copies.
-        settings: resolved settings.
-        steps: optimizer steps done.
-        seconds: wall time of the training.
-    """
+    """Read and count what a training left."""
     records = folder.read_metrics()
     names = dataset_info.class_names
     truth = read_truth(folder.data / "val.json")
@@ -114,16 +101,7 @@ def gather_run_facts(
 def write_run_results(
     folder: RunFolder, facts: RunFacts, retained: RetainedScores | None = None
 ) -> RunResult:
-    """Write plots, results.json and report.html of a run.
-
-    Args:
-        folder: of the run, with everything that is made of its model.
-        facts: from `gather_run_facts`.
-        retained: scores on the data set of --retain.
-
-    Returns:
-        Paths and facts.
-    """
+    """Write plots, results.json and report.html of a run."""
     info, settings = facts.dataset_info, facts.settings
     table = read_freeze_table(folder.freeze_table)
     report = build_report(
@@ -163,9 +141,7 @@ class _Written(msgspec.Struct):
 def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
     """Return whether a run was trained to its end and left everything that it should.
 
-    Args:
-        folder: of the run.
-        settings: resolved; results of another length are not its own.
+    Results of another length than the settings' are not its own.
     """
     try:
         written = msgspec.json.decode(folder.results.read_bytes(), type=_Written)

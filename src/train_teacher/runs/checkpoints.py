@@ -30,9 +30,6 @@ class FoundCheckpoint:
 def newest_usable(folder: Path) -> FoundCheckpoint:
     """Return the newest checkpoint of a run that is not damaged.
 
-    Args:
-        folder: `checkpoints/` of a run.
-
     Raises:
         UserError: there are some, and all are damaged.
     """

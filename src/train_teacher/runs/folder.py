@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import Any
 
+from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
 from train_teacher.runs.lock import LOCK_FILES
 
@@ -15,93 +16,48 @@ CARD = "teacher.json"
 EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})
 UNFINISHED = ".unfinished"
 """File in a folder that was empty and is being filled: what else is in it can be made again."""
+LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
+"""How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """Paths of one run."""
 
-    root: Path
-
-    @property
-    def data(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        """Name them; nothing need be there."""
+        self.root = root
+        self.data = root / "data"
         """Canonical copies and inspection."""
-        return self.root / "data"
-
-    @property
-    def config(self) -> Path:
+        self.config = root / "mmdet_config.py"
         """What MMEngine's Runner runs."""
-        return self.root / "mmdet_config.py"
-
-    @property
-    def settings(self) -> Path:
+        self.settings = root / "settings.yaml"
         """Every resolved setting."""
-        return self.root / "settings.yaml"
-
-    @property
-    def checkpoints(self) -> Path:
+        self.checkpoints = root / "checkpoints"
         """last.pth and best.pth."""
-        return self.root / "checkpoints"
-
-    @property
-    def adapter(self) -> Path:
+        self.adapter = root / "adapter"
         """The LoRA adapter in PEFT's format (--tune lora)."""
-        return self.root / "adapter"
-
-    @property
-    def metrics(self) -> Path:
+        self.metrics = root / "metrics.jsonl"
         """One JSON object per logged moment."""
-        return self.root / "metrics.jsonl"
-
-    @property
-    def log(self) -> Path:
+        self.log = root / "train.log"
         """MMEngine's full log."""
-        return self.root / "train.log"
-
-    @property
-    def plots(self) -> Path:
+        self.plots = root / "plots"
         """Curves as PNG."""
-        return self.root / "plots"
-
-    @property
-    def report(self) -> Path:
+        self.report = root / "report.html"
         """The page that explains the run."""
-        return self.root / "report.html"
-
-    @property
-    def dataset_info(self) -> Path:
+        self.dataset_info = self.data / "dataset_info.json"
         """Facts about the canonical copies, from which the config was generated."""
-        return self.data / "dataset_info.json"
-
-    @property
-    def record(self) -> Path:
+        self.record = self.data / "started_with.json"
         """What the run was started with, to notice edits of settings and config."""
-        return self.data / "started_with.json"
-
-    @property
-    def retained(self) -> Path:
+        self.retained = self.data / "retain.json"
         """Canonical copy of the other data set that forgetting is measured on (--retain)."""
-        return self.data / "retain.json"
-
-    @property
-    def results(self) -> Path:
+        self.results = root / "results.json"
         """The facts of the finished run."""
-        return self.root / "results.json"
-
-    @property
-    def freeze_table(self) -> Path:
+        self.freeze_table = self.data / "freeze_table.json"
         """Which parts were trained, and the proof after training."""
-        return self.data / "freeze_table.json"
-
-    @property
-    def detections_before(self) -> Path:
+        self.detections_before = self.data / "val_detections_before.npz"
         """What the base weights detected on the validation split."""
-        return self.data / "val_detections_before.npz"
-
-    @property
-    def detections_best(self) -> Path:
+        self.detections_best = self.data / "val_detections_best.npz"
         """What the best epoch detected on it."""
-        return self.data / "val_detections_best.npz"
 
     def is_whole(self) -> bool:
         """Return whether the folder holds a run, however far it got."""
@@ -122,6 +78,14 @@ class RunFolder:
         if not self.metrics.exists():
             return []
         return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+
+    def remove_left_files(self) -> None:
+        """Remove what a killed process left half written; no other process may write the run."""
+        for left in sorted(self.root.rglob(f".*{PARTIAL}")):
+            remove(left)
+        for entry in self.root.iterdir():
+            if LOG_FOLDER.fullmatch(entry.name) and not any(entry.iterdir()):
+                entry.rmdir()
 
 
 def check_free(output: Path) -> RunFolder:
@@ -146,9 +110,6 @@ def check_free(output: Path) -> RunFolder:
 
 def refuse_used(root: Path) -> None:
     """Refuse a folder with more in it than what has just begun puts there.
-
-    Args:
-        root: may be missing.
 
     Raises:
         UserError: somebody's files are in it.

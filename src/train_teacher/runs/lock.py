@@ -85,11 +85,7 @@ def run_lock(folder: Path, name: Path | None = None) -> Iterator[HeldFolder]:
 
 @contextmanager
 def training_lock(folder: Path) -> Iterator[None]:
-    """Share the run folder with the other training processes of the same launcher.
-
-    Args:
-        folder: run folder, locked by the launcher.
-    """
+    """Share a run folder, locked by the launcher, with its other training processes."""
     if sys.platform == "win32":
         yield
         return

@@ -29,13 +29,7 @@ def plain_settings(settings: TeacherSettings) -> dict[str, Any]:
 
 
 def write_record(folder: RunFolder, settings: TeacherSettings, config_text: str) -> None:
-    """Remember what the run is made of.
-
-    Args:
-        folder: of the run.
-        settings: resolved.
-        config_text: as written into mmdet_config.py.
-    """
+    """Remember what the run is made of."""
     record = RunRecord(plain_settings(settings), _digest(config_text.encode()))
     write_atomically(folder.record, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 

@@ -76,13 +76,7 @@ class DetectionAnalysis(msgspec.Struct, frozen=True):
 def analyse(
     detections: Detections, truth: GroundTruth, class_names: Sequence[str]
 ) -> DetectionAnalysis:
-    """Judge the detections of a validation.
-
-    Args:
-        detections: of all its images.
-        truth: the labels.
-        class_names: in order of the labels.
-    """
+    """Judge the detections of a validation."""
     judged = judge(detections, truth, len(class_names))
     classes = tuple(
         _precision_recall(name, label, detections, judged) for label, name in enumerate(class_names)
@@ -118,10 +112,7 @@ def best_images(
 ) -> list[ImageResult]:
     """Return the best images with something found: with the highest F1, and of these most found.
 
-    Args:
-        images: of a validation.
-        most: how many.
-        besides: already shown; where something is wrong in them, they are not shown again.
+    Images among `besides` are shown already, and not again.
     """
     shown = {p.image_id for p in besides}
     found = [p for p in images if p.found and p.image_id not in shown]

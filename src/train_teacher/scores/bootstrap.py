@@ -39,13 +39,7 @@ class Chance(msgspec.Struct, frozen=True, kw_only=True):
 def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> Chance | None:
     """Draw the validation images anew and see how often the gain is still there.
 
-    Args:
-        before: what the base weights detected.
-        best: what the best epoch detected.
-        truth: the labels.
-
-    Returns:
-        None for a large set, or one without objects.
+    None for a large set, or one without objects.
     """
     boxes, images = int((~truth.crowd).sum()), len(truth.image_ids)
     if not boxes or images > MOST_IMAGES:
@@ -65,13 +59,7 @@ def draws(images: int) -> npt.NDArray[np.int64]:
 
 
 def _scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
-    """Return (R,) mAP in each resampled set, NaN in one without objects.
-
-    Args:
-        found: of all images.
-        truth: of all images.
-        drawn: (R, I) from `draws`.
-    """
+    """Return (R,) mAP in each resampled set, NaN in one without objects."""
     classes = np.unique(truth.label[~truth.crowd]).tolist()
     most = 1 + max(found.label.max(initial=0), truth.label.max(initial=0))
     flags = [judge(found, truth, most, iou).flags for iou in IOUS]

@@ -18,13 +18,7 @@ MOST_DETECTIONS = 2
 def coco_results(
     detections: Detections, category_ids: Sequence[int], masks: Sequence[Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Return detections as COCO's result records.
-
-    Args:
-        detections: of all images.
-        category_ids: id of each label.
-        masks: run lengths of each detection, or None.
-    """
+    """Return detections as COCO's result records, with run lengths where there are masks."""
     boxes = detections.box.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     columns = zip(
@@ -46,13 +40,7 @@ def coco_results(
 def score(
     truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], kind: Kind = "bbox"
 ) -> CocoScores:
-    """Score result records against labels.
-
-    Args:
-        truth: a COCO object; its annotations have area and iscrowd.
-        results: COCO result records.
-        kind: what is compared: boxes or masks.
-    """
+    """Score result records against a COCO object; its annotations have area and iscrowd."""
     counting = count(truth, [dict(record) for record in results], kind)
     counting.summarize()
     return _scores(truth, counting)
@@ -63,11 +51,8 @@ def count(
 ) -> Any:
     """Return a COCOeval that has counted: its `eval` and `params` are pycocotools'.
 
-    Args:
-        truth: a COCO object; its annotations have area and iscrowd.
-        results: COCO result records; members are added to them.
-        kind: what is compared: boxes or masks.
-        parameters: COCOeval's, such as `maxDets`.
+    The truth's annotations have area and iscrowd; members are added to the results. Parameters are
+    COCOeval's, such as `maxDets`.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 

@@ -53,12 +53,7 @@ class ImageDetections:
 
 
 def joined(image_ids: Sequence[int], found: Sequence[ImageDetections]) -> Detections:
-    """Return the detections of several images as columns.
-
-    Args:
-        image_ids: of each image.
-        found: in each image.
-    """
+    """Return the detections of several images as columns."""
     counts = [len(image.score) for image in found]
     empty = np.empty((0, 4))
     return Detections(

@@ -12,12 +12,16 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import islice
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import msgspec
+
 from train_teacher.core.python_files import CURE, python_files_allowed
+from train_teacher.core.words import shortened
 from train_teacher.settings.registered_names import is_registered, registered_names
 
 BUILT = frozenset({"architecture", "augmentation", "schedule", "optimizer", "set"})
@@ -27,38 +31,7 @@ NAMING_KEYS = frozenset(
     "type constructor ema_type resize_type conv_type collate_fn worker_init_fn runner_type".split()
 )
 IMPORTS = "custom_imports"
-CONFIG_WORDS: Mapping[str, str] = {
-    "_base_": "would read another config file",
-    "_delete_": "is a word of MMEngine's config files, and settings are replaced without it",
-    "_scope_": "would import another package",
-    "_deprecation_": "is a word of MMEngine's config files",
-    IMPORTS: "would import other modules",
-}
-FILE_KEYS: Mapping[str, str] = {
-    "checkpoint": "would be loaded as a pickle, which can run code; base weights are given with "
-    "--weights",
-    "pretrained": "would be loaded as a pickle, which can run code; base weights are given with "
-    "--weights",
-    "teacher_ckpt": "would be loaded as a pickle, which can run code",
-    "teacher_config": "would be run as a config file",
-    "proposal_file": "would be loaded as a pickle, which can run code",
-    "rfstructure_file": "would be evaluated as Python",
-}
-"""Arguments of registered classes that name a file with code in it."""
-CLASSES: Mapping[str, str] = {
-    "Pretrained": "loads a file as a pickle, which can run code; base weights are given with "
-    "--weights",
-    "KnowledgeDistillationSingleStageDetector": "runs the config file of its teacher",
-    "LAD": "loads the file of its teacher as a pickle, which can run code",
-    "AppearanceFreeLink": "loads a file as a pickle, which can run code",
-    "CameraMotionCompensation": "evaluates one of its arguments as Python",
-    "RFSearchHook": "evaluates its arguments as Python",
-    "RefCocoDataset": "loads a pickle, which can run code",
-    "OpenImagesChallengeDataset": "loads a pickle, which can run code",
-    "DVCLiveVisBackend": "starts another program",
-    "BertModel": "fetches a model of any name; a language model is given with --language-model",
-}
-"""Registered classes that run what they are given."""
+TABLE = Path(__file__).with_name("foreign_code.yaml")
 CODE_ENDINGS = (".py", ".pkl", ".pickle")
 DOTTED = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|::?)\w+)+$")
 FOREIGN_NAMES = {"Albu": re.compile(r"^[A-Z][A-Za-z0-9]*$")}
@@ -68,16 +41,22 @@ MOST_VALUES = 100_000
 SHOWN_LENGTH = 60
 
 
+class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of `foreign_code.yaml`: what each name would do."""
+
+    config_words: dict[str, str]
+    file_keys: dict[str, str]
+    classes: dict[str, str]
+
+
+@cache
+def refused_names() -> Refused:
+    """Return what would run code by its name."""
+    return msgspec.yaml.decode(TABLE.read_bytes(), type=Refused)
+
+
 def problems_of(setting: str, value: Any) -> Iterator[str]:
-    """Say what in a setting would run code.
-
-    Args:
-        setting: its name.
-        value: as it was written, of the right type.
-
-    Yields:
-        Key and value, what it would do, and the cure.
-    """
+    """Yield what in a setting would run code: key and value, what it would do, and the cure."""
     if setting == "base_config" and (problem := _base_config_problem(value)):
         yield f"base_config: {problem}"
     if setting not in BUILT:
@@ -146,20 +125,21 @@ def _directly_in(outer: _Member) -> Iterator[_Member]:
 
 
 def _problem(member: _Member) -> str | None:
+    refused = refused_names()
     words = member.key.split(".")  # `set` and `architecture` have dotted keys
     key, value = words[-1], member.value
     # The top key `custom_imports` is one of those with a message of their own (protected_keys.py).
     inner = words[1:] if member.place == f"set.{IMPORTS}" else words
-    reserved = next((word for word in inner if word in CONFIG_WORDS), None)
+    reserved = next((word for word in inner if word in refused.config_words), None)
     if reserved:
-        return f"{reserved} {CONFIG_WORDS[reserved]}. Leave it out."
+        return f"{reserved} {refused.config_words[reserved]}. Leave it out."
     if "{{" in member.key:
         return f"{_shown(member.key)}: {TEMPLATE}"
     built = key != "type" and isinstance(value, Mapping)
     if key in NAMING_KEYS and value is not None and not built:
         return _name_problem(value, member.around)
-    if key in FILE_KEYS and isinstance(value, str):
-        return f"{_shown(value)} {FILE_KEYS[key]}. Leave it out."
+    if key in refused.file_keys and isinstance(value, str):
+        return f"{_shown(value)} {refused.file_keys[key]}. Leave it out."
     return _text_problem(value) if isinstance(value, str) else None
 
 
@@ -168,8 +148,9 @@ def _name_problem(value: Any, around: str | None) -> str | None:
         return f"{_shown(value)} is no name of a class. Write a name, such as SmoothL1Loss."
     if around and FOREIGN_NAMES[around].match(value):
         return None
-    if value in CLASSES:
-        return f"{value} {CLASSES[value]}. It cannot be used here."
+    classes = refused_names().classes
+    if value in classes:
+        return f"{value} {classes[value]}. It cannot be used here."
     if is_registered(value):
         return None
     last = re.split(r"[.:]+", value)[-1]
@@ -204,5 +185,4 @@ def _is_module(name: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 3] + "..."
+    return shortened(repr(value), SHOWN_LENGTH)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.core.errors import UsageError
-from train_teacher.core.words import did_you_mean
+from train_teacher.core.words import did_you_mean, shortened
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
@@ -44,12 +44,6 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
     Mappings (`architecture`, `prompts`, `set`, `optimizer`) are merged key by key;
     everything else is replaced, and so is an optimizer by one of another type.
 
-    Args:
-        layers: from the weakest (preset) to the strongest (command line).
-
-    Returns:
-        The complete settings.
-
     Raises:
         UsageError: with every unknown key, wrong type and contradiction of all layers together.
     """
@@ -71,11 +65,7 @@ def merge_settings(layers: Sequence[SettingsLayer]) -> TeacherSettings:
 
 
 def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
-    """Merge layers as `merge_settings` does, checking nothing.
-
-    Args:
-        layers: from the weakest to the strongest.
-    """
+    """Merge layers as `merge_settings` does, checking nothing."""
     merged: dict[str, Any] = {}
     for given in layers:
         _merge_layer(merged, _fitting_batch(given).values)
@@ -122,11 +112,7 @@ def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
 
 
 def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with `decided`, whose members once stood among the settings themselves.
-
-    Args:
-        values: settings by name, of any version.
-    """
+    """Return settings with `decided`, whose members once stood among the settings themselves."""
     old = {name: values[name] for name in Decided.__struct_fields__ if name in values}
     new = {name: value for name, value in values.items() if name not in old}
     if old and isinstance(new.get("decided", {}), Mapping):
@@ -135,11 +121,7 @@ def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run is trained with: not where it lies, nor who decided what.
-
-    Args:
-        values: every setting of the run by name, of any version.
-    """
+    """Return what a run is trained with: not where it lies, nor who decided what."""
     trained = with_decided(values)
     fit_batch = _decided(trained).get("fit_batch", False)
     left_out = ("decided", "output")
@@ -199,9 +181,7 @@ def _readable(error: msgspec.ValidationError, value: object) -> str:
         text, _, tail = text.partition(" - at `$")
         path = tail.rstrip("`")
     text = re.sub(r"^Expected", "expected", text).replace("`", "")
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 - one line of a terminal
-    return f"{text}{' at ' + path if path else ''} (value: {shown})"
+    return f"{text}{' at ' + path if path else ''} (value: {shortened(repr(value), 60)})"
 
 
 def _contradictions(merged: Mapping[str, Any]) -> list[str]:

@@ -33,12 +33,7 @@ class _Class:
 def check_entries(
     setting: str, entries: str | Sequence[Mapping[str, Any]], places: tuple[tuple[str, str], ...]
 ) -> None:
-    """Check the types and arguments of configs that a user wrote.
-
-    Args:
-        setting: name of the setting, for messages.
-        entries: configs with `type`; a name of ours is not looked at.
-        places: TRANSFORMS or SCHEDULERS.
+    """Check the types and arguments of configs that a user wrote; a name of ours is not looked at.
 
     Raises:
         UsageError: with every unknown type and argument, and the nearest known one.

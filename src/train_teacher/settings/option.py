@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 PANELS = ("Data", "Model", "Training", "Hardware", "Output")
@@ -20,6 +22,13 @@ class Option(msgspec.Struct, frozen=True):
     """The option; None: the setting's name."""
 
 
-def option(panel: str, metavar: str | None = None, flag: str | None = None) -> dict[str, Option]:
-    """Return the metadata that makes an option of a setting; see `Option`."""
-    return {"option": Option(panel, metavar, flag)}
+def about(
+    description: str,
+    panel: str | None = None,
+    metavar: str | None = None,
+    flag: str | None = None,
+    **limits: Any,
+) -> msgspec.Meta:
+    """Return what is said of a setting, its limits, and with a panel its option; see `Option`."""
+    option = {"option": Option(panel, metavar, flag)} if panel else None
+    return msgspec.Meta(description=description, extra=option, **limits)

@@ -16,13 +16,6 @@ from train_teacher.settings.schema import AUTO, TeacherSettings
 def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSettings:
     """Merge preset, settings file and command line, in this order of strength.
 
-    Args:
-        cli_values: settings given on the command line, without those that were not.
-        config: a settings file, or None.
-
-    Returns:
-        The complete settings.
-
     Raises:
         UsageError: with all problems of all layers.
     """
@@ -33,6 +26,16 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
     check_entries("augmentation", settings.augmentation, TRANSFORMS)
     check_entries("schedule", settings.schedule, SCHEDULERS)
     return settings
+
+
+def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
+    """Return the settings of a preset for a work that is no run.
+
+    Raises:
+        UsageError: there is no such preset, or a setting is wrong.
+    """
+    asked = SettingsLayer("command line", {"data": "", "output": "", **given})
+    return merge_settings([*yaml_files.read_preset_layers(model), asked])
 
 
 def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:

@@ -35,12 +35,7 @@ NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
 
 
 def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[str]:
-    """Say what is wrong with the `optimizer` setting.
-
-    Args:
-        optimizer: `type` and arguments.
-        lr_given: whether the settings name a learning rate.
-    """
+    """Say what is wrong with the `optimizer` setting."""
     name = optimizer.get("type", "AdamW")
     if name not in OPTIMIZERS:
         names = ", ".join(OPTIMIZERS)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, option
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -17,6 +17,7 @@ Tune = Literal["frozen", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
 FreezablePart = Literal["backbone", "language_model", "neck", "encoder", "decoder"]
+Count = Annotated[int, Meta(ge=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
@@ -42,334 +43,266 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Data
     data: Annotated[
         str,
-        Meta(
-            extra=option(DATA, "DATA.json|FOLDER"),
-            description="COCO JSON, or a folder with train/valid/test sub-folders (Roboflow).",
+        about(
+            "COCO JSON, or a folder with train/valid/test sub-folders (Roboflow).",
+            DATA,
+            "DATA.json|FOLDER",
         ),
     ]
     val: Annotated[
-        str | None,
-        Meta(
-            extra=option(DATA, "FILE"),
-            description="COCO JSON to validate on; without it a part of --data.",
-        ),
+        str | None, about("COCO JSON to validate on; without it a part of --data.", DATA, "FILE")
     ] = None
-    test: Annotated[
-        str | None,
-        Meta(extra=option(DATA, "FILE"), description="COCO JSON kept for the final test."),
-    ] = None
+    test: Annotated[str | None, about("COCO JSON kept for the final test.", DATA, "FILE")] = None
     images: Annotated[
-        str | None,
-        Meta(
-            extra=option(DATA, "DIR"),
-            description="Folder of the images; found by itself when left out.",
-        ),
+        str | None, about("Folder of the images; found by itself when left out.", DATA, "DIR")
     ] = None
     split: Annotated[
-        str,
-        Meta(
-            extra=option(DATA, "0.7/0.15/0.15"),
-            description="Shares of train/val/test when --data is split by us.",
-        ),
+        str, about("Shares of train/val/test when --data is split by us.", DATA, "0.7/0.15/0.15")
     ] = "0.7/0.15/0.15"
     group_by: Annotated[
         str,
-        Meta(
-            extra=option(DATA, "RULE"),
-            description="Images that stay in one split: auto (copies, near duplicates, videos, "
+        about(
+            "Images that stay in one split: auto (copies, near duplicates, videos, "
             "tiles of one image), none, folder, field:NAME of the image records, regex:PATTERN in "
             "the file name.",
+            DATA,
+            "RULE",
         ),
     ] = "auto"
     prompts: Annotated[
         dict[str, str],
-        Meta(
-            extra=option(DATA, "NAME=PHRASE", flag="--class-prompt"),
-            description="Phrase the model reads for a class, NAME=PHRASE.",
+        about(
+            "Phrase the model reads for a class, NAME=PHRASE.",
+            DATA,
+            "NAME=PHRASE",
+            flag="--class-prompt",
         ),
     ] = {}
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
-        Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
+        about("Whether photos are turned as EXIF says; as they were labelled."),
     ] = None
     retain: Annotated[
         str | None,
-        Meta(
-            extra=option(DATA, "FILE"),
-            description="COCO JSON of other things, scored before and after: what was forgotten.",
+        about(
+            "COCO JSON of other things, scored before and after: what was forgotten.", DATA, "FILE"
         ),
     ] = None
     retain_images: Annotated[
-        str | None,
-        Meta(
-            extra=option(DATA, "DIR"),
-            description="Folder of the images of --retain; found by itself.",
-        ),
+        str | None, about("Folder of the images of --retain; found by itself.", DATA, "DIR")
     ] = None
     retain_drop: Annotated[
-        float, Meta(ge=0, le=1, description="Loss of mAP on --retain that is a warning.")
+        float, about("Loss of mAP on --retain that is a warning.", ge=0, le=1)
     ] = 0.02
 
     # Model
     model: Annotated[
         str,
-        Meta(
-            extra=option(MODEL, "PRESET"),
-            description="Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
+        about(
+            "Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
             "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
             "from the data and the machine.",
+            MODEL,
+            "PRESET",
         ),
     ] = "swin-t"
-    base_config: Annotated[
-        str, Meta(description="MMDetection config that the preset starts from.")
-    ] = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+    base_config: Annotated[str, about("MMDetection config that the preset starts from.")] = (
+        "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+    )
     architecture: Annotated[
-        dict[str, Any], Meta(description="Dotted keys that change the base config's model.")
+        dict[str, Any], about("Dotted keys that change the base config's model.")
     ] = {}
     checkpoint: Annotated[
-        str | None,
-        Meta(description="What --weights auto means: an address, or a file beside the preset."),
+        str | None, about("What --weights auto means: an address, or a file beside the preset.")
     ] = None
     weights: Annotated[
         str,
-        Meta(
-            extra=option(MODEL, "auto|none|PATH|URL"),
-            description="Base weights: auto, none, a file or an http(s) address.",
+        about(
+            "Base weights: auto, none, a file or an http(s) address.", MODEL, "auto|none|PATH|URL"
         ),
     ] = "auto"
     language_model: Annotated[
         str,
-        Meta(
-            extra=option(MODEL, "NAME|DIR"),
-            description="BERT: a folder with config.json and vocab.txt, or a cached name.",
+        about(
+            "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
         ),
     ] = "bert-base-uncased"
     tune: Annotated[
         Tune,
-        Meta(
-            extra=option(MODEL),
-            description="frozen: backbone and language model are frozen; "
+        about(
+            "frozen: backbone and language model are frozen; "
             "lora: everything is, and small adapters are trained; "
             "full: only what --freeze names is frozen.",
+            MODEL,
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
-        Meta(
-            extra=option(MODEL, "PART"),
-            description="Further parts to freeze: backbone, language_model, ...",
-        ),
+        about("Further parts to freeze: backbone, language_model, ...", MODEL, "PART"),
     ] = []
-    lora_rank: Annotated[
-        PositiveInt, Meta(extra=option(MODEL), description="Rank of the adapters (--tune lora).")
-    ] = 16
+    lora_rank: Annotated[PositiveInt, about("Rank of the adapters (--tune lora).", MODEL)] = 16
     lora_alpha: Annotated[
-        PositiveInt | None,
-        Meta(description="Adapters are scaled by lora_alpha / lora_rank; twice the rank."),
+        PositiveInt | None, about("Adapters are scaled by lora_alpha / lora_rank; twice the rank.")
     ] = None
     lora_dropout: Annotated[
-        float, Meta(ge=0, lt=1, description="Dropout before the adapters; 0.05 for tiny sets.")
+        float, about("Dropout before the adapters; 0.05 for tiny sets.", ge=0, lt=1)
     ] = 0.0
-    lora_dora: Annotated[
-        bool, Meta(description="DoRA: also learn the length of each weight row; slower.")
-    ] = False
+    lora_dora: Annotated[bool, about("DoRA: also learn the length of each weight row; slower.")] = (
+        False
+    )
     lora_rslora: Annotated[
-        bool, Meta(description="Scale by the square root of the rank; for ranks from 64 on.")
+        bool, about("Scale by the square root of the rank; for ranks from 64 on.")
     ] = False
     lora_targets: Annotated[
         list[str],
-        Meta(
-            description="Modules that get adapters: encoder, text_layers, fusion, decoder (these "
+        about(
+            "Modules that get adapters: encoder, text_layers, fusion, decoder (these "
             "when left out), attention, backbone, language_model, or ends of module names."
         ),
     ] = []
     lora_lr_factor: Annotated[
-        PositiveFloat, Meta(description="Learning rate of the adapters as a multiple of --lr.")
+        PositiveFloat, about("Learning rate of the adapters as a multiple of --lr.")
     ] = 2.0
     denoising_queries: Annotated[
         PositiveInt | None,
-        Meta(description="Queries that learn from disturbed labels; from the objects in an image."),
+        about("Queries that learn from disturbed labels; from the objects in an image."),
     ] = None
     max_per_img: Annotated[
         PositiveInt | None,
-        Meta(description="Boxes kept per image at validation; from the objects in an image."),
+        about("Boxes kept per image at validation; from the objects in an image."),
     ] = None
 
     # Training
     seed: Annotated[
-        int,
-        Meta(
-            extra=option(TRAINING),
-            ge=0,
-            le=2**31 - 1,
-            description="Seed of the split, the sampling and the model.",
-        ),
+        int, about("Seed of the split, the sampling and the model.", TRAINING, ge=0, le=2**31 - 1)
     ] = 0
     epochs: Annotated[
         PositiveInt | None,
-        Meta(
-            extra=option(TRAINING),
-            description="Passes over the training images; chosen from their number.",
-        ),
+        about("Passes over the training images; chosen from their number.", TRAINING),
     ] = None
     steps: Annotated[
         PositiveInt | None,
-        Meta(
-            extra=option(TRAINING),
-            description="Optimizer steps instead of --epochs, rounded to epochs.",
-        ),
+        about("Optimizer steps instead of --epochs, rounded to epochs.", TRAINING),
     ] = None
     rounds: Annotated[
-        PositiveInt | None,
-        Meta(description="Passes over the images in one epoch; more for small sets."),
+        PositiveInt | None, about("Passes over the images in one epoch; more for small sets.")
     ] = None
     batch_size: Annotated[
         int,
-        Meta(
-            extra=option(TRAINING, "N|auto"),
+        about(
+            "Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
+            TRAINING,
+            "N|auto",
             ge=1,
-            description="Images per optimizer step; auto: the preset's, in parts that a GPU holds.",
         ),
     ] = 4
     accumulation: Annotated[
         PositiveInt | None,
-        Meta(description="Batches of an optimizer step; chosen so that it sees about 8 images."),
+        about("Batches of an optimizer step; chosen so that it sees about 8 images."),
     ] = None
     lr: Annotated[
         PositiveFloat | None,
-        Meta(
-            extra=option(TRAINING),
-            description="Peak learning rate; square-root rule of the batch size.",
-        ),
+        about("Peak learning rate; square-root rule of the batch size.", TRAINING),
     ] = None
     backbone_lr_factor: Annotated[
-        float, Meta(ge=0, description="Backbone learning rate as a share of --lr (--tune full).")
+        float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
     ] = 0.1
-    weight_decay: Annotated[float, Meta(ge=0, description="Weight decay.")] = 1e-4
+    weight_decay: Annotated[float, about("Weight decay.", ge=0)] = 1e-4
     optimizer: Annotated[
         dict[str, Any],
-        Meta(
-            description="Optimizer, `type` and arguments; lr and weight_decay stand by themselves."
-        ),
+        about("Optimizer, `type` and arguments; lr and weight_decay stand by themselves."),
     ] = msgspec.field(default_factory=lambda: {"type": "AdamW"})
     schedule: Annotated[
         ScheduleName | list[dict[str, Any]],
-        Meta(
-            description="Learning rate over time: multistep (one drop), cosine, constant, each "
+        about(
+            "Learning rate over time: multistep (one drop), cosine, constant, each "
             "after a warm-up; or a list of MMEngine's own param_scheduler entries."
         ),
     ] = "multistep"
-    clip_grad: Annotated[float, Meta(gt=0, description="Largest gradient norm.")] = 0.1
+    clip_grad: Annotated[float, about("Largest gradient norm.", gt=0)] = 0.1
     early_stopping: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Validations without gain after which the run ends; 0: never."),
+        Count | None,
+        about("Validations without gain after which the run ends; 0: never."),
     ] = None
     class_balance: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="Classes in a smaller share of the images are drawn more often; 0: none."),
+        about("Classes in a smaller share of the images are drawn more often; 0: none."),
     ] = None
     train_scales: Annotated[
         Annotated[list[ImageScale], Meta(min_length=1)] | None,
-        Meta(description="Image sizes to draw from in training, [short, long]; from the images."),
+        about("Image sizes to draw from in training, [short, long]; from the images."),
     ] = None
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
-        Meta(
-            description="official (flip, crop), flip_only, none, or a list of MMDetection's "
+        about(
+            "official (flip, crop), flip_only, none, or a list of MMDetection's "
             "transforms that stand between loading and resizing."
         ),
     ] = "official"
     random_crop: Annotated[
-        bool,
-        Meta(description="The crop of augmentation: official, for half of the training images."),
+        bool, about("The crop of augmentation: official, for half of the training images.")
     ] = True
     val_scale: Annotated[
         ImageScale | None,
-        Meta(description="Image size for validation, [short, long]; the largest of training."),
+        about("Image size for validation, [short, long]; the largest of training."),
     ] = None
     validation_resize: Annotated[
         Literal["cv2", "pillow"],
-        Meta(
-            description="Reads and resizes images at validation: cv2 as in training, or pillow, "
+        about(
+            "Reads and resizes images at validation: cv2 as in training, or pillow, "
             "slower, as the published scores were made with."
         ),
     ] = "cv2"
     evaluate_before: Annotated[
-        bool, Meta(description="Validate the base weights first, to see what training gained.")
+        bool, about("Validate the base weights first, to see what training gained.")
     ] = True
     set: Annotated[
         dict[str, Any],
-        Meta(
-            extra=option(TRAINING, "DOTTED.KEY=VALUE"),
-            description="Dotted keys of the generated config, set last.",
-        ),
+        about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
     ] = {}
 
     # Hardware
     precision: Annotated[
         Precision,
-        Meta(
-            extra=option(HARDWARE),
-            description="Number format: auto is bf16 on a GPU that has it, fp16 on V100 "
-            "and T4, else fp32.",
+        about(
+            "Number format: auto is bf16 on a GPU that has it, fp16 on V100 and T4, else fp32.",
+            HARDWARE,
         ),
     ] = "auto"
-    device: Annotated[
-        Device, Meta(extra=option(HARDWARE), description="auto uses a GPU when there is one.")
-    ] = "auto"
+    device: Annotated[Device, about("auto uses a GPU when there is one.", HARDWARE)] = "auto"
     gpus: Annotated[
-        int,
-        Meta(
-            extra=option(HARDWARE),
-            ge=1,
-            le=64,
-            description="Training processes, one for each GPU (torchrun).",
-        ),
+        int, about("Training processes, one for each GPU (torchrun).", HARDWARE, ge=1, le=64)
     ] = 1
     workers: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Data loading processes; chosen from cores and images."),
+        Count | None,
+        about("Data loading processes; chosen from cores and images."),
     ] = None
     val_batch_size: Annotated[
-        PositiveInt | None,
-        Meta(description="Images of one size validated at once; chosen from the device."),
+        PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
     ] = None
     checkpoint_layers: Annotated[
-        Literal["auto"] | Annotated[int, Meta(ge=0)],
-        Meta(
-            description="Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
+        Literal["auto"] | Count,
+        about(
+            "Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
             "step on a GPU) or a number."
         ),
     ] = "auto"
     preflight: Annotated[
-        bool,
-        Meta(description="Try a step, a validation image and the disk before training; undo it."),
+        bool, about("Try a step, a validation image and the disk before training; undo it.")
     ] = True
 
     # Output
-    output: Annotated[
-        str,
-        Meta(
-            extra=option(OUTPUT, "DIR"), description="Run folder to create; a used one is refused."
-        ),
-    ]
+    output: Annotated[str, about("Run folder to create; a used one is refused.", OUTPUT, "DIR")]
     tensorboard: Annotated[
-        bool,
-        Meta(
-            extra=option(OUTPUT),
-            description="Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).",
-        ),
+        bool, about("Also log to TensorBoard, in RUN/vis_data (extra: tensorboard).", OUTPUT)
     ] = False
     wandb: Annotated[
         str | None,
-        Meta(
-            extra=option(OUTPUT, "PROJECT"),
-            description="Also log to this Weights & Biases project (extra: wandb).",
-        ),
+        about("Also log to this Weights & Biases project (extra: wandb).", OUTPUT, "PROJECT"),
     ] = None
-    decided: Annotated[
-        Decided, Meta(description="What train-teacher chose itself; written for a repeat.")
-    ] = Decided()
+    decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
+        Decided()
+    )
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)

@@ -62,11 +62,7 @@ def preset_names() -> list[str]:
 
 
 def find_preset(model: str, said: str | None = None) -> Path:
-    """Return the file of a preset given by name or by path.
-
-    Args:
-        model: name or path.
-        said: where it was written, for messages; `--model` when left out.
+    """Return the file of a preset given by name or by path; messages name it as it was `said`.
 
     Raises:
         UsageError: there is no such preset.
@@ -97,13 +93,7 @@ def read_preset(model: str) -> SettingsLayer:
 
 
 def read_preset_layers(model: str) -> tuple[SettingsLayer, ...]:
-    """Read a preset and what it extends; paths in a file are relative to it.
-
-    Args:
-        model: name of a preset, or the path of one.
-
-    Returns:
-        Layers from the weakest to the preset itself.
+    """Read a preset and what it extends, the weakest first; paths in a file are relative to it.
 
     Raises:
         UsageError: no such preset, not YAML, extended in a circle, or it holds settings that

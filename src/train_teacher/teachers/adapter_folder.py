@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +23,6 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 CHANGES = "teacher.pth"
 SHOWN_CHARACTERS = 200
-PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide what a model computes."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def base_of(model: nn.Module) -> BaseFile | None:
@@ -44,12 +32,7 @@ def base_of(model: nn.Module) -> BaseFile | None:
 
 
 def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preprocessing:
-    """Return the preprocessing of a generated config.
-
-    Args:
-        model_config: the config's `model`.
-        scale: [short, long] side in pixels at validation.
-    """
+    """Return the preprocessing of a config's `model` at [short, long] pixels of validation."""
     preprocessor = model_config["data_preprocessor"]
     return Preprocessing(
         scale=list(scale),
@@ -60,17 +43,10 @@ def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preproce
     )
 
 
-def write_adapter(
-    folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
-) -> None:
+def write_adapter(folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard) -> None:
     """Put an adapter into a folder of its own; what is there is replaced by a complete one.
 
-    Args:
-        folder: to create, of a run that no other process writes.
-        model: see `fill_adapter`.
-        checkpoint: see `fill_adapter`.
-        card: see `fill_adapter`.
-        half: see `fill_adapter`.
+    The folder is of a run that no other process writes.
 
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
@@ -82,7 +58,7 @@ def write_adapter(
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
     try:
-        fill_adapter(partial, model, checkpoint, card, half=half)
+        fill_adapter(partial, model, checkpoint, card)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
@@ -92,14 +68,9 @@ def write_adapter(
 def fill_adapter(
     folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard, *, half: bool = False
 ) -> None:
-    """Write the adapter of a run's checkpoint in PEFT's format.
+    """Write a checkpoint's adapter, which has the shape of the model's, in PEFT's format.
 
-    Args:
-        folder: exists.
-        model: the detector, with an adapter of the same shape.
-        checkpoint: `best.pth` or `last.pth`.
-        card: its `adapter_sha256` is filled in.
-        half: store 16 bits a number.
+    The card's `adapter_sha256` is filled in; `half` stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the folder cannot be written.
@@ -128,25 +99,33 @@ def fill_adapter(
 def write_changes(folder: Path, checkpoint: Path, *, half: bool = False) -> None:
     """Write `teacher.pth`: the tensors that training changed, and the base they belong to.
 
-    Args:
-        folder: exists.
-        checkpoint: `best.pth` or `last.pth`.
-        half: store 16 bits a number.
+    `half` stores 16 bits a number.
 
     Raises:
         UserError: the checkpoint is damaged, or the file cannot be written.
+    """
+    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    meta = {"base": content["meta"].get("base")}
+    write_tensors(folder / CHANGES, meta, content["state_dict"], half=half)
+
+
+def write_tensors(
+    path: Path, meta: dict[str, Any], tensors: Mapping[str, Tensor], *, half: bool
+) -> None:
+    """Write a checkpoint of PyTorch.
+
+    Raises:
+        UserError: the system refuses.
     """
     import io
 
     import torch
 
-    from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
-
-    content = read_checkpoint(checkpoint)
-    kept = _stored(content["state_dict"], half=half)
     buffer = io.BytesIO()
-    torch.save({"meta": {"base": content["meta"].get("base")}, "state_dict": kept}, buffer)
-    write_atomically(folder / CHANGES, buffer.getvalue())
+    torch.save({"meta": meta, "state_dict": _stored(tensors, half=half)}, buffer)
+    write_atomically(path, buffer.getvalue())
 
 
 def _pretty(values: dict[str, Any]) -> str:
@@ -161,9 +140,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a LoRA config")
 
 
-def _stored(tensors: dict[str, Tensor], *, half: bool) -> dict[str, Tensor]:
+def _stored(tensors: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:
     """Return tensors as they are written down."""
-    return {n: t.half() if half and t.is_floating_point() else t for n, t in tensors.items()}
+    return {
+        n: t.half() if half and t.is_floating_point() else t.clone() for n, t in tensors.items()
+    }
 
 
 def read_card(folder: Path) -> TeacherCard:
@@ -181,16 +162,9 @@ def read_card(folder: Path) -> TeacherCard:
 
 
 def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> TeacherCard:
-    """Put a saved adapter into a detector, in place, and use it.
+    """Put a saved adapter into a detector built from its base, in place, and use it.
 
-    Args:
-        model: detector built from the adapter's base; it may have adapters of other names, which
-            `use_adapter` brings back.
-        folder: written by `write_adapter`.
-        name: of the adapter in this model.
-
-    Returns:
-        What the folder says of itself.
+    Adapters of other names stay, and `use_adapter` brings them back.
 
     Raises:
         UserError: a file is damaged or missing, the base is another, or the model does not fit.

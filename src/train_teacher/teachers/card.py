@@ -9,7 +9,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from train_teacher.config.model import frozen_parts
 from train_teacher.core.errors import UserError
+from train_teacher.core.installed import installed_version
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.summary import RunSummary
 from train_teacher.runs.folder import CARD
@@ -17,6 +19,8 @@ from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
 FORMAT = 1
+PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
+"""They decide what a model computes."""
 
 
 class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,23 +98,10 @@ def describe_teacher(
     summary: RunSummary,
     *,
     base: BaseFile | None,
-    frozen: tuple[str, ...],
     preprocessing: Preprocessing,
-    versions: dict[str, str],
     score_threshold: float | None = None,
 ) -> TeacherCard:
-    """Collect what a run knows of its teacher.
-
-    Args:
-        info: facts about the canonical copies.
-        settings: resolved settings.
-        summary: scores of the run.
-        base: the base checkpoint.
-        frozen: parts that were frozen.
-        preprocessing: of the generated config.
-        versions: of the packages that trained it.
-        score_threshold: that balances precision and recall on the validation split.
-    """
+    """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
     changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
     return TeacherCard(
@@ -120,13 +111,13 @@ def describe_teacher(
         architecture=dict(settings.architecture),
         language_model=PurePath(settings.language_model).name,
         tune=settings.tune,
-        frozen=list(frozen),
+        frozen=list(frozen_parts(settings)),
         class_names=list(info.class_names),
         class_prompts=dict(settings.prompts),
         prompt=info.prompt.text,
         preprocessing=preprocessing,
         metrics={"before": summary.before, "best": summary.best},
-        versions=versions,
+        versions={name: found for name in PACKAGES if (found := installed_version(name))},
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
@@ -136,13 +127,7 @@ def describe_teacher(
 def detector_settings(
     card: TeacherCard, weights: str, language_model: str, place: str = CARD
 ) -> TeacherSettings:
-    """Return the settings that the teacher's detector is built from.
-
-    Args:
-        card: from `teacher.json`.
-        weights: the base checkpoint, a file.
-        language_model: folder.
-        place: of `teacher.json`, for messages.
+    """Return the settings that the teacher's detector is built from; `place` is for messages.
 
     Raises:
         UsageError: the card is not one that this version can build from.
@@ -167,10 +152,6 @@ def card_text(card: TeacherCard) -> str:
 
 def parse_card(content: bytes, place: str) -> TeacherCard:
     """Read `teacher.json`.
-
-    Args:
-        content: of the file.
-        place: its path, for messages.
 
     Raises:
         UserError: it is damaged, or of a later version of train-teacher.

@@ -6,15 +6,15 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from train_teacher.config.model import frozen_parts
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.pages.page import render_text
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
@@ -23,8 +23,11 @@ from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
-from train_teacher.teachers.model_card import Kind, render_model_card
 from train_teacher.teachers.run_config import run_config
+
+Kind = Literal["adapter", "changes", "merged"]
+MODEL_CARD = "teachers/model_card.md.j2"
+"""README.md of a bundle: what it is, on which data, how well, how to load it."""
 
 
 @dataclass(frozen=True)
@@ -54,57 +57,53 @@ def export_teacher(
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Args:
-        run: run folder.
-        output: folder to create.
-        merge: write a complete MMDetection model instead of what needs its base.
-        half: store 16 bits a number.
-
-    Returns:
-        Where and what.
+    Merged, it is a complete MMDetection model instead of what needs its base; `half` stores 16 bits
+    a number.
 
     Raises:
         UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.
     """
     finished = read_run(run)
+    settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
-    runner.silence_upstream()
     runner.silence_logger()
-    config = run_config(finished.folder, finished.settings, finished.dataset_info)
+    config = run_config(finished.folder, settings, info)
     # Read before building: the registry takes the config apart.
-    preprocessing = adapter_folder.preprocessing_of(
-        config.model.to_dict(), finished.settings.val_scale or []
-    )
+    built_from = config.model.to_dict()
+    preprocessing = adapter_folder.preprocessing_of(built_from, settings.val_scale or [])
     plain = standalone_model.plain_config(
-        standalone_model.plain_model(finished.settings, config.model.to_dict()),
+        standalone_model.plain_model(settings, built_from),
         config.val_dataloader.dataset.to_dict()["pipeline"],
-        finished.dataset_info.class_names,
+        info.class_names,
     )
     checkpoint = finished.folder.best_checkpoint()
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):
         model = standalone_model.build_trained_detector(config, checkpoint)
     card = describe_teacher(
-        finished.dataset_info,
-        finished.settings,
+        info,
+        settings,
         finished.summary,
         base=adapter_folder.base_of(model),
-        frozen=frozen_parts(finished.settings),
         preprocessing=preprocessing,
-        versions=adapter_folder.installed_versions(),
         score_threshold=finished.threshold,
     )
-    lora = finished.settings.tune == "lora"
-    kind: Kind = "merged" if merge else "adapter" if lora else "changes"
+    kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     with new_folder(target) as new:
         if kind == "adapter":
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:
             _write_weights(new.work, kind, finished, model, plain, card, half=half)
-        text = render_model_card(
-            card, finished.dataset_info, finished.summary, kind, name=target.name, half=half
+        readme = render_text(
+            MODEL_CARD,
+            card=card,
+            info=info,
+            summary=finished.summary,
+            kind=kind,
+            name=target.name,
+            half=half,
         )
-        write_atomically(new.work / "README.md", text)
+        write_atomically(new.work / "README.md", readme)
         new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return ExportResult(target, kind, size)

@@ -27,14 +27,7 @@ class TeacherFacts:
 def teacher_facts(
     name: str, class_names: Sequence[str], prompts: Mapping[str, str], threshold: float | None
 ) -> TeacherFacts:
-    """Collect the facts of a teacher.
-
-    Args:
-        name: of its folder.
-        class_names: phrases, in the order of the labels.
-        prompts: phrase by original name.
-        threshold: best score threshold at validation, None when unknown.
-    """
+    """Collect the facts of a teacher: its phrases, in label order, and prompts by original name."""
     original = {phrase: own for own, phrase in prompts.items()}
     return TeacherFacts(
         name=name,

@@ -32,9 +32,6 @@ IGNORED = frozenset({"base_model_name_or_path", "inference_mode", "peft_version"
 def read_lora_config(path: Path) -> LoraConfig:
     """Return PEFT's config of a saved adapter.
 
-    Args:
-        path: `adapter_config.json`, written by PEFT or by us.
-
     Raises:
         UserError: it is missing or damaged, or uses more of PEFT than train-teacher writes.
     """

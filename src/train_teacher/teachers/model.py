@@ -61,15 +61,9 @@ class TeacherModel:
     def detect(
         self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0
     ) -> Iterator[ImageDetections | UnreadableImage]:
-        """Look at images, in order.
+        """Look for phrases in images, in order; a label is a position among the phrases.
 
-        Args:
-            paths: of the images.
-            class_names: phrases to look for; a label is a position among them.
-            workers: processes that read the images.
-
-        Yields:
-            What was found in each, best first; or why it cannot be read.
+        What was found in each comes best first.
         """
         import torch
         from torch.utils.data import DataLoader
@@ -166,19 +160,11 @@ def load_run(
     checkpoint: Path | None,
     device: str,
 ) -> TeacherModel:
-    """Build the teacher of a run folder.
-
-    Args:
-        folder: of the run.
-        settings: its settings.yaml.
-        info: its data/dataset_info.json.
-        checkpoint: `best.pth` or `last.pth`; None: the base that the run started from.
-        device: `cpu` or `cuda`.
+    """Build the teacher of a run folder; without a checkpoint the base that the run started from.
 
     Raises:
         UserError: the base is gone or another one, or the checkpoint is damaged.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     config = run_config(folder, settings, info)
     validation = config.val_dataloader
@@ -199,19 +185,11 @@ def load_run(
 def load_bundle(
     folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
 ) -> TeacherModel:
-    """Build the teacher of a bundle.
-
-    Args:
-        folder: of the bundle.
-        card: its `teacher.json`.
-        settings: from `detector_settings`.
-        device: `cpu` or `cuda`.
-        base: leave out what was trained.
+    """Build the teacher of a bundle, or its base, which leaves out what was trained.
 
     Raises:
         UserError: a file is missing or damaged, or the base is another one.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     adapter = (folder / adapter_folder.WEIGHTS).is_file()
     if adapter or base:
@@ -231,16 +209,9 @@ def load_base(
 ) -> TeacherModel:
     """Build the base that a run with these settings would start from.
 
-    Args:
-        class_names: phrases of the data set.
-        prompt: facts about the caption of all of them.
-        settings: resolved, with base weights.
-        device: `cpu` or `cuda`.
-
     Raises:
         UserError: the base is damaged or does not fit.
     """
-    runner.silence_upstream()
     runner.silence_logger()
     settings = msgspec.structs.replace(settings, tune="frozen")
     config = _detector_config(class_names, prompt, settings)
@@ -273,11 +244,7 @@ def load_merged(
 ) -> TeacherModel:
     """Build the teacher of a bundle that `export --merge` wrote.
 
-    Args:
-        folder: with `config.py`, which is run only where the user allowed that, and `model.pth`.
-        card: its `teacher.json`.
-        settings: from `detector_settings`.
-        device: `cpu` or `cuda`.
+    Its `config.py` is run only where the user allowed that.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -287,7 +254,6 @@ def load_merged(
 
     import train_teacher.mmdet_plugin  # noqa: F401 - stands in for a missing compiled mmcv
 
-    runner.silence_upstream()
     runner.silence_logger()
     # It reports every tensor that model.pth brings and the language model's folder does not.
     logging.set_verbosity_error()

@@ -11,8 +11,7 @@ from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD
-from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.settings.read import preset_settings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
@@ -103,12 +102,7 @@ def _find_base(card: TeacherCard, request: TeacherRequest) -> tuple[str, str]:
             f"{request.place}: was trained from random weights, which no other file holds. Export "
             "the run with --merge."
         )
-    preset = merge_settings(
-        [
-            *yaml_files.read_preset_layers(card.model),
-            SettingsLayer("teacher.json", {"data": "", "output": ""}),
-        ]
-    )
+    preset = preset_settings(card.model, {})
     weights = resolve_weights(request.weights or preset.weights, preset.checkpoint)
     language_model = obtain_language_model(request.language_model or preset.language_model)
     return str(weights), str(language_model)

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 def run_config(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) -> Config:
     """Return what `mmdet_config.py` says, without running it unless the user allowed that.
 
-    Args:
-        folder: of the run, which may come from anybody.
-        settings: its settings.yaml.
-        info: its data/dataset_info.json.
+    The folder may come from anybody.
 
     Raises:
         UserError: the settings name what is not here.

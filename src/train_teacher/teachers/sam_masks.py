@@ -24,11 +24,7 @@ class SamMasks:
     """A SAM or SAM 2 model, loaded once."""
 
     def __init__(self, name: str, device: str) -> None:
-        """Load the model.
-
-        Args:
-            name: of a model at Hugging Face, such as facebook/sam-vit-base, or a folder.
-            device: `auto`, `cpu` or `cuda`.
+        """Load a folder, or what Hugging Face has by a name such as facebook/sam-vit-base.
 
         Raises:
             UserError: it cannot be loaded.

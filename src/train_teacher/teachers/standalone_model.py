@@ -14,6 +14,7 @@ from train_teacher.config.python_text import Template, render_assignments
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers.adapter_folder import write_tensors
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -52,11 +53,7 @@ def refuse_own_code(language_model: Path) -> None:
 
 
 def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Module:
-    """Build the detector of a run with the weights of one of its checkpoints.
-
-    Args:
-        run_config: `mmdet_config.py` of the run folder, read.
-        checkpoint: `best.pth` or `last.pth`; None leaves the base as it is.
+    """Build the detector of a run with one of its checkpoints; None leaves the base as it is.
 
     Raises:
         UserError: the base is missing or another one, or the checkpoint is damaged.
@@ -81,11 +78,9 @@ def build_trained_detector(run_config: Config, checkpoint: Path | None) -> nn.Mo
 
 
 def plain_model(settings: TeacherSettings, run_model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of a detector with nothing of train-teacher in it.
+    """Return a detector's config with nothing of train-teacher in it.
 
-    Args:
-        settings: of the run.
-        run_model: `model` of the run's config, for what depends on the data.
+    What depends on the data is taken from `model` of the run's config.
     """
     from mmengine.config import Config
 
@@ -106,13 +101,7 @@ def plain_model(settings: TeacherSettings, run_model: Mapping[str, Any]) -> dict
 def plain_config(
     model: Mapping[str, Any], validation: Sequence[Mapping[str, Any]], class_names: Sequence[str]
 ) -> str:
-    """Return the text of a config with nothing of train-teacher in it.
-
-    Args:
-        model: from `plain_model`.
-        validation: transforms of the run's validation.
-        class_names: in the order of the labels.
-    """
+    """Return the text of a config with nothing of train-teacher in it."""
     import yaml
 
     pipeline = [_plain(transform) for transform in validation]
@@ -148,35 +137,19 @@ def write_plain_model(
     *,
     half: bool,
 ) -> None:
-    """Merge the adapters into a detector, and write config, weights and language model.
+    """Write config, weights and language model of a detector, whose adapters are merged into it.
 
-    Args:
-        folder: exists.
-        config_text: from `plain_config`.
-        model: from `build_trained_detector`; has no adapters afterwards.
-        class_names: in the order of the labels.
-        language_model: folder that the run's language model was built from.
-        half: store 16 bits a number.
+    `half` stores 16 bits a number.
 
     Raises:
         UserError: the system refuses.
     """
-    import io
-
-    import torch
-
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
 
     merge_adapters(model)
     weights: Mapping[str, Tensor] = model.state_dict()
-    kept = {
-        name: t.half() if half and t.is_floating_point() else t.clone()
-        for name, t in weights.items()
-    }
-    buffer = io.BytesIO()
     meta = {"dataset_meta": {"classes": tuple(class_names)}}
-    torch.save({"meta": meta, "state_dict": kept}, buffer)
-    write_atomically(folder / WEIGHTS, buffer.getvalue())
+    write_tensors(folder / WEIGHTS, meta, weights, half=half)
     write_atomically(folder / CONFIG, config_text)
     _write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.auto_model import Hardware, choose_model
+from train_teacher.config.auto_model import choose_model
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.settings.read import names_setting, read_layers
@@ -19,15 +19,9 @@ from train_teacher.training.plan import data_manager
 def settle_model(
     settings: TeacherSettings, cli_values: Mapping[str, Any], config: Path | None
 ) -> tuple[TeacherSettings, DataManager | None]:
-    """Choose preset and tuning mode where the settings leave it to us.
+    """Choose preset and tuning mode where the settings, read from the other two, leave it to us.
 
-    Args:
-        settings: from `read_layers` with the other two.
-        cli_values: settings given on the command line.
-        config: a settings file, or None.
-
-    Returns:
-        The settings on a preset, and the data where it had to be read.
+    The data is returned too, where it had to be read.
 
     Raises:
         UserError: the data cannot be read.
@@ -36,10 +30,10 @@ def settle_model(
     if settings.model != AUTO:
         return settings, None
     manager = data_manager(settings)
-    hardware = Hardware(machine.gpu_bytes(settings.device, settings.gpus))
+    gpu_bytes = machine.gpu_bytes(settings.device, settings.gpus)
     named = names_setting("tune", cli_values, config)
     model, tune = choose_model(
-        manager.inspect(), hardware, settings, settings.tune if named else None
+        manager.inspect(), gpu_bytes, settings, settings.tune if named else None
     )
     chosen = {**cli_values, "model": model.value, "tune": tune.value}
     reasons = {d.name: d.reason for d in (model, tune) if not d.given}

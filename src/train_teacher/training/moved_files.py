@@ -19,11 +19,7 @@ SHOWN_DIGITS = 12
 
 
 def refuse_other_weights(file: Path, found: FoundCheckpoint) -> None:
-    """Compare a file with the base that a checkpoint was trained on.
-
-    Args:
-        file: that is to be the base from now on.
-        found: where the run goes on; before the first checkpoint any base will do.
+    """Refuse a file that is not the base of a checkpoint; before the first one any base will do.
 
     Raises:
         UsageError: it is another one, or no file.
@@ -56,13 +52,7 @@ class _Images(msgspec.Struct):
 
 
 def with_images_in(folder: RunFolder, info: DatasetInfo, before: Path, now: Path) -> DatasetInfo:
-    """Return the facts of a run whose images were moved.
-
-    Args:
-        folder: of the run, with its canonical copies.
-        info: its facts so far.
-        before: folder that was given or found when the run began.
-        now: where the images are to be looked for.
+    """Return the facts of a run whose images were in `before` when it began, and are in `now`.
 
     Raises:
         UserError: images of the run are not there.

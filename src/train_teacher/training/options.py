@@ -25,9 +25,6 @@ def setting_options() -> list[click.Parameter]:
 def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that were given.
 
-    Args:
-        values: of the options from `setting_options`, by setting.
-
     Raises:
         UsageError: a value cannot be read.
     """

@@ -31,6 +31,7 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 
+INPUTS = ("data", "val", "test", "images", "retain", "retain_images")
 SCORES_ONLY = frozenset({"D8"})
 """Errors that make scores wrong, not training: told, and no reason to stop."""
 
@@ -63,14 +64,7 @@ def plan_training(
 ) -> TrainingPlan:
     """Look at the data and the machine and decide everything; nothing is written.
 
-    Args:
-        settings: complete settings.
-        manager: the data, where it has been read already.
-        dry_run: resolve neither weights nor language model beyond their names.
-        progress: called with bytes done and in all while weights are downloaded.
-
-    Returns:
-        The plan.
+    A dry run resolves neither weights nor language model beyond their names.
 
     Raises:
         UserError: the run folder is used, or data, weights or language model cannot be trained on.
@@ -104,14 +98,6 @@ def train_teacher(
     plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
 ) -> RunResult:
     """Write the run folder, train, and write what came of it.
-
-    Args:
-        plan: from `plan_training`, not as a dry run.
-        retained: called with images of --retain scored and in all.
-        others: processes that an outer launcher started with this one.
-
-    Returns:
-        Scores before and after, and where things lie.
 
     Raises:
         UserError: the model could not be built, or the preflight failed. After this and any other
@@ -194,10 +180,10 @@ def _resolve(
     progress: Progress | None,
 ) -> TeacherSettings:
     machine.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
-    train_images = info.splits[0].num_images
+    given = {name: getattr(settings, name) for name in INPUTS}
     workers = settings.workers
     if workers is None:
-        workers = machine.choose_workers(train_images, settings.device, settings.gpus)
+        workers = machine.choose_workers(info.splits[0].num_images, settings.device, settings.gpus)
     if dry_run:
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
@@ -206,14 +192,7 @@ def _resolve(
         weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
     return msgspec.structs.replace(
         settings,
-        data=str(Path(settings.data).resolve()),
-        val=str(Path(settings.val).resolve()) if settings.val else None,
-        test=str(Path(settings.test).resolve()) if settings.test else None,
-        images=str(Path(settings.images).resolve()) if settings.images else None,
-        retain=str(Path(settings.retain).resolve()) if settings.retain else None,
-        retain_images=(
-            str(Path(settings.retain_images).resolve()) if settings.retain_images else None
-        ),
+        **{name: str(Path(path).resolve()) if path else None for name, path in given.items()},
         output=str(folder.root),
         weights=str(weights) if weights else "none",
         language_model=language_model,

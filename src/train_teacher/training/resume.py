@@ -21,7 +21,6 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints
 from train_teacher.runs.folder import RunFolder
-from train_teacher.runs.left_files import remove_left_files
 from train_teacher.runs.lock import run_lock
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.moved_files import with_images_in
@@ -39,14 +38,10 @@ class ResumePlan:
     folder: RunFolder
     settings: TeacherSettings
     dataset_info: DatasetInfo
-    checkpoint: Path | None
-    """None when the run was stopped before it saved anything: it starts again."""
-    epoch: int
-    """Epochs done."""
+    found: checkpoints.FoundCheckpoint
+    """Where it goes on; without a checkpoint it starts again."""
     epochs: int
     """Epochs wanted."""
-    step: int
-    """Optimizer steps done."""
     config_text: str
     config_edited: bool
     """Whether somebody else wrote into mmdet_config.py."""
@@ -57,9 +52,6 @@ class ResumePlan:
 @contextmanager
 def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
     """Keep others from writing into a run, from before it is looked at until it is done.
-
-    Args:
-        cli_values: settings given on the command line; `output` names the run.
 
     Raises:
         UsageError: no folder was named.
@@ -74,7 +66,7 @@ def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
             "one without --resume."
         )
     with run_lock(folder.root):
-        remove_left_files(folder.root)
+        folder.remove_left_files()
         yield folder
 
 
@@ -82,11 +74,6 @@ def plan_resume(
     folder: RunFolder, cli_values: Mapping[str, Any], config: Path | None = None
 ) -> ResumePlan:
     """Find out where a run stopped.
-
-    Args:
-        folder: from `held_run`.
-        cli_values: settings given on the command line.
-        config: a settings file with what is to change.
 
     Raises:
         UsageError: a setting was changed that cannot be.
@@ -112,10 +99,8 @@ def plan_resume(
         folder=folder,
         settings=settings,
         dataset_info=info,
-        checkpoint=found.checkpoint,
-        epoch=found.epoch,
+        found=found,
         epochs=epochs,
-        step=found.step,
         config_text=text,
         config_edited=edited,
         notes=(*resumed.notes, *found.notes, *_edited_config(edited)),
@@ -159,12 +144,7 @@ def _edited_config(edited: bool) -> tuple[str, ...]:
 def resume_training(
     plan: ResumePlan, *, retained: Progress | None = None, others: Others | None = None
 ) -> RunResult:
-    """Go on with a run.
-
-    Args:
-        plan: from `plan_resume`, its folder still held.
-        retained: called with images of --retain scored and in all.
-        others: processes that an outer launcher started with this one.
+    """Go on with a run, its folder still held.
 
     Raises:
         UserError: training cannot go on.
@@ -177,9 +157,9 @@ def resume_training(
     # What is told of fewer epochs would pass for what is told of these.
     folder.results.unlink(missing_ok=True)
     write_plan(folder, settings, plan.dataset_info, plan.config_text)
-    if plan.checkpoint is None:
+    if plan.found.checkpoint is None:
         folder.metrics.unlink(missing_ok=True)
-    training = start_training(folder, settings, plan.checkpoint, others)
+    training = start_training(folder, settings, plan.found.checkpoint, others)
     return training.finish(plan.dataset_info, retained)
 
 

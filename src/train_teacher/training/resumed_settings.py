@@ -51,10 +51,6 @@ class Resumed:
 def read_changes(cli_values: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     """Return what is to change, from a settings file and from the command line, which wins.
 
-    Args:
-        cli_values: settings given on the command line.
-        config: a settings file with nothing but `MAY_CHANGE`, or None.
-
     Raises:
         UsageError: the file cannot be read, or has other settings in it.
     """
@@ -74,11 +70,6 @@ def resumed_settings(
     folder: RunFolder, given: Mapping[str, Any], found: FoundCheckpoint
 ) -> Resumed:
     """Compare what the run was trained with, what its settings.yaml says, and what is given now.
-
-    Args:
-        folder: of the run.
-        given: from `read_changes`.
-        found: checkpoint to go on from.
 
     Raises:
         UsageError: something differs that must not.

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from train_teacher import __version__
-from train_teacher.config.model import frozen_parts
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.engine import launcher, machine, process
 from train_teacher.engine import runner as mmengine_runner
@@ -50,10 +49,6 @@ class Training:
     ) -> RunResult:
         """Train, and write plots, results and report.
 
-        Args:
-            dataset_info: facts about the canonical copies.
-            retained: called with images of --retain scored and in all.
-
         Raises:
             UserError: training cannot go on; the checkpoints written so far stay.
             KeyboardInterrupt: told to stop; the state is saved.
@@ -82,11 +77,9 @@ class Training:
             self.settings,
             facts.summary,
             base=adapter_folder.base_of(model),
-            frozen=frozen_parts(self.settings),
             preprocessing=adapter_folder.preprocessing_of(
                 config.model.to_dict(), self.settings.val_scale or []
             ),
-            versions=adapter_folder.installed_versions(),
             score_threshold=facts.judged.threshold if facts.judged else None,
         )
         best = self.folder.best_checkpoint()
@@ -100,12 +93,6 @@ def start_training(
     others: Others | None = None,
 ) -> Training:
     """Build the model, or prepare the processes that will.
-
-    Args:
-        folder: with config and canonical copies.
-        settings: resolved.
-        resume_from: checkpoint to go on from.
-        others: processes that an outer launcher started with this one.
 
     Raises:
         UserError: the model and its checkpoint do not fit.
@@ -143,14 +130,7 @@ def _last_step(folder: RunFolder) -> int:
 def write_plan(
     folder: RunFolder, settings: TeacherSettings, info: DatasetInfo, config_text: str
 ) -> None:
-    """Write the config, the settings and the facts that a run is made of.
-
-    Args:
-        folder: where to.
-        settings: resolved.
-        info: facts about the canonical copies.
-        config_text: the generated config.
-    """
+    """Write the config, the settings and the facts that a run is made of."""
     write_atomically(folder.config, config_text)
     write_atomically(folder.settings, _settings_text(settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from train_teacher.config.data_driven import EMA_REASON
 from train_teacher.config.differences import YOUR_DATA, group_differences
 from train_teacher.config.model import random_frozen_parts
+from train_teacher.core.words import shortened
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -28,10 +29,8 @@ COLUMNS = 80
 def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
     """Return what will be trained and how, before anything is written.
 
-    Args:
-        plan: the plan.
-        detailed: also list every value that is set, with its reason, and the differences from
-            the official recipe.
+    `detailed` adds every value that is set, with its reason, and the differences from the official
+    recipe.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
@@ -198,13 +197,12 @@ def _set_lines(plan: TrainingPlan) -> list[str]:
 
 
 def _shorten(text: str, length: int = 100) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= length else flat[: length - 3] + "..."
+    return shortened(" ".join(text.split()), length)
 
 
 def render_result(result: RunResult) -> str:
     """Return the outcome: before, best, and where everything lies."""
-    summary, folder = result.summary, result.folder
+    summary, folder = result.report.summary, result.folder
     lines = []
     if summary.before:
         lines.append(f"before: {_scores(summary.before)} (base weights)")
@@ -226,8 +224,7 @@ def render_result(result: RunResult) -> str:
 def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
     """Return box AP of every class before and after, those that changed most first.
 
-    Args:
-        classes: of a run; one alone, or none with both scores, makes no table.
+    One class alone, or none with both scores, makes no table.
     """
     changed = sorted((c for c in classes if c.gain is not None), key=lambda c: -abs(c.gain or 0.0))
     rest = [c for c in classes if c.gain is None and c.best is not None]
@@ -254,17 +251,18 @@ def _scores(validation: Validation) -> str:
 
 def render_resume(plan: ResumePlan) -> str:
     """Return where a run goes on, and what is new."""
-    if plan.checkpoint is None:
+    found = plan.found
+    if found.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
-    elif plan.epoch == plan.epochs:
+    elif found.epoch == plan.epochs:
         first = (
             f"run       {plan.folder.root}: all {plan.epochs} epochs are trained; what is left is "
             "the last validation and the report"
         )
     else:
         first = (
-            f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
-            f"step {plan.step} ({plan.checkpoint.name})"
+            f"run       {plan.folder.root}: goes on after epoch {found.epoch} of {plan.epochs}, "
+            f"step {found.step} ({found.checkpoint.name})"
         )
     return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
 

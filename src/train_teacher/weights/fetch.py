@@ -42,13 +42,8 @@ def fetch(
 ) -> FetchResult:
     """Get the checkpoint and the language model's files of a preset; what is there is kept.
 
-    Args:
-        preset: name of a preset, or the path of one.
-        folder: where to put them; None for the caches that train-teacher reads.
-        progress: called with bytes done and bytes in all while the checkpoint is downloaded.
-
-    Returns:
-        Where the files lie. `--weights` and `--language-model` accept `folder` as it is.
+    Without a folder they go where train-teacher looks by itself. `--weights` and `--language-model`
+    accept a folder that was filled.
 
     Raises:
         UserError: a download failed or is forbidden, or the folder cannot be used.

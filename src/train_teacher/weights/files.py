@@ -46,14 +46,11 @@ def cache_folder() -> Path:
 
 
 def expected_weights(value: str, checkpoint: str | None) -> Path | None:
-    """Return where the weights are or will be, without downloading or checking them.
+    """Return where the weights are or will be, None for `none`; nothing is downloaded or checked.
 
     Args:
         value: `auto`, `none`, a file, a folder with checkpoints or an address.
         checkpoint: what `auto` means and is looked for in a folder; a file or an address.
-
-    Returns:
-        The file; None for `none`.
 
     Raises:
         UsageError: `auto` without a checkpoint, or an address that is not http(s).
@@ -73,13 +70,7 @@ def resolve_weights(
 ) -> Path | None:
     """Return the checkpoint file, downloading it when it is an address and not in the cache.
 
-    Args:
-        value: as for `expected_weights`.
-        checkpoint: as for `expected_weights`.
-        progress: called with bytes done and bytes in all (0 when unknown).
-
-    Returns:
-        The file; None for `none`.
+    What it may be given is told at `expected_weights`; bytes in all are 0 when unknown.
 
     Raises:
         UserError: it is missing or damaged, the download failed, or its hash is wrong.
@@ -106,13 +97,7 @@ def resolve_weights(
 def fetch_weights(source: str, folder: Path, *, progress: Progress | None = None) -> Path:
     """Put a preset's checkpoint into a folder: what is there already, a copy, or a download.
 
-    Args:
-        source: a file or an address.
-        folder: where it goes, under its published name; made when missing.
-        progress: called with bytes done and bytes in all (0 when unknown).
-
-    Returns:
-        The file, checked.
+    It has its published name there, and is checked; bytes in all are 0 when unknown.
 
     Raises:
         UserError: it is damaged, could not be downloaded, or the folder cannot be written.

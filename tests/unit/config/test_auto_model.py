@@ -16,7 +16,7 @@ TESTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS))
 
 from demo_model import make_info, make_settings  # noqa: E402 - also run as a script
-from train_teacher.config.auto_model import GIB, Hardware, choose_model  # noqa: E402
+from train_teacher.config.auto_model import GIB, choose_model  # noqa: E402
 from train_teacher.inspection.facts import DatasetInfo  # noqa: E402
 
 GOLDEN = TESTS / "golden" / "model_choice.md"
@@ -42,7 +42,7 @@ def table() -> str:
     ]
     for images in IMAGES:
         for machine, size in MACHINES.items():
-            model, tune = choose_model(with_images(images), Hardware(size), make_settings(), None)
+            model, tune = choose_model(with_images(images), size, make_settings(), None)
             lines.append(
                 f"| {images:,} | {machine} | {model.value} | {model.reason} | {tune.value} "
                 f"| {tune.reason} |"
@@ -59,9 +59,7 @@ def test_more_memory_never_chooses_a_smaller_base() -> None:
     for images in IMAGES:
         sizes = [
             order.index(
-                choose_model(with_images(images), Hardware(gib * GIB), make_settings(), None)[
-                    0
-                ].value
+                choose_model(with_images(images), gib * GIB, make_settings(), None)[0].value
             )
             for gib in range(2, 200)
         ]
@@ -70,14 +68,14 @@ def test_more_memory_never_chooses_a_smaller_base() -> None:
 
 @pytest.mark.parametrize("size", [None, 80 * GIB])
 def test_what_the_user_says_of_tuning_is_not_chosen(size: int | None) -> None:
-    _, tune = choose_model(with_images(50), Hardware(size), make_settings(), "full")
+    _, tune = choose_model(with_images(50), size, make_settings(), "full")
     assert tune.value == "full"
     assert tune.given
 
 
 def test_who_asks_what_is_forgotten_gets_what_can_be_switched_off() -> None:
     settings = make_settings(retain="other.json")
-    _, tune = choose_model(with_images(5_000), Hardware(80 * GIB), settings, None)
+    _, tune = choose_model(with_images(5_000), 80 * GIB, settings, None)
     assert tune.value == "lora"
 
 

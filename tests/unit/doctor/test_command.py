@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 from train_teacher.doctor.command import render_json, render_text
-from train_teacher.doctor.diagnose import Diagnosis
 from train_teacher.doctor.facts import (
+    Diagnosis,
     Disk,
     Environment,
     EnvironmentFinding,

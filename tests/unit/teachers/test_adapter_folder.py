@@ -13,14 +13,13 @@ from train_teacher.reports.summary import RunSummary
 from train_teacher.teachers.adapter_folder import (
     attach_adapter,
     base_of,
-    installed_versions,
+    fill_adapter,
     preprocessing_of,
     read_card,
     write_adapter,
 )
 from train_teacher.teachers.card import describe_teacher
 
-FROZEN = ("backbone", "language_model")
 SCORE, PIXELS = 1e-5, 1e-3
 """What rounding may do to them: how a CPU adds up differs from one to the next."""
 
@@ -70,12 +69,11 @@ def train_and_write(work: Path, targets: tuple[str, ...] = ()) -> dict[str, Any]
         settings,
         RunSummary(None, None, None),
         base=base_of(model),
-        frozen=FROZEN,
         preprocessing=preprocessing_of({"data_preprocessor": preprocessor}, [160, 160]),
-        versions=installed_versions(),
     )
     write_adapter(work / "adapter", model, work / "best.pth", card)
-    write_adapter(work / "half", model, work / "best.pth", card, half=True)
+    (work / "half").mkdir()
+    fill_adapter(work / "half", model, work / "best.pth", card, half=True)
     return {"model": model, "folder": work / "adapter", "half": work / "half"}
 
 

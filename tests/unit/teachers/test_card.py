@@ -29,9 +29,7 @@ def card(**settings: Any) -> dict[str, Any]:
         make_settings(max_per_img=40, denoising_queries=20, set={"model.num_queries": 30}),
         RunSummary(None, None, None),
         base=None,
-        frozen=("backbone",),
         preprocessing=Preprocessing([160, 160], [1.0], [1.0], "RGB", 1),
-        versions={},
     )
     content: dict[str, Any] = json.loads(card_text(described))
     content["settings"] |= settings
@@ -100,9 +98,7 @@ def described(**settings: Any) -> TeacherCard:
         make_settings(**settings),
         RunSummary(before=None, best=None, last=None),
         base=BaseFile("base.pth", "0" * 64),
-        frozen=("backbone",),
         preprocessing=Preprocessing([800, 1333], [123.7], [58.4], "RGB", 1),
-        versions={"torch": "2.13.0"},
     )
 
 

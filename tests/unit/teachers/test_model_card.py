@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from demo_model import make_info, make_settings
+from train_teacher.pages.page import render_text
 from train_teacher.reports.summary import RunSummary, Validation
 from train_teacher.teachers.card import BaseFile, Preprocessing, describe_teacher
-from train_teacher.teachers.model_card import Kind, render_model_card
+from train_teacher.teachers.export import MODEL_CARD, Kind
 
 VALIDATED = RunSummary(
     before=Validation(0, 0.1, 0.2, {}),
@@ -25,11 +26,11 @@ def readme(kind: Kind = "merged", summary: RunSummary = VALIDATED, *, based: boo
         make_settings(),
         summary,
         base=BaseFile("base.pth", "ab" * 32) if based else None,
-        frozen=(),
         preprocessing=Preprocessing([800, 1333], [123.7], [58.4], "RGB", 1),
-        versions={"torch": "2.13.0"},
     )
-    return render_model_card(card, info, summary, kind, name="bundle", half=True)
+    return render_text(
+        MODEL_CARD, card=card, info=info, summary=summary, kind=kind, name="bundle", half=True
+    )
 
 
 def test_scores_before_and_after_stand_side_by_side() -> None:

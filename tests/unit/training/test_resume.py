@@ -82,7 +82,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_a_run_killed_before_its_results_were_written_goes_on_to_write_them(run: Run) -> None:
     plan = run.plan()
-    assert (plan.epoch, plan.epochs) == (EPOCHS, EPOCHS)
+    assert (plan.found.epoch, plan.epochs) == (EPOCHS, EPOCHS)
     run.finish()
     with pytest.raises(UserError, match="has finished its 3 epochs"):
         run.plan()
