@@ -20,7 +20,10 @@ from train_teacher.mmdet_plugin.accelerated.recomputation import (
     checkpoint_layers,
 )
 
-INPUTS: dict[str, Any] = {"visual_feature": torch.randn(2, 60, 32), "lang_feature": torch.randn(2, 9, 32)}
+INPUTS: dict[str, Any] = {
+    "visual_feature": torch.randn(2, 60, 32),
+    "lang_feature": torch.randn(2, 9, 32),
+}
 
 
 class Recomputed(CheckpointedFusionLayer):
