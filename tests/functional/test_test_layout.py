@@ -18,11 +18,12 @@ WITHOUT_LOGIC = {
 }
 """Modules that need no test file of their own, by reason."""
 TESTED_FROM = {
-    "functional/test_predict.py": "prediction/predict teachers/open images/drawings",
+    "functional/test_predict.py": """prediction/predict teachers/open images/drawings
+        evaluation/forgetting""",
     "functional/test_export.py": "teachers/export",
     "functional/test_prompts.py": "prompt_trials/try_phrases",
     "functional/test_several_processes.py": "engine/outer_launch",
-    "functional/test_train_teacher.py": """evaluation/forgetting reports/environment reports/write
+    "functional/test_train_teacher.py": """reports/environment reports/write
         mmdet_plugin/loop/train_loop mmdet_plugin/startup/prompt_check""",
     "functional/test_mid_run_faults.py": "mmdet_plugin/startup/preflight",
     "unit/coco/test_reader.py": """coco/text coco/dataset coco/record_decoder coco/masks/outlines
@@ -42,16 +43,14 @@ TESTED_FROM = {
     "unit/config/test_merge.py": "config/protected_keys core/python_files",
     "unit/doctor/test_package_checks.py": "doctor/machine_checks",
     "unit/doctor/test_look.py": "doctor/import_probe",
-    "unit/splits/test_split.py": "splits/balance",
-    "unit/training/test_resume.py": "training/moved_files runs/checkpoints runs/record",
+    "unit/training/test_resume.py": "runs/record",
     "unit/prompts/test_language_model_files.py": "prompts/tokenizer",
     "unit/reports/test_compare.py": "reports/comparison reports/comparison_text",
     "unit/reports/test_curves.py": "reports/curves_png",
     "unit/mmdet_plugin/lora/test_adapters.py": """mmdet_plugin/lora/targets
         mmdet_plugin/lora/exact_attention""",
     "unit/mmdet_plugin/model/test_detector.py": "mmdet_plugin/model/language_model",
-    "unit/mmdet_plugin/checkpoints/test_files.py": """mmdet_plugin/checkpoints/base_identity
-        mmdet_plugin/checkpoints/half_step""",
+    "unit/mmdet_plugin/checkpoints/test_files.py": "mmdet_plugin/checkpoints/base_identity",
     "unit/mmdet_plugin/loop/test_not_finite.py": "mmdet_plugin/checkpoints/spoiled",
 }
 """Modules whose logic is tested together with what uses it; give them their own file instead."""
