@@ -23,13 +23,13 @@ TESTED_FROM = {
     "functional/test_export.py": "teachers/export",
     "functional/test_prompts.py": "prompt_trials/try_phrases",
     "functional/test_several_processes.py": "engine/outer_launch",
+    "unit/mmdet_plugin/model/test_many_classes.py": "mmdet_plugin/startup/prompt_check",
     "functional/test_train_teacher.py": """reports/environment reports/write
-        mmdet_plugin/loop/train_loop mmdet_plugin/startup/prompt_check""",
+        mmdet_plugin/loop/train_loop""",
     "functional/test_mid_run_faults.py": "mmdet_plugin/startup/preflight",
     "unit/coco/test_reader.py": """coco/text coco/dataset coco/record_decoder coco/masks/outlines
         coco/masks/run_lengths""",
     "unit/inspection/checks/classes/test_category_checks.py": "coco/categories",
-    "unit/inspection/checks/boxes/test_double_box_checks.py": "coco/box_overlap",
     "unit/inspection/checks/boxes/test_box_checks.py": "inspection/box_conventions",
     "unit/inspection/fix/test_fix_file.py": """inspection/fix/annotations inspection/fix/boxes
         inspection/fix/plan""",
@@ -40,7 +40,7 @@ TESTED_FROM = {
     "unit/images/test_decoding.py": "images/equal_files",
     "unit/config/test_generate.py": "config/model",
     "unit/settings/test_recipes.py": "config/optimization",
-    "unit/config/test_merge.py": "config/protected_keys core/python_files",
+    "unit/config/test_merge.py": "core/python_files",
     "unit/doctor/test_package_checks.py": "doctor/machine_checks",
     "unit/doctor/test_look.py": "doctor/import_probe",
     "unit/training/test_resume.py": "runs/record",
