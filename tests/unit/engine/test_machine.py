@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from train_teacher.engine import machine
-from train_teacher.engine.machine import SHARED_BYTES_PER_WORKER, choose_workers
+from train_teacher.engine.machine import (
+    SHARED_BYTES_PER_WORKER,
+    choose_workers,
+    resolve_precision,
+)
 
 GIB = 2**30
 
@@ -64,3 +68,30 @@ def test_a_cpu_reads_a_small_set_without_processes(
     assert choose_workers(500, device) == 4
     set_machine(large_machine, 2, gpu=gpu)
     assert choose_workers(500, device) == 1
+
+
+def test_a_given_format_is_kept() -> None:
+    assert resolve_precision("fp16", "cuda") == "fp16"
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "chosen"),
+    [
+        ("cpu", (9, 0), "fp32"),
+        ("auto", None, "fp32"),
+        ("auto", (6, 1), "fp32"),
+        ("auto", (7, 0), "fp16"),
+        ("auto", (7, 5), "fp16"),
+        ("auto", (8, 0), "bf16"),
+        ("cuda", (9, 0), "bf16"),
+    ],
+)
+def test_automatic_is_the_format_that_the_tensor_cores_have(
+    device: str,
+    capability: tuple[int, int] | None,
+    chosen: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: capability is not None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert resolve_precision("auto", device) == chosen

@@ -1,7 +1,7 @@
 """What is chosen for thirteen kinds of data set, as a table that people can judge.
 
 tests/golden/tuning_table.md is that table. After a wanted change write it anew with
-`python tests/unit/config/test_tuning_table.py`.
+`python tests/unit/config/test_data_driven.py`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def table() -> str:
     lines = [
         "# What train-teacher chooses",
         "",
-        "Preset swin-t, batch 4, one GPU. Written by tests/unit/config/test_tuning_table.py.",
+        "Preset swin-t, batch 4, one GPU. Written by tests/unit/config/test_data_driven.py.",
     ]
     for kind, info in KINDS.items():
         generated = chosen(info)
