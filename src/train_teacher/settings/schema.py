@@ -219,9 +219,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Optimizer steps instead of --epochs, rounded to epochs.",
         ),
     ] = None
-    rounds: Annotated[
+    val_interval: Annotated[
         PositiveInt | None,
-        Meta(description="Passes over the images in one epoch; more for small sets."),
+        Meta(description="Epochs between two validations; chosen so that there are at most 20."),
     ] = None
     batch_size: Annotated[
         int,
