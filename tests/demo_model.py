@@ -14,7 +14,9 @@ from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import TeacherSettings
 
 
-def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> DatasetInfo:
+def make_info(
+    class_names: tuple[str, ...] = ("red circle", "blue square"), train_images: int = 70
+) -> DatasetInfo:
     """Return facts of a small data set that is not on disk."""
     splits = tuple(
         SplitInfo(
@@ -27,7 +29,7 @@ def make_info(class_names: tuple[str, ...] = ("red circle", "blue square")) -> D
             boxes_per_class=(images,) * len(class_names),
             num_empty_images=0,
         )
-        for name, images in (("train", 70), ("val", 15), ("test", 15))
+        for name, images in (("train", train_images), ("val", 15), ("test", 15))
     )
     return DatasetInfo(
         path="data.json",

@@ -297,7 +297,7 @@ def losses(run: Path) -> list[tuple[int, float]]:
 @pytest.fixture(scope="module")
 def recipe(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
-    path.write_text("extends: demo\nevaluate_before: false\nrounds: 1\n")
+    path.write_text("extends: demo\nevaluate_before: false\n")
     logged = ("--set", "default_hooks.logger.interval=1")
     return ("train_teacher", "--data", data, *QUICK, "--model", path, *logged)
 

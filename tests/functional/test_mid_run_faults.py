@@ -103,7 +103,7 @@ def run(
         # A process makes one run; MMEngine keeps what it logs with for the rest of it.
         monkeypatch.setattr(lasting, "_instance_dict", OrderedDict())
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("extends: demo\nevaluate_before: false\nrounds: 1\n")
+    recipe.write_text("extends: demo\nevaluate_before: false\n")
 
     def run_it(*arguments: str) -> tuple[int, str]:
         options = ("--data", str(data), "--output", str(tmp_path / "run"), "--model", str(recipe))

@@ -20,7 +20,7 @@ from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 
 PROGRAM = str(Path(sys.executable).parent / "train-teacher")
 OPTIONS = (
-    *("--device", "cpu", "--epochs", "1", "--seed", "3"),
+    *("--device", "cpu", "--seed", "3"),
     *("--set", "model.dn_cfg.label_noise_scale=0.0", "--set", "model.dn_cfg.box_noise_scale=1e-6"),
     # One group of denoising queries: their number depends on the images of a process.
     *("--set", "model.dn_cfg.group_cfg.num_dn_queries=1"),
@@ -82,17 +82,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     # Steps in proportion to the gradient: Adam's would show the sign of rounding errors.
-    # Rounds: the processes ask each other at every tenth step, if not before, whether to stop.
+    # Four epochs: the processes ask each other at every tenth step, if not before, whether to stop.
     recipe = tmp_path_factory.mktemp("recipe") / "sgd.yaml"
     recipe.write_text(
-        "extends: demo\nbase_config: plain.py\noptimizer:\n  type: SGD\nlr: 0.05\nrounds: 4\n"
+        "extends: demo\nbase_config: plain.py\noptimizer:\n  type: SGD\nlr: 0.05\nval_interval: 4\n"
     )
     # Each process draws its own dropout.
     base = find_base_config(make_settings().base_config)
     (recipe.parent / "plain.py").write_text(
         f"_base_ = {str(base)!r}\nmodel = dict(encoder=dict(fusion_layer_cfg=dict(dropout=0.0)))\n"
     )
-    return ("--data", data, "--model", recipe, "--allow-python-config", *OPTIONS)
+    return ("--data", data, "--model", recipe, "--allow-python-config", "--epochs", 4, *OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,17 @@ def test_processes_that_torchrun_started_train_together_even_when_one_sees_no_bo
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] in keep]
     sparse = data.parent / "sparse.json"
     sparse.write_text(json.dumps(content))
-    options = (*OPTIONS, "--model", "demo", "--val", str(data), "--batch-size", "1")
+    options = (
+        *OPTIONS,
+        "--epochs",
+        "1",
+        "--model",
+        "demo",
+        "--val",
+        str(data),
+        "--batch-size",
+        "1",
+    )
     result = under_torchrun("--data", sparse, "--output", tmp_path / "run", *options)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("best weights:") == 1
@@ -244,7 +254,7 @@ def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_
     """Compare with the run itself: up to the kill it is one that was never interrupted."""
     output = tmp_path / "run"
     recipe = tmp_path / "quick.yaml"
-    recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\nrounds: 1\n")
+    recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\n")
     started = ("--data", data, "--model", recipe, "--output", output, *TWO, "--tune", tune)
     quick = ("--device", "cpu", "--epochs", "2", "--set", "default_hooks.logger.interval=1")
     process = subprocess.Popen(

@@ -114,7 +114,7 @@ def test_the_dry_run_prints_exactly_the_config_of_the_run_and_writes_nothing(
     assert finished["absent_after_dry_run"]
     assert dry.stdout == (finished["output"] / "mmdet_config.py").read_text()
     assert "train_cfg" in dry.stderr
-    assert "2 epochs of" in dry.stderr
+    assert "2 passes over the images" in dry.stderr
 
 
 def test_checkpoints_hold_trainable_tensors_only_and_load_safely(finished: dict[str, Any]) -> None:

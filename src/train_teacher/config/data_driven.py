@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.config.schedule import Schedule, build_schedule
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.settings.schema import TeacherSettings
@@ -66,12 +67,15 @@ class Decision(msgspec.Struct, frozen=True):
 
 def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
     """Decide what the settings leave open, in the order of `RULES`; what they name is marked."""
-    return tuple(
-        rule(info, settings)
-        if getattr(settings, name) is None
-        else Decision(name, getattr(settings, name), "given", "settings", given=True)
-        for name, rule in RULES.items()
-    )
+    decisions: list[Decision] = []
+    for name, rule in RULES.items():
+        given = getattr(settings, name)
+        if given is not None:
+            decisions.append(Decision(name, given, "given", "settings", given=True))
+        else:
+            # A later rule sees what an earlier one decided as if it had been given.
+            decisions.append(rule(info, with_decisions(settings, decisions)))
+    return tuple(decisions)
 
 
 def with_decisions(settings: TeacherSettings, decisions: Sequence[Decision]) -> TeacherSettings:
@@ -121,8 +125,7 @@ def _train_scales(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 
 
 def _val_scale(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    scales = settings.train_scales or _train_scales(info, settings).value
-    largest = max(scales, key=math.prod)
+    largest = max(settings.train_scales or (), key=math.prod)
     return Decision(
         "val_scale", list(largest), "the largest scale of training", "the recipe: 800 x 1333"
     )
@@ -205,14 +208,28 @@ def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     source = f"validations without a gain of {MIN_DELTA}; MMEngine's own default is 0.1"
     patience = max(LEAST_PATIENCE, round(PATIENCE_SHARE * MOST_VALIDATIONS))
-    if settings.epochs is not None and settings.epochs < ENOUGH_VALIDATIONS:
-        why = f"{plural(settings.epochs, 'validation')} at most: too few to judge"
+    validations = schedule_of(info, settings).validations
+    if validations < ENOUGH_VALIDATIONS:
+        why = f"{plural(validations, 'validation')} at most: too few to judge"
         return Decision("early_stopping", 0, why, source)
     val = next((split for split in info.splits if split.name == "val"), None)
     if val is None or not val.num_boxes:
         return Decision("early_stopping", 0, "nothing to validate on", source)
     why = f"stops after {patience} validations without gain, later than the fall of the rate"
     return Decision("early_stopping", patience, why, source)
+
+
+def schedule_of(info: DatasetInfo, settings: TeacherSettings) -> Schedule:
+    """Return the schedule of a run whose accumulation is decided."""
+    return build_schedule(
+        _train(info).num_images,
+        settings.batch_size * settings.gpus,
+        settings.epochs,
+        settings.steps,
+        settings.lr,
+        accumulation=settings.accumulation or 1,
+        val_interval=settings.val_interval,
+    )
 
 
 def _times(ratio: float) -> str:

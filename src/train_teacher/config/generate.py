@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.data_driven import MIN_DELTA, Decision, tune, with_decisions
+from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.model import FROZEN_PARTS, Override, frozen_parts, model_overrides
 from train_teacher.config.optimization import build_optimizer, build_param_scheduler
 from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
-from train_teacher.config.schedule import Schedule, build_schedule
+from train_teacher.config.schedule import Schedule
 from train_teacher.core.errors import UsageError
+from train_teacher.core.words import plural
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
@@ -84,20 +85,12 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     reasons = {d.name: "set by you or the preset" if d.given else d.reason for d in decisions}
     by_user = settings.epochs is not None or settings.steps is not None
     settings = with_decisions(settings, decisions)
-    schedule = build_schedule(
-        train.num_images,
-        settings.batch_size * settings.gpus,
-        settings.epochs,
-        settings.steps,
-        settings.lr,
-        accumulation=settings.accumulation or 1,
-        rounds=settings.rounds,
-    )
+    schedule = schedule_of(dataset_info, settings)
     overrides = (
         *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),
         *_optimization(settings, schedule, by_user=by_user),
-        *_running(dataset_info, settings, schedule.log_interval),
+        *_running(dataset_info, settings, schedule),
     )
     overrides = (*overrides, *_set_by_user(settings, overrides))
     return GeneratedConfig(
@@ -136,7 +129,6 @@ def _data(
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "times": schedule.rounds,
                 "dataset": _balanced(_train_dataset(train, info, settings), settings),
             },
         },
@@ -270,8 +262,8 @@ def _optimization(
             "max_epochs": schedule.epochs,
             "val_interval": schedule.val_interval,
         },
-        f"{schedule.epochs} epoch{'s' * (schedule.epochs > 1)} of {schedule.steps_per_epoch} steps"
-        f", each {'once' if schedule.rounds == 1 else f'{schedule.rounds} times'} over the images",
+        f"{plural(schedule.epochs, 'pass', 'passes')} over the images, {schedule.steps} steps in "
+        f"all; {plural(schedule.validations, 'validation')}",
         by_user=by_user,
     )
     yield Override(
@@ -297,7 +289,9 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     return keys
 
 
-def _running(info: DatasetInfo, settings: TeacherSettings, every: int) -> Iterator[Override]:
+def _running(
+    info: DatasetInfo, settings: TeacherSettings, schedule: Schedule
+) -> Iterator[Override]:
     yield Override(
         "custom_imports",
         {"imports": ["train_teacher.mmdet_plugin"], "allow_failed_imports": False},
@@ -311,13 +305,14 @@ def _running(info: DatasetInfo, settings: TeacherSettings, every: int) -> Iterat
         "default_hooks.checkpoint",
         {
             "type": "TeacherCheckpointHook",
-            "interval": 1,
+            "interval": schedule.val_interval,
             "by_epoch": True,
             "save_best": METRIC,
             "rule": "greater",
         },
         "last.pth and best.pth, trainable tensors only",
     )
+    every = schedule.log_interval
     yield Override(
         "default_hooks.logger",
         {"type": "LoggerHook", "interval": every},

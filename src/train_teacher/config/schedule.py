@@ -31,8 +31,7 @@ class Schedule:
     """When training ends, warms up, decays and validates."""
 
     epochs: int
-    rounds: int
-    """Passes over the images in one epoch."""
+    """Passes over the training images."""
     iterations_per_epoch: int
     """Batches."""
     accumulation: int
@@ -40,17 +39,18 @@ class Schedule:
     warmup_steps: int
     decay_epochs: tuple[int, ...]
     val_interval: int
+    """Epochs between two validations; the last epoch is always validated."""
     lr: float
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps of an epoch."""
-        return math.ceil(self.iterations_per_epoch / self.accumulation)
+    def steps(self) -> int:
+        """Optimizer steps of the whole run: what is accumulated goes on into the next epoch."""
+        return math.ceil(self.iterations / self.accumulation)
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole run."""
-        return self.epochs * self.steps_per_epoch
+    def validations(self) -> int:
+        """Validations of the whole run, without that of the base."""
+        return math.ceil(self.epochs / self.val_interval)
 
     @property
     def iterations(self) -> int:
@@ -84,12 +84,9 @@ def build_schedule(
     lr: float | None = None,
     *,
     accumulation: int = 1,
-    rounds: int | None = None,
+    val_interval: int | None = None,
 ) -> Schedule:
     """Choose length and learning rate of a run; warm-up and decay always lie inside it.
-
-    An epoch that we choose the length of has as many rounds over the images as make at most 20
-    validations, and at least 10 where there are 10 rounds at all.
 
     Args:
         num_images: training images.
@@ -98,26 +95,23 @@ def build_schedule(
         steps: wanted optimizer steps, rounded up to whole epochs, None to choose.
         lr: wanted peak learning rate, None for the square-root rule.
         accumulation: batches of an optimizer step.
-        rounds: passes over the images in one epoch, None to choose.
+        val_interval: epochs between two validations, None for at most 20 of them.
     """
-    per_round = max(1, math.ceil(num_images / batch_size))
+    per_epoch = max(1, math.ceil(num_images / batch_size))
     if epochs is None:
-        steps_per_round = math.ceil(per_round / accumulation)
-        wanted = steps if steps is not None else _steps_for(num_images, steps_per_round)
-        passes = max(1, math.ceil(wanted / steps_per_round))
-        rounds = rounds or math.ceil(passes / MAX_VALIDATIONS)
-        epochs = math.ceil(passes / rounds)
-    rounds = rounds or 1
-    total = epochs * math.ceil(per_round * rounds / accumulation)
+        wanted = steps if steps is not None else _steps_for(num_images)
+        epochs = LARGE_SET_EPOCHS
+        if wanted is not None:
+            epochs = max(1, math.ceil(wanted * accumulation / per_epoch))
+    total = math.ceil(epochs * per_epoch / accumulation)
     decay = math.floor(epochs * DECAY_AT)
     return Schedule(
         epochs=epochs,
-        rounds=rounds,
-        iterations_per_epoch=per_round * rounds,
+        iterations_per_epoch=per_epoch,
         accumulation=accumulation,
         warmup_steps=_warmup_steps(total, accumulation),
         decay_epochs=(decay,) if 0 < decay < epochs else (),
-        val_interval=max(1, math.ceil(epochs / MAX_VALIDATIONS)),
+        val_interval=val_interval or math.ceil(epochs / MAX_VALIDATIONS),
         lr=lr if lr is not None else square_root_lr(batch_size * accumulation),
     )
 
@@ -138,8 +132,6 @@ def _warmup_steps(steps: int, accumulation: int) -> int:
     return warmup if warmup * accumulation >= MIN_WARMUP_ITERATIONS else 0
 
 
-def _steps_for(num_images: int, steps_per_epoch: int) -> int:
-    for limit, steps in STEPS_BY_IMAGES:
-        if num_images < limit:
-            return steps
-    return LARGE_SET_EPOCHS * steps_per_epoch
+def _steps_for(num_images: int) -> int | None:
+    """Return the optimizer steps that a small set needs; of a large one, None."""
+    return next((steps for limit, steps in STEPS_BY_IMAGES if num_images < limit), None)

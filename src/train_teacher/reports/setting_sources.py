@@ -22,7 +22,7 @@ FROM_THE_MACHINE = {
 }
 FROM_OVERRIDES = {
     "epochs": "train_cfg",
-    "rounds": "train_cfg",
+    "val_interval": "train_cfg",
     "lr": "optim_wrapper",
     "schedule": "param_scheduler",
 }

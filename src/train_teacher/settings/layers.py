@@ -26,6 +26,9 @@ from train_teacher.settings.schema import (
     field_help,
 )
 
+PASSES_OF_AN_EPOCH = "rounds"
+"""A setting of earlier run folders."""
+
 
 @dataclass(frozen=True)
 class SettingsLayer:
@@ -117,7 +120,21 @@ def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
     new = {name: value for name, value in values.items() if name not in old}
     if old and isinstance(new.get("decided", {}), Mapping):
         new["decided"] = {**old, **_decided(new)}
-    return new
+    return _with_epochs_of_one_pass(new)
+
+
+def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
+    """Count the passes over the images, of which an epoch once had as many as `rounds` says."""
+    if not isinstance(values.get(PASSES_OF_AN_EPOCH), int):
+        return values
+    rounds = values.pop(PASSES_OF_AN_EPOCH)
+    if rounds > 1 and isinstance(values.get("epochs"), int):
+        values |= {"epochs": values["epochs"] * rounds, "val_interval": rounds}
+    chosen = _decided(values).get("chosen")
+    if isinstance(chosen, list) and PASSES_OF_AN_EPOCH in chosen:
+        now = ["val_interval" if name == PASSES_OF_AN_EPOCH else name for name in chosen]
+        values["decided"] = {**_decided(values), "chosen": now}
+    return values
 
 
 def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,8 +184,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveInt | None,
         about("Optimizer steps instead of --epochs, rounded to epochs.", TRAINING),
     ] = None
-    rounds: Annotated[
-        PositiveInt | None, about("Passes over the images in one epoch; more for small sets.")
+    val_interval: Annotated[
+        PositiveInt | None,
+        about("Epochs between two validations; chosen so that there are at most 20."),
     ] = None
     batch_size: Annotated[
         int,

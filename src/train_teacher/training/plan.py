@@ -219,7 +219,7 @@ def _with_schedule(
     closed = msgspec.structs.replace(
         with_decisions(settings, generated.decisions),
         epochs=epochs,
-        rounds=schedule.rounds,
+        val_interval=schedule.val_interval,
         lr=schedule.lr,
     )
     chosen = {

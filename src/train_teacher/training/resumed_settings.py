@@ -10,12 +10,17 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.core.errors import UsageError
+from train_teacher.core.errors import UsageError, UserError
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import config_was_edited, plain_settings, read_record
 from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_values, trained_settings
+from train_teacher.settings.layers import (
+    PASSES_OF_AN_EPOCH,
+    SettingsLayer,
+    merge_values,
+    trained_settings,
+)
 from train_teacher.settings.read import read_layers
 from train_teacher.settings.schema import AUTO, TeacherSettings
 from train_teacher.training.moved_files import refuse_other_weights
@@ -73,11 +78,13 @@ def resumed_settings(
 
     Raises:
         UsageError: something differs that must not.
+        UserError: the run counts its epochs in another way.
     """
     # What `--model auto` chose stands in the folder's settings.
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
     record = read_record(folder)
+    _refuse_longer_epochs(folder, record.settings if record else {})
     trained = trained_settings(record.settings if record else plain_settings(_stored(folder)))
     now = trained_settings(plain_settings(wanted))
     different = [
@@ -101,6 +108,17 @@ def resumed_settings(
         ),
         config_edited=record is not None and config_was_edited(folder, record),
     )
+
+
+def _refuse_longer_epochs(folder: RunFolder, trained: Mapping[str, Any]) -> None:
+    passes = trained.get(PASSES_OF_AN_EPOCH, 1)
+    if passes > 1:
+        raise UserError(
+            f"--resume: the run in {folder.root} was made by an earlier version, which counted "
+            f"{passes} passes over the images as an epoch, and its checkpoints stand in such "
+            "epochs. It can be evaluated, used and exported. To train longer, train anew: "
+            f"train-teacher --config {shlex.quote(str(folder.settings))} --output ANOTHER_FOLDER."
+        )
 
 
 def _stored(folder: RunFolder) -> TeacherSettings:

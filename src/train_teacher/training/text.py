@@ -10,7 +10,8 @@ from typing import TypeGuard
 from train_teacher.config.data_driven import EMA_REASON
 from train_teacher.config.differences import YOUR_DATA, group_differences
 from train_teacher.config.model import random_frozen_parts
-from train_teacher.core.words import shortened
+from train_teacher.config.schedule import Schedule
+from train_teacher.core.words import plural, shortened
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -45,8 +46,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {settings.weights}",
         f"frozen    {_frozen(plan)}",
-        f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
-        f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
+        f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         *_set_lines(plan),
         f"output    {plan.folder.root}",
     ]
@@ -57,6 +57,16 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         lines += ["", "different from the official recipe, and why (recipe -> this run):"]
         lines += _differences(plan)
     return "\n".join(lines) + "\n"
+
+
+def _length(schedule: Schedule) -> str:
+    epochs = plural(schedule.epochs, "epoch")
+    if schedule.val_interval > 1:
+        epochs += f" (validated every {schedule.val_interval})"
+    if schedule.iterations_per_epoch % schedule.accumulation:
+        return f"{epochs}, {plural(schedule.steps, 'step')}"
+    each = schedule.iterations_per_epoch // schedule.accumulation
+    return f"{epochs} x {plural(each, 'step')} = {plural(schedule.steps, 'step')}"
 
 
 def _frozen(plan: TrainingPlan) -> str:

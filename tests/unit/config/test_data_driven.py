@@ -105,9 +105,8 @@ def table() -> str:
             "",
             f"## {kind}",
             "",
-            f"- length: {schedule.epochs} epochs of {schedule.steps_per_epoch} steps "
-            f"({schedule.rounds} rounds over the images each), validated every "
-            f"{schedule.val_interval}; learning rate {schedule.lr:g}, warm-up "
+            f"- length: {schedule.epochs} epochs of {schedule.iterations_per_epoch} batches, "
+            f"validated every {schedule.val_interval}; learning rate {schedule.lr:g}, warm-up "
             f"{schedule.warmup_steps} steps, a tenth of it after epoch "
             f"{', '.join(map(str, schedule.decay_epochs)) or '-'}",
         ]
@@ -218,7 +217,7 @@ def test_warm_up_and_decay_lie_in_the_run_and_it_is_validated_up_to_twenty_times
     assert all(0 < epoch < schedule.epochs for epoch in schedule.decay_epochs)
     validations = -(-schedule.epochs // schedule.val_interval)
     assert 1 <= validations <= 20
-    if epochs is None and schedule.epochs * schedule.rounds >= 10:
+    if epochs is None and schedule.epochs >= 10:
         assert validations >= 10
 
 

@@ -3,8 +3,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from demo_model import make_info, make_settings
+from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.config.model import frozen_parts, random_frozen_parts
 from train_teacher.core.errors import UsageError
@@ -149,3 +152,27 @@ def test_tensorboard_and_wandb_are_added_to_the_metrics_file() -> None:
     both = overrides(tensorboard=True, wandb="teachers", output="/runs/exp1")["vis_backends"]
     assert both[:2] == [*plain, {"type": "TensorboardVisBackend"}]
     assert both[2]["init_kwargs"] == {"project": "teachers", "name": "exp1"}
+
+
+@pytest.mark.parametrize("model", ["demo", "swin-t"])
+@given(images=st.integers(2, 40_000), data=st.data())
+def test_giving_the_value_that_would_be_chosen_changes_nothing(
+    model: str, images: int, data: st.DataObject
+) -> None:
+    info = make_info(train_images=images)
+    asked = make_settings(model)
+    generated = generate_mmdet_config(info, asked)
+    schedule = generated.schedule
+    closed = msgspec.structs.replace(
+        with_decisions(asked, generated.decisions),
+        epochs=schedule.epochs,
+        lr=schedule.lr,
+        val_interval=schedule.val_interval,
+    )
+    chosen = [n for n in closed.__struct_fields__ if getattr(closed, n) != getattr(asked, n)]
+    name = data.draw(st.sampled_from(chosen))
+    typed_out = msgspec.structs.replace(asked, **{name: getattr(closed, name)})
+    again = generate_mmdet_config(info, typed_out)
+    assert {o.key: o.value for o in again.overrides} == {
+        o.key: o.value for o in generated.overrides
+    }

@@ -17,11 +17,13 @@ def test_warm_up_and_decay_always_lie_inside_the_run(
     assert 0 <= schedule.warmup_steps < schedule.steps
     assert all(0 < epoch < schedule.epochs for epoch in schedule.decay_epochs)
     assert 1 <= schedule.val_interval <= schedule.epochs
-    assert schedule.steps == schedule.epochs * schedule.steps_per_epoch
+    assert schedule.steps == schedule.epochs * schedule.iterations_per_epoch
+    assert schedule.validations <= 20
 
 
 def test_a_small_set_is_trained_for_steps_and_not_for_a_dozen_epochs() -> None:
     assert build_schedule(num_images=100, batch_size=4).steps == 400
+    assert build_schedule(num_images=5, batch_size=4, accumulation=2).steps == 400
     assert build_schedule(num_images=10_000, batch_size=4).epochs == 12
 
 

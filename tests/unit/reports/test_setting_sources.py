@@ -11,12 +11,16 @@ from train_teacher.settings.yaml_files import read_preset
 def test_you_the_preset_the_data_and_the_default_are_told_apart() -> None:
     preset = read_preset("demo").values
     settings = make_settings(
-        batch_size=2, rounds=3, chosen=["rounds"], weights=preset["checkpoint"], clip_grad=0.1
+        batch_size=2,
+        val_interval=3,
+        chosen=["val_interval"],
+        weights=preset["checkpoint"],
+        clip_grad=0.1,
     )
     sources = setting_sources(settings, preset)
     assert sources["batch_size"] == "you"
     assert sources["data"] == "you"
-    assert sources["rounds"] == "chosen from the data"
+    assert sources["val_interval"] == "chosen from the data"
     assert sources["max_per_img"] == sources["weights"] == "preset"
     assert sources["clip_grad"] == sources["optimizer"] == sources["freeze"] == "default"
 
@@ -34,7 +38,9 @@ def test_a_name_that_became_a_folder_is_still_the_name() -> None:
 def test_chosen_values_have_the_reasons_of_the_dry_run() -> None:
     settings = make_settings("swin-t", chosen=["workers"], workers=2)
     reasons = setting_reasons(generate_mmdet_config(make_info(), settings), settings)
-    assert {"lr", "epochs", "rounds", "train_scales", "val_scale", "max_per_img"} <= set(reasons)
+    assert {"lr", "epochs", "val_interval", "train_scales", "val_scale", "max_per_img"} <= set(
+        reasons
+    )
     assert {"batch_size", "workers", "denoising_queries", "schedule"} <= set(reasons)
     assert reasons["batch_size"].endswith("images in an optimizer step")
     assert not any(reason.startswith(("set by you", "given")) for reason in reasons.values())

@@ -131,6 +131,15 @@ def test_a_file_of_an_earlier_version_is_read_as_one_of_today(tmp_path: Path) ->
     assert settings(config=write(tmp_path, "today.yaml", today)) == old
 
 
+def test_several_passes_in_an_epoch_of_an_earlier_version_are_read_as_epochs(
+    tmp_path: Path,
+) -> None:
+    text = EARLIER.replace("chosen: [epochs", "rounds: 2\nchosen: [rounds, epochs")
+    old = settings(config=write(tmp_path, "old.yaml", text))
+    assert (old.epochs, old.val_interval) == (6, 2)
+    assert old.decided.chosen == ["val_interval", "epochs", "lr"]
+
+
 def test_what_is_given_over_a_file_of_an_earlier_version_is_no_longer_chosen(
     tmp_path: Path,
 ) -> None:

@@ -17,7 +17,6 @@ from train_teacher.settings.recipes import (
 
 SCHEDULE = Schedule(
     epochs=10,
-    rounds=1,
     iterations_per_epoch=20,
     accumulation=1,
     warmup_steps=10,

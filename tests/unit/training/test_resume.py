@@ -42,7 +42,7 @@ class Run:
         base = {"name": DEMO_BASE.name, "sha256": sha256_of(DEMO_BASE)}
         self.found = FoundCheckpoint(last, EPOCHS, 30, base)
         monkeypatch.setattr(checkpoints, "newest_usable", lambda _: self.found)
-        given = {"epochs": EPOCHS, "lr": 1e-4, "rounds": 1, "weights": str(DEMO_BASE), **settings}
+        given = {"epochs": EPOCHS, "lr": 1e-4, "weights": str(DEMO_BASE), **settings}
         self.settings = make_settings(device="cpu", **given)
         self.write(self.settings)
 
@@ -192,6 +192,14 @@ def test_a_run_of_a_version_with_decisions_among_its_settings_goes_on(
     assert run.plan(epochs=4).notes == ("epochs: 3 -> 4",)
     with pytest.raises(UsageError, match=r"fit_batch \(was True, now False\)"):
         run.plan(batch_size=4)
+
+
+def test_a_run_whose_epochs_were_several_passes_is_not_gone_on_with(run: Run) -> None:
+    record = json.loads(run.folder.record.read_text())
+    record["settings"]["rounds"] = 2
+    run.folder.record.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"2 passes over the images.*train-teacher --config"):
+        run.plan(epochs=4)
 
 
 def test_a_settings_file_may_hold_what_can_change_and_the_message_says_how(

@@ -35,20 +35,19 @@ def seed_of(*parts: int) -> int:
 class SeededDataset(RepeatDataset):
     """The outermost dataset: seeds what the transforms draw from, for each sample anew.
 
-    It is a RepeatDataset (of one round, unless told otherwise), so that the copies of an image in
-    one epoch are augmented differently.
+    Each index draws its own numbers, so that the copies of an image that is repeated for its rare
+    class are augmented differently.
     """
 
-    def __init__(self, dataset: Any, seed: int, times: int = 1, lazy_init: bool = False) -> None:
+    def __init__(self, dataset: Any, seed: int, lazy_init: bool = False) -> None:
         """Wrap a dataset.
 
         Args:
             dataset: a dataset or its config.
             seed: of the run.
-            times: rounds through it in one epoch.
             lazy_init: as in RepeatDataset.
         """
-        super().__init__(dataset, times, lazy_init)
+        super().__init__(dataset, times=1, lazy_init=lazy_init)
         self.seed = seed
         # In shared memory: loader processes that live for the whole run see the epoch change.
         epoch = multiprocessing.get_context().Value("q", 0, lock=False)
