@@ -12,6 +12,7 @@ from train_teacher.console.error_boundary import keep_tracebacks_in
 from train_teacher.console.options import allow_python_config_option
 from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
+from train_teacher.core.memory_allocator import join_freed_gpu_memory
 from train_teacher.core.terminal_text import plain
 from train_teacher.training.options import given_settings, setting_options
 
@@ -42,6 +43,7 @@ def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: 
 
 def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
     """Work alone, or among the processes that torchrun or srun started."""
+    join_freed_gpu_memory()
     from train_teacher.engine.outer_launch import among_others
 
     with among_others() as others:

@@ -369,6 +369,7 @@ QUOTED: list[tuple[str, Provoke]] = [
     ("cudnn", say(RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"))),
     ("gpu-number", say(RuntimeError("CUDA error: invalid device ordinal"))),
     ("gpu-code", say(RuntimeError("CUDA error: no kernel image is available for execution"))),
+    ("gpu-allocator", say(RuntimeError("CUDA driver error: operation not supported"))),
     ("driver-old", say(RuntimeError("The NVIDIA driver on your system is too old (found 11040)"))),
     ("gpu-busy", say(RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"))),
     ("gpu-assertion", say(RuntimeError("CUDA error: device-side assert triggered"))),
