@@ -311,7 +311,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             extra=option(HARDWARE),
             description="Number format: auto is bf16 on a GPU that has it, fp16 on V100 "
-            "and T4, else fp32.",
+            "and T4, else fp32, whose matrix products are TF32 on Ampere and later.",
         ),
     ] = "auto"
     device: Annotated[

@@ -66,19 +66,24 @@ def _train(
     dry_run: bool = False,
 ) -> int:
     from train_teacher.console.progress import progress_line
+    from train_teacher.engine import machine
     from train_teacher.settings.read import read_layers
     from train_teacher.training import plan as use_case
     from train_teacher.training import text as training_text
     from train_teacher.training.choose_model import settle_model
+    from train_teacher.training.device import device_lines
 
-    settings, manager = settle_model(read_layers(given, config), given, config)
+    settings = read_layers(given, config)
+    if others is None and not dry_run:
+        machine.require_gpus(settings.device, settings.gpus)
+    settings, manager = settle_model(settings, given, config)
     plan = use_case.plan_training(
         settings,
         manager=manager,
         dry_run=dry_run,
         progress=progress_line("weights", unit="MiB", per=2**20),
     )
-    text = training_text.render_plan(plan, detailed=dry_run)
+    text = training_text.render_plan(plan, device_lines(plan.settings), detailed=dry_run)
     print(plain(text), file=sys.stderr)  # noqa: T201
     if dry_run:
         sys.stdout.write(plan.config_text)
@@ -97,12 +102,17 @@ def _train(
 
 def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
     from train_teacher.console.progress import progress_line
+    from train_teacher.engine import machine
     from train_teacher.training import resume as use_case
     from train_teacher.training import text as training_text
+    from train_teacher.training.device import device_lines
 
     with use_case.held_run(given) as folder:
         plan = use_case.plan_resume(folder, given, config)
-        print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
+        if others is None:
+            machine.require_gpus(plan.settings.device, plan.settings.gpus)
+        text = training_text.render_resume(plan, device_lines(plan.settings))
+        print(plain(text), file=sys.stderr)  # noqa: T201
         keep_tracebacks_in(folder.log)
         try:
             result = use_case.resume_training(

@@ -25,11 +25,12 @@ LONGEST_NAME = 40
 COLUMNS = 80
 
 
-def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
+def render_plan(plan: TrainingPlan, device: Sequence[str], *, detailed: bool) -> str:
     """Return what will be trained and how, before anything is written.
 
     Args:
         plan: the plan.
+        device: lines on what it computes on.
         detailed: also list every value that is set, with its reason, and the differences from
             the official recipe.
     """
@@ -49,6 +50,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         f"schedule  {schedule.epochs} epochs x {schedule.steps_per_epoch} steps = "
         f"{schedule.steps} steps, batch {settings.batch_size}, lr {schedule.lr:g}",
         *_set_lines(plan),
+        *device,
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
@@ -252,8 +254,8 @@ def _scores(validation: Validation) -> str:
     return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
 
 
-def render_resume(plan: ResumePlan) -> str:
-    """Return where a run goes on, and what is new."""
+def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
+    """Return where a run goes on, on what, and what is new."""
     if plan.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
     elif plan.epoch == plan.epochs:
@@ -266,7 +268,7 @@ def render_resume(plan: ResumePlan) -> str:
             f"run       {plan.folder.root}: goes on after epoch {plan.epoch} of {plan.epochs}, "
             f"step {plan.step} ({plan.checkpoint.name})"
         )
-    return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
+    return "\n".join([first, *device, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
 
 def render_interruption(folder: RunFolder) -> str:
