@@ -116,6 +116,8 @@ def test_the_dry_run_shows_what_differs_and_why_in_80_columns(run: Path, tmp_pat
         "--config", run / "settings.yaml", "--output", tmp_path / "exp", "--dry-run"
     )
     assert result.returncode == 0, result.stderr
+    assert "\ndevice    CPU (" in result.stderr
+    assert "device    " not in result.stdout
     shown = result.stderr.partition("different from the official recipe, and why")[2].splitlines()
     assert max(len(line) for line in shown) <= 80
     text = "\n".join(shown)

@@ -207,6 +207,7 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     result = run("--output", output, "--resume", "--allow-python-config")
     assert result.returncode == 0, result.stderr
     assert f"step {step}" in result.stderr
+    assert "\ndevice    CPU (" in result.stderr
     assert losses(output) == losses(together)
     assert (output / "results.json").exists()
 

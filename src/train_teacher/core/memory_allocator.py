@@ -1,13 +1,17 @@
-"""What glibc's malloc does with freed memory; systems with another malloc are left alone."""
+"""What glibc's malloc and PyTorch's allocator on a GPU do with freed memory."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 """Of glibc's malloc.h."""
 _NEVER = -1
 _GROWTH = 64 * 2**20
+_GPU_ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
+"""PyTorch before 2.8 knows the first name alone; the next ones take this option from it alone, and
+complain of it where the second is not set."""
 
 
 def share_freed_memory() -> None:
@@ -28,6 +32,16 @@ def keep_freed_memory() -> None:
     with Swin-T on CPU (README). The price is memory: what lies between kept pieces is not reused.
     """
     _ask({_MMAP_MAX: 0, _TRIM_THRESHOLD: _NEVER, _TOP_PAD: _GROWTH})
+
+
+def join_freed_gpu_memory() -> None:
+    """Have PyTorch join freed memory of a GPU, unless the user has told its allocator what to do.
+
+    Every batch has a size of its own, and by default what one let go in pieces fits no larger one.
+    To be called before PyTorch is imported. Only Linux has it.
+    """
+    if sys.platform == "linux" and not any(name in os.environ for name in _GPU_ALLOCATOR):
+        os.environ.update(dict.fromkeys(_GPU_ALLOCATOR, "expandable_segments:True"))
 
 
 def _ask(options: dict[int, int]) -> None:

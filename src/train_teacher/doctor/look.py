@@ -28,7 +28,7 @@ from train_teacher.doctor.facts import (
     Requirement,
     TrainingStack,
 )
-from train_teacher.doctor.import_probe import MARK
+from train_teacher.doctor.import_probe import MARK, look_at_torch
 from train_teacher.prompts.tokenizer import hub_cache, resolve_language_model
 from train_teacher.settings.yaml_files import read_preset
 from train_teacher.weights.files import cache_folder, expected_weights, problem_with
@@ -63,7 +63,7 @@ def look_at_environment(preset: str, output: Path) -> Environment:
         requirements=_requirements(),
         distributions=_distributions(),
         stack=_training_stack(),
-        driver=_driver(),
+        driver=nvidia_driver(),
         memory_total=total,
         memory_available=available,
         shared_memory_free=_free(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
@@ -71,6 +71,21 @@ def look_at_environment(preset: str, output: Path) -> Environment:
         preset=preset,
         needed=_needed(preset),
         offline=offline_switch(),
+    )
+
+
+def look_at_gpus(driver: Driver) -> Environment:
+    """Return what `unused_gpu` needs to know, as this process sees it.
+
+    Args:
+        driver: from `nvidia_driver`.
+    """
+    return Environment(
+        train_teacher=__version__,
+        python=platform.python_version(),
+        requirements=_requirements(),
+        stack=msgspec.convert(look_at_torch(), TrainingStack, strict=False),
+        driver=driver,
     )
 
 
@@ -189,7 +204,8 @@ def read_probe(stdout: str, stderr: str, code: int) -> TrainingStack:
     return msgspec.convert(facts, TrainingStack, strict=False)
 
 
-def _driver() -> Driver | None:
+def nvidia_driver() -> Driver | None:
+    """Return what nvidia-smi lists; None where it is missing or fails."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None

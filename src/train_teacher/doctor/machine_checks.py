@@ -26,7 +26,7 @@ DRIVERS = {12: "525", CUDA_13: "580"}
 """Oldest driver by CUDA's major version (NVIDIA, CUDA compatibility, minor versions)."""
 
 
-def _gpu_unused(environment: Environment) -> Iterator[EnvironmentFinding]:
+def unused_gpu(environment: Environment) -> Iterator[EnvironmentFinding]:
     """Look for a GPU that PyTorch cannot use."""
     stack = environment.stack
     if stack.torch is None or stack.cuda_available:
@@ -129,7 +129,7 @@ def gib(count: int) -> str:
 
 
 MACHINE_CHECKS: Sequence[Callable[[Environment], Iterator[EnvironmentFinding]]] = (
-    _gpu_unused,
+    unused_gpu,
     _gpu_code,
     _gpu_memory,
     _ops,

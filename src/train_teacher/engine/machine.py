@@ -42,17 +42,60 @@ def resolve_device(device: str, precision: str) -> str:
         # MMEngine takes a GPU whenever PyTorch sees one; hiding it, before PyTorch is imported, is
         # the only switch there is.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    import torch
-
-    has_gpu = torch.cuda.is_available()
-    if device == "cuda" and not has_gpu:
+    chosen = "cuda" if has_gpu(device) else "cpu"
+    if device == "cuda" != chosen:
         raise UsageError(
             "--device cuda: PyTorch sees no GPU. Use --device cpu, or mend the driver."
         )
-    chosen = "cuda" if has_gpu and device != "cpu" else "cpu"
     if chosen == "cpu" and precision in ("bf16", "fp16"):
         raise UsageError(f"--precision {precision} needs a GPU and there is none: use fp32.")
     return chosen
+
+
+def require_gpus(device: str, gpus: int) -> None:
+    """Check that every training process gets a GPU of its own, where this machine has any.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    if gpus == 1 or not has_gpu(device):
+        return
+    count = visible_gpus()
+    if count < gpus:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = f" (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else ""
+        fits = f"Use --gpus {count}" if count > 1 else "Leave --gpus out"
+        raise UsageError(
+            f"--gpus {gpus}: PyTorch sees {count}{why}, and each process needs a GPU of its own. "
+            f"{fits}, or make more of them visible."
+        )
+
+
+def describe_device(device: str, precision: str, gpus: int) -> str:
+    """Return what a run computes on, and in which numbers.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        precision: number format, resolved.
+        gpus: how many are used.
+    """
+    if not has_gpu(device):
+        return f"CPU ({usable_cores()} cores), {precision}"
+    import torch
+
+    about = torch.cuda.get_device_properties(0)
+    # What `allow_tf32` changes, on NVIDIA's GPUs since Ampere.
+    tf32 = precision == "fp32" and torch.version.cuda and about.major >= BF16_CAPABILITY
+    numbers = "fp32 (TF32 in matrix products)" if tf32 else precision
+    count = f"{gpus} GPUs" if gpus > 1 else "GPU"
+    return f"{count} {about.name}, {about.total_memory / 2**30:.0f} GiB, {numbers}"
+
+
+def visible_gpus() -> int:
+    """Return how many GPUs PyTorch sees."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def gpu_bytes(device: str, gpus: int) -> int | None:
@@ -104,19 +147,23 @@ def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
         device: `auto`, `cpu` or `cuda`.
         gpus: training processes that share the machine's cores.
     """
-    if not _has_gpu(device):
+    if not has_gpu(device):
         if num_images < IMAGES_WORTH_WORKERS:
             return 0
         return min(MAX_WORKERS, max(0, (os.cpu_count() or 1) - 1))
     cores = max(1, usable_cores() // gpus)
     wanted = min(MAX_GPU_WORKERS, max(MIN_GPU_WORKERS, cores // 2))
-    if SHARED_MEMORY.is_dir():
-        free = shutil.disk_usage(SHARED_MEMORY).free
-        wanted = min(wanted, free // (SHARED_BYTES_PER_WORKER * gpus))
-    return min(wanted, cores, num_images)
+    return min(wanted, workers_in_shared_memory(gpus), cores, num_images)
 
 
-def _has_gpu(device: str) -> bool:
+def workers_in_shared_memory(gpus: int) -> int:
+    """Return how many loader processes of each training process the shared memory has room for."""
+    if not SHARED_MEMORY.is_dir():
+        return MAX_GPU_WORKERS
+    return shutil.disk_usage(SHARED_MEMORY).free // (SHARED_BYTES_PER_WORKER * gpus)
+
+
+def has_gpu(device: str) -> bool:
     """Return whether `auto`, `cpu` or `cuda` means a GPU on this machine."""
     if device == "cpu":
         return False
@@ -131,7 +178,7 @@ def choose_validation_batch(device: str) -> int:
     Args:
         device: `auto`, `cpu` or `cuda`.
     """
-    return GPU_VALIDATION_BATCH if _has_gpu(device) else 1
+    return GPU_VALIDATION_BATCH if has_gpu(device) else 1
 
 
 def require_loggers(*, tensorboard: bool, wandb: bool) -> None:

@@ -65,3 +65,4 @@ def among_others() -> Iterator[Others | None]:
     finally:
         if launcher.leads and not others.told:
             outer_launcher.tell(None)
+    mmengine_runner.leave_others()

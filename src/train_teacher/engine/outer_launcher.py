@@ -67,6 +67,7 @@ def join(outer: OuterLauncher) -> None:
     from torch import distributed
 
     if torch.cuda.is_available():
+        os.environ.update(upstream_variables(outer.kind, os.environ, torch.cuda.device_count()))
         init_dist(outer.kind)
     elif outer.kind == "slurm":
         raise UserError(
@@ -75,6 +76,32 @@ def join(outer: OuterLauncher) -> None:
         )
     else:
         distributed.init_process_group("gloo")
+
+
+def upstream_variables(kind: str, environment: Mapping[str, str], gpus: int) -> dict[str, str]:
+    """Return what MMEngine has to find in the environment to take a GPU that is there.
+
+    It takes the process's number on its machine for that of a GPU, though each process may see its
+    own GPU alone, and Slurm's job for the step that runs, though that may be a part of it.
+
+    Args:
+        kind: `pytorch` or `slurm`.
+        environment: of the process.
+        gpus: that this process sees.
+    """
+    if kind == "pytorch":
+        place = environment.get("LOCAL_RANK", environment["RANK"])
+        return {"LOCAL_RANK": str(int(place) % gpus)}
+    place = environment.get("SLURM_LOCALID", environment["SLURM_PROCID"])
+    step = {
+        job: environment[own]
+        for job, own in (
+            ("SLURM_NTASKS", "SLURM_STEP_NUM_TASKS"),
+            ("SLURM_NODELIST", "SLURM_STEP_NODELIST"),
+        )
+        if own in environment
+    }
+    return {"SLURM_LOCALID": str(int(place) % gpus), **step}
 
 
 def tell(plan: Plan | None) -> None:

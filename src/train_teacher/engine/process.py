@@ -91,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
                     folder / "mmdet_config.py", launcher="pytorch", resume_from=options.resume_from
                 )
             train(runner, folder / "train.log")
+            mmengine_runner.leave_others()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost boundary of this process

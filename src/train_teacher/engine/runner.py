@@ -48,6 +48,14 @@ def _join_without_gpu() -> None:
         distributed.init_process_group("gloo")
 
 
+def leave_others() -> None:
+    """End the connection with the other processes; PyTorch warns of one that is left open."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def silence_upstream() -> None:
     """Hide the warnings of the training stack for the rest of the process.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 GPU_MEMORY_FULL = (
-    r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|"
-    r"CUDNN_STATUS_ALLOC_FAILED"
+    r"(CUDA|HIP) (error: )?out of memory|(CUDNN|(CU|HIP)BLAS)_STATUS_ALLOC_FAILED|"
+    # cuDNN and cuBLAS find no room for themselves.
+    r"(CUDNN|CUBLAS)_STATUS_NOT_INITIALIZED|unable to find an engine"
 )
 CPU_MEMORY_FULL = r"can't allocate memory|not enough memory|std::bad_alloc"
 MEMORY_FULL = f"{GPU_MEMORY_FULL}|{CPU_MEMORY_FULL}"

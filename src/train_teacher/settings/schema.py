@@ -266,7 +266,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     precision: Annotated[
         Precision,
         about(
-            "Number format: auto is bf16 on a GPU that has it, fp16 on V100 and T4, else fp32.",
+            "Number format: auto is bf16 on a GPU that has it, fp16 on V100 and T4, else fp32, "
+            "whose matrix products are TF32 on Ampere and later.",
             HARDWARE,
         ),
     ] = "auto"

@@ -12,6 +12,7 @@ from train_teacher.console.error_boundary import keep_tracebacks_in
 from train_teacher.console.options import allow_python_config_option
 from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
+from train_teacher.core.memory_allocator import join_freed_gpu_memory
 from train_teacher.core.terminal_text import plain
 from train_teacher.training.options import given_settings, setting_options
 
@@ -42,6 +43,7 @@ def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: 
 
 def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
     """Work alone, or among the processes that torchrun or srun started."""
+    join_freed_gpu_memory()
     from train_teacher.engine.outer_launch import among_others
 
     with among_others() as others:
@@ -64,19 +66,24 @@ def _train(
     dry_run: bool = False,
 ) -> int:
     from train_teacher.console.progress import progress_line
+    from train_teacher.engine import machine
     from train_teacher.settings.read import read_layers
     from train_teacher.training import plan as use_case
     from train_teacher.training import text as training_text
     from train_teacher.training.choose_model import settle_model
+    from train_teacher.training.device import device_lines
 
-    settings, manager = settle_model(read_layers(given, config), given, config)
+    settings = read_layers(given, config)
+    if others is None and not dry_run:
+        machine.require_gpus(settings.device, settings.gpus)
+    settings, manager = settle_model(settings, given, config)
     plan = use_case.plan_training(
         settings,
         manager=manager,
         dry_run=dry_run,
         progress=progress_line("weights", unit="MiB", per=2**20),
     )
-    text = training_text.render_plan(plan, detailed=dry_run)
+    text = training_text.render_plan(plan, device_lines(plan.settings), detailed=dry_run)
     print(plain(text), file=sys.stderr)  # noqa: T201
     if dry_run:
         sys.stdout.write(plan.config_text)
@@ -95,12 +102,17 @@ def _train(
 
 def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
     from train_teacher.console.progress import progress_line
+    from train_teacher.engine import machine
     from train_teacher.training import resume as use_case
     from train_teacher.training import text as training_text
+    from train_teacher.training.device import device_lines
 
     with use_case.held_run(given) as folder:
         plan = use_case.plan_resume(folder, given, config)
-        print(plain(training_text.render_resume(plan)), file=sys.stderr)  # noqa: T201
+        if others is None:
+            machine.require_gpus(plan.settings.device, plan.settings.gpus)
+        text = training_text.render_resume(plan, device_lines(plan.settings))
+        print(plain(text), file=sys.stderr)  # noqa: T201
         keep_tracebacks_in(folder.log)
         try:
             result = use_case.resume_training(

@@ -103,7 +103,7 @@ def plan_resume(
         epochs=epochs,
         config_text=text,
         config_edited=edited,
-        notes=(*resumed.notes, *found.notes, *_edited_config(edited)),
+        notes=(*resumed.notes, *found.notes, *_edited_config(edited), *_rounding(settings)),
     )
 
 
@@ -138,6 +138,15 @@ def _edited_config(edited: bool) -> tuple[str, ...]:
         "mmdet_config.py was edited by hand. A run goes on as it was planned, so it is written "
         f"anew from settings.yaml; the edited one is kept as {EDITED_CONFIG}. Keys of the config "
         "are changed with --set KEY=VALUE, in a new run.",
+    )
+
+
+def _rounding(settings: TeacherSettings) -> tuple[str, ...]:
+    if not machine.has_gpu(settings.device):
+        return ()
+    return (
+        "from here on the losses are those of a run without a break up to rounding: a GPU adds in "
+        "no fixed order.",
     )
 
 

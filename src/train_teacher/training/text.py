@@ -27,11 +27,11 @@ LONGEST_NAME = 40
 COLUMNS = 80
 
 
-def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
+def render_plan(plan: TrainingPlan, device: Sequence[str], *, detailed: bool) -> str:
     """Return what will be trained and how, before anything is written.
 
-    `detailed` adds every value that is set, with its reason, and the differences from the official
-    recipe.
+    `device` are lines on what it computes on; `detailed` adds every value that is set, with its
+    reason, and the differences from the official recipe.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
@@ -48,6 +48,7 @@ def render_plan(plan: TrainingPlan, *, detailed: bool) -> str:
         f"frozen    {_frozen(plan)}",
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         *_set_lines(plan),
+        *device,
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
@@ -259,8 +260,8 @@ def _scores(validation: Validation) -> str:
     return f"val bbox mAP {validation.map:.3f}, mAP50 {validation.map_50:.3f}"
 
 
-def render_resume(plan: ResumePlan) -> str:
-    """Return where a run goes on, and what is new."""
+def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
+    """Return where a run goes on, on what, and what is new."""
     found = plan.found
     if found.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
@@ -274,7 +275,7 @@ def render_resume(plan: ResumePlan) -> str:
             f"run       {plan.folder.root}: goes on after epoch {found.epoch} of {plan.epochs}, "
             f"step {found.step} ({found.checkpoint.name})"
         )
-    return "\n".join([first, *(f"note      {note}" for note in plan.notes)]) + "\n"
+    return "\n".join([first, *device, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
 
 def render_interruption(folder: RunFolder) -> str:

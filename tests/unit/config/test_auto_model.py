@@ -73,6 +73,13 @@ def test_what_the_user_says_of_tuning_is_not_chosen(size: int | None) -> None:
     assert tune.given
 
 
+def test_little_memory_is_no_reason_for_adapters_which_take_as_much() -> None:
+    small, large = (
+        choose_model(with_images(5_000), size * GIB, make_settings(), None)[1] for size in (6, 24)
+    )
+    assert (small.value, small.reason) == (large.value, large.reason)
+
+
 def test_who_asks_what_is_forgotten_gets_what_can_be_switched_off() -> None:
     settings = make_settings(retain="other.json")
     _, tune = choose_model(with_images(5_000), 80 * GIB, settings, None)

@@ -11,7 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from train_teacher.core.memory_allocator import keep_freed_memory, share_freed_memory
+from train_teacher.core.memory_allocator import (
+    join_freed_gpu_memory,
+    keep_freed_memory,
+    share_freed_memory,
+)
 
 TAKES_OPTIONS = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 ASKED = [
@@ -73,3 +77,40 @@ def test_a_system_without_the_options_is_left_alone(
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     ask()
+
+
+GROWS = "expandable_segments:True"
+
+
+@pytest.mark.parametrize(
+    ("platform", "told", "then"),
+    [
+        ("linux", {}, {"PYTORCH_CUDA_ALLOC_CONF": GROWS, "PYTORCH_ALLOC_CONF": GROWS}),
+        ("linux", {"PYTORCH_ALLOC_CONF": "a:b"}, {"PYTORCH_ALLOC_CONF": "a:b"}),
+        ("linux", {"PYTORCH_CUDA_ALLOC_CONF": ""}, {"PYTORCH_CUDA_ALLOC_CONF": ""}),
+        ("win32", {}, {}),
+    ],
+)
+def test_freed_gpu_memory_is_joined_unless_the_user_told_pytorch_what_to_do(
+    platform: str, told: dict[str, str], then: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(os, "environ", dict(told))
+    join_freed_gpu_memory()
+    assert os.environ == then
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PyTorch has it for Linux alone")
+def test_a_run_asks_for_joined_gpu_memory_before_pytorch_is_imported() -> None:
+    code = (
+        "import os, sys; from train_teacher.training.command import _together\n"
+        "def work(others):\n"
+        f"    assert os.environ['PYTORCH_CUDA_ALLOC_CONF'] == '{GROWS}'\n"
+        "    assert 'torch' not in sys.modules\n"
+        "    return 7\n"
+        "sys.exit(_together({}, work))"
+    )
+    names = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert result.returncode == 7

@@ -363,7 +363,13 @@ PROVOKED: list[tuple[str, Provoke]] = [
 QUOTED: list[tuple[str, Provoke]] = [
     ("gpu-memory", say(torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))),
     ("gpu-memory", say(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))),
+    ("gpu-memory", say(RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling"))),
+    ("gpu-memory", say(RuntimeError("FIND was unable to find an engine to execute this"))),
+    ("gpu-memory", say(RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB"))),
+    ("cudnn", say(RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"))),
+    ("gpu-number", say(RuntimeError("CUDA error: invalid device ordinal"))),
     ("gpu-code", say(RuntimeError("CUDA error: no kernel image is available for execution"))),
+    ("gpu-allocator", say(RuntimeError("CUDA driver error: operation not supported"))),
     ("driver-old", say(RuntimeError("The NVIDIA driver on your system is too old (found 11040)"))),
     ("gpu-busy", say(RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"))),
     ("gpu-assertion", say(RuntimeError("CUDA error: device-side assert triggered"))),
@@ -374,6 +380,10 @@ QUOTED: list[tuple[str, Provoke]] = [
     (
         "peer-ended",
         say(RuntimeError("[../gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:3")),
+    ),
+    (
+        "gpu-shared",
+        say(RuntimeError("NCCL error: invalid usage. Duplicate GPU detected : rank 1 and rank 0")),
     ),
     ("nccl", say(RuntimeError("NCCL error in: ProcessGroupNCCL.cpp:1269, unhandled cuda error"))),
     ("numpy-version", say(ImportError("numpy.core.multiarray failed to import"))),

@@ -264,3 +264,10 @@ def test_a_config_that_a_killed_resume_wrote_is_not_taken_for_an_edited_one(run:
     plan = run.plan(epochs=EPOCHS + 1)
     assert (plan.config_edited, plan.notes) == (False, ("epochs: 3 -> 4",))
     assert run.plan(epochs=EPOCHS + 2).config_edited
+
+
+def test_on_a_gpu_equal_losses_are_promised_up_to_rounding_only(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(use_case.machine, "has_gpu", lambda _: True)
+    assert "those of a run without a break up to rounding" in run.plan(epochs=4).notes[-1]

@@ -2,7 +2,8 @@
 
 Neither a number of loader processes, nor the order in which they finish, nor an interruption
 changes what step 1,234 does: every sample is augmented with numbers drawn from (seed, epoch,
-image), and every step draws its own from (seed, step, process). No random state is saved.
+image), and every step draws its own from (seed, step, process). No random state is saved. On a GPU
+losses are still equal up to rounding only: its atomic additions come in no fixed order.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def choose(
     raise UserError(
         f"a training step of {parts[-1] if fit_batch else batch_size} images needs {needed}, and "
         f"{limit / 2**30:.1f} GiB of GPU memory may be used: it would stop in the middle of the "
-        f"run. Use {cure}, or --tune frozen."
+        f"run. Use {cure}; --tune full takes the most memory."
     )
 
 

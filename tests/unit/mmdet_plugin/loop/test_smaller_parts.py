@@ -96,6 +96,10 @@ def test_in_parts_the_weights_and_losses_are_those_of_whole_batches(
         "CUDA error: out of memory",
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+        "GET was unable to find an engine to execute this computation",
+        "HIP out of memory. Tried to allocate 2.00 GiB",
         "[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: "
         "you tried to allocate 8 bytes. Error code 12 (Cannot allocate memory)",
     ],

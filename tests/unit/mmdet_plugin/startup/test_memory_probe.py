@@ -65,6 +65,13 @@ def test_what_does_not_fit_is_refused_with_a_cure() -> None:
         choose(Memory(runs_out_at=0), 2 * GIB, 4, (0, 3, 6), fit_batch=True)
 
 
+def test_a_tuning_mode_that_takes_no_less_is_no_cure() -> None:
+    with pytest.raises(UserError) as caught:
+        choose(Memory(runs_out_at=0), 2 * GIB, 4, (0, 3, 6), fit_batch=True)
+    assert "--tune frozen" not in str(caught.value)
+    assert "--tune lora" not in str(caught.value)
+
+
 def test_a_split_batch_keeps_its_steps_and_its_warm_up() -> None:
     config = build_config(make_settings(steps=200))
     runner = SimpleNamespace(

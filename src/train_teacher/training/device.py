@@ -1,0 +1,55 @@
+"""What a run computes on, as `train-teacher` tells it before it starts."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from train_teacher.doctor.look import look_at_gpus, nvidia_driver
+from train_teacher.doctor.machine_checks import unused_gpu
+from train_teacher.engine import machine
+from train_teacher.settings.schema import TeacherSettings
+
+COLUMNS = 80
+INDENT = " " * len("device    ")
+
+
+def device_lines(settings: TeacherSettings) -> list[str]:
+    """Return device and number format in one line, and warnings of what makes the run slower.
+
+    Args:
+        settings: resolved.
+    """
+    line = machine.describe_device(settings.device, settings.precision, settings.gpus)
+    driver = None if settings.device == "cpu" else nvidia_driver()
+    warnings: Iterator[str] = iter(())
+    if machine.has_gpu(settings.device):
+        seen, listed = machine.visible_gpus(), len(driver.gpus) if driver else 0
+        if seen < listed:
+            line += f"; PyTorch sees {seen} of the {listed} GPUs that nvidia-smi lists"
+        warnings = _no_loaders(settings)
+    elif driver:
+        findings = unused_gpu(look_at_gpus(driver))
+        warnings = (f"{f.what} {f.consequence} To mend it: {f.fix}" for f in findings)
+    return [f"device    {line}", *(_wrapped(text) for text in warnings)]
+
+
+def _no_loaders(settings: TeacherSettings) -> Iterator[str]:
+    chosen = "workers" in settings.decided.chosen and settings.workers == 0
+    if chosen and not machine.workers_in_shared_memory(settings.gpus):
+        yield (
+            "/dev/shm has no room for data loading processes, so images are read between the "
+            "steps and the GPU waits for them. Give the container more: docker run "
+            "--shm-size=8g, or --ipc=host"
+        )
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text,
+        COLUMNS,
+        initial_indent="warning   ",
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
