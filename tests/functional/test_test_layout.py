@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE, UNIT = ROOT / "src" / "train_teacher", ROOT / "tests" / "unit"
 WITHOUT_LOGIC = {
-    "wiring": """cli/main doctor/diagnose engine/outer_launcher engine/runner evaluation/command
+    "wiring": """cli/main core/installed engine/runner evaluation/command
         inspection/command inspection/load mmdet_plugin/output_folder mmdet_plugin/runner_access
         mmdet_plugin/startup/hook mmdet_plugin/upstream_internals prediction/command
         prompt_trials/command reports/command teachers/export_command training/command
@@ -20,7 +20,6 @@ WITHOUT_LOGIC = {
 TESTED_FROM = {
     "functional/test_predict.py": """prediction/predict teachers/open images/drawings
         evaluation/forgetting""",
-    "functional/test_export.py": "teachers/export",
     "functional/test_prompts.py": "prompt_trials/try_phrases",
     "functional/test_several_processes.py": "engine/outer_launch",
     "unit/mmdet_plugin/model/test_many_classes.py": "mmdet_plugin/startup/prompt_check",
