@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from generated_data import make_images
+from train_teacher.runs.folder import RunFolder
 
 CLASSES = ("red star", "blue ring")
 KILLED = 137
@@ -250,7 +251,7 @@ def test_a_start_killed_before_training_leaves_nothing_in_the_way_of_the_same_co
     for moment in moments(count, MOMENTS):
         renewed(output.parent, begin)
         assert use.kill(moment, output.parent, *command) == KILLED
-        complete = (output / "settings.yaml").exists() and not (output / ".unfinished").exists()
+        complete = RunFolder(output).is_whole()
         use.run(output.parent, *command, *(["--resume"] if complete else []))
         assert content(output.parent) == whole, f"killed before operation {moment} of {count}"
 

@@ -13,9 +13,10 @@ from train_teacher.core.errors import UserError
 from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
-EMPTY_AT_FIRST = frozenset({"checkpoints", "data"})
 UNFINISHED = ".unfinished"
-"""File in a folder that was empty and is being filled: what else is in it can be made again."""
+"""Folder in one that was empty: what is written there until it is complete."""
+MOVING = ".moving.json"
+"""Beside it: the names that are being moved up, for who finds the folder after a kill."""
 LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
 """How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
 
@@ -61,8 +62,8 @@ class RunFolder:
 
     def is_whole(self) -> bool:
         """Return whether the folder holds a run, however far it got."""
-        whole = self.settings.is_file() and self.config.is_file()
-        return whole and not (self.root / UNFINISHED).exists()
+        begun = (self.root / UNFINISHED).exists() or (self.root / MOVING).exists()
+        return self.settings.is_file() and self.config.is_file() and not begun
 
     def best_checkpoint(self) -> Path:
         """Return best.pth, or last.pth before the first validation."""
@@ -109,20 +110,26 @@ def check_free(output: Path) -> RunFolder:
 
 
 def refuse_used(root: Path) -> None:
-    """Refuse a folder with more in it than what has just begun puts there.
+    """Refuse a folder with more in it than a lock and what is not complete.
 
     Raises:
         UserError: somebody's files are in it.
     """
-    if not root.exists() or (root / UNFINISHED).exists():
-        return
-    for entry in root.iterdir():
-        ours = entry.name in LOCK_FILES or (entry.name in EMPTY_AT_FIRST and entry.is_dir())
-        if not ours or (entry.is_dir() and any(entry.iterdir())):
-            raise UserError(
-                f"--output {root}: already holds a run or other files, and nothing is "
-                f"overwritten. Give another folder, such as {_free_name(root)}."
-            )
+    allowed = {*LOCK_FILES, UNFINISHED, MOVING, *moved_names(root)}
+    if root.exists() and any(entry.name not in allowed for entry in root.iterdir()):
+        raise UserError(
+            f"--output {root}: already holds a run or other files, and nothing is overwritten. "
+            f"Give another folder, such as {_free_name(root)}."
+        )
+
+
+def moved_names(root: Path) -> list[str]:
+    """Return what was being moved up out of `.unfinished` when its process was killed."""
+    try:
+        names: list[str] = json.loads((root / MOVING).read_bytes())
+    except OSError:
+        return []
+    return names
 
 
 def _free_name(output: Path) -> Path:

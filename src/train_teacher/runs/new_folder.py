@@ -1,12 +1,14 @@
 """A new folder that is whole or not there, whenever the process that makes it is killed.
 
 It is written beside its place, as `.NAME.partial`, and renamed once it is complete. A folder that
-is there already and empty may be a mount point, or lie where we may not write: it is filled in
-place, under a mark which says that what is in it is the beginning of a folder and nothing else.
+is there already and empty may be a mount point, or lie where we may not write: its content is
+written into `.unfinished` in it and moved up once it is complete, so that a file which its owner
+puts there meanwhile is never taken for ours.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
-from train_teacher.runs.folder import UNFINISHED, refuse_used
+from train_teacher.runs.folder import MOVING, UNFINISHED, moved_names, refuse_used
 from train_teacher.runs.lock import LOCK_FILES, NAME, HeldFolder, run_lock
 
 
@@ -26,13 +28,10 @@ class NewFolder:
     root: Path
     """Where it will lie."""
     held: HeldFolder
+    work: Path
+    """Where to write: beside `root` or in it until the folder is complete."""
     settled: bool = False
     """Whether it is complete or was given up."""
-
-    @property
-    def work(self) -> Path:
-        """Where to write: `root`, or beside it until the folder is complete."""
-        return self.held.path
 
     def complete(self, *, locked: bool) -> None:
         """Put the folder into its place.
@@ -45,29 +44,27 @@ class NewFolder:
         """
         try:
             if not locked:
-                (self.work / NAME).unlink(missing_ok=True)
-            (self.work / UNFINISHED).unlink()
-            if self.work != self.root:
+                (self.held.path / NAME).unlink(missing_ok=True)
+            if self.held.path == self.root:
+                refuse_used(self.root)
+                _move_up(self.work, self.root)
+            else:
                 self.work.rename(self.root)
         except OSError as error:
             refuse_used(self.root)
             raise UserError(f"--output {self.root}: cannot be made: {error.strerror}.") from error
-        self.held.path = self.root
+        self.held.path = self.work = self.root
         self.settled = True
 
     def discard(self) -> None:
-        """Remove the folder, complete or not, so that a kill meanwhile leaves no half of one."""
+        """Remove what was written, complete or not, so that a kill meanwhile leaves no half."""
         self.settled = True
-        if self.work == self.root:
-            try:
-                self.held.path = self.root.rename(_beside(self.root))
-            except OSError:
-                # What ended the work is to be told, also where nothing can be removed any more.
-                with suppress(OSError):
-                    _empty(self.root)
-                    (self.root / UNFINISHED).unlink()
-                return
-        shutil.rmtree(self.work, ignore_errors=True)
+        # What ended the work is to be told, also where nothing can be removed any more.
+        with suppress(OSError):
+            if self.work == self.root:
+                self.work = self.held.path = self.root.rename(_beside(self.root))
+        if self.work != self.root:
+            shutil.rmtree(self.work, ignore_errors=True)
 
 
 @contextmanager
@@ -83,21 +80,27 @@ def new_folder(root: Path) -> Iterator[NewFolder]:
     Raises:
         UserError: the place is used, another process writes there, or the system refuses.
     """
-    work = root if root.is_dir() else _beside(root)
+    in_place = root.is_dir()
+    place = root if in_place else _beside(root)
+    work = root / UNFINISHED if in_place else place
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--output {root}: cannot be created: {error.strerror}.") from error
-    with run_lock(work, root) as held:
-        new = NewFolder(root, held)
+    with run_lock(place, root) as held:
+        new = NewFolder(root, held, work)
+        if in_place:
+            _take_back(work, root)
         try:
             # Planning takes minutes, in which another run may have come.
             refuse_used(root)
         except UserError:
-            if work != root:
-                new.discard()
+            new.discard()
             raise
-        _empty(work)
+        work.mkdir(exist_ok=True)
+        for entry in work.iterdir():
+            if entry.name not in LOCK_FILES:
+                remove(entry)
         try:
             yield new
         finally:
@@ -109,10 +112,20 @@ def _beside(root: Path) -> Path:
     return root.with_name(f".{root.name}{PARTIAL}")
 
 
-def _empty(folder: Path) -> None:
-    """Mark a folder as unfinished, and remove everything else but its lock."""
-    mark = folder / UNFINISHED
-    mark.touch()
-    for entry in folder.iterdir():
-        if entry != mark and entry.name not in LOCK_FILES:
-            remove(entry)
+def _move_up(work: Path, root: Path) -> None:
+    names = [entry.name for entry in work.iterdir()]
+    (work / MOVING).write_text(json.dumps(names), encoding="utf-8")
+    (work / MOVING).rename(root / MOVING)
+    for name in names:
+        (work / name).rename(root / name)
+    work.rmdir()
+    (root / MOVING).unlink()
+
+
+def _take_back(work: Path, root: Path) -> None:
+    """Undo a `_move_up` whose process was killed."""
+    for name in moved_names(root):
+        work.mkdir(exist_ok=True)
+        if (root / name).exists():
+            (root / name).rename(work / name)
+    (root / MOVING).unlink(missing_ok=True)

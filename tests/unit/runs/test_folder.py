@@ -39,7 +39,6 @@ def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_with_nothing_but_a_left_lock_is_free(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
-    (tmp_path / "checkpoints").mkdir()
     run_folder.check_free(tmp_path)
 
 

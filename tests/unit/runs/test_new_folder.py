@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from train_teacher.core.errors import UserError
-from train_teacher.runs.folder import UNFINISHED, check_free
+from train_teacher.runs.folder import UNFINISHED, RunFolder, check_free
 from train_teacher.runs.lock import NAME, run_lock
 from train_teacher.runs.new_folder import new_folder
 
@@ -108,7 +107,7 @@ def test_a_folder_that_is_given_up_leaves_nothing(
         if complete:
             new.complete(locked=True)
             new.discard()
-    assert names(tmp_path) == set()
+    assert names(tmp_path) == ({"exp1"} if there and not complete else set())
 
 
 def test_a_folder_that_somebody_removed_does_not_hide_what_ended_the_work(tmp_path: Path) -> None:
@@ -122,15 +121,70 @@ def test_a_folder_that_somebody_removed_does_not_hide_what_ended_the_work(tmp_pa
 def test_a_mount_point_is_filled_where_it_is_and_emptied_when_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def busy(*_: object) -> None:
-        raise OSError("Device or resource busy")
-
-    monkeypatch.setattr(Path, "rename", busy)
-    monkeypatch.setattr(os, "rename", busy)
     root = tmp_path / "mount"
     root.mkdir()
+    rename = Path.rename
+
+    def busy(path: Path, target: Path) -> Path:
+        if path == root:
+            raise OSError("Device or resource busy")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", busy)
     with pytest.raises(KeyboardInterrupt):
         make(root, stop)
     assert names(tmp_path) == {"mount"}
+    make(root)
+    assert names(root) == {"data", "data/train.json"}
+
+
+def test_a_file_put_into_a_folder_whose_filling_was_killed_is_never_removed(tmp_path: Path) -> None:
+    root = tmp_path / "exp1"
+    root.mkdir()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE, str(root)], stdout=subprocess.PIPE, text=True
+        ) as killed,
+    ):
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "begun\n"
+        killed.send_signal(signal.SIGKILL)
+    (root / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="already holds a run or other files"):
+        make(root)
+    assert (root / "notes.txt").read_text() == "mine"
+    (root / "notes.txt").unlink()
+    make(root)
+    assert names(root) == {"data", "data/train.json"}
+
+
+def test_a_kill_while_the_content_is_moved_up_is_undone_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "exp1"
+    root.mkdir()
+    rename = Path.rename
+    moved: list[Path] = []
+
+    def killed(path: Path, target: Path) -> Path:
+        if moved:
+            stop()
+        moved.append(target)
+        return rename(path, target)
+
+    def make_until_killed() -> None:
+        with new_folder(root) as new:
+            for name in ("settings.yaml", "mmdet_config.py"):
+                (new.work / name).write_text("complete")
+            monkeypatch.setattr(Path, "rename", killed)
+            new.settled = True  # a killed process gives nothing up
+            new.complete(locked=True)
+
+    with pytest.raises(KeyboardInterrupt):
+        make_until_killed()
+    monkeypatch.undo()
+    assert moved[0].is_file()
+    assert not RunFolder(root).is_whole()
+    check_free(root)
     make(root)
     assert names(root) == {"data", "data/train.json"}
