@@ -101,3 +101,16 @@ def test_a_base_config_in_a_runs_settings_is_not_run(run: Path, tmp_path: Path) 
             assert "--allow-python-config" in told.stderr
     finally:
         settings.write_text(before)
+
+
+def test_a_preset_of_phrases_runs_python_only_if_it_is_allowed(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(MARK)
+    (tmp_path / "own.yaml").write_text("extends: demo\nbase_config: evil.py\n")
+    data = run.parent / "data" / "annotations.json"
+    base = ("teacher", "prompts", data, "--model", tmp_path / "own.yaml", "--device", "cpu")
+    told = command(*base)
+    assert told.returncode == 2, told.stderr
+    assert "--allow-python-config" in told.stderr
+    allowed = command(*base, "--allow-python-config")
+    assert allowed.returncode != 0
+    assert "the file was run" in allowed.stderr

@@ -7,7 +7,11 @@ from pathlib import Path
 import click
 
 from train_teacher.console.command import FILE, argument, choice, command, option
-from train_teacher.console.options import device_option, images_option
+from train_teacher.console.options import (
+    allow_python_config_option,
+    device_option,
+    images_option,
+)
 
 
 @command()
@@ -33,6 +37,7 @@ from train_teacher.console.options import device_option, images_option
 @option("--weights", metavar="PATH|URL", help="Base weights.")
 @option("--language-model", metavar="NAME|DIR", help="BERT.")
 @device_option
+@allow_python_config_option
 @choice("--format", "text", "json", help="How to write the scores.")
 def prompts_command(
     data: Path,
