@@ -113,12 +113,12 @@ def test_the_config_says_above_each_value_why(run: Path) -> None:
 
 def test_the_dry_run_shows_what_differs_and_why_in_80_columns(run: Path, tmp_path: Path) -> None:
     result = train_teacher(
-        "--config", run / "settings.yaml", "--output", tmp_path / "exp", "--dry-run"
+        "--config", run / "settings.yaml", "--output", tmp_path / "exp", "--dry-run", "--diff"
     )
     assert result.returncode == 0, result.stderr
     assert "\ndevice    CPU (" in result.stderr
-    assert "device    " not in result.stdout
-    shown = result.stderr.partition("different from the official recipe, and why")[2].splitlines()
+    shown = result.stdout.splitlines()
+    assert shown[0].startswith("different from the official recipe, and why")
     assert max(len(line) for line in shown) <= 80
     text = "\n".join(shown)
     assert "  set by you\n      model.bbox_head.loss_bbox.loss_weight: 5.0 -> 2.0\n" in text

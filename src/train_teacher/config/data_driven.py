@@ -247,5 +247,3 @@ RULES: Mapping[str, Rule] = {
     "class_balance": _class_balance,
     "early_stopping": _early_stopping,
 }
-EMA_REASON = "a half-life of 3,466 steps: in a run this short, mostly the base weights"
-"""Why no average of the weights is kept: MMEngine's momentum of 2e-4."""

@@ -24,6 +24,11 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def one_line(text: str, width: int = 100) -> str:
+    """Return text in one line of at most `width` characters."""
+    return shortened(" ".join(text.split()), width)
+
+
 def listed(values: Iterable[object], limit: int = 5) -> str:
     """Return the first values joined by commas, quoted when they are text."""
     shown = [f'"{v}"' if isinstance(v, str) else str(v) for v in values]

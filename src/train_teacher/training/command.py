@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 @option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
 @flag("--resume", "Go on with the run in --output where it stopped.")
 @flag("--dry-run", "Print the config, write and train nothing.")
+@flag("--diff", "With --dry-run: print what differs from the official recipe, and why.")
 @allow_python_config_option
-def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: Any) -> int:
+def train_command(
+    config: Path | None, resume: bool, dry_run: bool, diff: bool, **settings: Any
+) -> int:
     """Fine-tune a Grounding DINO teacher on a COCO data set.
 
     Every option can also be written in a YAML file (--config); the command line wins.
@@ -33,11 +36,13 @@ def train_command(config: Path | None, resume: bool, dry_run: bool, **settings: 
     given = given_settings(settings)
     if resume and dry_run:
         raise UsageError("--resume and --dry-run exclude each other.")
+    if diff and not dry_run:
+        raise UsageError("--diff goes with --dry-run: it prints, and trains nothing.")
     with interruptible():
         if resume:
             return _together(given, lambda others: _resume(given, config, others))
         if dry_run:
-            return _train(given, config, dry_run=True)
+            return _dry_run(given, config, diff=diff)
         return _together(given, lambda others: _train(given, config, others))
 
 
@@ -58,13 +63,27 @@ def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> in
         return work(others) if others.launcher.leads else others.follow()
 
 
-def _train(
-    given: dict[str, Any],
-    config: Path | None,
-    others: Others | None = None,
-    *,
-    dry_run: bool = False,
-) -> int:
+def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
+    from train_teacher.settings.read import read_layers
+    from train_teacher.training import plan as use_case
+    from train_teacher.training.choose_model import settle_model
+    from train_teacher.training.device import device_lines
+    from train_teacher.training.differences_text import render_differences
+    from train_teacher.training.obstacles import obstacles
+    from train_teacher.training.text import render_plan
+
+    asked = read_layers(given, config)
+    settings, manager = settle_model(asked, given, config)
+    plan = use_case.plan_training(settings, manager=manager, dry_run=True)
+    summary = render_plan(plan, device_lines(plan.settings), obstacles(settings))
+    # The summary comes last: it is what remains on the screen.
+    sys.stdout.write(render_differences(plan) if diff else plan.config_text)
+    sys.stdout.flush()
+    print(plain(summary), file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def _train(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
     from train_teacher.console.progress import progress_line
     from train_teacher.engine import machine
     from train_teacher.settings.read import read_layers
@@ -74,20 +93,14 @@ def _train(
     from train_teacher.training.device import device_lines
 
     settings = read_layers(given, config)
-    if others is None and not dry_run:
+    if others is None:
         machine.require_gpus(settings.device, settings.gpus)
     settings, manager = settle_model(settings, given, config)
     plan = use_case.plan_training(
-        settings,
-        manager=manager,
-        dry_run=dry_run,
-        progress=progress_line("weights", unit="MiB", per=2**20),
+        settings, manager=manager, progress=progress_line("weights", unit="MiB", per=2**20)
     )
-    text = training_text.render_plan(plan, device_lines(plan.settings), detailed=dry_run)
+    text = training_text.render_plan(plan, device_lines(plan.settings))
     print(plain(text), file=sys.stderr)  # noqa: T201
-    if dry_run:
-        sys.stdout.write(plan.config_text)
-        return 0
     keep_tracebacks_in(plan.folder.log)
     try:
         result = use_case.train_teacher(

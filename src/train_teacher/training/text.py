@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Sequence
-from typing import TypeGuard
+from pathlib import Path
 
-from train_teacher.config.data_driven import EMA_REASON
-from train_teacher.config.differences import YOUR_DATA, group_differences
 from train_teacher.config.model import random_frozen_parts
 from train_teacher.config.schedule import Schedule
-from train_teacher.core.words import plural, shortened
+from train_teacher.core.words import one_line, plural
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
 from train_teacher.runs.folder import RunFolder
-from train_teacher.settings.schema import FIELD_TYPES
+from train_teacher.settings.schema import TeacherSettings
 from train_teacher.splits.report import split_lines
 from train_teacher.training.plan import TrainingPlan
 from train_teacher.training.resume import ResumePlan
@@ -27,11 +24,13 @@ LONGEST_NAME = 40
 COLUMNS = 80
 
 
-def render_plan(plan: TrainingPlan, device: Sequence[str], *, detailed: bool) -> str:
+def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] = ()) -> str:
     """Return what will be trained and how, before anything is written.
 
-    `device` are lines on what it computes on; `detailed` adds every value that is set, with its
-    reason, and the differences from the official recipe.
+    Args:
+        plan: the plan.
+        device: lines on what it computes on.
+        stops: why the run itself could not start on this machine, for a dry run.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
@@ -42,21 +41,18 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], *, detailed: bool) ->
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
-        f"classes   {info.num_classes}: {_shorten(', '.join(info.class_names))}",
+        f"classes   {info.num_classes}: {one_line(', '.join(info.class_names))}",
         f"prompt    {_prompt(plan)}",
-        f"model     {settings.model}, weights {settings.weights}",
+        f"model     {settings.model}, weights {Path(settings.weights).name}",
         f"frozen    {_frozen(plan)}",
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
+        f"scales    {_scales(settings)}",
         *_set_lines(plan),
         *device,
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
-    if detailed:
-        lines += ["", "chosen from the data and the machine:", *_decisions(plan)]
-        lines += ["", "values set, and why:", *_values(plan)]
-        lines += ["", "different from the official recipe, and why (recipe -> this run):"]
-        lines += _differences(plan)
+    lines += [f"here it would stop: {reason}" for reason in stops]
     return "\n".join(lines) + "\n"
 
 
@@ -70,24 +66,20 @@ def _length(schedule: Schedule) -> str:
     return f"{epochs} x {plural(each, 'step')} = {plural(schedule.steps, 'step')}"
 
 
+def _scales(settings: TeacherSettings) -> str:
+    """Return the sizes that images are resized to, in pixels."""
+    sides = [scale[0] for scale in settings.train_scales or ()]
+    short = f"{min(sides)} to {max(sides)}" if len(set(sides)) > 1 else f"{sides[0]}"
+    largest = settings.val_scale or ()
+    return f"short side {short} pixels in training, {' x '.join(map(str, largest))} in validation"
+
+
 def _frozen(plan: TrainingPlan) -> str:
     if plan.settings.tune == "lora":
         return (
             f"everything; trained are adapters of rank {plan.settings.lora_rank} and small modules"
         )
     return ", ".join(plan.frozen) or "nothing"
-
-
-def _decisions(plan: TrainingPlan) -> list[str]:
-    lines = []
-    for decision in plan.generated.decisions:
-        line = f"  {decision.name}: {_shorten(str(decision.value), 60)}"
-        chosen = decision.name not in FIELD_TYPES or decision.name in plan.settings.decided.chosen
-        if decision.given and not chosen:
-            lines.append(f"{line} (set by you or the preset)")
-        else:
-            lines += [line, f"      {decision.reason}"]
-    return [*lines, "  ema: off", f"      {EMA_REASON}"]
 
 
 def _prompt(plan: TrainingPlan) -> str:
@@ -121,7 +113,7 @@ def _findings(plan: TrainingPlan) -> list[str]:
         return []
     splits: dict[str, list[str]] = {}
     for finding in findings:
-        text = f"{finding.severity:<9} {finding.code} {_shorten(finding.message)}"
+        text = f"{finding.severity:<9} {finding.code} {one_line(finding.message)}"
         where = splits.setdefault(text, [])
         if finding.split:
             where.append(finding.split)
@@ -134,81 +126,12 @@ def _findings(plan: TrainingPlan) -> list[str]:
     ]
 
 
-def _values(plan: TrainingPlan) -> list[str]:
-    return [
-        f"  {_shorten(f'{o.key} = {o.value!r}', COLUMNS - 2)}\n      {o.reason}"
-        for o in plan.generated.overrides
-    ]
-
-
-def _differences(plan: TrainingPlan) -> list[str]:
-    lines: list[str] = []
-    topic = ""
-    for group in group_differences(plan.differences, plan.generated.overrides):
-        if group.topic != topic:
-            topic = group.topic
-            lines += ["", f"  {topic}"]
-        if group.reason == YOUR_DATA:
-            lines.append(f"    {YOUR_DATA}: files, folders and class names")
-            continue
-        if group.reason != topic:
-            indent = " " * 4
-            lines += textwrap.wrap(
-                group.reason, COLUMNS, initial_indent=indent, subsequent_indent=indent
-            )
-        for difference in group.differences:
-            lines += _difference_lines(*difference)
-    return lines
-
-
-def _difference_lines(key: str, theirs: object, ours: object) -> list[str]:
-    """Return one difference in one line, or in two where it is too long for a terminal."""
-    line = f"      {key}: {_side(theirs)} -> {_side(ours)}"
-    if len(line) <= COLUMNS:
-        return [line]
-    if _are_names(theirs) and _are_names(ours):
-        return [f"      {key}:", *_exchanged(theirs, ours)]
-    room = (COLUMNS - len("        ") - len(" -> ")) // 2
-    sides = (_shorten(_side(side), room) for side in (theirs, ours))
-    return [f"      {key}:", f"        {' -> '.join(sides)}"]
-
-
-def _are_names(value: object) -> TypeGuard[Sequence[str]]:
-    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-
-
-def _exchanged(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
-    """Return what left and what joined a long list of names."""
-    changes = [
-        ("without", [name for name in theirs if name not in ours]),
-        ("with", [name for name in ours if name not in theirs]),
-        ("in another order", [] if set(theirs) != set(ours) else [""]),
-    ]
-    return [
-        "        " + _shorten(f"{word} {', '.join(names)}".rstrip(), COLUMNS - 8)
-        for word, names in changes
-        if names
-    ]
-
-
-def _side(value: object) -> str:
-    if value is ...:
-        return "(absent)"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return f"[{', '.join(str(item.get('type', '...')) for item in value)}]"
-    return " ".join(repr(value).split())
-
-
 def _set_lines(plan: TrainingPlan) -> list[str]:
     room = COLUMNS - len("set       ")
     return [
-        f"set       {_shorten(f'{key} = {value!r}', room)}"
+        f"set       {one_line(f'{key} = {value!r}', room)}"
         for key, value in plan.settings.set.items()
     ]
-
-
-def _shorten(text: str, length: int = 100) -> str:
-    return shortened(" ".join(text.split()), length)
 
 
 def render_result(result: RunResult) -> str:
@@ -240,7 +163,7 @@ def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
     changed = sorted((c for c in classes if c.gain is not None), key=lambda c: -abs(c.gain or 0.0))
     rest = [c for c in classes if c.gain is None and c.best is not None]
     rows = [
-        (_shorten(c.name, LONGEST_NAME), _number(c.before), _number(c.best), _number(c.gain, "+"))
+        (one_line(c.name, LONGEST_NAME), _number(c.before), _number(c.best), _number(c.gain, "+"))
         for c in (*changed, *rest)[:SHOWN_CLASSES]
     ]
     if len(classes) < 2 or not rows:  # noqa: PLR2004 - of one class the lines above say it all

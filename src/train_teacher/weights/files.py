@@ -65,6 +65,23 @@ def expected_weights(value: str, checkpoint: str | None) -> Path | None:
     return _checkpoint_in(path, checkpoint) if path.is_dir() else path
 
 
+def address_to_fetch(value: str, checkpoint: str | None) -> str | None:
+    """Return from where the weights would be downloaded, None where nothing is missing.
+
+    Raises:
+        UserError: they are named as a file, which is missing or damaged.
+        UsageError: see `expected_weights`.
+    """
+    path = expected_weights(value, checkpoint)
+    if path is None:
+        return None
+    source = _source(value, checkpoint)
+    if path.exists() or not _is_address(source):
+        _check_file(path)
+        return None
+    return shown_address(source)
+
+
 def resolve_weights(
     value: str, checkpoint: str | None, *, progress: Progress | None = None
 ) -> Path | None:

@@ -130,7 +130,7 @@ def test_more_processes_than_gpus_are_refused_before_anything_is_read(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     given = {"data": str(tmp_path / "none.json"), "output": str(tmp_path / "run"), "gpus": 4}
     with pytest.raises(UsageError) as caught:
-        command._train(given, None)
+        command._train(given, None, None)
     told = str(caught.value)
     assert "--gpus 4: PyTorch sees 2" in told
     assert "Use --gpus 2" in told
