@@ -19,7 +19,7 @@ from train_teacher.inspection.describe import describe
 from train_teacher.inspection.facts import DatasetInfo, Finding, PromptInfo
 from train_teacher.inspection.inspected import Inspected, InspectedFile
 from train_teacher.inspection.load import InspectRequest, load_splits
-from train_teacher.prompts.caption import apply_class_prompts
+from train_teacher.prompts.caption import apply_class_prompts, reads_as
 
 FOLDER = Path("images")
 NO_ROWS = np.empty(0, np.int64)
@@ -61,7 +61,7 @@ def data_of(
     tokens: Sequence[int] | None = None,
     total: int = 100,
     exact: bool = True,
-    unknown: bool = False,
+    pieces: Sequence[Sequence[str]] | None = None,
 ) -> Inspected:
     """Return a data set as a check sees it.
 
@@ -70,7 +70,7 @@ def data_of(
         tokens: of each class, one when None.
         total: tokens of all of them.
         exact: whether they were counted.
-        unknown: whether the vocabulary lacks a piece of every class.
+        pieces: what the vocabulary has of each class; the words themselves when None.
     """
     own = [file_of(file) if isinstance(file, CocoDataset) else file for file in files]
     names = [category.name for category in real_categories(own[0].dataset)]
@@ -80,7 +80,7 @@ def data_of(
         phrases=apply_class_prompts(names, {}),
         given=names,
         prompt=PromptInfo("", total, 256, exact, counts),
-        unknown=(unknown,) * len(names),
+        pieces=[reads_as(name).split() for name in names] if pieces is None else pieces,
     )
 
 

@@ -33,6 +33,7 @@ from train_teacher.prompts.caption import (
     apply_class_prompts,
     build_prompt,
     given_phrases,
+    read_with,
 )
 from train_teacher.prompts.tokenizer import count_tokens
 from train_teacher.splits.groups import VIDEO_FIELDS
@@ -128,8 +129,9 @@ def look_at(splits: Sequence[LoadedSplit], request: InspectRequest) -> Inspected
             limit=TOKEN_LIMIT,
             exact=tokens.exact,
             class_tokens=tokens.by_class,
+            read=tuple(map(read_with, phrases, tokens.pieces)),
         ),
-        unknown=tokens.unknown,
+        pieces=tokens.pieces,
     )
 
 

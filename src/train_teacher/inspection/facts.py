@@ -74,6 +74,8 @@ class PromptInfo(msgspec.Struct, frozen=True):
     """False when no tokenizer was at hand and `tokens` is an estimate."""
     class_tokens: tuple[int, ...] = ()
     """Tokens of each class alone, without the separator, in the order of `class_names`."""
+    read: tuple[str, ...] = ()
+    """What the model reads for each class, in the same order; [UNK] is no piece at all."""
 
     @property
     def fits(self) -> bool:

@@ -54,8 +54,8 @@ class Inspected:
     given: Sequence[str]
     """(C,) the same as the JSON or the user wrote it."""
     prompt: PromptInfo
-    unknown: Sequence[bool]
-    """(C,) whether the vocabulary has no piece for some of it."""
+    pieces: Sequence[Sequence[str]]
+    """(C,) the WordPieces of it, [UNK] for what the vocabulary lacks; none without a vocabulary."""
 
     @property
     def train(self) -> InspectedFile:

@@ -23,9 +23,9 @@ from train_teacher.inspection.words import (
     REASON_WORDS,
     boxes_in_images,
     dropped_classes,
+    name_as_read,
     name_in_file,
 )
-from train_teacher.prompts.caption import reads_as
 
 MAX_WIDTH = 100
 MIN_WIDTH = 50
@@ -159,7 +159,7 @@ def _classes(paper: _Paper, info: DatasetInfo) -> None:
     rows = [
         [
             shortened(name_in_file(info, i), NAME_WIDTH),
-            shortened(reads_as(info.class_names[i]) or "(nothing)", NAME_WIDTH),
+            shortened(name_as_read(info, i) or "(nothing)", NAME_WIDTH),
             *(boxes_in_images(s, i) for s in info.splits),
         ]
         for i in shown

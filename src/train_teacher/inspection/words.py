@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from train_teacher.inspection.facts import DatasetInfo, Finding, SplitInfo, TrainedInfo
-from train_teacher.prompts.caption import visible_name
+from train_teacher.prompts.caption import reads_as, visible_name
 
 SHOWN_DROPPED = 3
 """Classes named with each reason why annotations are left out."""
@@ -69,6 +69,16 @@ def name_in_file(info: DatasetInfo, number: int) -> str:
         number: position in `class_names`.
     """
     return visible_name((info.original_names or info.class_names)[number])
+
+
+def name_as_read(info: DatasetInfo, number: int) -> str:
+    """Return the words that the model reads for a class.
+
+    Args:
+        info: the facts.
+        number: position in `class_names`.
+    """
+    return info.prompt.read[number] if info.prompt.read else reads_as(info.class_names[number])
 
 
 def boxes_in_images(split: SplitInfo, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ TOKEN_LIMIT = 256
 FRAME_TOKENS = 2
 SEPARATOR_TOKENS = 1
 SHOWN_CLASSES = 10
+# The piece for whatever a vocabulary lacks.
+UNKNOWN = "[UNK]"
 # English words are 1.2 to 1.4 WordPieces long in BERT's vocabulary; longer ones are cut at
 # about five letters.
 LETTERS_PER_PIECE = 5
@@ -39,6 +42,21 @@ def reads_as(name: str) -> str:
     plain = unicodedata.normalize("NFD", clean_label_name(canonical_name(name)).lower())
     without_accents = "".join(c for c in plain if unicodedata.category(c) != "Mn")
     return " ".join(without_accents.split())
+
+
+def read_with(name: str, pieces: Sequence[str]) -> str:
+    """Return the words that the model reads for a name, [UNK] where the vocabulary has no piece.
+
+    Args:
+        name: a class name or phrase.
+        pieces: its WordPieces; nothing when no vocabulary is at hand.
+    """
+    return " ".join(pieces).replace(" ##", "") if UNKNOWN in pieces else reads_as(name)
+
+
+def class_prompt(name: str, phrase: str = "some words") -> str:
+    """Return the option that gives a class other words, safe to paste into a shell."""
+    return f"--class-prompt {shlex.quote(f'{visible_name(name)}={phrase}')}"
 
 
 def visible_name(name: str) -> str:
@@ -186,7 +204,7 @@ def _require_readable(name: str, tokens: int, limit: int) -> None:
     if tokens == 0:
         raise UserError(
             f"class {name!r} has no token: the model reads nothing for it, it could not be learned "
-            f'and would score NaN. Give it words: --class-prompt "{name}=some words".'
+            f"and would score NaN. Give it words: {class_prompt(name)}."
         )
     alone = prompt_tokens([tokens])
     if alone > limit:

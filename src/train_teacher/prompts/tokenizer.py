@@ -59,8 +59,8 @@ class TokenCount:
     exact: bool
     """False for an estimate: no vocabulary was at hand."""
     by_class: tuple[int, ...]
-    unknown: tuple[bool, ...]
-    """Whether some of a class name is not in the vocabulary at all."""
+    pieces: tuple[tuple[str, ...], ...]
+    """The WordPieces of each class, [UNK] for what the vocabulary lacks; none in an estimate."""
 
 
 def count_tokens(names: Sequence[str], language_model: str | Path | None) -> TokenCount:
@@ -69,7 +69,7 @@ def count_tokens(names: Sequence[str], language_model: str | Path | None) -> Tok
         folder = resolve_language_model(language_model or "bert-base-uncased")
     except UserError:
         own = tuple(estimate_tokens([name]) - FRAME_TOKENS for name in names)
-        return TokenCount(estimate_tokens(names), False, own, (False,) * len(names))
+        return TokenCount(estimate_tokens(names), False, own, ((),) * len(names))
     from tokenizers import BertWordPieceTokenizer, Tokenizer
 
     vocabulary = folder / "vocab.txt"
@@ -78,12 +78,12 @@ def count_tokens(names: Sequence[str], language_model: str | Path | None) -> Tok
         if vocabulary.is_file()
         else Tokenizer.from_file(str(folder / "tokenizer.json"))
     )
-    pieces = [tokenizer.encode(clean_label_name(n), add_special_tokens=False) for n in names]
+    encoded = [tokenizer.encode(clean_label_name(n), add_special_tokens=False) for n in names]
     return TokenCount(
         total=len(tokenizer.encode(build_prompt(names)).ids),
         exact=True,
-        by_class=tuple(len(piece.ids) for piece in pieces),
-        unknown=tuple("[UNK]" in piece.tokens for piece in pieces),
+        by_class=tuple(len(one.ids) for one in encoded),
+        pieces=tuple(tuple(one.tokens) for one in encoded),
     )
 
 

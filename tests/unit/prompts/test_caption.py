@@ -1,3 +1,4 @@
+import shlex
 from itertools import pairwise
 
 import pytest
@@ -113,3 +114,16 @@ def test_a_phrase_finds_a_class_whose_accent_is_stored_otherwise() -> None:
     assert caption.apply_class_prompts(["cafe\u0301"], {"caf\u00e9": "coffee shop"}) == (
         "coffee shop",
     )
+
+
+@given(st.text(min_size=1))
+def test_the_option_that_gives_a_class_other_words_is_one_word_of_a_shell(name: str) -> None:
+    assert shlex.split(caption.class_prompt(name)) == [
+        "--class-prompt",
+        f"{caption.visible_name(name)}=some words",
+    ]
+
+
+def test_pieces_show_what_is_read_only_where_some_is_unknown() -> None:
+    assert caption.read_with("Hard_Hats", ["hard", "hat", "##s"]) == "hard hats"
+    assert caption.read_with("\u8f66 Hats", ["[UNK]", "hat", "##s"]) == "[UNK] hats"

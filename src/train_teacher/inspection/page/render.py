@@ -13,12 +13,12 @@ from train_teacher.inspection.words import (
     boxes_in_images,
     dropped_classes,
     group_findings,
+    name_as_read,
     name_in_file,
     verdict,
 )
 from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure, Image, Table
-from train_teacher.prompts.caption import reads_as
 
 IMAGES_PER_FINDING = 3
 
@@ -163,8 +163,8 @@ def _classes(info: DatasetInfo) -> ClassTable:
             (boxes_in_images(s, number), s.boxes_per_class[number] / max(top, 1))
             for s, top in zip(info.splits, most, strict=True)
         )
-        read = reads_as(info.class_names[number])
-        return ClassRow((name_in_file(info, number), read), tuple(amounts))
+        names = name_in_file(info, number), name_as_read(info, number)
+        return ClassRow(names, tuple(amounts))
 
     totals = [sum(s.boxes_per_class[i] for s in info.splits) for i in range(info.num_classes)]
     order = sorted(range(info.num_classes), key=lambda i: -totals[i])

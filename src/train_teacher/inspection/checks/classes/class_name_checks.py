@@ -10,14 +10,20 @@ from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected
-from train_teacher.prompts.caption import differ_in_stored_accents, reads_as, visible_name
+from train_teacher.prompts.caption import (
+    class_prompt,
+    differ_in_stored_accents,
+    read_with,
+    reads_as,
+    visible_name,
+)
 
 
 def check_names(data: Inspected) -> list[Finding]:
     """Return N1 (empty), N2 (read as the same words) and N3 (the same name twice)."""
     return [
         *_empty(data.classes, data.phrases),
-        *_same_words(data.classes, data.phrases),
+        *_same_words(data),
         *_same_name(data.classes),
     ]
 
@@ -40,7 +46,7 @@ def no_words(empty: Sequence[CategoryRecord], message: str) -> list[Finding]:
         severity="error",
         message=message,
         consequence="MMDetection crashes or gives NaN scores for a class without text.",
-        fix=f'Rename it, or give words: --class-prompt "{empty[0].name}=some words".',
+        fix=f"Rename it, or give words: {class_prompt(empty[0].name)}.",
     )
 
 
@@ -49,22 +55,26 @@ def _stored_apart(group: Sequence[CategoryRecord]) -> str:
     return "; they differ only in how an accent is stored (NFC, NFD)" if apart else ""
 
 
-def _same_words(categories: Sequence[CategoryRecord], phrases: Sequence[str]) -> list[Finding]:
-    groups: dict[str, list[CategoryRecord]] = defaultdict(list)
-    for category, phrase in zip(categories, phrases, strict=True):
-        groups[reads_as(phrase)].append(category)
+def _same_words(data: Inspected) -> list[Finding]:
+    """Return N2; where the vocabulary is at hand, equal pieces decide, else equal words."""
+    groups: dict[tuple[str, ...], list[CategoryRecord]] = defaultdict(list)
+    words: dict[tuple[str, ...], str] = {}
+    for category, phrase, pieces in zip(data.classes, data.phrases, data.pieces, strict=True):
+        key = tuple(pieces or reads_as(phrase).split())
+        groups[key].append(category)
+        words[key] = read_with(phrase, pieces)
     return [
         finding
-        for words, group in groups.items()
-        if words and len({c.name for c in group}) > 1
+        for key, group in groups.items()
+        if key and len({c.name for c in group}) > 1
         for finding in finding_about(
             these_categories(group),
             code="N2",
             severity="error",
-            message=f'{len(group)} classes read as the same words "{words}": '
+            message=f'{len(group)} classes read as the same words "{words[key]}": '
             f"{listed(c.name for c in group)}{_stored_apart(group)}",
             consequence="The model cannot tell them apart, and each is trained against the other.",
-            fix=f'Merge them, or reword one: --class-prompt "{group[-1].name}=other words".',
+            fix=f"Merge them, or reword one: {class_prompt(group[-1].name, 'other words')}.",
         )
     ]
 

@@ -10,7 +10,7 @@ from train_teacher.inspection.checks.classes.class_name_checks import no_words
 from train_teacher.inspection.facts import Finding, PromptInfo
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected
-from train_teacher.prompts.caption import prompt_tokens, reads_as
+from train_teacher.prompts.caption import class_prompt, prompt_tokens, reads_as
 
 
 def check_tokens(data: Inspected) -> list[Finding]:
@@ -67,7 +67,7 @@ def _too_long(counted: Sequence[tuple[CategoryRecord, int]], longest: int) -> li
         message=f"{classes} too long for a prompt of its own: {listed(c.name for c in long)} "
         f"({most} tokens, limit {longest})",
         consequence="The end of the name would be cut off.",
-        fix=f'Give a shorter phrase: --class-prompt "{long[0].name}=some words".',
+        fix=f"Give a shorter phrase: {class_prompt(long[0].name)}.",
     )
 
 

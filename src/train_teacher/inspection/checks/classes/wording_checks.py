@@ -12,7 +12,14 @@ from train_teacher.core.words import listed, plural
 from train_teacher.inspection.facts import Example, Finding, Severity
 from train_teacher.inspection.finding import REPAIRED, SHOWN
 from train_teacher.inspection.inspected import Inspected
-from train_teacher.prompts.caption import SEPARATORS, clean_label_name, reads_as, visible_name
+from train_teacher.prompts.caption import (
+    SEPARATORS,
+    UNKNOWN,
+    class_prompt,
+    clean_label_name,
+    read_with,
+    reads_as,
+)
 
 MANY_WORDS = 4
 MANY_TOKENS = 15
@@ -35,13 +42,13 @@ class ClassText:
     """The name, or the phrase that the user gave, as it was written."""
     tokens: int
     """WordPieces of it, estimated when no vocabulary is at hand."""
-    unknown: bool
-    """Whether the vocabulary has no piece for some of it."""
+    pieces: Sequence[str]
+    """The same, [UNK] for what the vocabulary lacks; none without a vocabulary."""
 
 
 def check_wording(data: Inspected) -> list[Finding]:
     """Return N4 to N9 and N11: names that the model reads otherwise than a person."""
-    parts = zip(data.classes, data.given, data.prompt.class_tokens, data.unknown, strict=True)
+    parts = zip(data.classes, data.given, data.prompt.class_tokens, data.pieces, strict=True)
     classes = [ClassText(*of_class) for of_class in parts]
     findings = [f for kind in _KINDS if (f := _finding(kind, classes))]
     return [*findings, *_alike(classes)]
@@ -76,11 +83,12 @@ def _runs_together(one: ClassText) -> bool:
 
 
 def _is_foreign(one: ClassText) -> bool:
-    return any(_is_foreign_letter(c) for c in clean_label_name(one.text))
+    signs = ("So", "Sk", "Co", "Cn") if UNKNOWN in one.pieces or not one.pieces else ()
+    return any(_is_foreign_letter(c, signs) for c in clean_label_name(one.text))
 
 
 def _is_unknown(one: ClassText) -> bool:
-    return one.unknown and not _is_foreign(one)
+    return UNKNOWN in one.pieces and not _is_foreign(one)
 
 
 def _has_accents(one: ClassText) -> bool:
@@ -88,8 +96,8 @@ def _has_accents(one: ClassText) -> bool:
     return any(unicodedata.category(c) == "Mn" for c in marks) and not _is_foreign(one)
 
 
-def _is_foreign_letter(character: str) -> bool:
-    if unicodedata.category(character) in ("So", "Sk", "Co", "Cn"):
+def _is_foreign_letter(character: str, signs: Sequence[str]) -> bool:
+    if unicodedata.category(character) in signs:
         return True
     return character.isalpha() and not unicodedata.name(character, "").startswith("LATIN")
 
@@ -208,7 +216,7 @@ def _finding(kind: _Kind, classes: Sequence[ClassText]) -> Finding | None:
         message=f"{plural(len(hit), 'class', 'classes')} {kind.what}: "
         f"{listed(_visible(one.text) for one in hit)}",
         consequence=kind.consequence,
-        fix=f'{kind.fix}: --class-prompt "{visible_name(hit[0].category.name)}=some words".',
+        fix=f"{kind.fix}: {class_prompt(hit[0].category.name)}.",
         examples=tuple(_example(one) for one in hit[:SHOWN]),
         section="categories",
         ids=tuple(one.category.id for one in hit),
@@ -222,7 +230,7 @@ def _visible(text: str) -> str:
 def _example(one: ClassText) -> Example:
     return Example(
         path=f"categories[{one.category.index}].name",
-        value=f'"{_visible(one.text)}", read as "{reads_as(one.text)}"',
+        value=f'"{_visible(one.text)}", read as "{read_with(one.text, one.pieces)}"',
     )
 
 

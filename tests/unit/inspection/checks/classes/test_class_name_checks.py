@@ -38,6 +38,31 @@ def test_names_whose_accents_are_stored_in_two_ways_are_n2_and_told_so(dataset_o
     assert "NFC" not in written.message
 
 
+@pytest.mark.parametrize(
+    ("names", "pieces", "read"),
+    [
+        (("\u8f66", "\u5361"), [["[UNK]"], ["[UNK]"]], '"[UNK]"'),
+        (("t-shirt", "t - shirt"), [["t", "-", "shirt"]] * 2, '"t - shirt"'),
+    ],
+)
+def test_names_of_equal_pieces_are_n2_and_shown_as_the_model_reads_them(
+    dataset_of: Any, names: tuple[str, str], pieces: list[list[str]], read: str
+) -> None:
+    classes = [category(n, name) for n, name in enumerate(names, 1)]
+    data = data_of(dataset_of(categories=classes, annotations=[]), pieces=pieces)
+
+    finding = only(check_names(data), "N2")
+
+    assert finding.severity == "error"
+    assert f"read as the same words {read}" in finding.message
+
+
+def test_names_of_other_pieces_are_no_n2_though_some_are_unknown(dataset_of: Any) -> None:
+    classes = [category(1, "\u8f66"), category(2, "\u8f66 red")]
+    pieces = [["[UNK]"], ["[UNK]", "red"]]
+    assert check_names(data_of(dataset_of(categories=classes, annotations=[]), pieces=pieces)) == []
+
+
 def test_the_same_name_twice_is_n3_and_not_also_n2(dataset_of: Any) -> None:
     findings = names_checked(dataset_of, "cat", "dog", "cat")
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from coco_factory import category
 from inspected_data import data_of, read
 from train_teacher.inspection.checks.classes.wording_checks import check_wording
 from train_teacher.inspection.facts import Finding
-from train_teacher.prompts.caption import visible_name
+from train_teacher.prompts.caption import class_prompt
 
 Told = Callable[..., list[Finding]]
 
@@ -27,12 +27,13 @@ teddy+bear hair+drier toothbrush
 
 @pytest.fixture
 def told(tmp_path: Path) -> Told:
-    """Check classes of these names; each has so many tokens, or a part that is unknown."""
+    """Check classes of these names; each has so many tokens, or these pieces."""
 
-    def check(*names: str, tokens: int = 1, unknown: bool = False) -> list[Finding]:
+    def check(*names: str, tokens: int = 1, pieces: Sequence[str] = ()) -> list[Finding]:
         classes = [category(n, name) for n, name in enumerate(names, 1)]
         dataset = read(tmp_path, categories=classes)
-        return check_wording(data_of(dataset, tokens=[tokens] * len(names), unknown=unknown))
+        count = len(names)
+        return check_wording(data_of(dataset, tokens=[tokens] * count, pieces=[pieces] * count))
 
     return check
 
@@ -72,7 +73,7 @@ def test_a_name_has_its_code(told: Told, name: str, code: str, severity: str) ->
     (finding,) = told(name, "dog")
 
     assert (finding.code, finding.severity, finding.ids) == (code, severity, (1,))
-    assert f'--class-prompt "{visible_name(name)}=' in finding.fix
+    assert class_prompt(name) in finding.fix
 
 
 @pytest.mark.parametrize("name", ["hard_hat", "t-shirt", "SUV", "tv", "F-16 jet", "x-ray", "."])
@@ -81,8 +82,8 @@ def test_ordinary_names_are_left_alone(told: Told, name: str) -> None:
 
 
 def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9(told: Told) -> None:
-    (unknown,) = told("dog", unknown=True)
-    (foreign,) = told("собака", unknown=True)
+    (unknown,) = told("dog", pieces=["[UNK]"])
+    (foreign,) = told("собака", pieces=["[UNK]"])
 
     assert (unknown.code, foreign.code) == ("N7", "N7")
     assert "the vocabulary of the language model has no piece for" in unknown.message
