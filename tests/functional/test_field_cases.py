@@ -114,14 +114,24 @@ CASE: dict[str, Right] = {
     "rf_root_same_name": Right(exit=0, boxes=16, silent=("N3",)),
     "rle_list": Right(fixed=24),
     "rle_only_bytesrepr": Right(fixed=24, says=("b'",)),
-    "s_1000": Right(exit=1, says=("1000",)),
+    "s_1000": Right(
+        exit=1, findings={"B3": "error"}, says=("0 to 1000",), fixed=160, fixed_silent=("B3", "B6")
+    ),
     "s_bbox5": Right(says=("five numbers",), fixed=160),
     "s_bbox_dict": Right(fixed=160),
     "s_bbox_nested": Right(fixed=160),
     "s_bbox_text": Right(fixed=160),
     "s_center": Right(exit=1, findings={"B5": "error"}, fixed=160, fixed_silent=("B5",)),
-    "s_percent": Right(exit=1, says=("(?i)per cent|percent|%",), fixed=160),
-    "s_yxyx": Right(exit=1, says=("y1, x1, y2, x2",), fixed=160, fixed_silent=("B6",)),
+    "s_percent": Right(
+        exit=1, findings={"B3": "error"}, says=("per cent",), fixed=160, fixed_silent=("B3", "B5")
+    ),
+    "s_yxyx": Right(
+        exit=1,
+        findings={"B4": "error"},
+        says=("y1, x1, y2, x2",),
+        fixed=160,
+        fixed_silent=("B4", "B6"),
+    ),
     "same_name_other_size": Right(fixed_silent=()),
     "same_record_twice": Right(says=("--fix",), fixed=16, fixed_silent=("R1", "R9")),
     "size_zero": Right(findings={"F8": "warning"}, never_says=("KeyError",)),

@@ -40,6 +40,35 @@ def shares(convert: Callable[[Box], Box]) -> Callable[[Box], Box]:
     return converted
 
 
+def y_first(b: Box) -> Box:
+    x1, y1, x2, y2 = corners(b)
+    return [y1, x1, y2, x2]
+
+
+def on_scale(full: int, convert: Callable[[Box], Box] = list, *, areas: bool = True) -> Plant:
+    """Write every box on a scale of the image size; the areas stay those in pixels, or go."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation["bbox"] = convert(
+                [full * share for share in shares(list)(annotation["bbox"])]
+            )
+            if not areas:
+                del annotation["area"]
+
+    return plant
+
+
+def true_areas(convert: Callable[[Box], Box], **members: Any) -> Plant:
+    """Rewrite every box; the areas stay those of the objects."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation.update(bbox=convert(annotation["bbox"]), **members)
+
+    return plant
+
+
 def exchange(content: Content, _folder: Path) -> None:
     for image in content["images"]:
         image.update(width=HEIGHT, height=WIDTH)
@@ -91,6 +120,15 @@ def boxes(content: Content) -> dict[int, Box]:
         ((shift_boxes(shares(centre)),), "B3"),
         ((shift_boxes(corners),), "B4"),
         ((shift_boxes(centre),), "B5"),
+        ((shift_boxes(y_first),), "B4"),
+        ((true_areas(y_first),), "B4"),
+        ((true_areas(corners),), "B4"),
+        ((true_areas(corners, bbox_mode=0),), "B4"),
+        ((on_scale(100),), "B3"),
+        ((on_scale(100, centre),), "B3"),
+        ((on_scale(1000),), "B3"),
+        ((on_scale(1000, areas=False),), "B3"),
+        ((on_scale(1000, centre),), "B3"),
         (DEFECTS["B5"], "B5"),
         ((exchange,), "I3"),
         ((state(2, boxes_too=True),), "I3"),
@@ -178,6 +216,9 @@ def run_length_crowd(content: Content, _folder: Path) -> None:
         ((middle, shift_boxes(shares(centre))), "B3"),
         ((middle, shift_boxes(shares(list))), "B3"),
         ((large_boxes,), "B4"),
+        # x first (Qwen) and y first (Gemini) fit a square alike.
+        ((on_scale(1000, corners),), "B3"),
+        ((on_scale(1000, y_first),), "B3"),
         ((strange_sizes,), "I3"),
         ((few_boxes, state(2, boxes_too=False)), "I3"),
         ((on_its_side,), "I4"),
@@ -194,6 +235,53 @@ def test_what_cannot_be_decided_is_left_as_it_is_written(
     assert code in {finding.code for finding in report.left}
     assert [a["bbox"] for a in copy["annotations"]] == [a["bbox"] for a in given["annotations"]]
     assert copy["images"] == given["images"]
+
+
+@pytest.mark.parametrize(
+    ("plant", "says"),
+    [
+        (true_areas(y_first), "y1, x1, y2, x2"),
+        (on_scale(100), "per cent"),
+        (on_scale(1000), "0 to 1000"),
+        (true_areas(centre), "centre x,y"),
+        (true_areas(corners, bbox_mode=0), "bbox_mode"),
+    ],
+)
+def test_a_convention_of_the_whole_file_is_an_error_that_names_it(
+    tmp_path: Path, plant: Plant, says: str
+) -> None:
+    found = inspect_data(InspectRequest(data=spoil(tmp_path, plant))).findings
+
+    assert [f.code for f in found if f.severity == "error" and says in f.message] in (
+        ["B3"],
+        ["B4"],
+        ["B5"],
+    )
+
+
+def small_corners(content: Content, _folder: Path) -> None:
+    """Write corners that fit their images as sizes too, and no areas."""
+    for number, annotation in enumerate(content["annotations"]):
+        x, y = number % 40, number % 30
+        annotation["bbox"] = [x, y, x + 30, y + 40]
+        annotation.pop("area")
+
+
+def bbox_mode_of_corners(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation["bbox_mode"] = 0
+
+
+def test_corners_are_told_by_bbox_mode_alone(tmp_path: Path) -> None:
+    _, copy = fixed(tmp_path, small_corners, bbox_mode_of_corners)
+
+    assert {tuple(a["bbox"][2:]) for a in copy["annotations"]} == {(30, 40)}
+
+
+def test_areas_of_masks_prove_no_convention(tmp_path: Path) -> None:
+    found = inspect_data(InspectRequest(data=spoil(tmp_path, outline))).findings
+
+    assert not {"B3", "B4", "B5"} & {finding.code for finding in found}
 
 
 def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ PEEKED = 100
 """Annotations that are looked at, the first ones: their members are those of nearly all, and to
 spread the look over a large file would read all of it again."""
 KNOWN_MEMBERS = frozenset(
-    "id image_id category_id bbox area iscrowd segmentation ignore keypoints num_keypoints "
+    "id image_id category_id bbox bbox_mode area iscrowd segmentation ignore keypoints "
     # What CVAT and COCO Annotator add to every file of theirs.
-    "attributes isbbox color metadata".split()
+    "num_keypoints attributes isbbox color metadata".split()
 )
 LEAST_REPEATS = 3
 """Of each value on average, from which an attribute tells kinds and is no free text."""

@@ -153,6 +153,8 @@ class _Writer:
         plan, columns = self._plan, self._given.dataset.annotations
         if plan.new_box[position]:
             record["bbox"] = [tidy(value) for value in plan.boxes[position].tolist()]
+            if "bbox_mode" in record:
+                record["bbox_mode"] = 1  # x, y, width, height in Detectron2
         if plan.new_area[position]:
             record["area"] = tidy(float(plan.area[position]))
         if columns.iscrowd[position] < 0:
