@@ -69,7 +69,9 @@ SAME_TOKENS = Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}, s
 CASE: dict[str, Right] = {
     "all_on_one": Right(exit=1, says=("all 16 annotations",)),
     "annotations_dict": Right(says=("keyed by",)),
-    "bbox5_angle": Right(says=("five numbers", "angle"), never_says=("B8",), boxes=24, fixed=24),
+    "bbox5_angle": Right(
+        says=("five numbers", "angle"), never_says=("B8", "Nothing to do"), boxes=24, fixed=24
+    ),
     "bbox_mode": Right(findings={"B4": "error"}, exit=1),
     "bbox_nan_one": Right(exit=0, findings={"B7": "warning"}, boxes=23, fixed_silent=("B7",)),
     "bbox_negative_size": Right(fixed=24, fixed_boxes=24),
@@ -117,10 +119,10 @@ CASE: dict[str, Right] = {
     "s_1000": Right(
         exit=1, findings={"B3": "error"}, says=("0 to 1000",), fixed=160, fixed_silent=("B3", "B6")
     ),
-    "s_bbox5": Right(says=("five numbers",), fixed=160),
-    "s_bbox_dict": Right(fixed=160),
-    "s_bbox_nested": Right(fixed=160),
-    "s_bbox_text": Right(fixed=160),
+    "s_bbox5": Right(says=("five numbers",), boxes=160, fixed=160, fixed_boxes=160),
+    "s_bbox_dict": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
+    "s_bbox_nested": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
+    "s_bbox_text": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
     "s_center": Right(exit=1, findings={"B5": "error"}, fixed=160, fixed_silent=("B5",)),
     "s_percent": Right(
         exit=1, findings={"B3": "error"}, says=("per cent",), fixed=160, fixed_silent=("B3", "B5")

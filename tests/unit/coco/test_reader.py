@@ -363,12 +363,3 @@ def test_four_corners_become_the_upright_box_around_them(tmp_path: Path) -> None
     assert [(p.outcome, "four corners" in p.message) for p in dataset.problems] == [
         ("converted", True)
     ]
-
-
-def test_a_box_with_an_angle_is_named_and_read_as_absent(tmp_path: Path) -> None:
-    dataset = read(tmp_path, coco(annotations=[annotation(1, bbox=[9, 2, 30, 5, 0.35])]))
-
-    assert dataset.annotations.has_bbox.tolist() == [False]
-    assert [(p.outcome, "five numbers" in p.message) for p in dataset.problems] == [
-        ("ignored", True)
-    ]

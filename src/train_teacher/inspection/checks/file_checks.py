@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from train_teacher.coco.box_forms import ROTATED
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
-from train_teacher.coco.record_decoder import ROTATED
 from train_teacher.core.words import plural, share
 from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.facts import Example, Finding, Severity
@@ -76,11 +76,8 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
 
 
 def _cure(problem: RecordProblem) -> str:
-    if problem.message == ROTATED:
-        return (
-            "Export upright boxes (x, y, width, height), or masks, whose bounds are taken. The "
-            "file does not say whether x, y is the corner or the centre, nor the angle's unit."
-        )
+    if problem.message.startswith(ROTATED):
+        return "Look at a few with --html FILE; if they are read wrongly, export upright boxes."
     return f"{REPAIRED}." if problem.repairable else "Correct these records in the JSON."
 
 

@@ -57,5 +57,5 @@ def test_rotated_boxes_are_an_f5_that_promises_no_repair(dataset_of: Any) -> Non
 
     finding = only(check_file(file_of(dataset_of(annotations=rotated))), "F5")
 
-    assert "rotated box: five numbers, the last an angle (3 records" in finding.message
-    assert finding.fix.startswith("Export upright boxes")
+    assert "rotated box: five numbers, the last an angle in radians" in finding.message
+    assert finding.fix.startswith("Look at a few with --html")
