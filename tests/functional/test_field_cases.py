@@ -76,7 +76,11 @@ CASE: dict[str, Right] = {
     "bbox_nan_one": Right(exit=0, findings={"B7": "warning"}, boxes=23, fixed_silent=("B7",)),
     "bbox_negative_size": Right(fixed=24, fixed_boxes=24),
     "category_id_is_name": Right(
-        exit=1, says=("class names|names of classes", "16"), fixed_boxes=16
+        exit=1,
+        findings={"R6": "error"},
+        fixed_silent=("R6",),
+        says=("class names|names of classes", "16"),
+        fixed_boxes=16,
     ),
     "class_folders": Right(silent=("D11",)),
     "cvat_attr": Right(file="annotations.json", says=("type", r"--class-from attributes\.type")),
@@ -102,9 +106,13 @@ CASE: dict[str, Right] = {
     "heic_like": Right(exit=1, says=("HEIC",)),
     "heic_named_jpg": Right(exit=1, says=("HEIC",)),
     "huge_picture": Right(exit=1),
-    "image_id_is_file_name": Right(exit=1, says=("file names",), fixed=16, fixed_boxes=16),
-    "image_ids_off_by_one": Right(exit=1, findings={"R5": "error"}, fixed=240, fixed_boxes=240),
-    "image_ids_padded_text": Right(boxes=16, findings={"F7": "info"}, silent=("R5",)),
+    "image_id_is_file_name": Right(
+        exit=1, findings={"R5": "error"}, says=("file names",), fixed=16, fixed_boxes=16
+    ),
+    "image_ids_off_by_one": Right(
+        exit=1, findings={"R5": "error"}, says=("1 lower",), fixed=240, fixed_boxes=240
+    ),
+    "image_ids_padded_text": Right(boxes=16, findings={"F7": "warning"}, silent=("R5",)),
     "many_unused": Right(says=("200 of 202",)),
     "n_background": Right(says=("background",)),
     "n_chinese": Right(

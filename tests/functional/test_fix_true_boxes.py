@@ -69,6 +69,26 @@ def true_areas(convert: Callable[[Box], Box], **members: Any) -> Plant:
     return plant
 
 
+def move_image_ids(step: int) -> Plant:
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation["image_id"] += step
+
+    return plant
+
+
+def image_ids_as_file_names(content: Content, _folder: Path) -> None:
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    for annotation in content["annotations"]:
+        annotation["image_id"] = names[annotation["image_id"]]
+
+
+def category_ids_as_names(content: Content, _folder: Path) -> None:
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        annotation["category_id"] = names[annotation["category_id"]]
+
+
 def exchange(content: Content, _folder: Path) -> None:
     for image in content["images"]:
         image.update(width=HEIGHT, height=WIDTH)
@@ -130,6 +150,10 @@ def boxes(content: Content) -> dict[int, Box]:
         ((on_scale(1000, areas=False),), "B3"),
         ((on_scale(1000, centre),), "B3"),
         (DEFECTS["B5"], "B5"),
+        ((move_image_ids(-1),), "R5"),
+        ((move_image_ids(1000),), "R5"),
+        ((image_ids_as_file_names,), "R5"),
+        ((category_ids_as_names,), "R6"),
         ((exchange,), "I3"),
         ((state(2, boxes_too=True),), "I3"),
         ((state(0.5, boxes_too=True),), "I3"),
@@ -151,6 +175,8 @@ def test_the_copy_has_the_boxes_as_they_were_drawn(
         [a["area"] for a in true["annotations"]], rel=0.01
     )
     assert copy["images"] == true["images"]
+    for key in ("image_id", "category_id"):
+        assert [a[key] for a in copy["annotations"]] == [a[key] for a in true["annotations"]]
     assert inspect_data(InspectRequest(data=tmp_path / "out.json")).findings == ()
 
 

@@ -272,9 +272,13 @@ def _rows(
         rows = np.fromiter((row_of.get(id_, -1) for id_ in wanted), np.int64, len(wanted))
     unknown = np.flatnonzero(rows < 0).tolist()
     by_text = {str(id_): row for row, id_ in enumerate(known)} if unknown else {}
+    whole = {id_: row for row, id_ in enumerate(known) if unknown and isinstance(id_, int)}
     for position in unknown:
         id_ = plain_id(wanted[position])
-        row = -1 if id_ is None else by_text.get(str(id_).strip(), -1)
+        text = "" if id_ is None else str(id_).strip()
+        row = by_text.get(text, -1)
+        if row < 0 and text.isdecimal() and text.startswith("0"):
+            row = whole.get(int(text), -1)  # "000000000012", as COCO's file names have it
         if row >= 0:
             rows[position] = row
             kind = "text" if isinstance(known[row], str) else "a number"

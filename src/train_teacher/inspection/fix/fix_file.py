@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import plain_record
@@ -31,7 +32,7 @@ from train_teacher.inspection.fix.records import (
     repaired_categories,
     repaired_images,
 )
-from train_teacher.inspection.likely_ids import free_image_ids, with_image_ids
+from train_teacher.inspection.likely_ids import free_image_ids, meant_image_rows, with_image_ids
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import apply_class_prompts, canonical_name, visible_name
 
@@ -223,7 +224,13 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     """Yield the text of the copy, one annotation at a time: a large file is never held twice."""
     meant = free_image_ids(given.dataset)
     given = replace(given, dataset=with_image_ids(given.dataset, meant))
+    moved = meant_image_rows(given.dataset)
+    if moved is not None:
+        columns = replace(given.dataset.annotations, image_row=moved)
+        given = replace(given, dataset=replace(given.dataset, annotations=columns))
     plan = plan_repair(given)
+    if moved is not None:
+        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
     others = read_other_members(path)
     top = read_top_level(path)
     image_records, category_records = _decoded(top.images), _decoded(top.categories)
