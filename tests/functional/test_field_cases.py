@@ -67,14 +67,14 @@ FOUND = ("fn_html", "fn_newline", "fn_plus", "fn_quotes", "fn_trailing_space")
 SAME_TOKENS = Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}, says=(r"\[UNK\]",))
 
 CASE: dict[str, Right] = {
-    "all_on_one": Right(exit=1, says=("all 16 annotations",)),
+    "all_on_one": Right(exit=1, findings={"D9": "error"}, says=("all 16 annotations",)),
     "annotations_dict": Right(says=("keyed by",)),
     "bbox5_angle": Right(
         says=("five numbers", "angle"), never_says=("B8", "Nothing to do"), boxes=24, fixed=24
     ),
     "bbox_mode": Right(findings={"B4": "error"}, exit=1),
     "bbox_nan_one": Right(exit=0, findings={"B7": "warning"}, boxes=23, fixed_silent=("B7",)),
-    "bbox_negative_size": Right(fixed=24, fixed_boxes=24),
+    "bbox_negative_size": Right(fixed_silent=("B1", "B6"), fixed=24, fixed_boxes=24),
     "category_id_is_name": Right(
         exit=1,
         findings={"R6": "error"},
@@ -120,10 +120,14 @@ CASE: dict[str, Right] = {
     ),
     "n_dontcare": Right(says=("DontCare", "ignored regions")),
     "n_nfc": Right(says=("NFC",)),
-    "poly_xy_dicts": Right(fixed=24),
+    "poly_xy_dicts": Right(
+        findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24
+    ),
     "rf_root_same_name": Right(exit=0, boxes=16, silent=("N3",)),
-    "rle_list": Right(fixed=24),
-    "rle_only_bytesrepr": Right(fixed=24, says=("b'",)),
+    "rle_list": Right(findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24),
+    "rle_only_bytesrepr": Right(
+        findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24, says=("b'",)
+    ),
     "s_1000": Right(
         exit=1, findings={"B3": "error"}, says=("0 to 1000",), fixed=160, fixed_silent=("B3", "B6")
     ),
@@ -144,7 +148,9 @@ CASE: dict[str, Right] = {
     ),
     "same_name_other_size": Right(fixed_silent=()),
     "same_record_twice": Right(says=("--fix",), fixed=16, fixed_silent=("R1", "R9")),
-    "size_zero": Right(findings={"F8": "warning"}, never_says=("KeyError",)),
+    "size_zero": Right(
+        findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)
+    ),
     "slices": Right(file="annotations.json"),
     "summary_counts": Right(exit=0, boxes=112),
     "theta": Right(file="annotations.json", says=("rotated", "angle"), boxes=48, fixed=48),

@@ -91,7 +91,7 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
             "and their objects are learned as background.",
             fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
-            "these annotations.",
+            "these annotations when they are few.",
         ),
     ]
 
@@ -208,7 +208,10 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
             message=f"{plural(count, 'box', 'boxes')} {what}",
             consequence=f"{share(count, total)} annotations are not trained: "
             "MMDetection drops them.",
-            fix="Draw these boxes again, or remove the annotations.",
+            fix="Draw these boxes again, or remove the annotations; --fix turns round those that "
+            "were drawn from another corner (negative sizes)."
+            if some(boxes[hit, 2:] < 0).any()
+            else "Draw these boxes again, or remove the annotations.",
         )
     return findings
 
