@@ -84,7 +84,9 @@ CASE: dict[str, Right] = {
     ),
     "class_folders": Right(silent=("D11",)),
     "cvat_attr": Right(file="annotations.json", says=("type", r"--class-from attributes\.type")),
-    "cvat_attributes_as_classes": Right(says=("kind", "3 values|three values")),
+    "cvat_attributes_as_classes": Right(
+        says=("kind", "3 values", r"--class-from attributes\.kind")
+    ),
     "empty_name_url_na": Right(exit=1, findings={"F5": "error"}, silent=("F9",), says=("Darwin",)),
     "f_bdd": Right(file="bdd100k_labels_images_train.json", exit=1, says=("BDD100K|Scalabel",)),
     "f_cp1251": Right(says=(r"1251", "--encoding")),

@@ -88,6 +88,14 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Phrase the model reads for a class, NAME=PHRASE.",
         ),
     ] = {}
+    class_from: Annotated[
+        str | None,
+        Meta(
+            extra=option(DATA, "MEMBER"),
+            description="Member of the annotations whose values are the classes, in place of their "
+            "categories, such as attributes.type.",
+        ),
+    ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
         Meta(description="Whether photos are turned as EXIF says; as they were labelled."),
