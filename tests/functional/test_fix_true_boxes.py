@@ -304,6 +304,29 @@ def test_corners_are_told_by_bbox_mode_alone(tmp_path: Path) -> None:
     assert {tuple(a["bbox"][2:]) for a in copy["annotations"]} == {(30, 40)}
 
 
+def sticking_out(content: Content, _folder: Path) -> None:
+    """Let a part of the boxes leave their images by a third, as careless labellers do."""
+    content["images"][0].update(width=2400, height=1600)
+    for annotation in content["annotations"][::4]:
+        annotation.update(bbox=[WIDTH - 60, HEIGHT - 60, 90, 90], area=90 * 90)
+    own = [a for a in content["annotations"] if a["image_id"] == 1]
+    own[0].update(bbox=[800, 850, 150, 140], area=150 * 140)
+
+
+def no_areas(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation.pop("area")
+
+
+@pytest.mark.parametrize("others", [(), (no_areas,)])
+def test_boxes_that_stick_out_are_on_no_scale(tmp_path: Path, others: tuple[Plant, ...]) -> None:
+    path = spoil(tmp_path, sticking_out, *others)
+    found = inspect_data(InspectRequest(data=path, check_images=False)).findings
+
+    assert "B6" in {finding.code for finding in found}
+    assert not {"B3", "B4", "B5"} & {finding.code for finding in found}
+
+
 def test_areas_of_masks_prove_no_convention(tmp_path: Path) -> None:
     found = inspect_data(InspectRequest(data=spoil(tmp_path, outline))).findings
 

@@ -27,7 +27,7 @@ SAMPLE = 20_000
 AREA_SLACK = 0.02
 """Share by which `area` may differ from the box's that it was computed from, and one pixel."""
 REACH = 0.9
-"""Of a scale, across and down, that some box must reach where nothing but the scale tells it."""
+"""Of a scale, across and down, that some box must reach where no area tells it."""
 PEEKED = 100
 _CORNER_MODES = (0, "XYXY_ABS", "BoxMode.XYXY_ABS")
 """Values of Detectron2's `bbox_mode` for two corners in pixels."""
@@ -149,7 +149,7 @@ def _of_pixels(judged: Flags, found: _Judged) -> Convention:
     # Boxes in pixels are COCO's unless too many of them speak against it.
     if outside <= OUTSIDE_SHARE * len(found.boxes) or outside < MIN_BOXES_FOR_CONVENTION:
         return Convention()
-    forms = [form for form in _OTHERS if not form.full or _reaches(found.boxes, form)]
+    forms = [form for form in _OTHERS if not form.full or _fills(found, form)]
     best = _best({form: _misfit(found.boxes, found.here, form) for form in forms})
     same_area = tuple(form for form in best if _agrees(found, form) >= CONVENTION_SHARE)
     return Convention(same_area or best or (COCO,), judged, outside=outside)
@@ -213,11 +213,17 @@ def _outside(found: _Judged) -> Flags:
     return np.asarray(some(found.boxes[:, :2] + found.boxes[:, 2:] > found.here + OVERHANG))
 
 
-def _reaches(boxes: Boxes, form: Form) -> bool:
-    """Return whether boxes fill a scale: images listed at a wrong size fill it in one way only."""
-    unit = np.ones((len(boxes), 2))
-    plain = as_written_by_coco(boxes, Form(form.reading, form.full), unit)
-    return bool(every((plain[:, :2] + plain[:, 2:]).max(axis=0, keepdims=True) >= REACH)[0])
+def _fills(found: _Judged, form: Form) -> bool:
+    """Return whether a scale explains the boxes that leave their images, and no area denies it.
+
+    They fill it in both directions; boxes that only stick out, or images that are listed at
+    another size, do not.
+    """
+    if _agrees(found, COCO) > 1 - CONVENTION_SHARE:
+        return False
+    leaving = found.boxes[_outside(found)]
+    plain = as_written_by_coco(leaving, form, np.ones((len(leaving), 2)))
+    return bool(((plain[:, :2] + plain[:, 2:]).max(axis=0) >= REACH).all())
 
 
 def _misfit(boxes: Boxes, here: Boxes, form: Form) -> Flags:

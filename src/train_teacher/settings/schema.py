@@ -90,11 +90,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     class_from: Annotated[
         str | None,
-        Meta(
-            extra=option(DATA, "MEMBER"),
-            description="Member of the annotations whose values are the classes, in place of their "
-            "categories, such as attributes.type.",
-        ),
+        Meta(extra=option(DATA, "MEMBER"), description="Member with the class: attributes.type."),
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
