@@ -67,18 +67,26 @@ FOUND = ("fn_html", "fn_newline", "fn_plus", "fn_quotes", "fn_trailing_space")
 SAME_TOKENS = Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}, says=(r"\[UNK\]",))
 
 CASE: dict[str, Right] = {
-    "all_on_one": Right(exit=1, says=("all 16 annotations",)),
+    "all_on_one": Right(exit=1, findings={"D9": "error"}, says=("all 16 annotations",)),
     "annotations_dict": Right(says=("keyed by",)),
-    "bbox5_angle": Right(says=("five numbers", "angle"), never_says=("B8",), boxes=24, fixed=24),
+    "bbox5_angle": Right(
+        says=("five numbers", "angle"), never_says=("B8", "Nothing to do"), boxes=24, fixed=24
+    ),
     "bbox_mode": Right(findings={"B4": "error"}, exit=1),
     "bbox_nan_one": Right(exit=0, findings={"B7": "warning"}, boxes=23, fixed_silent=("B7",)),
-    "bbox_negative_size": Right(fixed=24, fixed_boxes=24),
+    "bbox_negative_size": Right(fixed_silent=("B1", "B6"), fixed=24, fixed_boxes=24),
     "category_id_is_name": Right(
-        exit=1, says=("class names|names of classes", "16"), fixed_boxes=16
+        exit=1,
+        findings={"R6": "error"},
+        fixed_silent=("R6",),
+        says=("class names|names of classes", "16"),
+        fixed_boxes=16,
     ),
     "class_folders": Right(silent=("D11",)),
     "cvat_attr": Right(file="annotations.json", says=("type", r"--class-from attributes\.type")),
-    "cvat_attributes_as_classes": Right(says=("kind", "3 values|three values")),
+    "cvat_attributes_as_classes": Right(
+        says=("kind", "3 values", r"--class-from attributes\.kind")
+    ),
     "empty_name_url_na": Right(exit=1, findings={"F5": "error"}, silent=("F9",), says=("Darwin",)),
     "f_bdd": Right(file="bdd100k_labels_images_train.json", exit=1, says=("BDD100K|Scalabel",)),
     "f_cp1251": Right(says=(r"1251", "--encoding")),
@@ -100,9 +108,13 @@ CASE: dict[str, Right] = {
     "heic_like": Right(exit=1, says=("HEIC",)),
     "heic_named_jpg": Right(exit=1, says=("HEIC",)),
     "huge_picture": Right(exit=1),
-    "image_id_is_file_name": Right(exit=1, says=("file names",), fixed=16, fixed_boxes=16),
-    "image_ids_off_by_one": Right(exit=1, findings={"R5": "error"}, fixed=240, fixed_boxes=240),
-    "image_ids_padded_text": Right(boxes=16, findings={"F7": "info"}, silent=("R5",)),
+    "image_id_is_file_name": Right(
+        exit=1, findings={"R5": "error"}, says=("file names",), fixed=16, fixed_boxes=16
+    ),
+    "image_ids_off_by_one": Right(
+        exit=1, findings={"R5": "error"}, says=("1 lower",), fixed=240, fixed_boxes=240
+    ),
+    "image_ids_padded_text": Right(boxes=16, findings={"F7": "warning"}, silent=("R5",)),
     "many_unused": Right(says=("200 of 202",)),
     "n_background": Right(says=("background",)),
     "n_chinese": Right(
@@ -110,21 +122,37 @@ CASE: dict[str, Right] = {
     ),
     "n_dontcare": Right(says=("DontCare", "ignored regions")),
     "n_nfc": Right(says=("NFC",)),
-    "poly_xy_dicts": Right(fixed=24),
+    "poly_xy_dicts": Right(
+        findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24
+    ),
     "rf_root_same_name": Right(exit=0, boxes=16, silent=("N3",)),
-    "rle_list": Right(fixed=24),
-    "rle_only_bytesrepr": Right(fixed=24, says=("b'",)),
-    "s_1000": Right(exit=1, says=("1000",)),
-    "s_bbox5": Right(says=("five numbers",), fixed=160),
-    "s_bbox_dict": Right(fixed=160),
-    "s_bbox_nested": Right(fixed=160),
-    "s_bbox_text": Right(fixed=160),
+    "rle_list": Right(findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24),
+    "rle_only_bytesrepr": Right(
+        findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24, says=("b'",)
+    ),
+    "s_1000": Right(
+        exit=1, findings={"B3": "error"}, says=("0 to 1000",), fixed=160, fixed_silent=("B3", "B6")
+    ),
+    "s_bbox5": Right(says=("five numbers",), boxes=160, fixed=160, fixed_boxes=160),
+    "s_bbox_dict": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
+    "s_bbox_nested": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
+    "s_bbox_text": Right(boxes=160, fixed=160, fixed_silent=("F5", "B11")),
     "s_center": Right(exit=1, findings={"B5": "error"}, fixed=160, fixed_silent=("B5",)),
-    "s_percent": Right(exit=1, says=("(?i)per cent|percent|%",), fixed=160),
-    "s_yxyx": Right(exit=1, says=("y1, x1, y2, x2",), fixed=160, fixed_silent=("B6",)),
+    "s_percent": Right(
+        exit=1, findings={"B3": "error"}, says=("per cent",), fixed=160, fixed_silent=("B3", "B5")
+    ),
+    "s_yxyx": Right(
+        exit=1,
+        findings={"B4": "error"},
+        says=("y1, x1, y2, x2",),
+        fixed=160,
+        fixed_silent=("B4", "B6"),
+    ),
     "same_name_other_size": Right(fixed_silent=()),
     "same_record_twice": Right(says=("--fix",), fixed=16, fixed_silent=("R1", "R9")),
-    "size_zero": Right(findings={"F8": "warning"}, never_says=("KeyError",)),
+    "size_zero": Right(
+        findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)
+    ),
     "slices": Right(file="annotations.json"),
     "summary_counts": Right(exit=0, boxes=112),
     "theta": Right(file="annotations.json", says=("rotated", "angle"), boxes=48, fixed=48),

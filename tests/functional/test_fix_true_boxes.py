@@ -40,6 +40,55 @@ def shares(convert: Callable[[Box], Box]) -> Callable[[Box], Box]:
     return converted
 
 
+def y_first(b: Box) -> Box:
+    x1, y1, x2, y2 = corners(b)
+    return [y1, x1, y2, x2]
+
+
+def on_scale(full: int, convert: Callable[[Box], Box] = list, *, areas: bool = True) -> Plant:
+    """Write every box on a scale of the image size; the areas stay those in pixels, or go."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation["bbox"] = convert(
+                [full * share for share in shares(list)(annotation["bbox"])]
+            )
+            if not areas:
+                del annotation["area"]
+
+    return plant
+
+
+def true_areas(convert: Callable[[Box], Box], **members: Any) -> Plant:
+    """Rewrite every box; the areas stay those of the objects."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation.update(bbox=convert(annotation["bbox"]), **members)
+
+    return plant
+
+
+def move_image_ids(step: int) -> Plant:
+    def plant(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"]:
+            annotation["image_id"] += step
+
+    return plant
+
+
+def image_ids_as_file_names(content: Content, _folder: Path) -> None:
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    for annotation in content["annotations"]:
+        annotation["image_id"] = names[annotation["image_id"]]
+
+
+def category_ids_as_names(content: Content, _folder: Path) -> None:
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        annotation["category_id"] = names[annotation["category_id"]]
+
+
 def exchange(content: Content, _folder: Path) -> None:
     for image in content["images"]:
         image.update(width=HEIGHT, height=WIDTH)
@@ -91,7 +140,20 @@ def boxes(content: Content) -> dict[int, Box]:
         ((shift_boxes(shares(centre)),), "B3"),
         ((shift_boxes(corners),), "B4"),
         ((shift_boxes(centre),), "B5"),
+        ((shift_boxes(y_first),), "B4"),
+        ((true_areas(y_first),), "B4"),
+        ((true_areas(corners),), "B4"),
+        ((true_areas(corners, bbox_mode=0),), "B4"),
+        ((on_scale(100),), "B3"),
+        ((on_scale(100, centre),), "B3"),
+        ((on_scale(1000),), "B3"),
+        ((on_scale(1000, areas=False),), "B3"),
+        ((on_scale(1000, centre),), "B3"),
         (DEFECTS["B5"], "B5"),
+        ((move_image_ids(-1),), "R5"),
+        ((move_image_ids(1000),), "R5"),
+        ((image_ids_as_file_names,), "R5"),
+        ((category_ids_as_names,), "R6"),
         ((exchange,), "I3"),
         ((state(2, boxes_too=True),), "I3"),
         ((state(0.5, boxes_too=True),), "I3"),
@@ -113,6 +175,8 @@ def test_the_copy_has_the_boxes_as_they_were_drawn(
         [a["area"] for a in true["annotations"]], rel=0.01
     )
     assert copy["images"] == true["images"]
+    for key in ("image_id", "category_id"):
+        assert [a[key] for a in copy["annotations"]] == [a[key] for a in true["annotations"]]
     assert inspect_data(InspectRequest(data=tmp_path / "out.json")).findings == ()
 
 
@@ -178,6 +242,9 @@ def run_length_crowd(content: Content, _folder: Path) -> None:
         ((middle, shift_boxes(shares(centre))), "B3"),
         ((middle, shift_boxes(shares(list))), "B3"),
         ((large_boxes,), "B4"),
+        # x first (Qwen) and y first (Gemini) fit a square alike.
+        ((on_scale(1000, corners),), "B3"),
+        ((on_scale(1000, y_first),), "B3"),
         ((strange_sizes,), "I3"),
         ((few_boxes, state(2, boxes_too=False)), "I3"),
         ((on_its_side,), "I4"),
@@ -194,6 +261,76 @@ def test_what_cannot_be_decided_is_left_as_it_is_written(
     assert code in {finding.code for finding in report.left}
     assert [a["bbox"] for a in copy["annotations"]] == [a["bbox"] for a in given["annotations"]]
     assert copy["images"] == given["images"]
+
+
+@pytest.mark.parametrize(
+    ("plant", "says"),
+    [
+        (true_areas(y_first), "y1, x1, y2, x2"),
+        (on_scale(100), "per cent"),
+        (on_scale(1000), "0 to 1000"),
+        (true_areas(centre), "centre x,y"),
+        (true_areas(corners, bbox_mode=0), "bbox_mode"),
+    ],
+)
+def test_a_convention_of_the_whole_file_is_an_error_that_names_it(
+    tmp_path: Path, plant: Plant, says: str
+) -> None:
+    found = inspect_data(InspectRequest(data=spoil(tmp_path, plant))).findings
+
+    assert [f.code for f in found if f.severity == "error" and says in f.message] in (
+        ["B3"],
+        ["B4"],
+        ["B5"],
+    )
+
+
+def small_corners(content: Content, _folder: Path) -> None:
+    """Write corners that fit their images as sizes too, and no areas."""
+    for number, annotation in enumerate(content["annotations"]):
+        x, y = number % 40, number % 30
+        annotation["bbox"] = [x, y, x + 30, y + 40]
+        annotation.pop("area")
+
+
+def bbox_mode_of_corners(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation["bbox_mode"] = 0
+
+
+def test_corners_are_told_by_bbox_mode_alone(tmp_path: Path) -> None:
+    _, copy = fixed(tmp_path, small_corners, bbox_mode_of_corners)
+
+    assert {tuple(a["bbox"][2:]) for a in copy["annotations"]} == {(30, 40)}
+
+
+def sticking_out(content: Content, _folder: Path) -> None:
+    """Let a part of the boxes leave their images by a third, as careless labellers do."""
+    content["images"][0].update(width=2400, height=1600)
+    for annotation in content["annotations"][::4]:
+        annotation.update(bbox=[WIDTH - 60, HEIGHT - 60, 90, 90], area=90 * 90)
+    own = [a for a in content["annotations"] if a["image_id"] == 1]
+    own[0].update(bbox=[800, 850, 150, 140], area=150 * 140)
+
+
+def no_areas(content: Content, _folder: Path) -> None:
+    for annotation in content["annotations"]:
+        annotation.pop("area")
+
+
+@pytest.mark.parametrize("others", [(), (no_areas,)])
+def test_boxes_that_stick_out_are_on_no_scale(tmp_path: Path, others: tuple[Plant, ...]) -> None:
+    path = spoil(tmp_path, sticking_out, *others)
+    found = inspect_data(InspectRequest(data=path, check_images=False)).findings
+
+    assert "B6" in {finding.code for finding in found}
+    assert not {"B3", "B4", "B5"} & {finding.code for finding in found}
+
+
+def test_areas_of_masks_prove_no_convention(tmp_path: Path) -> None:
+    found = inspect_data(InspectRequest(data=spoil(tmp_path, outline))).findings
+
+    assert not {"B3", "B4", "B5"} & {finding.code for finding in found}
 
 
 def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:

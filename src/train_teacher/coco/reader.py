@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from train_teacher.coco.annotation_columns import (
     read_record_block,
     read_text_block,
 )
+from train_teacher.coco.box_forms import ROTATED, other_form, upright_boxes
 from train_teacher.coco.dataset import (
     AnnotationColumns,
     AnnotationValues,
@@ -39,6 +40,7 @@ from train_teacher.coco.dataset import (
 )
 from train_teacher.coco.foreign_formats import name_annotation_format
 from train_teacher.coco.large_file import LargeFile, MappedRecords, open_large_file, reading_blocks
+from train_teacher.coco.masks.columns import MASK_NONE
 from train_teacher.coco.record_decoder import (
     AnnotationEntry,
     CategoryEntry,
@@ -123,12 +125,14 @@ def _dataset(
     path: Path, top: TopLevel, lists: _Lists, records: Sequence[Any], block: AnnotationBlock
 ) -> CocoDataset:
     _refuse_files_without_boxes(path, records, block)
-    problems = lists.problems.copy()
+    problems = [*lists.problems, *block.problems]
+    columns = _annotation_columns(block, lists.images, lists.categories, problems)
+    columns, problems = _with_rotated(columns, problems, lists.images, records)
     return CocoDataset(
         path=path,
         images=lists.images,
         categories=lists.categories,
-        annotations=_annotation_columns(block, lists.images, lists.categories, problems),
+        annotations=columns,
         raw_annotations=records,
         info=top.info,
         licenses=top.licenses,
@@ -214,7 +218,6 @@ def _annotation_columns(
     categories: tuple[CategoryRecord, ...],
     problems: list[RecordProblem],
 ) -> AnnotationColumns:
-    problems.extend(block.problems)
     reader = RecordReader(AnnotationEntry, "annotations", problems)
     image_ids, category_ids = [i.id for i in images], [c.id for c in categories]
     return AnnotationColumns(
@@ -222,6 +225,36 @@ def _annotation_columns(
         image_row=_rows(block, "image_id", block.image_ids, image_ids, reader),
         category_row=_rows(block, "category_id", block.category_ids, category_ids, reader),
     )
+
+
+def _with_rotated(
+    columns: AnnotationColumns,
+    problems: list[RecordProblem],
+    images: Sequence[ImageRecord],
+    records: Sequence[Any],
+) -> tuple[AnnotationColumns, list[RecordProblem]]:
+    """Return the columns with upright boxes in place of rotated ones, and the problems told."""
+    if not any(problem.message == ROTATED for problem in problems):
+        return columns, problems
+    # The bounds of a mask are surer than what an angle may mean.
+    bare = set(columns.index[columns.masks.kind == MASK_NONE].tolist())
+    hits = {n for n, p in enumerate(problems) if p.message == ROTATED and p.index in bare}
+    if not hits:
+        return columns, problems
+    indices = [problems[n].index for n in sorted(hits)]
+    forms = [other_form(plain_record(records[index]).get("bbox")) for index in indices]
+    rotated = np.array([form.numbers for form in forms if form], np.float64)
+    rows = np.searchsorted(columns.index, indices)
+    sides = [(image.width or np.nan, image.height or np.nan) for image in images]
+    here = np.array([*sides, (np.nan, np.nan)], np.float64)[columns.image_row[rows]]
+    boxes, how = upright_boxes(rotated, here)
+    bbox, has_bbox = columns.bbox.copy(order="F"), columns.has_bbox.copy()
+    bbox[rows], has_bbox[rows] = boxes, True
+    told = [
+        msgspec.structs.replace(p, message=how, outcome="converted") if n in hits else p
+        for n, p in enumerate(problems)
+    ]
+    return replace(columns, bbox=bbox, has_bbox=has_bbox), told
 
 
 def _rows(
@@ -239,9 +272,13 @@ def _rows(
         rows = np.fromiter((row_of.get(id_, -1) for id_ in wanted), np.int64, len(wanted))
     unknown = np.flatnonzero(rows < 0).tolist()
     by_text = {str(id_): row for row, id_ in enumerate(known)} if unknown else {}
+    whole = {id_: row for row, id_ in enumerate(known) if unknown and isinstance(id_, int)}
     for position in unknown:
         id_ = plain_id(wanted[position])
-        row = -1 if id_ is None else by_text.get(str(id_).strip(), -1)
+        text = "" if id_ is None else str(id_).strip()
+        row = by_text.get(text, -1)
+        if row < 0 and text.isdecimal() and text.startswith("0"):
+            row = whole.get(int(text), -1)  # "000000000012", as COCO's file names have it
         if row >= 0:
             rows[position] = row
             kind = "text" if isinstance(known[row], str) else "a number"

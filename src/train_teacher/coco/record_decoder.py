@@ -10,16 +10,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from train_teacher.coco.box_forms import BOX_NUMBERS, ROTATED, OtherForm, other_form
 from train_teacher.coco.dataset import Outcome, RecordProblem, Section, plain_value
 from train_teacher.core.words import shortened
 
 NOT_A_NUMBER = float("nan")
 SHOWN_VALUE = 60
-BOX_NUMBERS = 4
-ROTATED_NUMBERS = 5
-CORNER_NUMBERS = 8
-ROTATED = "is a rotated box: five numbers, the last an angle"
-FOUR_CORNERS = "is four corners: the upright box around them is taken"
 
 
 class ImageEntry(msgspec.Struct, gc=False):
@@ -213,8 +209,10 @@ def _fields_of(entry_type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldI
 
 def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
     """Return the value of one member, what was wrong with it, and whether it can be used."""
-    if name == "bbox" and (form := _other_form(value)):
-        return form
+    if name == "bbox" and (form := other_form(value)):
+        # What an angle means is told by all of them (reader.py).
+        kept = form.message != ROTATED
+        return form.numbers if kept else None, [_bbox_mistake(value, form)], kept
     if name != "bbox" or not isinstance(value, list) or len(value) != BOX_NUMBERS:
         read, mistake, usable = _read_value(name, kind, value)
         return read, [mistake] if mistake else [], usable
@@ -223,23 +221,8 @@ def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake],
     return tuple(number for number, _, _ in numbers), mistakes, all(ok for _, _, ok in numbers)
 
 
-def _other_form(value: Any) -> tuple[Any, list[_Mistake], bool] | None:
-    """Return what becomes of a box of five or of eight numbers, None for all others.
-
-    The unit of an angle, its direction and whether x and y are the centre stand nowhere in the
-    file, so that a rotated box tells no upright one.
-    """
-    if not isinstance(value, list) or not all(type(number) in (int, float) for number in value):
-        return None
-    said = _value_at(value, "")
-    if len(value) == ROTATED_NUMBERS:
-        return None, [_Mistake("bbox", ROTATED, said)], False
-    if len(value) != CORNER_NUMBERS:
-        return None
-    across, down = value[0::2], value[1::2]
-    x, y = float(min(across)), float(min(down))
-    box = (x, y, max(across) - x, max(down) - y)
-    return box, [_Mistake("bbox", FOUR_CORNERS, said)], True
+def _bbox_mistake(value: Any, form: OtherForm) -> _Mistake:
+    return _Mistake("bbox", form.message, _value_at(value, ""))
 
 
 def _read_value(path: str, kind: Any, value: Any) -> tuple[Any, _Mistake | None, bool]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, image_sizes, raw_annotation, used_categories
 from train_teacher.coco.masks.columns import MASK_NONE
+from train_teacher.coco.masks.forms import plain_mask
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
 from train_teacher.core.errors import UserError
 from train_teacher.images.facts import ImageFiles
@@ -143,5 +144,7 @@ def _annotations(
         if columns.ignore[row]:
             annotation["ignore"] = 1
         if columns.masks.kind[row] != MASK_NONE:
-            annotation["segmentation"] = raw_annotation(dataset, row).get("segmentation")
+            annotation["segmentation"] = plain_mask(
+                raw_annotation(dataset, row).get("segmentation")
+            )
         yield annotation

@@ -51,6 +51,7 @@ class DataManager:
         group_by: which images stay in one split: auto, none, folder, field:NAME or regex:PATTERN.
         seed: of the split.
         class_prompts: phrase by class name, in place of the name.
+        class_from: member of the annotations whose values are the classes, such as attributes.type.
         language_model: folder or cached name, to count tokens.
     """
 
@@ -65,6 +66,7 @@ class DataManager:
         group_by: str = "auto",
         seed: int = 0,
         class_prompts: Mapping[str, str] | None = None,
+        class_from: str | None = None,
         language_model: str | Path | None = None,
     ) -> None:
         """Note what was asked; nothing is read yet."""
@@ -75,6 +77,7 @@ class DataManager:
             images=images,
             language_model=language_model,
             class_prompts=dict(class_prompts or {}),
+            class_from=class_from,
         )
         self._ratio = parse_split(split)
         self._group_rule = parse_group_by(group_by)

@@ -61,6 +61,11 @@ _FAILING = {
     multiple=True,
     help="Words that stand for a class; repeatable.",
 )
+@option(
+    "--class-from",
+    metavar="MEMBER",
+    help="Member of the annotations whose values are the classes, such as attributes.type.",
+)
 def inspect_command(
     data: Path | None,
     val: Path | None,
@@ -75,6 +80,7 @@ def inspect_command(
     explain: str | None,
     language_model: str | None,
     class_prompt: tuple[str, ...],
+    class_from: str | None,
 ) -> int:
     """Say what is in a COCO data set, what is wrong with it, and what would be trained.
 
@@ -93,6 +99,8 @@ def inspect_command(
 
     if deep and no_images:
         raise UsageError("--deep decodes the images and --no-images skips them: give one.")
+    if fix is not None and class_from is not None:
+        raise UsageError("--fix keeps the categories of the file: give it without --class-from.")
     request = InspectRequest(
         data=data,
         val=val,
@@ -102,6 +110,7 @@ def inspect_command(
         deep=deep,
         language_model=language_model,
         class_prompts=parse_assignments(class_prompt, "--class-prompt"),
+        class_from=class_from,
     )
     progress = progress_line("images decoded") if deep else None
     share_freed_memory()

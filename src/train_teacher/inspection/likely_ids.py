@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from train_teacher.coco.categories import dummy_categories
 from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
 from train_teacher.core.arrays import Rows
+from train_teacher.prompts.caption import visible_name
 
 
 def category_step(dataset: CocoDataset) -> int:
@@ -41,9 +44,75 @@ def moved_category_rows(dataset: CocoDataset) -> Rows | None:
     """Return (N,) rows of the categories that were meant, None when nothing has to move."""
     step = category_step(dataset)
     if not step:
-        return None
+        return named_rows(dataset, "categories")
     row_of = {category.id: row for row, category in enumerate(dataset.categories)}
     ids = np.asarray(dataset.annotations.category_ids).tolist()
+    return np.array([row_of[id_ + step] for id_ in ids], np.int64)
+
+
+LEAST_COVER = 0.9
+"""Share of the listed ids that moved ids must be, for a shift to be no accident."""
+LEAST_SHIFTED = 3
+
+
+def image_step(dataset: CocoDataset) -> int:
+    """Return what has to be added to every `image_id`, 0 when nothing tells that.
+
+    Ids counted from one lower or higher than the list are told by all of them being listed then;
+    any other shift only when both ends meet.
+    """
+    columns = dataset.annotations
+    ids = columns.image_ids
+    listed = {image.id for image in dataset.images}
+    if not (columns.image_row < 0).any() or not isinstance(ids, np.ndarray):
+        return 0
+    used = set(np.unique(ids).tolist())
+    whole = {id_ for id_ in listed if isinstance(id_, int)}
+    if len(used) < max(LEAST_SHIFTED, LEAST_COVER * len(listed)) or not whole:
+        return 0
+    low, high = min(whole) - min(used), max(whole) - max(used)
+    steps = [step for step in (low, high) if low == high or abs(step) == 1]
+    return next((step for step in steps if {id_ + step for id_ in used} <= whole), 0)
+
+
+def named_rows(dataset: CocoDataset, section: Literal["images", "categories"]) -> Rows | None:
+    """Return (N,) rows of what annotations name by file or class name instead of by id.
+
+    None when one of them names nothing, or the names are not each another's.
+    """
+    columns = dataset.annotations
+    images = section == "images"
+    ids = columns.image_ids if images else columns.category_ids
+    rows = columns.image_row if images else columns.category_row
+    if isinstance(ids, np.ndarray) or not len(ids) or (rows >= 0).any():
+        return None
+    names = [image.file_name for image in dataset.images]
+    names = names if images else [category.name for category in dataset.categories]
+    for spelt in (str, base_name, stem) if images else (str, visible_name):
+        row_of = {spelt(name): row for row, name in enumerate(names)}
+        found = [row_of.get(spelt(id_), -1) if isinstance(id_, str) else -1 for id_ in ids]
+        if len(row_of) == len(names) and min(found) >= 0:
+            return np.array(found, np.int64)
+    return None
+
+
+def base_name(name: str) -> str:
+    """Return a file's name without its folders."""
+    return PurePosixPath(name.replace("\\", "/")).name
+
+
+def stem(name: str) -> str:
+    """Return a file's name without folders and ending."""
+    return PurePosixPath(base_name(name)).stem
+
+
+def meant_image_rows(dataset: CocoDataset) -> Rows | None:
+    """Return (N,) rows of the images that were meant, None when nothing has to move."""
+    step = image_step(dataset)
+    if not step:
+        return named_rows(dataset, "images")
+    row_of = {image.id: row for row, image in enumerate(dataset.images)}
+    ids = np.asarray(dataset.annotations.image_ids).tolist()
     return np.array([row_of[id_ + step] for id_ in ids], np.int64)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from train_teacher.coco.attribute_classes import with_classes_from
 from train_teacher.coco.dataset import CocoDataset, image_sizes
 from train_teacher.coco.reader import read_coco
 from train_teacher.coco.split_files import discover_splits
@@ -35,6 +36,8 @@ class InspectRequest:
     """Decode every image, and look for near duplicates."""
     language_model: Path | str | None = None
     class_prompts: Mapping[str, str] = field(default_factory=dict)
+    class_from: str | None = None
+    """Member of the annotations whose values are the classes, in place of their categories."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def load_splits(
     names, datasets, files = [], [], []
     for name, path in discover_splits(request.data, request.val, request.test).items():
         dataset = read_coco(path)
+        if request.class_from:
+            dataset = with_classes_from(dataset, request.class_from)
         image_dir = find_image_dir(dataset, request.images)
         names.append(name)
         datasets.append(dataset)

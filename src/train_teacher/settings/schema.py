@@ -78,6 +78,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    class_from: Annotated[
+        str | None,
+        Meta(extra=option(DATA, "MEMBER"), description="Member with the class: attributes.type."),
+    ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
         about("Whether photos are turned as EXIF says; as they were labelled."),

@@ -141,6 +141,7 @@ def data_manager(settings: TeacherSettings) -> DataManager:
         group_by=settings.group_by,
         seed=settings.seed,
         class_prompts=settings.prompts,
+        class_from=settings.class_from,
         language_model=settings.language_model,
     )
 

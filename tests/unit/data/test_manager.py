@@ -232,3 +232,18 @@ def test_all_counts_are_those_of_the_loader(tmp_path: Path) -> None:
     report = manager.split_report
     assert report is not None
     assert sum(report.boxes.values()) == 12
+
+
+def test_the_values_of_an_attribute_are_the_classes_of_the_copies(tmp_path: Path) -> None:
+    kinds = ("truck", "car", "bus")
+    boxes = [annotation(i, i, attributes={"type": kinds[i % 3]}) for i in range(24)]
+    data = make(tmp_path / "d", [image(i) for i in range(24)], boxes, [category(1, "vehicle")])
+    manager = DataManager(data, class_from="attributes.type")
+    copies = written(manager, tmp_path / "out")
+
+    assert manager.inspect().class_names == ("bus", "car", "truck")
+    for copy in copies.values():
+        names = {c["id"]: c["name"] for c in copy["categories"]}
+        original = {i["id"]: i["original_id"] for i in copy["images"]}
+        for box in copy["annotations"]:
+            assert names[box["category_id"]] == kinds[original[box["image_id"]] % 3]

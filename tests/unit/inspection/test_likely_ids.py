@@ -13,6 +13,8 @@ from train_teacher.coco.reader import read_coco
 from train_teacher.inspection.likely_ids import (
     category_step,
     free_image_ids,
+    image_step,
+    meant_image_rows,
     moved_category_rows,
     with_image_ids,
 )
@@ -81,3 +83,66 @@ def test_categories_counted_from_the_wrong_end_are_moved_together(
     moved = moved_category_rows(dataset)
     assert category_step(dataset) == step
     assert (moved if moved is None else moved.tolist()) == rows
+
+
+@pytest.mark.parametrize(
+    ("ids", "pointed_to", "step"),
+    [
+        ([1, 2, 3, 4], [0, 1, 2, 3], 1),
+        ([0, 1, 2, 3], [1, 2, 3, 4], -1),
+        ([1001, 1002, 1004, 1008], [1, 2, 4, 8], 1000),
+        ([3, 5, 9, 20, 30], [2, 4, 8, 19, 29], 1),
+        ([1, 2, 3, 4], [1, 2, 3, 4], 0),
+        ([1, 2, 3, 4], [1, 2, 3, 9], 0),
+        ([1, 2, 3, 4], [0, 0, 0, 0], 0),
+        ([1, 2, 4, 8], [0, 1, 2, 3], 0),
+        ([10, 20, 30, 40], [1, 2, 3, 4], 0),
+    ],
+)
+def test_image_ids_are_moved_only_by_what_brings_all_of_them_into_the_list(
+    tmp_path: Path, ids: list[object], pointed_to: list[object], step: int
+) -> None:
+    dataset = numbered(tmp_path, ids, pointed_to)
+
+    assert image_step(dataset) == step
+    if step:
+        rows = meant_image_rows(dataset)
+        assert rows is not None
+        assert rows.tolist() == list(range(len(pointed_to)))
+
+
+@pytest.mark.parametrize(
+    ("pointed_to", "rows"),
+    [
+        (["a.jpg", "c.jpg"], [0, 2]),
+        (["photos/a.jpg", "c.jpg"], [0, 2]),
+        (["a", "c"], [0, 2]),
+        (["a.jpg", "x.jpg"], None),
+        (["a.jpg", 2], None),
+    ],
+)
+def test_image_ids_that_are_file_names_find_their_images_or_none_does(
+    tmp_path: Path, pointed_to: list[object], rows: list[int] | None
+) -> None:
+    meant = meant_image_rows(numbered(tmp_path, [1, 2, 3], pointed_to))
+
+    assert (None if meant is None else meant.tolist()) == rows
+
+
+def test_a_file_name_of_two_folders_names_no_image(tmp_path: Path) -> None:
+    images = [image(1, "x/a.jpg"), image(2, "y/a.jpg")]
+    path = make_coco(
+        tmp_path, images=images, annotations=[annotation(1, "a.jpg")], write_images=False
+    )
+
+    assert meant_image_rows(read_coco(path)) is None
+
+
+def test_category_ids_that_are_class_names_find_their_classes(tmp_path: Path) -> None:
+    named = [annotation(1, 1, "cat"), annotation(2, 1, " red car")]
+    dataset = read_coco(make_coco(tmp_path, annotations=named, write_images=False))
+
+    rows = moved_category_rows(dataset)
+
+    assert rows is not None
+    assert rows.tolist() == [0, 1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from train_teacher.coco.masks.forms import plain_mask
 from train_teacher.coco.masks.run_lengths import run_length_box
 
 LEAST_NUMBERS = 6
@@ -23,6 +24,7 @@ def mask_box(segmentation: Any) -> Box | None:
     Args:
         segmentation: a decoded `segmentation`: polygons, in any depth of lists, or run lengths.
     """
+    segmentation = plain_mask(segmentation)
     if isinstance(segmentation, dict):
         return run_length_box(segmentation.get("size"), segmentation.get("counts"))
     polygons = usable_polygons(segmentation)

@@ -18,10 +18,12 @@ MASK_NONE, MASK_POLYGON, MASK_RLE = 0, 1, 2
     MASK_NO_EXTENT,
     MASK_APART,
     MASK_CROSSING,
-) = (1 << bit for bit in range(7))
+    MASK_OTHER_FORM,
+) = (1 << bit for bit in range(8))
 """Bits of `MaskColumns.flags`: unusable parts; one list of numbers instead of a list of lists;
 one level of lists too many; a polygon that is just a box; a polygon without area; polygons
-elsewhere than the box of the same annotation; an outline that crosses itself."""
+elsewhere than the box of the same annotation; an outline that crosses itself;
+a mask that `plain_mask` had to rewrite."""
 
 
 MIN_MASK_OVERLAP = 0.5
@@ -35,7 +37,7 @@ class MaskColumns:
     kind: npt.NDArray[np.int8]
     """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""
     flags: npt.NDArray[np.uint8]
-    """(N,) bits, MASK_BROKEN to MASK_CROSSING."""
+    """(N,) bits, MASK_BROKEN to MASK_OTHER_FORM."""
     bounds: npt.NDArray[np.float32]
     """(N, 4) xywh around the polygons, pixels, NaN without polygons."""
     area: npt.NDArray[np.float32]

@@ -20,12 +20,14 @@ from train_teacher.coco.masks.columns import (
     MASK_FLAT,
     MASK_NESTED,
     MASK_NO_EXTENT,
+    MASK_OTHER_FORM,
     MASK_POLYGON,
     MASK_RECTANGLE,
     MASK_RLE,
     MIN_MASK_OVERLAP,
     MaskColumns,
 )
+from train_teacher.coco.masks.forms import plain_counts, plain_mask
 from train_teacher.coco.masks.outlines import Outlines
 from train_teacher.coco.masks.run_lengths import packed_run_totals
 from train_teacher.coco.masks.self_crossing import crosses_itself
@@ -218,13 +220,15 @@ def flag_masks_apart(
 
 def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:
     """Return any JSON value as a mask, and flags for what had to be bent or lost."""
-    if isinstance(segmentation, dict) and segmentation:
+    mask = plain_mask(segmentation)
+    rewritten = 0 if mask is segmentation else MASK_OTHER_FORM
+    if isinstance(mask, dict) and mask:
         try:
-            return msgspec.convert(segmentation, RunLengths), 0
+            return msgspec.convert(mask, RunLengths), rewritten
         except (msgspec.ValidationError, OverflowError):
             return RunLengths((0, 0), []), MASK_BROKEN
-    polygons, flags = _as_polygons(segmentation)
-    return polygons or None, flags
+    polygons, flags = _as_polygons(mask)
+    return polygons or None, flags | rewritten
 
 
 def _as_polygons(segmentation: Any) -> tuple[Polygons, int]:
@@ -261,7 +265,9 @@ def _measure_run_lengths(
     packed: list[tuple[int, bytes]] = []
     for row, mask in masks:
         height, width = mask.size
-        counts = mask.counts
+        counts = plain_counts(mask.counts)
+        if counts is not mask.counts:
+            flags[row] |= MASK_OTHER_FORM
         if not 0 < height < MAX_SIDE or not 0 < width < MAX_SIDE:
             flags[row] |= MASK_BROKEN
             continue

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from train_teacher.coco.box_forms import ROTATED
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
-from train_teacher.coco.record_decoder import ROTATED
 from train_teacher.core.words import plural, share
-from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.facts import Example, Finding, Severity
 from train_teacher.inspection.finding import (
     REPAIRED,
@@ -26,7 +25,7 @@ _INDEX = re.compile(r"\[\d+\]")
 def check_file(file: InspectedFile) -> list[Finding]:
     """Return F2 (repaired text), F5 (wrong types) and F8 (images without a size)."""
     dataset = file.dataset
-    return [*_encoding(dataset), *_types(dataset), *_missing_sizes(dataset, file.files)]
+    return [*_encoding(dataset), *_types(dataset), *_missing_sizes(file)]
 
 
 def _encoding(dataset: CocoDataset) -> list[Finding]:
@@ -76,11 +75,8 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
 
 
 def _cure(problem: RecordProblem) -> str:
-    if problem.message == ROTATED:
-        return (
-            "Export upright boxes (x, y, width, height), or masks, whose bounds are taken. The "
-            "file does not say whether x, y is the corner or the centre, nor the angle's unit."
-        )
+    if problem.message.startswith(ROTATED):
+        return "Look at a few with --html FILE; if they are read wrongly, export upright boxes."
     return f"{REPAIRED}." if problem.repairable else "Correct these records in the JSON."
 
 
@@ -100,7 +96,8 @@ def _section_length(dataset: CocoDataset, section: str) -> int:
     return len(records) + len(unread)
 
 
-def _missing_sizes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
+def _missing_sizes(file: InspectedFile) -> list[Finding]:
+    dataset, files = file.dataset, file.files
     rows = [r for r, i in enumerate(dataset.images) if i.width is None or i.height is None]
     if not rows:
         return []
@@ -113,7 +110,9 @@ def _missing_sizes(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
             code="F8",
             severity="warning",
             message=f"{plural(len(known), 'image')} without width or height, read from the files",
-            consequence="MMDetection would stop with KeyError: 'height'.",
+            consequence="MMDetection would drop images of size 0 and their boxes without a word."
+            if "height" in file.fields.known
+            else "MMDetection would stop with KeyError: 'height'.",
             fix=f"{REPAIRED}.",
         ),
         *finding_about(

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import (
@@ -18,7 +17,8 @@ from train_teacher.coco.dataset import (
     plain_id,
     used_categories,
 )
-from train_teacher.core.words import listed, plural, share
+from train_teacher.core.words import listed, plural
+from train_teacher.inspection.checks.unlisted_id_checks import check_unlisted_ids
 from train_teacher.inspection.facts import Example, Finding
 from train_teacher.inspection.finding import (
     REPAIRED,
@@ -28,9 +28,7 @@ from train_teacher.inspection.finding import (
     images_at,
 )
 from train_teacher.inspection.inspected import InspectedFile
-from train_teacher.inspection.likely_ids import category_step, free_image_ids
-
-MOST_IDS = 5
+from train_teacher.inspection.likely_ids import free_image_ids
 
 
 def check_references(file: InspectedFile) -> list[Finding]:
@@ -42,8 +40,7 @@ def check_references(file: InspectedFile) -> list[Finding]:
         *_annotation_id_zero(dataset),
         *_text_annotation_ids(dataset),
         *_repeated_category_ids(dataset),
-        *_unknown_images(dataset),
-        *_unknown_categories(dataset),
+        *check_unlisted_ids(dataset),
         # Another file is compared with the training file's classes (N13, D5).
         *(_unused_categories(dataset) if file.is_train else ()),
         *_repeated_files(dataset),
@@ -192,72 +189,6 @@ def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
             ids=tuple(repeated),
         )
     ]
-
-
-def _unknown_images(dataset: CocoDataset) -> list[Finding]:
-    columns = dataset.annotations
-    positions = np.flatnonzero(columns.image_row < 0)
-    ids = _ids_at(columns.image_ids, positions)
-    points = plural(len(positions), "annotation points", "annotations point")
-    meant = free_image_ids(dataset) if len(positions) else {}
-    return finding_about(
-        annotations_at(
-            dataset, positions, key="image_id", values=_values(columns.image_ids, positions)
-        ),
-        code="R5",
-        severity="warning",
-        message=f"{points} to {plural(len(ids), 'image')} not listed: id {_listed_ids(ids)}",
-        consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
-        fix="Give them back their image, see R1: inspect-data DATA.json --fix OUT.json."
-        if meant
-        else "Add these images to the list, or remove the annotations.",
-    )
-
-
-def _ids_at(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[RecordId | None]:
-    return list(dict.fromkeys(plain_id(ids[p]) for p in positions.tolist()))
-
-
-def _unknown_categories(dataset: CocoDataset) -> list[Finding]:
-    columns = dataset.annotations
-    positions = np.flatnonzero(columns.category_row < 0)
-    ids = _ids_at(columns.category_ids, positions)
-    defined = [category.id for category in dataset.categories]
-    uses = plural(len(positions), "annotation uses", "annotations use")
-    return finding_about(
-        annotations_at(
-            dataset, positions, key="category_id", values=_values(columns.category_ids, positions)
-        ),
-        code="R6",
-        severity="error",
-        message=f"{uses} category id {_listed_ids(ids)}, which is not defined",
-        consequence=f"{share(len(positions), len(columns))} annotations are not trained, "
-        "and their objects are learned as background.",
-        fix=f"Define the category or correct category_id (defined: {listed(defined, 10)})"
-        f"{_off_by_one(dataset)}.",
-    )
-
-
-def _off_by_one(dataset: CocoDataset) -> str:
-    step = category_step(dataset)
-    if not step:
-        return ""
-    side, change = ("lower", "add 1 to") if step > 0 else ("higher", "take 1 from")
-    return (
-        f"; the ids look counted from one {side} than the list: {change} every category_id, "
-        "which inspect-data DATA.json --fix OUT.json does"
-    )
-
-
-def _listed_ids(ids: Sequence[RecordId | None]) -> str:
-    """Return the first ids as the JSON has them: `null`, not Python's word for it."""
-    told = ", ".join("null" if id_ is None else listed([id_]) for id_ in ids[:MOST_IDS])
-    return f"{told}, ... ({len(ids)} in all)" if len(ids) > MOST_IDS else told
-
-
-def _values(ids: IdColumn, positions: npt.NDArray[np.int64]) -> list[str]:
-    """Return the first few ids as the JSON has them."""
-    return [_listed_ids([plain_id(ids[p])]) for p in positions[:SHOWN].tolist()]
 
 
 def _unused_categories(dataset: CocoDataset) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 from typing import Any
 
 from train_teacher.coco.categories import decoded_record
@@ -16,9 +17,9 @@ PEEKED = 100
 """Annotations that are looked at, the first ones: their members are those of nearly all, and to
 spread the look over a large file would read all of it again."""
 KNOWN_MEMBERS = frozenset(
-    "id image_id category_id bbox area iscrowd segmentation ignore keypoints num_keypoints "
+    "id image_id category_id bbox bbox_mode area iscrowd segmentation ignore keypoints "
     # What CVAT and COCO Annotator add to every file of theirs.
-    "attributes isbbox color metadata".split()
+    "num_keypoints attributes isbbox color metadata".split()
 )
 LEAST_REPEATS = 3
 """Of each value on average, from which an attribute tells kinds and is no free text."""
@@ -40,7 +41,8 @@ def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[F
         for member in record.keys() - KNOWN_MEMBERS:
             first.setdefault(member, f"annotations[{index}].{member}")
     told = [f"annotations have {listed(sorted(first))}"] if first else []
-    kinds = _kinds(sample)
+    classes = {category.name for category in dataset.categories}
+    kinds = _kinds(sample, classes)
     told += [f"the attribute {listed([name])} ({count} values)" for name, (count, _) in kinds]
     first.update({name: path for name, (_, path) in kinds})
     year = dataset.info.get("year")
@@ -57,7 +59,8 @@ def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[F
             message=f"{'; '.join(told)}, which training does not read",
             consequence="None. Strict readers refuse a year that is text; score is of detections, "
             "so a file with it may hold a model's guesses.",
-            fix="To train an attribute's values as classes, export them as labels."
+            fix=f"To train its values as classes: --class-from attributes.{kinds[0][0]}, for "
+            "inspect-data and train-teacher alike."
             if kinds
             else "Nothing to do.",
             examples=tuple(Example(path=first[member]) for member in sorted(first)[:3]),
@@ -65,10 +68,13 @@ def _not_read(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> list[F
     ]
 
 
-def _kinds(sample: dict[int, dict[str, Any]]) -> list[tuple[str, tuple[int, str]]]:
+def _kinds(
+    sample: dict[int, dict[str, Any]], classes: Set[str]
+) -> list[tuple[str, tuple[int, str]]]:
     """Return the attributes that tell kinds of object, how many kinds, and where the first is.
 
-    A kind is a text that comes back; a free text, or a mark such as `occluded`, is none.
+    A kind is a text that comes back; a free text, or a mark such as `occluded`, is none. What are
+    classes already (--class-from) needs no word.
     """
     values: dict[str, list[str]] = defaultdict(list)
     first: dict[str, str] = {}
@@ -81,7 +87,7 @@ def _kinds(sample: dict[int, dict[str, Any]]) -> list[tuple[str, tuple[int, str]
     return [
         (name, (len(set(texts)), first[name]))
         for name, texts in sorted(values.items())
-        if 1 < len(set(texts)) <= len(texts) / LEAST_REPEATS
+        if not set(texts) <= classes and 1 < len(set(texts)) <= len(texts) / LEAST_REPEATS
     ]
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from train_teacher.coco.dataset import RecordId, plain_id, plain_record
 from train_teacher.coco.masks.boxes import is_coordinate, usable_polygons
+from train_teacher.coco.masks.forms import plain_mask
 from train_teacher.core.arrays import Flags, some
 from train_teacher.inspection.fix.boxes import DECIMALS
-from train_teacher.inspection.fix.plan import RepairPlan, any_of
+from train_teacher.inspection.fix.plan import RepairPlan, any_of, reason_of
 from train_teacher.inspection.fix.records import (
     ChangeLog,
     Record,
@@ -45,9 +46,7 @@ def repaired_annotations(
     columns = dataset.annotations
     writer = _Writer(given, plan, image_ids, category_ids, log)
     reasons = list(plan.removed)
-    reason = np.full(len(columns), -1)
-    for number in reversed(range(len(reasons))):
-        reason[plan.removed[reasons[number]]] = number
+    reason = reason_of(plan.removed)
     untouched = _untouched(given, plan, image_ids, category_ids).tolist()
     number = 0
     for position, (why, index) in enumerate(
@@ -153,12 +152,15 @@ class _Writer:
         plan, columns = self._plan, self._given.dataset.annotations
         if plan.new_box[position]:
             record["bbox"] = [tidy(value) for value in plan.boxes[position].tolist()]
+            if "bbox_mode" in record:
+                record["bbox_mode"] = 1  # x, y, width, height in Detectron2
         if plan.new_area[position]:
             record["area"] = tidy(float(plan.area[position]))
         if columns.iscrowd[position] < 0:
             record["iscrowd"] = 0
         if plan.changed["M1"][position] or plan.changed["M2"][position]:
-            record["segmentation"] = usable_polygons(record.get("segmentation"))
+            mask = plain_mask(record.get("segmentation"))
+            record["segmentation"] = mask if isinstance(mask, dict) else usable_polygons(mask)
         self._enlarge(record, position)
 
     def _enlarge(self, record: Record, position: int) -> None:

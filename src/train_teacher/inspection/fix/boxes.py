@@ -12,9 +12,12 @@ from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import MASK_POLYGON, MaskColumns
 from train_teacher.core.arrays import Boxes, Flags, every
 from train_teacher.inspection.box_conventions import (
+    COCO,
     Convention,
+    Form,
     Reading,
     as_written_by_coco,
+    convention_code,
     find_convention,
 )
 from train_teacher.inspection.fix.image_sizes import SettledSizes, settle_sizes
@@ -22,7 +25,6 @@ from train_teacher.inspection.fix.records import RepairInput
 
 DECIMALS = 4
 """Of boxes and areas that are computed here; values that are kept stay as they are written."""
-_CODES = {Reading.CORNERS: "B4", Reading.CENTRE: "B5"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def place_boxes(given: RepairInput) -> PlacedBoxes:
     judged_by = np.where(unsettled[:, None], np.nan, here)
     scale = np.append(sizes.scale, [[1.0, 1.0]], axis=0)[columns.image_row]
     boxes[telling] *= np.tile(scale[telling], 2)
-    convention = find_convention(boxes, finite, columns.has_bbox, judged_by)
+    growth = np.where(telling, scale[:, 0] * scale[:, 1], 1.0)
+    convention = find_convention(dataset, boxes, finite, judged_by, columns.area * growth)
     converted, left = _convert(convention, boxes, finite, columns.has_bbox, here, unsettled)
     shares = converted.get("B3", np.zeros(len(columns), np.bool_))
     moved = telling & (scale != 1).any(axis=1)
@@ -81,7 +84,7 @@ def place_boxes(given: RepairInput) -> PlacedBoxes:
         converted=converted,
         left=left,
         sure=finite & every(np.isfinite(judged_by)) & ~left & (not undecided),
-        growth=np.where(moved, scale[:, 0] * scale[:, 1], 1.0),
+        growth=growth,
         mask_scale=_mask_scale(columns.masks, shares, here, scale),
         sizes=sizes,
     )
@@ -97,22 +100,22 @@ def _convert(
 ) -> tuple[dict[str, Flags], Flags]:
     """Turn boxes in another convention into xywh in pixels; return which, and what is left."""
     nothing = np.zeros(len(boxes), np.bool_)
-    reading = convention.decided
-    if convention.are_shares:
-        shares = convention.concerned
-        # With some sizes unknown a file half in pixels would hide what the rest of it is.
-        if reading is None or unsettled[shares].any() or not np.isfinite(here[shares]).all():
-            return {}, shares
-        own = shares & has_bbox
-        boxes[own] = as_written_by_coco(boxes[own], reading)
-        boxes[shares] *= np.tile(here[shares], 2)
-        return {"B3": shares}, nothing
-    if reading in _CODES:
-        # Boxes that were taken from masks are right already.
-        own = finite & has_bbox
-        boxes[own] = as_written_by_coco(boxes[own], reading)
-        return {_CODES[reading]: own}, nothing
-    return {}, nothing
+    form = convention.decided
+    if form == COCO:
+        return {}, nothing
+    if form is None:
+        return {}, convention.concerned
+    shares = convention.concerned if convention.are_shares else finite & has_bbox
+    # With some sizes unknown a file half in pixels would hide what the rest of it is.
+    known = ~unsettled & every(np.isfinite(here))
+    if form.full and not known[shares].all():
+        return {}, shares
+    # Boxes that were taken from masks are right already, but for their unit.
+    own = shares & has_bbox
+    boxes[own] = as_written_by_coco(boxes[own], form, here[own])
+    rest = shares & ~has_bbox
+    boxes[rest] = as_written_by_coco(boxes[rest], Form(Reading.SIZE, form.full), here[rest])
+    return {convention_code((form,)): shares}, nothing
 
 
 def _mask_scale(masks: MaskColumns, shares: Flags, here: Boxes, scale: Boxes) -> Boxes:

@@ -11,19 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from train_teacher.coco.categories import real_categories
-from train_teacher.coco.dataset import plain_record
+from train_teacher.coco.dataset import CocoDataset, plain_record
 from train_teacher.coco.text import read_other_members, read_top_level
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import remove_left, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.protected_files import refuse_input
+from train_teacher.core.words import share
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.inspection.finding import TOLERATED_SHARE
 from train_teacher.inspection.fix.annotations import AnyRecord, repaired_annotations
-from train_teacher.inspection.fix.plan import exact_copies, kept_usage, plan_repair
+from train_teacher.inspection.fix.plan import (
+    RepairPlan,
+    exact_copies,
+    kept_usage,
+    plan_repair,
+    reason_of,
+)
 from train_teacher.inspection.fix.records import (
+    WHAT_IS_DONE,
     Change,
     ChangeLog,
     Record,
@@ -31,10 +41,12 @@ from train_teacher.inspection.fix.records import (
     repaired_categories,
     repaired_images,
 )
-from train_teacher.inspection.likely_ids import free_image_ids, with_image_ids
+from train_teacher.inspection.likely_ids import free_image_ids, meant_image_rows, with_image_ids
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import apply_class_prompts, canonical_name, visible_name
 
+LEAST_LOST = 3
+"""Annotations; fewer are single mistakes, however small the file."""
 NOTHING_TO_DO = "Nothing to do"
 """How the cure of a finding begins that training mends by itself."""
 
@@ -223,7 +235,14 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     """Yield the text of the copy, one annotation at a time: a large file is never held twice."""
     meant = free_image_ids(given.dataset)
     given = replace(given, dataset=with_image_ids(given.dataset, meant))
+    moved = meant_image_rows(given.dataset)
+    if moved is not None:
+        columns = replace(given.dataset.annotations, image_row=moved)
+        given = replace(given, dataset=replace(given.dataset, annotations=columns))
     plan = plan_repair(given)
+    if moved is not None:
+        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
+    _refuse_loss(given.dataset, plan)
     others = read_other_members(path)
     top = read_top_level(path)
     image_records, category_records = _decoded(top.images), _decoded(top.categories)
@@ -242,6 +261,24 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     yield b'],\n"categories":['
     yield from _listed(categories)
     yield b"]}\n"
+
+
+def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
+    """Refuse a copy without more than a few of the annotations: then the whole file is misread."""
+    total = len(dataset.raw_annotations)
+    unread = total - len(dataset.annotations)
+    lost = unread + int(plan.gone.sum())
+    if lost < LEAST_LOST or lost <= TOLERATED_SHARE * total:
+        return
+    first = reason_of(plan.removed)
+    counts = {code: int((first == n).sum()) for n, code in enumerate(plan.removed)}
+    counts["F5"] = counts.get("F5", 0) + unread
+    why = "; ".join(f"{code} {n:,} ({WHAT_IS_DONE[code]})" for code, n in counts.items() if n)
+    raise UserError(
+        f"--fix: nothing was written: the copy would lack {share(lost, total)} annotations: {why}. "
+        "So many are no slips: the file is read wrongly, or was written wrongly. Run "
+        "inspect-data without --fix, correct the export by what these codes say, and repeat."
+    )
 
 
 def _listed(records: Iterable[AnyRecord]) -> Iterator[bytes]:

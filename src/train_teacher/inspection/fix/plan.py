@@ -17,6 +17,7 @@ from train_teacher.coco.masks.columns import (
     MASK_NESTED,
     MASK_NO_EXTENT,
     MASK_NONE,
+    MASK_OTHER_FORM,
     MASK_RLE,
 )
 from train_teacher.core.arrays import Boxes, Flags, Rows, every, some
@@ -60,13 +61,26 @@ class RepairPlan:
 
 def plan_repair(given: RepairInput) -> RepairPlan:
     """Decide what is changed and removed; exact copies are left to `exact_copies`."""
+    # A sum of infinities is no number, and no box.
+    with np.errstate(invalid="ignore"):
+        return _planned(given)
+
+
+def _planned(given: RepairInput) -> RepairPlan:
     dataset, columns = given.dataset, given.dataset.annotations
     placed = place_boxes(given)
     boxes = placed.boxes
     finite = every(np.abs(boxes) < HUGE)
+    turned = _turn(boxes, placed.here, finite & ~placed.left & columns.has_bbox)
     flat = finite & some(boxes[:, 2:] <= 0)
     outside, over = _clip(boxes, placed.here, placed.sure & ~flat, columns.iscrowd != 1)
-    changed = {**placed.converted, "B8": placed.derived, "B6": over, **_members_to_write(columns)}
+    changed = {
+        **placed.converted,
+        "B8": placed.derived,
+        "B1": turned,
+        "B6": over,
+        **_members_to_write(columns),
+    }
     rows = moved_category_rows(dataset)
     changed["R6"] = np.full(len(columns), rows is not None)
     numbering = _numbering(dataset)
@@ -74,7 +88,7 @@ def plan_repair(given: RepairInput) -> RepairPlan:
     return RepairPlan(
         boxes=boxes,
         area=area,
-        new_box=placed.new | over,
+        new_box=placed.new | turned | over,
         new_area=new_area,
         mask_scale=placed.mask_scale,
         sizes=placed.sizes,
@@ -98,7 +112,8 @@ def _members_to_write(columns: AnnotationColumns) -> dict[str, Flags]:
     lists = masks.kind != MASK_RLE
     return {
         "M1": (masks.flags & MASK_BROKEN != 0) & lists,
-        "M2": (masks.flags & (MASK_FLAT | MASK_NESTED) != 0) & lists,
+        "M2": (masks.flags & (MASK_FLAT | MASK_NESTED) != 0) & lists
+        | (masks.flags & MASK_OTHER_FORM != 0),
         "B9": ~np.isfinite(columns.area),
         "B10": np.isfinite(columns.area) & (columns.area <= 0),
         "B12": columns.iscrowd < 0,
@@ -108,6 +123,14 @@ def _members_to_write(columns: AnnotationColumns) -> dict[str, Flags]:
 def any_of(flags: Iterable[Flags]) -> Flags:
     """Return (N,) whether any of several (N,) flags is True."""
     return reduce(np.logical_or, flags)
+
+
+def reason_of(removed: Mapping[str, Flags]) -> Rows:
+    """Return (N,) the place of the first code for which each annotation is removed, -1 for none."""
+    reason = np.full(len(next(iter(removed.values()))), -1)
+    for place, hit in reversed(list(enumerate(removed.values()))):
+        reason[hit] = place
+    return reason
 
 
 def kept_usage(given: RepairInput, plan: RepairPlan) -> CocoDataset:
@@ -182,6 +205,19 @@ def _clip(boxes: Boxes, here: Boxes, judged: Flags, cuttable: Flags) -> tuple[Fl
 
 def _many(hit: Flags, tolerated: float) -> bool:
     return int(hit.sum()) >= MIN_BOXES and int(hit.sum()) > tolerated
+
+
+def _turn(boxes: Boxes, here: Boxes, judged: Flags) -> Flags:
+    """Turn boxes drawn from another corner than the upper left round; return which.
+
+    Their sizes are negative, and what they span lies in the image.
+    """
+    corner, size = boxes[:, :2], boxes[:, 2:]
+    low, high = np.minimum(corner, corner + size), np.maximum(corner, corner + size)
+    turned = judged & some(size < 0) & every(size != 0)
+    turned &= every(low >= -OVERHANG) & every(high <= here + OVERHANG)
+    boxes[turned] = np.hstack([low, high - low])[turned]
+    return turned
 
 
 def _numbering(dataset: CocoDataset) -> dict[str, Flags]:

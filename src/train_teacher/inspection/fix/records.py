@@ -32,14 +32,14 @@ WHAT_IS_DONE = {
     "R2": "all annotations numbered from 1, because these ids repeat or are missing",
     "R3": "all annotations numbered from 1, because this id was 0",
     "R4": "the second of two equal categories removed",
-    "R5": "annotations of images that are not listed removed",
-    "R6": "category_id moved by 1: it was counted from another start than the list",
+    "R5": "image_id corrected for the whole file; else annotations of unlisted images removed",
+    "R6": "category_id corrected for the whole file: counted from another start, or class names",
     "R9": "images with the same file merged",
     "N3": "categories with the same name merged",
     "N4": "full stops and question marks in names replaced by spaces",
     "N8": "stray spaces and invisible characters removed from names",
     "N12": "the exporter's root or background category removed",
-    "B1": "boxes without width or height removed",
+    "B1": "boxes drawn from another corner turned round; those without width or height removed",
     "B2": "boxes under one pixel removed",
     "B3": "normalised boxes turned into x,y,width,height in pixels",
     "B4": "x1,y1,x2,y2 turned into x,y,width,height",
@@ -54,7 +54,7 @@ WHAT_IS_DONE = {
     "I3": "sizes taken from the image files; boxes drawn at another size brought to it",
     "M1": "polygons of fewer than 3 points or an odd count of numbers removed; text in them made "
     "numbers",
-    "M2": "polygons written in COCO's depth of lists",
+    "M2": "masks written in COCO's form",
     "I9": "file_name written as the file is really called",
 }
 

@@ -57,5 +57,19 @@ def test_rotated_boxes_are_an_f5_that_promises_no_repair(dataset_of: Any) -> Non
 
     finding = only(check_file(file_of(dataset_of(annotations=rotated))), "F5")
 
-    assert "rotated box: five numbers, the last an angle (3 records" in finding.message
-    assert finding.fix.startswith("Export upright boxes")
+    assert "rotated box: five numbers, the last an angle in radians" in finding.message
+    assert finding.fix.startswith("Look at a few with --html")
+
+
+def test_sizes_of_0_are_told_to_lose_boxes_and_missing_ones_to_stop_mmdetection(
+    dataset_of: Any,
+) -> None:
+    files = ImageFiles(None, NO_ROWS, {0: (64, 48)}, checked=True)
+    zero = dataset_of(images=[image(1, width=0, height=0)])
+    members = ("id", "file_name", "width", "height")
+
+    assert (
+        "without a word"
+        in only(check_file(file_of(zero, files, members=members)), "F8").consequence
+    )
+    assert "KeyError" in only(check_file(file_of(zero, files)), "F8").consequence

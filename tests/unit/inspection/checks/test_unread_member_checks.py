@@ -7,6 +7,7 @@ import pytest
 
 from coco_factory import clean_annotations
 from inspected_data import file_of, read
+from train_teacher.coco.attribute_classes import with_classes_from
 from train_teacher.inspection.checks.unread_member_checks import check_members
 
 ROBOFLOW = {"year": "2022", "description": "Exported from roboflow.com"}
@@ -35,6 +36,18 @@ def test_what_programs_always_write_is_not_mentioned(
     tmp_path: Path, members: dict[str, Any], info: dict[str, Any]
 ) -> None:
     assert told(tmp_path, members, info=info) == []
+
+
+def test_an_attribute_that_tells_kinds_is_offered_as_classes_until_it_is(tmp_path: Path) -> None:
+    annotations = [
+        {**record, "attributes": {"type": "ab"[n % 2]}}
+        for n, record in enumerate(clean_annotations())
+    ]
+    dataset = read(tmp_path, annotations=annotations)
+    (finding,) = check_members(file_of(dataset))
+
+    assert "--class-from attributes.type" in finding.fix
+    assert check_members(file_of(with_classes_from(dataset, "attributes.type"))) == []
 
 
 def test_members_that_are_not_read_are_one_f6(tmp_path: Path) -> None:

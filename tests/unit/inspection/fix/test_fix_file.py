@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -413,6 +414,66 @@ def test_without_its_log_no_copy_is_left(tmp_path: Path, monkeypatch: pytest.Mon
     assert [p.name for p in tmp_path.iterdir()] == ["data.json"]
 
 
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"bbox": None}, "B8"),
+        ({"bbox": [1, 2, 3]}, "B8"),
+        ({"bbox": [float("nan")] * 4}, "B7"),
+        ({"image_id": 77}, "R5"),
+        ({"image_id": [1]}, "F5"),
+    ],
+)
+def test_no_copy_is_written_that_lacks_more_than_a_few_annotations(
+    tmp_path: Path, members: Content, code: str
+) -> None:
+    content = coco()
+    content["annotations"] = [
+        {**record, **(members if n % 4 == 0 else {})}
+        for n, record in enumerate(content["annotations"])
+    ]
+    with pytest.raises(UserError, match=rf"lack 6 of 24 \(25 %\).*: {code} 6 ") as refused:
+        fix(tmp_path, content)
+
+    assert "nothing was written" in str(refused.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["data.json"]
+
+
+def test_a_few_unusable_annotations_are_removed_and_told(tmp_path: Path) -> None:
+    content = coco([image(i) for i in range(1, 41)])
+    for record in content["annotations"][:4]:
+        record["bbox"] = [float("nan")] * 4
+    report, copy = fix(tmp_path, content)
+
+    assert told(report)["B7"] == (1, 2, 3, 4)
+    assert len(copy["annotations"]) == 76
+
+
+@pytest.mark.parametrize("box", [[24, 15, -20, -10], [24, 5, -20, 10], [4, 15, 20, -10]])
+def test_a_box_drawn_from_another_corner_is_turned_round(tmp_path: Path, box: list[int]) -> None:
+    content = coco()
+    content["annotations"][0].update(bbox=box, area=200)
+    report, copy = fix(tmp_path, content)
+
+    assert told(report)["B1"] == (1,)
+    assert copy["annotations"][0]["bbox"] == [4, 5, 20, 10]
+
+
+def test_a_negative_size_that_leads_out_of_the_image_tells_no_box(tmp_path: Path) -> None:
+    content = coco()
+    content["annotations"][0]["bbox"] = [10, 5, -20, 10]
+
+    assert len(fix(tmp_path, content)[1]["annotations"]) == 23
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_boxes_are_removed_without_a_word_of_numpy(tmp_path: Path) -> None:
+    content = coco()
+    content["annotations"][0]["bbox"] = [float("inf")] * 2 + [-float("inf")] * 2
+
+    assert told(fix(tmp_path, content)[0])["B7"] == (1,)
+
+
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from(["images", "annotations", "categories"]),
@@ -451,7 +512,12 @@ def test_any_mix_of_mistakes_is_repaired_in_one_run(
     for section in repeated:
         content[section].append(dict(content[section][0]))
     folder = tmp_path_factory.mktemp("fix")
-    report, _ = fix(folder, content)
+    try:
+        report, _ = fix(folder, content)
+    except UserError as refused:
+        assert re.search(r"the copy would lack \d+ of \d+", str(refused))  # noqa: PT017
+        assert not (folder / "out.json").exists()
+        return
     left = {finding.code for finding in report.left}
 
     assert left & set(WHAT_IS_DONE) <= UNDECIDABLE

@@ -9,13 +9,15 @@ from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.core.arrays import Boxes, Flags, every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.box_conventions import (
+    COCO,
     OVERHANG,
     SAMPLE,
     Convention,
     Reading,
+    convention_code,
     find_convention,
 )
-from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.facts import Finding, Severity
 from train_teacher.inspection.finding import (
     REPAIRED,
     TOLERATED_SHARE,
@@ -29,25 +31,38 @@ CORNER_REACH = 0.55
 _READ_AS = {
     Reading.CORNERS: "[x1, y1, x2 - x1, y2 - y1]",
     Reading.CENTRE: "[x - width / 2, y - height / 2, width, height]",
+    Reading.Y_FIRST: "[x1, y1, x2 - x1, y2 - y1]",
+    Reading.SIZE: "[x, y, width, height]",
+}
+
+_HARM = {
+    "B3": "Every box would be learned at another place and size than its object.",
+    "B4": "The model would learn boxes far larger than the objects.",
+    "B5": "Every box would be learned half its size too far to the right and down.",
 }
 
 
 def check_boxes(file: InspectedFile) -> list[Finding]:
     """Return B1 to B8: boxes without size, in another convention, outside, infinite, missing."""
-    dataset, sizes = file.dataset, file.sizes
-    columns = dataset.annotations
-    if not len(columns):
+    if not len(file.dataset.annotations):
         return []
-    boxes, derived = boxes_with_derived(dataset, sizes)
+    boxes, derived = boxes_with_derived(file.dataset, file.sizes)
+    # A sum of infinities is no number, and no box.
+    with np.errstate(invalid="ignore"):
+        return _checked_boxes(file, boxes, derived)
+
+
+def _checked_boxes(file: InspectedFile, boxes: Boxes, derived: Flags) -> list[Finding]:
+    dataset, columns = file.dataset, file.dataset.annotations
     usable: Flags = np.asarray(every(np.abs(boxes) < HUGE))  # False for NaN too
     findings = [*_missing(dataset, derived), *_not_finite(dataset, usable)]
-    here = sizes_of_annotations(dataset, sizes)
+    here = sizes_of_annotations(dataset, file.sizes)
     placed = usable & every(np.isfinite(here))
-    convention = find_convention(boxes, usable, columns.has_bbox, here)
+    convention = find_convention(dataset, boxes, usable, here, columns.area)
     if convention.are_shares:
         # Every further remark on these boxes would only repeat the wrong convention.
         return [*findings, *_normalised(dataset, convention, int(usable.sum()))]
-    if convention.readings != (Reading.SIZE,):
+    if convention.forms != (COCO,):
         return [*findings, *_other_convention(dataset, convention, boxes, here)]
     findings += _in_a_corner(dataset, boxes, placed, here)
     findings += _without_size(dataset, boxes, usable)
@@ -76,7 +91,7 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
             "and their objects are learned as background.",
             fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
-            "these annotations.",
+            "these annotations when they are few.",
         ),
     ]
 
@@ -86,16 +101,21 @@ def _not_finite(dataset: CocoDataset, usable: Flags) -> list[Finding]:
     return finding_about(
         annotations_at(dataset, bad, "bbox"),
         code="B7",
-        severity="error",
+        severity=_severity(dataset, bad),
         message=f"{plural(int(bad.sum()), 'box', 'boxes')} with NaN, infinite or huge numbers",
-        consequence="One such box turns the loss into NaN and ruins the whole run.",
-        fix="Correct or remove these annotations.",
+        consequence="Left out of training: one such box would turn the loss into NaN.",
+        fix="Draw these boxes again; inspect-data DATA.json --fix OUT.json removes them.",
     )
+
+
+def _severity(dataset: CocoDataset, hit: Flags) -> Severity:
+    over = int(hit.sum()) > TOLERATED_SHARE * len(dataset.raw_annotations)
+    return "error" if over else "warning"
 
 
 def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Finding]:
     shares = found.concerned
-    reading = found.decided
+    reading = found.decided and found.decided.reading
     what, how = "", "; or export in pixels"
     if reading is None:
         what = ", and whether as corner and size, two corners, or centre and size cannot be told"
@@ -118,26 +138,26 @@ def _other_convention(
     dataset: CocoDataset, found: Convention, boxes: Boxes, here: Boxes
 ) -> list[Finding]:
     """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
-    judged = found.concerned
+    judged, form = found.concerned, found.decided
     left = share(found.outside, int(judged.sum()))
-    reading = found.decided
-    centre = reading is Reading.CENTRE
-    what = " or as ".join(r.value for r in found.readings)
-    cure = f"inspect-data DATA.json --fix OUT.json writes {_READ_AS[reading]}" if reading else ""
+    what = " or as ".join(form.said for form in found.forms)
+    proof = found.evidence or "read like that (nearly) none does"
+    cure = "Correct the export; --fix leaves them, because it would have to guess."
+    if form:
+        factor = f", times the image size / {form.full}" if form.full else ""
+        cure = f"inspect-data DATA.json --fix OUT.json writes {_READ_AS[form.reading]}{factor}; "
+        cure += "or correct the export."
     outside = judged & some(boxes[:, :2] + boxes[:, 2:] > here + OVERHANG)
-    examples = annotations_at(dataset, outside, "bbox").examples
+    examples = annotations_at(dataset, outside if outside.any() else judged, "bbox").examples
+    code = convention_code(found.forms)
     return finding_about(
         annotations_at(dataset, judged)._replace(examples=examples),
-        code="B5" if centre else "B4",
-        severity="warning" if centre else "error",
-        message=f"boxes look like {what} instead of x,y,width,height: read as COCO, {left} leave "
-        "their image, read like that (nearly) none does",
-        consequence="Every box would be learned half its size too far to the right and down."
-        if centre
-        else "The model would learn boxes far larger than the objects.",
-        fix=f"{cure}; or correct the export."
-        if reading
-        else "Correct the export; --fix leaves them, because it would have to guess.",
+        code=code,
+        severity="error",
+        message=f"boxes look like {what} instead of x,y,width,height: read as COCO, {left} "
+        f"leave their image, {proof}",
+        consequence=_HARM[code],
+        fix=cure,
     )
 
 
@@ -184,11 +204,14 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
         findings += finding_about(
             annotations_at(dataset, hit, "bbox"),
             code=code,
-            severity="error" if count > TOLERATED_SHARE * total else "warning",
+            severity=_severity(dataset, hit),
             message=f"{plural(count, 'box', 'boxes')} {what}",
             consequence=f"{share(count, total)} annotations are not trained: "
             "MMDetection drops them.",
-            fix="Draw these boxes again, or remove the annotations.",
+            fix="Draw these boxes again, or remove the annotations; --fix turns round those that "
+            "were drawn from another corner (negative sizes)."
+            if some(boxes[hit, 2:] < 0).any()
+            else "Draw these boxes again, or remove the annotations.",
         )
     return findings
 

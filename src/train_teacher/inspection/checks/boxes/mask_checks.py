@@ -13,6 +13,7 @@ from train_teacher.coco.masks.columns import (
     MASK_FLAT,
     MASK_NESTED,
     MASK_NO_EXTENT,
+    MASK_OTHER_FORM,
     MASK_POLYGON,
     MASK_RECTANGLE,
     MASK_RLE,
@@ -21,7 +22,7 @@ from train_teacher.coco.masks.columns import (
 from train_teacher.core.arrays import every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Finding
-from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.finding import REPAIRED, annotations_at, finding_about
 from train_teacher.inspection.inspected import InspectedFile
 
 RECTANGLE_SHARE = 0.95
@@ -41,6 +42,7 @@ def check_masks(file: InspectedFile) -> list[Finding]:
         # `[[]]` is no mask, and pycocotools stops there all the same.
         *_broken_polygons(dataset, (masks.kind != MASK_RLE) & _has(dataset, MASK_BROKEN)),
         *_nesting(dataset, polygon & _has(dataset, MASK_FLAT | MASK_NESTED)),
+        *_other_form(dataset, _has(dataset, MASK_OTHER_FORM)),
         *_other_place(dataset, polygon),
         *_without_extent(dataset, polygon, sizes),
         *_crossing_itself(dataset, polygon & _has(dataset, MASK_CROSSING)),
@@ -75,6 +77,18 @@ def _nesting(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
         "[[[x, y], ...]] instead of [[x, y, ...]]",
         consequence=f"{NOT_USED} stop with a type error.",
         fix=f"{FIX_BY_COPY} with the lists as COCO has them.",
+    )
+
+
+def _other_form(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
+    return finding_about(
+        annotations_at(dataset, hit, "segmentation"),
+        code="M2",
+        severity="warning",
+        message=f"{plural(int(hit.sum()), 'mask')} in another form than COCO's: points as objects "
+        "(x, y), run lengths in a list, or counts as the text of Python's bytes (b'...')",
+        consequence=f"{NOT_USED} stop with a type error.",
+        fix=f"{REPAIRED}.",
     )
 
 

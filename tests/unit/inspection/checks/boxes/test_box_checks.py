@@ -29,6 +29,15 @@ def test_boxes_without_size_are_b1_or_b2(
     assert (finding.severity, finding.count) == (severity, 1)
 
 
+@pytest.mark.parametrize(("good", "severity"), [(30, "warning"), (4, "error")])
+def test_boxes_that_are_no_numbers_are_tolerated_up_to_a_few(
+    dataset_of: Any, good: int, severity: str
+) -> None:
+    dataset = dataset_of(annotations=boxes(*[(1, 2, 20, 10)] * good, (NAN, NAN, NAN, NAN)))
+
+    assert only(check_boxes(file_of(dataset)), "B7").severity == severity
+
+
 def test_normalised_boxes_are_one_b3_error(dataset_of: Any) -> None:
     dataset = dataset_of(annotations=boxes(*[(0.1 * i, 0.2, 0.3, 0.4) for i in range(6)]))
 
