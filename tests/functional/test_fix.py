@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 from inspected_data import inspect_data
 from planted import DEFECTS, Plant, add, box_of, change, shift_boxes, spoil
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_lock import held_output
 from train_teacher.inspection.fix.fix_file import FixReport, fix_data
 from train_teacher.inspection.load import InspectRequest
 
@@ -217,6 +218,30 @@ def test_a_page_over_what_a_repair_reads_or_writes_is_wrong_usage(
 
     assert done.returncode == 2
     assert "--html" in done.stderr
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_repair_into_a_file_that_another_command_writes_is_refused_and_spoils_nothing(
+    tmp_path: Path,
+) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"])
+    mark, output = tmp_path / ".out.json.unfinished", tmp_path / "out.json"
+    with held_output(mark, f"--fix {output}"):
+        mark.write_text("unfinished")
+        output.write_text("half")
+        with pytest.raises(UserError, match="another command is writing this file"):
+            fix(path, output)
+        assert output.read_text() == "half"
+    fix(path, output)
+    assert {p.name for p in tmp_path.iterdir()} == {"in", "out.json", "out.changes.json"}
+
+
+def test_a_repaired_copy_that_is_complete_is_refused_and_stays(tmp_path: Path) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R3"])
+    fix(path, tmp_path / "out.json")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match="is there already"):
+        fix(path, tmp_path / "out.json")
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 

@@ -281,13 +281,15 @@ def test_a_prediction_killed_at_any_moment_is_completed_by_the_same_command(
     assert not list(output.rglob(".*"))
 
 
-def test_a_repaired_copy_and_its_log_come_together_whenever_the_command_was_killed(
+def test_a_repaired_copy_its_log_and_its_page_come_together_whenever_the_command_was_killed(
     commands: Commands, data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
     fix = ("inspect_data", data, "--fix", output / "fixed.json", "--images", data.parent)
+    fix = (*fix, "--html", output / "page.html")
     same_after_every_kill(commands.prepared(replace_teacher), output, None, *fix)
-    assert {path.name for path in output.iterdir()} == {"fixed.json", "fixed.changes.json"}
+    names = {path.name for path in output.iterdir()}
+    assert names == {"fixed.json", "fixed.changes.json", "page.html"}
 
 
 def losses(run: Path) -> list[tuple[int, float]]:

@@ -18,7 +18,7 @@ WITHOUT_LOGIC = {
 }
 """Modules that need no test file of their own, by reason."""
 TESTED_FROM = {
-    "functional/test_predict.py": """prediction/predict teachers/open images/drawings
+    "functional/test_predict.py": """teachers/open images/drawings
         evaluation/forgetting""",
     "functional/test_prompts.py": "prompt_trials/try_phrases",
     "functional/test_several_processes.py": "engine/outer_launch",
@@ -29,6 +29,7 @@ TESTED_FROM = {
     "unit/coco/test_reader.py": """coco/text coco/dataset coco/record_decoder coco/masks/outlines
         coco/masks/run_lengths""",
     "unit/inspection/checks/classes/test_category_checks.py": "coco/categories",
+    "unit/inspection/checks/test_reference_checks.py": "inspection/checks/unlisted_id_checks",
     "unit/inspection/checks/boxes/test_box_checks.py": "inspection/box_conventions",
     "unit/inspection/fix/test_fix_file.py": """inspection/fix/annotations inspection/fix/boxes
         inspection/fix/plan""",

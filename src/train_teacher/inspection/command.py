@@ -167,5 +167,5 @@ def _fix(
     else:
         sys.stdout.write(plain(render_fix(report)))
     if html is not None:
-        _write_page(html, report.info, report.splits)
+        sys.stderr.write(f"report: {html}\n")
     return _exit_code(report.info, fail_on)

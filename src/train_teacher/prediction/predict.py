@@ -12,12 +12,18 @@ from train_teacher import __version__
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import PARTIAL
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_lock import held_output
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
 from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
 from train_teacher.prediction.other_formats import convert, require_converter, write_yolo
-from train_teacher.prediction.prediction_file import PredictedImage, PredictionFile, written_before
+from train_teacher.prediction.prediction_file import (
+    PredictedImage,
+    PredictionFile,
+    partial_of,
+    written_before,
+)
 from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
@@ -75,6 +81,12 @@ def predict(request: PredictRequest, *, progress: Progress | None = None) -> Pre
         UsageError: options that cannot be.
     """
     _check(request)
+    with held_output(partial_of(request.output), f"--output {request.output}"):
+        _check(request)  # another command may have finished it meanwhile
+        return _predict(request, progress)
+
+
+def _predict(request: PredictRequest, progress: Progress | None) -> PredictResult:
     teacher = open_teacher(request.teacher)
     folder = request.images or _images_of_split(request.sources, teacher)
     listed = list_images(request.sources, folder)

@@ -80,6 +80,19 @@ class RunFolder:
             return []
         return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
 
+    def foreign_names(self) -> list[str]:
+        """Return what lies in the folder and no run writes there, sorted."""
+        own = {
+            path.relative_to(self.root).parts[0]
+            for path in vars(self).values()
+            if path != self.root
+        }
+        return sorted(
+            entry.name
+            for entry in self.root.iterdir()
+            if entry.name not in own | LOCK_FILES and not LOG_FOLDER.fullmatch(entry.name)
+        )
+
     def remove_left_files(self) -> None:
         """Remove what a killed process left half written; no other process may write the run."""
         for left in sorted(self.root.rglob(f".*{PARTIAL}")):

@@ -7,7 +7,6 @@ they save, and nobody else may write meanwhile.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from train_teacher.core.errors import UserError
-from train_teacher.core.terminal_text import plain
+from train_teacher.core.file_lock import Busy, is_at, locked, say
 
 NAME = ".lock"
 PROCESSES = ".lock.processes"
@@ -28,16 +27,6 @@ WAIT_SECONDS = 30.0
 """For the processes that a killed run leaves: they save, and loader processes notice within 5 s."""
 POLL_SECONDS = 0.2
 ORPHANS = "training processes whose launcher was killed"
-# What flock(2) answers on file systems without locks: some network and user-space ones.
-NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
-
-class _Busy(Exception):  # noqa: N818 - a state, not an error
-    """Somebody else holds the lock."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(holder)
-        self.holder = holder
 
 
 @dataclass
@@ -77,7 +66,7 @@ def run_lock(folder: Path, name: Path | None = None) -> Iterator[HeldFolder]:
         yield held
     finally:
         # The folder may have been removed, and another run may have made it anew.
-        if _is_at(file, held.path / NAME):
+        if is_at(file, held.path / NAME):
             (held.path / PROCESSES).unlink(missing_ok=True)
             (held.path / NAME).unlink(missing_ok=True)
         file.close()
@@ -89,7 +78,7 @@ def training_lock(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    with _locked(folder / PROCESSES, shared=True):
+    with locked(folder / PROCESSES, shared=True):
         yield
 
 
@@ -100,7 +89,7 @@ def _patiently(folder: Path, name: Path) -> IO[str]:
     while True:
         try:
             return _both(folder)
-        except _Busy as busy:
+        except Busy as busy:
             if _lives(busy.holder) or time.monotonic() > deadline:
                 raise UserError(
                     f"{name}: a run is writing here ({busy.holder or ORPHANS}). Wait for it or "
@@ -115,62 +104,22 @@ def _patiently(folder: Path, name: Path) -> IO[str]:
             raise UserError(f"{name}: cannot be locked: {error.strerror}.") from error
         if not told:
             told = True
-            _say(f"{name}: waiting for the processes of a run that was killed")
+            say(f"{name}: waiting for the processes of a run that was killed")
         time.sleep(POLL_SECONDS)
 
 
 def _both(folder: Path) -> IO[str]:
     """Return the locked `.lock`, once no training process is left."""
-    file = _locked(folder / NAME)
+    file = locked(folder / NAME)
     left = folder / PROCESSES
     try:
         if left.exists():
             # A lock that is released at once: who starts later has a launcher of its own.
-            _locked(left).close()
-    except (_Busy, OSError):
+            locked(left).close()
+    except (Busy, OSError):
         file.close()
         raise
     return file
-
-
-def _locked(path: Path, *, shared: bool = False) -> IO[str]:
-    """Open a file and lock it; without locks on its file system, say so and go on.
-
-    Raises:
-        _Busy: somebody else holds it.
-    """
-    import fcntl
-
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
-    while True:
-        file = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, kind)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip()
-            file.close()
-            raise _Busy(holder) from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                file.close()
-                raise
-            _say(
-                f"warning: {path.parent}: its file system has no locks ({error.strerror}), so a "
-                "second run into this folder would not be noticed. Start only one."
-            )
-            return file
-        # Between open and flock the holder before may have removed the file.
-        if _is_at(file, path):
-            return file
-        file.close()
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _lives(holder: str) -> bool:
@@ -186,7 +135,3 @@ def _lives(holder: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _say(text: str) -> None:
-    print(plain(text), file=sys.stderr, flush=True)  # noqa: T201 - before there is any log

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
-from train_teacher.runs.folder import MOVING, UNFINISHED, moved_names, refuse_used
+from train_teacher.runs.folder import MOVING, UNFINISHED, RunFolder, moved_names, refuse_used
 from train_teacher.runs.lock import LOCK_FILES, NAME, HeldFolder, run_lock
 
 
@@ -62,6 +62,12 @@ class NewFolder:
         # What ended the work is to be told, also where nothing can be removed any more.
         with suppress(OSError):
             if self.work == self.root:
+                foreign = RunFolder(self.root).foreign_names()
+                if foreign:
+                    for entry in self.root.iterdir():
+                        if entry.name not in (*foreign, *LOCK_FILES):
+                            remove(entry)
+                    return
                 self.work = self.held.path = self.root.rename(_beside(self.root))
         if self.work != self.root:
             shutil.rmtree(self.work, ignore_errors=True)

@@ -80,7 +80,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     class_from: Annotated[
         str | None,
-        Meta(extra=option(DATA, "MEMBER"), description="Member with the class: attributes.type."),
+        about("Member with the class: attributes.type.", DATA, "MEMBER"),
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,

@@ -103,7 +103,7 @@ def test_a_folder_that_is_given_up_leaves_nothing(
     if there:
         root.mkdir()
     with new_folder(root) as new:
-        (new.work / "a").touch()
+        (new.work / "settings.yaml").touch()
         if complete:
             new.complete(locked=True)
             new.discard()
@@ -188,3 +188,15 @@ def test_a_kill_while_the_content_is_moved_up_is_undone_by_the_next_start(
     check_free(root)
     make(root)
     assert names(root) == {"data", "data/train.json"}
+
+
+def test_a_file_put_into_a_run_that_is_given_up_stays(tmp_path: Path) -> None:
+    root = tmp_path / "exp1"
+    with new_folder(root) as new:
+        (new.work / "settings.yaml").touch()
+        (new.work / "data").mkdir()
+        new.complete(locked=True)
+        (root / "train.log").touch()
+        (root / "notes.txt").write_text("mine")
+        new.discard()
+    assert names(root) == {"notes.txt"}

@@ -19,6 +19,7 @@ from train_teacher.coco.text import read_other_members, read_top_level
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import remove_left, write_atomically
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.file_lock import held_output
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.core.words import share
 from train_teacher.inspection.describe import describe
@@ -71,7 +72,6 @@ class FixReport:
     written: FixLog
     info: DatasetInfo
     """Of the copy."""
-    splits: tuple[LoadedSplit, ...]
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -101,7 +101,7 @@ def fix_data(
     Args:
         request: one JSON file, and where its images are.
         output: the copy; the log is called the same with `.changes.json`.
-        page: a file that the caller will write on the copy; nothing is done if it may not be.
+        page: HTML page on the copy, written with it; nothing is done if it may not be.
         progress: called with images decoded and in all (`deep`).
 
     Raises:
@@ -109,7 +109,16 @@ def fix_data(
             the input, an image of it, or both are the same file.
         UserError: the input cannot be read, or the output exists or cannot be written.
     """
-    log_file = _checked(request, output)
+    _check_place(request, output)
+    with held_output(_mark_of(output), f"--fix {output}"):
+        return _fix(request, output, page, progress)
+
+
+def _fix(
+    request: InspectRequest, output: Path, page: Path | None, progress: Progress | None
+) -> FixReport:
+    log_file = log_beside(output)
+    _refuse_existing(output, log_file)
     # The images are decoded when the copy is looked at: nothing before depends on it.
     (split,) = load_splits(replace(request, deep=False))
     _check_wishes(split, request, (output, log_file), page)
@@ -130,7 +139,16 @@ def fix_data(
             left=tuple(filter(_is_left, info.findings)),
         )
         write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
-    return FixReport(written, info, splits)
+        if page is not None:
+            _write_page(page, info, splits)
+    return FixReport(written, info)
+
+
+def _write_page(page: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:
+    from train_teacher.inspection.page.write import write_inspection_page
+
+    remove_left(page)
+    write_inspection_page(page, info, splits)
 
 
 def _is_left(finding: Finding) -> bool:
@@ -174,9 +192,9 @@ def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
 def _both_or_none(output: Path, log_file: Path) -> Iterator[None]:
     """Keep copy and log together: a copy alone would say nothing of what was changed.
 
-    A mark beside them tells the same command that it was killed between the two.
+    What is in the mark beside them tells the same command that it was killed between the two.
     """
-    write_atomically(_mark_of(output), b"")
+    _mark_of(output).write_text("unfinished")
     with ExitStack() as undo:
         undo.callback(_remove_unfinished, output, log_file)
         yield
@@ -185,14 +203,11 @@ def _both_or_none(output: Path, log_file: Path) -> Iterator[None]:
 
 
 def _remove_unfinished(output: Path, log_file: Path) -> None:
-    """Remove copy and log of a command that was stopped, if there was one."""
-    mark = _mark_of(output)
-    if mark.exists():
-        output.unlink(missing_ok=True)
-        log_file.unlink(missing_ok=True)
-    for path in (mark, output, log_file):
+    """Remove copy and log of a command that was stopped."""
+    for path in (output, log_file):
+        path.unlink(missing_ok=True)
         remove_left(path)
-    mark.unlink(missing_ok=True)
+    os.truncate(_mark_of(output), 0)
 
 
 def _mark_of(output: Path) -> Path:
@@ -204,8 +219,8 @@ def log_beside(output: Path) -> Path:
     return output.with_name(f"{output.name.removesuffix('.json')}.changes.json")
 
 
-def _checked(request: InspectRequest, output: Path) -> Path:
-    """Return where the log goes, once nothing speaks against writing."""
+def _check_place(request: InspectRequest, output: Path) -> None:
+    """Refuse an output that can never be one."""
     if request.val or request.test or request.data.is_dir():
         raise UsageError(
             "--fix repairs one JSON at a time: give the file itself as DATA, without --val, "
@@ -214,21 +229,25 @@ def _checked(request: InspectRequest, output: Path) -> Path:
     if output.is_dir():
         raise UserError(f"--fix {output}: this is a folder. Give the name of a new file in it.")
     refuse_input(output, [request.data], "--fix")
-    log_file = log_beside(output)
-    _remove_unfinished(output, log_file)
-    for path in (output, log_file):
-        if path.exists() or path.is_symlink():
-            raise UserError(
-                f"--fix {output}: {path} is there already, and nothing is overwritten. "
-                "Give another name."
-            )
     folder = output.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UserError(
             f"--fix {output}: the folder {folder} does not exist or cannot be written. "
             "Nothing was changed; give another place."
         )
-    return log_file
+
+
+def _refuse_existing(output: Path, log_file: Path) -> None:
+    """Refuse to overwrite anything but what a stopped command left."""
+    mark = _mark_of(output)
+    if mark.exists() and mark.stat().st_size:
+        _remove_unfinished(output, log_file)
+    for path in (output, log_file):
+        if path.exists() or path.is_symlink():
+            raise UserError(
+                f"--fix {output}: {path} is there already, and nothing is overwritten. "
+                "Give another name."
+            )
 
 
 def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]:
