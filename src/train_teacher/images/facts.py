@@ -9,8 +9,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-SOUND, EMPTY_FILE, WEB_PAGE, GIT_LFS, NOT_AN_IMAGE, TRUNCATED, UNREADABLE = range(7)
-"""Values of `ImageFacts.damage`. UNREADABLE: the system refuses, or the header makes no sense."""
+(
+    SOUND,
+    EMPTY_FILE,
+    WEB_PAGE,
+    GIT_LFS,
+    NOT_AN_IMAGE,
+    TRUNCATED,
+    UNREADABLE,
+    HEIC,
+    TOO_LARGE,
+    NOT_DECODED,
+) = range(10)
+"""Values of `ImageFacts.damage`. UNREADABLE: the system refuses, or the header makes no sense;
+TOO_LARGE: OpenCV refuses so many pixels; NOT_DECODED: OpenCV was asked, and cannot read it."""
 
 GRAY, PALETTE, CMYK, ALPHA, DEEP, FLOAT, SEVERAL, TRANSPARENT = (1 << n for n in range(8))
 """Bits of `ImageFacts.pixels`. DEEP: more than 8 bits a channel; SEVERAL: pages or frames;
@@ -43,6 +55,8 @@ class ImageFacts:
     """(M,) SOUND or the kind of damage."""
     fingerprint: npt.NDArray[np.int64]
     """(M,) hash of the first and last bytes; says nothing in another process."""
+    why_not: Mapping[int, str] = field(default_factory=dict)
+    """By row, what OpenCV does not read in a file: `5 bands`."""
 
     @property
     def displayed_size(self) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from train_teacher.images.facts import (
     FORMATS,
     GIT_LFS,
     GRAY,
+    HEIC,
     NOT_AN_IMAGE,
     PALETTE,
     SEVERAL,
@@ -34,6 +36,10 @@ from train_teacher.images.facts import (
     WEB_PAGE,
     ImageFacts,
 )
+from train_teacher.images.opencv_reading import ask_opencv
+
+# What Pillow says of a file on stderr, the findings say with the name of the file.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 HEAD_BYTES, TAIL_BYTES = 512, 64
 EXIF_BYTES = 4096
@@ -41,6 +47,7 @@ MOST_CHUNKS = 32
 LOOKED_THROUGH = 10
 """Files with an alpha channel that are decoded to see whether anything is transparent."""
 _OTHERS_START = ((b"GIF8", "GIF"), (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"))
+_HEIC_STARTS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"mif1"))
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _ORIENTATION_TAG = 0x0112
 _MOST_ORIENTATIONS = 8
@@ -146,7 +153,7 @@ def read_headers(paths: Sequence[str | None]) -> ImageFacts:
         fingerprint=np.array(fingerprint, np.int64),
     )
     _look_for_transparency(facts, paths)
-    return facts
+    return ask_opencv(facts, paths)
 
 
 def _read_at(descriptor: int, position: int, length: int) -> bytes:
@@ -271,7 +278,7 @@ def _png(window: _Window) -> _Header:
 
 
 def _other(head: bytes, path: str, size: int) -> tuple[str, _Header]:
-    damage = _not_an_image(head)
+    damage = HEIC if head[4:12] in _HEIC_STARTS else _not_an_image(head)
     if damage != SOUND:
         return "", _Header(0, 0, damage=damage)
     name = next((name for start, name in _OTHERS_START if head.startswith(start)), "")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from train_teacher.coco.dataset import CategoryRecord
 from train_teacher.core.words import listed, plural
 from train_teacher.inspection.checks.classes.class_name_checks import no_words
-from train_teacher.inspection.facts import Finding, PromptInfo
+from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
 from train_teacher.inspection.inspected import Inspected
 from train_teacher.prompts.caption import class_prompt, prompt_tokens, reads_as
@@ -15,12 +17,20 @@ from train_teacher.prompts.caption import class_prompt, prompt_tokens, reads_as
 
 def check_tokens(data: Inspected) -> list[Finding]:
     """Return N10 (more text than one prompt takes) and N1 (a class without any token)."""
-    return [*_budget(data.prompt), *_each_class(data)]
+    return [*_budget(data), *_each_class(data)]
 
 
-def _budget(prompt: PromptInfo) -> list[Finding]:
+def _budget(data: Inspected) -> list[Finding]:
+    prompt = data.prompt
     if prompt.fits:
         return []
+    unused = len(data.classes) - len(np.unique(data.kept[0].labels))
+    fix = "Nothing to do. Shorter names (--class-prompt NAME=PHRASE) need fewer prompts."
+    if unused:
+        fix = (
+            f"{unused} of {len(data.classes)} classes have no box and fill the prompts all the "
+            "same: remove them from categories, or have them labelled."
+        )
     about = "" if prompt.exact else "about "
     return [
         Finding(
@@ -31,7 +41,7 @@ def _budget(prompt: PromptInfo) -> list[Finding]:
             f"{prompt.limit}",
             consequence="Each image is trained with some of the classes, and validated several "
             "times, each time with others: slower, nothing is lost.",
-            fix="Nothing to do. Shorter names (--class-prompt NAME=PHRASE) need fewer prompts.",
+            fix=fix,
         )
     ]
 

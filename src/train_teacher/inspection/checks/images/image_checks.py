@@ -18,10 +18,13 @@ from train_teacher.images.facts import (
     FORMATS,
     GIT_LFS,
     GRAY,
+    HEIC,
     NOT_AN_IMAGE,
+    NOT_DECODED,
     PALETTE,
     SEVERAL,
     SOUND,
+    TOO_LARGE,
     TRANSPARENT,
     TRUNCATED,
     UNREADABLE,
@@ -71,6 +74,21 @@ _DAMAGE = (
         NOT_AN_IMAGE,
         "whose content is no image",
         "Replace these files, or remove them from images.",
+    ),
+    (
+        HEIC,
+        "in HEIC format, as phones save them",
+        "Save these images as JPEG, on the phone or with a converter: OpenCV cannot read HEIC.",
+    ),
+    (
+        TOO_LARGE,
+        "of more than 2**30 pixels, which OpenCV refuses",
+        "Cut these images into tiles and label those, or leave them out.",
+    ),
+    (
+        NOT_DECODED,
+        "that OpenCV cannot decode",
+        "Save these images with 3 channels of 8 bits, as JPEG, PNG or TIFF.",
     ),
     (
         UNREADABLE,
@@ -198,7 +216,7 @@ def check_contents(file: InspectedFile) -> list[Finding]:
     findings += [
         *_damaged(dataset, files.facts),
         *check_sizes(dataset, files.facts),
-        *_unusual_pixels(dataset, files.facts),
+        *_unusual_pixels(dataset, files.facts, decoded=files.decoded is not None),
         *check_endings(dataset, files),
         *check_spelling(dataset, files),
     ]
@@ -215,7 +233,7 @@ def _damaged(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     for kind, what, fix in _DAMAGE:
         rows = np.flatnonzero(facts.exists & (facts.damage == kind))
         findings += finding_about(
-            images_at(dataset, rows, values=[f"{int(facts.bytes[row]):,} bytes" for row in rows]),
+            images_at(dataset, rows, values=[_seen(facts, int(row), kind) for row in rows]),
             code="I2",
             severity="error",
             message=f"{plural(len(rows), 'file')} {what}",
@@ -225,11 +243,18 @@ def _damaged(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
     return findings
 
 
-def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
-    """Return I5 by kind of pixels."""
+def _seen(facts: ImageFacts, row: int, kind: int) -> str:
+    if kind == TOO_LARGE:
+        return " x ".join(map(str, facts.size[row].tolist()))
+    return facts.why_not.get(row, f"{int(facts.bytes[row]):,} bytes")
+
+
+def _unusual_pixels(dataset: CocoDataset, facts: ImageFacts, *, decoded: bool) -> list[Finding]:
+    """Return I5 by kind of pixels; what decoding has answered is not asked again."""
     sound = facts.exists & (facts.damage == SOUND)
     kinds = [(facts.pixels & bit != 0, kind) for bit, kind in _PIXELS]
-    kinds.append((np.isin(facts.format, _RARELY_READ), _RARE_FORMAT))
+    if not decoded:
+        kinds.append((np.isin(facts.format, _RARELY_READ), _RARE_FORMAT))
     transparent = bool((facts.pixels & TRANSPARENT).any())
     kinds.append((facts.pixels & ALPHA != 0, _SEEN_THROUGH if transparent else _OPAQUE))
     findings = []

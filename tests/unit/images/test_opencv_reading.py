@@ -1,0 +1,89 @@
+"""What OpenCV cannot read, or turns in its own way, is known before training."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from train_teacher.images.facts import HEIC, NOT_DECODED, SOUND, TOO_LARGE, ImageFacts
+from train_teacher.images.headers import read_headers
+
+
+def look(path: Path, content: bytes) -> ImageFacts:
+    path.write_bytes(content)
+    return read_headers([str(path)])
+
+
+def tiff(bands: int, bits: int = 8) -> bytes:
+    """Return an uncompressed TIFF of 8 x 4 pixels."""
+    pixels = bytes(8 * 4 * bands * bits // 8)
+    entries = [
+        (256, 3, 1, 8),
+        (257, 3, 1, 4),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, bands),
+        (278, 3, 1, 4),
+        (279, 4, 1, len(pixels)),
+    ]
+    directory = struct.pack("<H", len(entries))
+    directory += b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4)
+
+
+@pytest.mark.parametrize(("bands", "bits"), [(5, 8), (7, 16)])
+def test_a_tiff_of_many_bands_is_not_readable_and_says_how_many(
+    tmp_path: Path, bands: int, bits: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = look(tmp_path / "a.tif", tiff(bands, bits))
+    assert facts.damage.tolist() == [NOT_DECODED]
+    assert facts.why_not == {0: f"{bands} bands"}
+
+
+def test_pillow_says_nothing_of_its_own_on_stderr() -> None:
+    assert any(isinstance(h, logging.NullHandler) for h in logging.getLogger("PIL").handlers)
+
+
+@pytest.mark.parametrize("format_", ["TIFF", "AVIF", "WEBP", "JPEG", "PNG"])
+@pytest.mark.parametrize("turned", [1, 3, 6])
+def test_the_displayed_size_is_that_of_opencv_itself(
+    tmp_path: Path, format_: str, turned: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    stream = BytesIO()
+    try:
+        pixels = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(stream, format_, exif=exif)
+    except (KeyError, OSError):
+        pytest.skip(f"this Pillow writes no {format_}")
+    image = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    facts = look(tmp_path / "a", stream.getvalue())
+    if image is None:
+        assert facts.damage.tolist() == [NOT_DECODED]
+        return
+    assert facts.damage.tolist() == [SOUND]
+    assert facts.displayed_size.tolist() == [[image.shape[1], image.shape[0]]]
+
+
+def test_heic_is_named_whatever_its_ending(tmp_path: Path) -> None:
+    content = struct.pack(">I", 24) + b"ftypheic" + bytes(40)
+    assert look(tmp_path / "a.jpg", content).damage.tolist() == [HEIC]
+
+
+def test_an_image_of_more_pixels_than_opencv_takes_is_too_large(tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 40_000, 30_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
+    content += struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\0IEND\xaeB`\x82"
+    assert look(tmp_path / "a.png", content).damage.tolist() == [TOO_LARGE]
