@@ -301,3 +301,15 @@ def test_a_phrase_for_no_class_stops_before_anything_is_written(tmp_path: Path) 
         fix_data(request, tmp_path / "out.json")
 
     assert not (tmp_path / "out.json").exists()
+
+
+def test_names_in_an_unknown_encoding_are_never_written_down_as_rubbish(tmp_path: Path) -> None:
+    categories = [{"id": 1, "name": "собака"}, {"id": 2, "name": "кошка"}]
+    content = {"images": [], "annotations": [], "categories": categories}
+    path, output = tmp_path / "data.json", tmp_path / "fixed.json"
+    path.write_bytes(json.dumps(content, ensure_ascii=False).encode("cp1251"))
+    with pytest.raises(UserError, match=r"cp1251 reads собака, кошка.*--encoding NAME"):
+        fix_data(InspectRequest(data=path, check_images=False), output)
+    assert not output.exists()
+    fix_data(InspectRequest(data=path, check_images=False, encoding="cp1251"), output)
+    assert json.loads(output.read_bytes())["categories"] == categories

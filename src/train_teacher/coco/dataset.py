@@ -123,6 +123,10 @@ class CocoDataset:
     """Images without `file_name` whose name was taken from `coco_url`."""
     encoding_note: str | None = None
     """What had to be repaired to read the bytes (BOM, NaN, UTF-16), None when nothing."""
+    encoding_doubt: str | None = None
+    """Why its letters may be others than those read, with what other encodings read."""
+    encoding: str | None = None
+    """Of its text, where the user named it."""
 
 
 def used_categories(dataset: CocoDataset) -> set[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,7 +36,7 @@ def read_image_fields(dataset: CocoDataset, names: Sequence[str]) -> ImageFields
         names: the members; those that a sample of the records does not have are left out unless
             there is one name only.
     """
-    records = _image_records(dataset.path)
+    records = _image_records(dataset)
     step = max(1, len(records) // SAMPLE)
     known = tuple(dict.fromkeys(key for record in records[::step] for key in _members(record)))
     wanted = [name for name in names if name in known or len(names) == 1]
@@ -50,9 +49,11 @@ def read_image_fields(dataset: CocoDataset, names: Sequence[str]) -> ImageFields
     )
 
 
-def _image_records(path: Path) -> list[Any]:
-    large = open_large_file(path)
-    return read_top_level(path).images if large is None else large.top.images
+def _image_records(dataset: CocoDataset) -> list[Any]:
+    large = open_large_file(dataset.path) if dataset.encoding is None else None
+    if large is not None:
+        return large.top.images
+    return read_top_level(dataset.path, dataset.encoding).images
 
 
 def _members(record: Any) -> dict[str, Any]:

@@ -70,11 +70,12 @@ class _Lists:
     names_from_addresses: int
 
 
-def read_coco(path: Path | str) -> CocoDataset:
+def read_coco(path: Path | str, encoding: str | None = None) -> CocoDataset:
     """Read one COCO JSON.
 
     Args:
         path: the file; gzip, byte order marks, UTF-16 and NaN are understood.
+        encoding: of its text, None to find it out.
 
     Raises:
         UserError: nothing can be read from it (F1), it is another format (F3), or `images`,
@@ -82,15 +83,16 @@ def read_coco(path: Path | str) -> CocoDataset:
     """
     path = Path(path)
     with _without_garbage_collection(), _with_depth_to_spare(), np.errstate(all="ignore"):
-        large = open_large_file(path)
+        large = open_large_file(path) if encoding is None else None
         if large is not None:
             try:
                 return _read_large(path, large)
             except (msgspec.DecodeError, RecursionError):
                 pass  # laid out in an unusual way
-        top = read_top_level(path)
+        top = read_top_level(path, encoding)
         block = join_blocks(list(_blocks(top.annotations)))
-        return _dataset(path, top, _read_lists(top), top.annotations, block)
+        dataset = _dataset(path, top, _read_lists(top), top.annotations, block)
+        return replace(dataset, encoding=encoding, encoding_doubt=top.doubt)
 
 
 def _read_large(path: Path, large: LargeFile) -> CocoDataset:

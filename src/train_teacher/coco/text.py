@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.coco.dataset import RecordProblem
+from train_teacher.coco.encodings import ASSUMED, is_western, likely_readings
 from train_teacher.coco.foreign_formats import (
     name_binary_format,
     name_json_format,
@@ -36,6 +37,7 @@ _BOMS = (
 _NULLS_OF_UTF16_LE = re.compile(rb"^[{\[]\x00")
 _NULLS_OF_UTF16_BE = re.compile(rb"^\x00[{\[]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
+SHOWN_READINGS = 2
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -50,6 +52,8 @@ class TopLevel:
     licenses: tuple[Any, ...]
     note: str | None
     """What had to be repaired to read the bytes."""
+    doubt: str | None = None
+    """Why the letters may be others than those read."""
     problems: tuple[RecordProblem, ...] = ()
     """Values of records that had to be left out to read the bytes."""
 
@@ -62,8 +66,8 @@ class _Raw(msgspec.Struct):
     licenses: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def read_top_level(path: Path) -> TopLevel:
-    """Read a file and split it into its sections.
+def read_top_level(path: Path, encoding: str | None = None) -> TopLevel:
+    """Read a file, in its own encoding or the one named, and split it into its sections.
 
     Raises:
         UserError: F1 (missing, unreadable, empty, truncated, not JSON), F3 (another format),
@@ -73,22 +77,24 @@ def read_top_level(path: Path) -> TopLevel:
     binary = name_binary_format(content)
     if binary:
         raise _f3(path, binary)
-    data, note = _as_utf8(path, content)
+    data, note, doubt = _as_utf8(path, content, encoding)
     if not data.strip():
         raise _f1(path, "the file is empty", "Export or download it again.")
     try:
-        return _read_sections(path, RepairedText(data), note)
+        top = _read_sections(path, RepairedText(data), note)
     except (msgspec.DecodeError, RecursionError):
-        return _read_repaired(path, data, note)
+        top = _read_repaired(path, data, note)
+    return replace(top, doubt=doubt)
 
 
-def read_other_members(path: Path) -> dict[str, Any]:
+def read_other_members(path: Path, encoding: str | None = None) -> dict[str, Any]:
     """Return what a file holds beside the three lists, such as `info` and `licenses`.
 
     Args:
         path: a file that `read_top_level` can read.
+        encoding: of its text, where the user named it.
     """
-    data, _ = _as_utf8(path, _read_bytes(path))
+    data, *_ = _as_utf8(path, _read_bytes(path), encoding)
     for text in chain([data], (repaired.text for repaired in repaired_texts(data))):
         try:
             raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
@@ -111,8 +117,10 @@ def _read_bytes(path: Path) -> bytes:
         raise _f1(path, f"cannot be read ({reason})", "Check its permissions.") from None
 
 
-def _as_utf8(path: Path, data: bytes) -> tuple[bytes, str | None]:
+def _as_utf8(path: Path, data: bytes, named: str | None) -> tuple[bytes, str | None, str | None]:
+    """Return the text as UTF-8, what was done for it, and why its letters may be others."""
     notes = []
+    doubt = None
     if data.startswith(_GZIP_MAGIC):
         try:
             data = gzip.decompress(data)
@@ -121,7 +129,7 @@ def _as_utf8(path: Path, data: bytes) -> tuple[bytes, str | None]:
                 path, f"the gzip archive is damaged ({error})", "Download it again."
             ) from None
         notes.append("unpacked from gzip")
-    encoding = _wide_encoding(data)
+    encoding = named or _wide_encoding(data)
     try:
         if encoding:
             data = data.decode(encoding).encode("utf-8")
@@ -135,9 +143,17 @@ def _as_utf8(path: Path, data: bytes) -> tuple[bytes, str | None]:
         try:
             data.decode("utf-8")
         except UnicodeDecodeError:
-            data = data.decode("cp1252", errors="replace").encode("utf-8")
+            doubt = None if is_western(data) else _doubt(data)
+            data = data.decode(ASSUMED, errors="replace").encode("utf-8")
             notes.append("the text is not UTF-8 and was read as Windows-1252")
-    return data, "; ".join(notes) or None
+    return data, "; ".join(notes) or None, doubt
+
+
+def _doubt(data: bytes) -> str:
+    readings = likely_readings(data)[:SHOWN_READINGS]
+    if not readings:
+        return "no usual encoding makes words of its letters"
+    return "; ".join(f"{one.encoding} reads {', '.join(one.words)}" for one in readings)
 
 
 def _wide_encoding(data: bytes) -> str | None:

@@ -52,6 +52,7 @@ class DataManager:
         seed: of the split.
         class_prompts: phrase by class name, in place of the name.
         class_from: member of the annotations whose values are the classes, such as attributes.type.
+        encoding: of annotation files that are not UTF-8, such as gb18030.
         language_model: folder or cached name, to count tokens.
     """
 
@@ -67,6 +68,7 @@ class DataManager:
         seed: int = 0,
         class_prompts: Mapping[str, str] | None = None,
         class_from: str | None = None,
+        encoding: str | None = None,
         language_model: str | Path | None = None,
     ) -> None:
         """Note what was asked; nothing is read yet."""
@@ -78,6 +80,7 @@ class DataManager:
             language_model=language_model,
             class_prompts=dict(class_prompts or {}),
             class_from=class_from,
+            encoding=encoding,
         )
         self._ratio = parse_split(split)
         self._group_rule = parse_group_by(group_by)

@@ -66,6 +66,7 @@ _FAILING = {
     metavar="MEMBER",
     help="Member of the annotations whose values are the classes, such as attributes.type.",
 )
+@option("--encoding", metavar="NAME", help="Of a file that is not UTF-8: gb18030, cp1251, ...")
 def inspect_command(
     data: Path | None,
     val: Path | None,
@@ -81,6 +82,7 @@ def inspect_command(
     language_model: str | None,
     class_prompt: tuple[str, ...],
     class_from: str | None,
+    encoding: str | None,
 ) -> int:
     """Say what is in a COCO data set, what is wrong with it, and what would be trained.
 
@@ -111,6 +113,7 @@ def inspect_command(
         language_model=language_model,
         class_prompts=parse_assignments(class_prompt, "--class-prompt"),
         class_from=class_from,
+        encoding=encoding,
     )
     progress = progress_line("images decoded") if deep else None
     share_freed_memory()

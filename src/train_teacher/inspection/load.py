@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from train_teacher.coco.attribute_classes import with_classes_from
 from train_teacher.coco.dataset import CocoDataset, image_sizes
+from train_teacher.coco.encodings import require_known
 from train_teacher.coco.reader import read_coco
 from train_teacher.coco.split_files import discover_splits
 from train_teacher.console.progress import Progress
@@ -38,6 +39,8 @@ class InspectRequest:
     class_prompts: Mapping[str, str] = field(default_factory=dict)
     class_from: str | None = None
     """Member of the annotations whose values are the classes, in place of their categories."""
+    encoding: str | None = None
+    """Of the annotation files, None to find it out."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ def load_splits(
     request: InspectRequest, *, progress: Progress | None = None
 ) -> tuple[LoadedSplit, ...]:
     """Read the annotation files and look at their images, `train` first."""
+    require_known(request.encoding)
     names, datasets, files = [], [], []
     for name, path in discover_splits(request.data, request.val, request.test).items():
-        dataset = read_coco(path)
+        dataset = read_coco(path, request.encoding)
         if request.class_from:
             dataset = with_classes_from(dataset, request.class_from)
         image_dir = find_image_dir(dataset, request.images)

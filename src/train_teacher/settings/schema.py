@@ -82,6 +82,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         about("Member with the class: attributes.type.", DATA, "MEMBER"),
     ] = None
+    encoding: Annotated[
+        str | None,
+        about("Of annotation files that are not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
+    ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
         about("Whether photos are turned as EXIF says; as they were labelled."),

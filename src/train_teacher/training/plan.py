@@ -142,6 +142,7 @@ def data_manager(settings: TeacherSettings) -> DataManager:
         seed=settings.seed,
         class_prompts=settings.prompts,
         class_from=settings.class_from,
+        encoding=settings.encoding,
         language_model=settings.language_model,
     )
 

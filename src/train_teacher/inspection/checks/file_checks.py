@@ -31,6 +31,19 @@ def check_file(file: InspectedFile) -> list[Finding]:
 def _encoding(dataset: CocoDataset) -> list[Finding]:
     if dataset.encoding_note is None:
         return []
+    if dataset.encoding_doubt is not None:
+        return [
+            Finding(
+                code="F2",
+                severity="warning",
+                count=1,
+                message="the text is not UTF-8, and read as Windows-1252 it has no words of usual "
+                f"letters: {dataset.encoding_doubt}",
+                consequence="The model would read rubbish for the names of classes, and images "
+                "whose names have such letters are not found.",
+                fix="Name the encoding of the file: --encoding NAME.",
+            )
+        ]
     return [
         Finding(
             code="F2",

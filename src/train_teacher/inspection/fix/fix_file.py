@@ -182,6 +182,12 @@ def _prompts_of_copy(request: InspectRequest, copy: LoadedSplit) -> dict[str, st
 
 
 def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
+    doubt = split.dataset.encoding_doubt
+    if doubt is not None:
+        raise UserError(
+            f"{split.dataset.path}: F2 the text is not UTF-8 and its encoding is not known: "
+            f"{doubt}. A copy would have rubbish for names. Name it: --encoding NAME."
+        )
     if split.dataset.encoding_note:
         log.note("F2", None)
     given = RepairInput(split.dataset, split.files, split.sizes)
@@ -262,8 +268,9 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     if moved is not None:
         plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
     _refuse_loss(given.dataset, plan)
-    others = read_other_members(path)
-    top = read_top_level(path)
+    encoding = given.dataset.encoding
+    others = read_other_members(path, encoding)
+    top = read_top_level(path, encoding)
     image_records, category_records = _decoded(top.images), _decoded(top.categories)
     del top
     categories, category_ids = repaired_categories(
