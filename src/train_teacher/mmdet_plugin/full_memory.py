@@ -30,12 +30,17 @@ def unless_memory_is_full(work: Callable[[], Result]) -> Result | None:
     """
     try:
         return work()
-    except torch.cuda.OutOfMemoryError:
-        return None
     except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError) and not re.search(MEMORY_FULL, str(error), re.I):
+        if not says_memory_is_full(error):
             raise
         return None
+
+
+def says_memory_is_full(error: Exception) -> bool:
+    """Return whether an error means that the memory ran out."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and bool(re.search(MEMORY_FULL, str(error), re.I))
 
 
 def give_back() -> None:

@@ -14,7 +14,8 @@ from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.utils.vlfuse_helper import MAX_CLAMP_VALUE, BiMultiHeadAttention
 from torch import Tensor
 
-REMEMBERED_MASKS = 64
+REMEMBERED_MASKS = 4
+"""One for each stage of a backbone, whose blocks follow each other: a few MB each."""
 
 
 class TeacherMultiheadAttention(MultiheadAttention):
@@ -142,14 +143,13 @@ def shift_mask(height: int, width: int, window: int, shift: int, device: torch.d
     """
 
     def regions(length: int) -> Tensor:
-        place = torch.arange(length)
+        place = torch.arange(length, device=device)
         return (place >= length - window).long() + (place >= length - shift).long()
 
     region = regions(height)[:, None] * 3 + regions(width)[None, :]
     tiles = region.view(height // window, window, width // window, window).transpose(1, 2)
     tiles = tiles.reshape(-1, window * window)
-    mask = torch.where(tiles[:, None] == tiles[:, :, None], 0.0, -100.0)
-    return mask.to(device)
+    return torch.where(tiles[:, None] == tiles[:, :, None], 0.0, -100.0)
 
 
 class TeacherShiftWindowMSA(ShiftWindowMSA):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from subprocess import SubprocessError
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from mmcv.ops import multi_scale_deform_attn
+from mmengine.logging import MMLogger
 from torch import Tensor
 
 from train_teacher.mmdet_plugin.accelerated.level_geometry import (
@@ -18,13 +20,23 @@ from train_teacher.mmdet_plugin.accelerated.level_geometry import (
     level_tensors,
     sizes_of,
 )
+from train_teacher.mmdet_plugin.full_memory import says_memory_is_full
 
 TOLERANCE = 1e-4
 """Largest difference from the reference, relative to its largest value; TF32 stays below 1e-3 only
 in matrix products, of which there is none here."""
 
-CANNOT_RUN = (RuntimeError, ImportError, TypeError, ValueError)
-"""A stand-in op, a kernel that was not built for this GPU, a package of another version."""
+CANNOT_RUN = (
+    RuntimeError,
+    ImportError,
+    TypeError,
+    ValueError,
+    OSError,
+    AssertionError,
+    SubprocessError,
+)
+"""A stand-in op, a kernel that was not built for this GPU, a package of another version, a C
+compiler or driver library that a kernel's first call misses."""
 
 Sampler = Callable[[Tensor, LevelSizes, Tensor, Tensor], Tensor]
 
@@ -127,8 +139,12 @@ def backend_for(device: torch.device) -> Backend:
 @cache
 def _backend(device_type: str) -> Backend:
     for backend in _candidates(device_type):
-        if agrees_with_reference(backend.sample, torch.device(device_type)):
+        reason = why_unusable(backend.sample, torch.device(device_type))
+        if reason is None:
             return backend
+        MMLogger.get_current_instance().info(
+            f"deformable attention: {backend.name} cannot be used here: {reason}"
+        )
     return Backend("PyTorch, mmcv's", sample_with_reference)
 
 
@@ -142,7 +158,7 @@ def _candidates(device_type: str) -> Iterator[Backend]:
     yield Backend("PyTorch, ours", sample_with_pytorch)
 
 
-def agrees_with_reference(sample: Sampler, device: torch.device) -> bool:
+def why_unusable(sample: Sampler, device: torch.device) -> str | None:
     """Compare output and gradients with mmcv's PyTorch code on one random input.
 
     Args:
@@ -150,17 +166,26 @@ def agrees_with_reference(sample: Sampler, device: torch.device) -> bool:
         device: where to run it.
 
     Returns:
-        False also when it cannot run there at all.
+        None when they agree; else what went wrong. Memory that is full says nothing about the
+        implementation, and is raised.
     """
     try:
         found = _results(sample, device)
-    except CANNOT_RUN:
-        return False
+    except Exception as error:
+        if says_memory_is_full(error) or not (isinstance(error, CANNOT_RUN) or _of_triton(error)):
+            raise
+        return f"{type(error).__name__}: {error}"
     expected = _results(sample_with_reference, device)
-    return all(
+    agree = all(
         bool((a - b).abs().max() <= TOLERANCE * b.abs().max())
         for a, b in zip(found, expected, strict=True)
     )
+    return None if agree else "its numbers are not those of mmcv's PyTorch code"
+
+
+def _of_triton(error: Exception) -> bool:
+    """Recognise triton's errors, which have no base that all versions share, without triton."""
+    return any(kind.__module__.partition(".")[0] == "triton" for kind in type(error).__mro__)
 
 
 def _results(sample: Sampler, device: torch.device) -> tuple[Tensor, ...]:

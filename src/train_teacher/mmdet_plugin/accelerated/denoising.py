@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -12,10 +11,7 @@ from torch import Tensor
 
 from train_teacher.mmdet_plugin.accelerated.level_geometry import image_extents, to_device
 
-REMEMBERED_MASKS = 32
 
-
-@lru_cache(maxsize=REMEMBERED_MASKS)
 def denoising_mask(
     max_boxes: int, groups: int, matching_queries: int, device: torch.device
 ) -> Tensor:
@@ -30,12 +26,12 @@ def denoising_mask(
     Returns:
         (queries, queries), True where the row must not attend to the column.
     """
-    group = torch.arange(groups).repeat_interleave(2 * max_boxes)
-    total = len(group) + matching_queries
-    mask = torch.zeros(total, total, dtype=torch.bool)
-    mask[len(group) :, : len(group)] = True
-    mask[: len(group), : len(group)] = group[:, None] != group[None, :]
-    return mask.to(device)
+    size = 2 * max_boxes
+    groups = groups if size else 0
+    # The matched queries are one more group at the end, which everybody may see.
+    place = torch.arange(groups * size + matching_queries, device=device)
+    group = (place // max(size, 1)).clamp(max=groups)
+    return (group[:, None] != group[None, :]) & (group < groups)[None, :]
 
 
 class TeacherQueryGenerator(CdnQueryGenerator):

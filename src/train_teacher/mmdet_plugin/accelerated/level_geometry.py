@@ -17,7 +17,8 @@ from torch import Tensor
 LevelSizes = tuple[tuple[int, int], ...]
 """(height, width) of every feature level."""
 
-REMEMBERED_SIZES = 64
+REMEMBERED_SIZES = 4
+"""Training sizes hardly ever return; a step asks for its own several times."""
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
@@ -58,10 +59,10 @@ def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
     Returns:
         (levels, 2) sizes and (levels,) first positions.
     """
-    shapes = torch.tensor(sizes, dtype=torch.long).to(device)
     counts = [height * width for height, width in sizes]
-    starts = torch.tensor([0, *accumulate(counts[:-1])], dtype=torch.long).to(device)
-    return shapes, starts
+    starts = [0, *accumulate(counts[:-1])]
+    packed = to_device(torch.tensor([*zip(*sizes, strict=True), starts]), device)
+    return packed[:2].t().contiguous(), packed[2]
 
 
 def sizes_of(spatial_shapes: Tensor | LevelSizes) -> LevelSizes:
@@ -87,17 +88,15 @@ def pixel_centres(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
         (points, 2) centres (x, y) in pixels of their own level; (points, 2) width and height of
         that level; (points,) its number.
     """
-    centres, extents, levels = [], [], []
-    for level, (height, width) in enumerate(sizes):
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        centres.append(torch.stack([x, y], dim=-1).view(-1, 2) + 0.5)
-        extents.append(torch.tensor([[width, height]]).expand(height * width, 2))
-        levels.append(torch.full((height * width,), level))
-    return (
-        torch.cat(centres).to(device),
-        torch.cat(extents).float().to(device),
-        torch.cat(levels).to(device),
-    )
+    shapes, starts = level_tensors(sizes, device)
+    total = sum(height * width for height, width in sizes)
+    # Its size is told: the device need not be asked.
+    levels = torch.repeat_interleave(shapes.prod(-1), output_size=total)
+    place = torch.arange(total, device=device) - starts[levels]
+    extents = shapes.flip(-1)[levels]
+    width = extents[:, 0]
+    centres = torch.stack([place % width, place // width], dim=-1) + 0.5
+    return centres, extents.float(), levels
 
 
 def reference_points(sizes: LevelSizes, valid_ratios: Tensor) -> Tensor:
