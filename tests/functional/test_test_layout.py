@@ -49,7 +49,6 @@ TESTED_FROM = {
     "unit/reports/test_curves.py": "reports/curves_png",
     "unit/mmdet_plugin/lora/test_adapters.py": """mmdet_plugin/lora/targets
         mmdet_plugin/lora/exact_attention""",
-    "unit/mmdet_plugin/model/test_detector.py": "mmdet_plugin/model/language_model",
     "unit/mmdet_plugin/checkpoints/test_files.py": "mmdet_plugin/checkpoints/base_identity",
     "unit/mmdet_plugin/loop/test_not_finite.py": "mmdet_plugin/checkpoints/spoiled",
 }

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from mmdet.models.language_models.bert import BertEncoder, BertModel
+from mmdet.models.language_models.bert import (
+    BertEncoder,
+    BertModel,
+    generate_masks_with_special_tokens_and_transfer_map,
+)
 from mmdet.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor, nn
@@ -100,7 +104,7 @@ class ConfiguredBertModel(BertModel):
             `text_token_mask` (N, tokens); without the cache also `hidden`, which Grounding DINO
             does not read.
         """
-        if self.text_cache is None or not self._is_frozen():
+        if not self.use_sub_sentence_represent:
             features: dict[str, Tensor] = super().forward(captions, **kwargs)
             return features
         device = next(self.language_backbone.parameters()).device
@@ -110,6 +114,8 @@ class ConfiguredBertModel(BertModel):
             padding="max_length" if self.pad_to_max else "longest",
             truncation=True,
         )
+        if self.text_cache is None or not self._is_frozen():
+            return self._encode(tokenized.convert_to_tensors("pt"), device)
         self.text_cache.forget_other_weights(self.language_backbone, device)
         found = self.text_cache.captions(
             [tuple(ids) for ids in tokenized["input_ids"]],
@@ -118,6 +124,26 @@ class ConfiguredBertModel(BertModel):
             self._encode_phrases,
         )
         return _as_batch(found, tokenized["attention_mask"])
+
+    def _encode(self, tokenized: Any, device: torch.device) -> dict[str, Tensor]:
+        """Do what mmdet's forward does, its masks made before anything is on the device.
+
+        They are made token by token (bert.py:60), and each asks the device: 273 times a step.
+        """
+        masks, positions = generate_masks_with_special_tokens_and_transfer_map(
+            tokenized, self.special_tokens
+        )
+        position_ids = positions.to(device)
+        features: dict[str, Tensor] = self.language_backbone(
+            {
+                "input_ids": tokenized["input_ids"].to(device),
+                "attention_mask": masks.to(device),
+                "position_ids": position_ids,
+                "token_type_ids": tokenized["token_type_ids"].to(device),
+            }
+        )
+        token_mask = tokenized["attention_mask"].bool().to(device)
+        return {**features, "position_ids": position_ids, "text_token_mask": token_mask}
 
     def _is_frozen(self) -> bool:
         # Dropout in training mode, or a gradient that is wanted (LoRA too), forbids the cache.
