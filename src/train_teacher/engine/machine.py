@@ -32,6 +32,11 @@ GPU_VALIDATION_BATCH = 4
 """Images at once: without gradients they take less than one of training."""
 
 
+def hide_gpus() -> None:
+    """Have PyTorch see no GPU: MMEngine takes one whenever there is one, before it is imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def resolve_device(device: str, precision: str) -> str:
     """Return `cpu` or `cuda`.
 
@@ -39,9 +44,7 @@ def resolve_device(device: str, precision: str) -> str:
         UsageError: a GPU was asked for, by name or by number format, and there is none.
     """
     if device == "cpu":
-        # MMEngine takes a GPU whenever PyTorch sees one; hiding it, before PyTorch is imported, is
-        # the only switch there is.
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        hide_gpus()
     chosen = "cuda" if has_gpu(device) else "cpu"
     if device == "cuda" != chosen:
         raise UsageError(

@@ -208,7 +208,7 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
     if merged.get("precision") in ("bf16", "fp16") and merged.get("device") == "cpu":
         problems.append(
             f"precision {merged['precision']} needs a GPU, but device is cpu: "
-            "drop --precision or use --device cuda."
+            "use --precision fp32 (or auto) or --device cuda."
         )
     both = set(merged.get("freeze", ())) & set(merged.get("lora_targets", ()))
     if merged.get("tune") == "lora" and both:

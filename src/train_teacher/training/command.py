@@ -49,7 +49,12 @@ def train_command(
 def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
     """Work alone, or among the processes that torchrun or srun started."""
     join_freed_gpu_memory()
+    from train_teacher.engine.machine import hide_gpus
     from train_teacher.engine.outer_launch import among_others
+
+    if given.get("device") == "cpu":
+        # The processes connect before the leader has read the settings.
+        hide_gpus()
 
     with among_others() as others:
         if others is None:

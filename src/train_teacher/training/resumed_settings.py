@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.engine import machine
 from train_teacher.runs.checkpoints import FoundCheckpoint
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import config_was_edited, plain_settings, read_record
@@ -36,8 +37,8 @@ TOGETHER = {"fit_batch": "batch_size", "steps": "epochs", "epochs": "steps"}
 """Settings that change with another one that is given."""
 HOW = (
     f"These may change: {', '.join(f'--{name}' for name in ON_THE_COMMAND_LINE)}; --weights and "
-    "--images, for the same files in another place; and in a --config FILE with nothing else in "
-    f"it: {', '.join(IN_A_FILE)}."
+    "--images, for the same files in another place; --precision together with --device; and in a "
+    f"--config FILE with nothing else in it: {', '.join(IN_A_FILE)}."
 )
 
 
@@ -82,10 +83,14 @@ def resumed_settings(
     """
     # What `--model auto` chose stands in the folder's settings.
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
+    stored = _stored(folder)
+    if "device" in named and "precision" not in named and "precision" in stored.decided.chosen:
+        # It was chosen for the device before, and the new one may not have it.
+        named["precision"] = machine.resolve_precision("auto", named["device"])
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
     record = read_record(folder)
     _refuse_longer_epochs(folder, record.settings if record else {})
-    trained = trained_settings(record.settings if record else plain_settings(_stored(folder)))
+    trained = trained_settings(record.settings if record else plain_settings(stored))
     now = trained_settings(plain_settings(wanted))
     different = [
         name
@@ -93,7 +98,8 @@ def resumed_settings(
         if name in now and not _same(name, before, now[name])
     ]
     moving = {n for n in MAY_MOVE.intersection(different) if now[n] is not None}
-    refused = [name for name in different if name not in MAY_CHANGE | moving]
+    follows = {"precision"} if "device" in named else set()
+    refused = [name for name in different if name not in MAY_CHANGE | moving | follows]
     _refuse(folder, refused, trained, now, named)
     moved = {name: str(Path(now[name]).expanduser().resolve()) for name in moving}
     if "weights" in moved:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,3 +145,19 @@ def test_processes_on_cpu_and_with_enough_gpus_are_not_refused(
 ) -> None:
     gpus(seen, seen)
     machine.require_gpus("auto", wanted)
+
+
+def test_every_process_of_a_launcher_hides_the_gpus_before_it_connects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    seen = []
+
+    @contextmanager
+    def connect() -> Iterator[None]:
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        yield None
+
+    monkeypatch.setattr("train_teacher.engine.outer_launch.among_others", connect)
+    assert command._together({"device": "cpu"}, lambda _: 0) == 0
+    assert seen == [""]

@@ -43,7 +43,7 @@ class Run:
         self.found = FoundCheckpoint(last, EPOCHS, 30, base)
         monkeypatch.setattr(checkpoints, "newest_usable", lambda _: self.found)
         given = {"epochs": EPOCHS, "lr": 1e-4, "weights": str(DEMO_BASE), **settings}
-        self.settings = make_settings(device="cpu", **given)
+        self.settings = make_settings(**{"device": "cpu", **given})
         self.write(self.settings)
 
     def write(self, settings: TeacherSettings) -> None:
@@ -200,6 +200,26 @@ def test_a_run_whose_epochs_were_several_passes_is_not_gone_on_with(run: Run) ->
     run.folder.record.write_text(json.dumps(record))
     with pytest.raises(UserError, match=r"2 passes over the images.*train-teacher --config"):
         run.plan(epochs=4)
+
+
+def test_a_number_format_that_was_chosen_for_a_gpu_is_chosen_anew_on_another_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    chosen = {"chosen": ["precision"]}
+    run = Run(tmp_path, monkeypatch, device="cuda", precision="bf16", decided=chosen)
+    plan = run.plan(device="cpu")
+    assert plan.settings.precision == "fp32"
+    assert set(plan.notes) == {"device: cuda -> cpu", "precision: bf16 -> fp32"}
+
+
+def test_a_number_format_that_was_given_is_changed_with_the_device_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, monkeypatch, device="cuda", precision="bf16")
+    with pytest.raises(UsageError, match="--precision fp32"):
+        run.plan(device="cpu")
+    assert run.plan(device="cpu", precision="fp32").settings.precision == "fp32"
 
 
 def test_a_settings_file_may_hold_what_can_change_and_the_message_says_how(
