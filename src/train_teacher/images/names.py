@@ -15,6 +15,8 @@ IMAGE_ENDINGS = tuple(
 )
 DEEPEST = 5
 """Parts of a wrong path that are tried, counted from the file name."""
+MOST_FOLDERS = 2000
+"""Sub-folders that are looked into; of more, the names say too little."""
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*/*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 # Label Studio serves local files under an address whose query holds the path.
@@ -83,15 +85,20 @@ class FolderListings:
         *folders, base = name.split("/")
         found: list[str] = []
         for part in folders:
-            real = self._alike_in("/".join(found), folders=True).get(_alike(part))
+            real = self._alike_in("/".join(found), folders=True).get(alike(part))
             if real is None:
                 return None
             found.append(real)
-        real = self._alike_in("/".join(found), folders=False).get(_alike(base))
+        real = self._alike_in("/".join(found), folders=False).get(alike(base))
         return None if real is None else "/".join((*found, real))
 
-    def images(self) -> list[str]:
-        """Return the images in every folder listed so far that is inside the root."""
+    def images(self, *, deep: bool = False) -> list[str]:
+        """Return the images in the root and its folders listed so far, or if deep, in all."""
+        folders = [""]
+        for folder in folders:  # grows on the way
+            inside = [name for name in self._list(folder)[1] if deep and not name.startswith(".")]
+            if folder.count("/") < DEEPEST and len(folders) + len(inside) <= MOST_FOLDERS:
+                folders += [f"{folder}/{name}" if folder else name for name in inside]
         return [
             f"{folder}/{name}" if folder else name
             for folder, (files, _) in self._listed.items()
@@ -109,8 +116,8 @@ class FolderListings:
         key = (folder, folders)
         if key not in self._alike:
             names = self._list(folder)[folders]
-            counts = Counter(_alike(name) for name in names)
-            self._alike[key] = {_alike(n): n for n in names if counts[_alike(n)] == 1}
+            counts = Counter(alike(name) for name in names)
+            self._alike[key] = {alike(n): n for n in names if counts[alike(n)] == 1}
         return self._alike[key]
 
 
@@ -134,12 +141,12 @@ def _search_all(
     listings: FolderListings, names: Sequence[str], found: list[str | None], taken: set[str]
 ) -> None:
     """Look for the files that are not found yet, each under its name."""
-    bases = Counter(_alike(_base(name)) for name in set(names))
+    bases = Counter(alike(_base(name)) for name in set(names))
     tried: dict[str, str | None] = {}
     for row, name in enumerate(names):
         if found[row] is None:
             if name not in tried:
-                tried[name] = _search(listings, name, taken, bases[_alike(_base(name))] == 1)
+                tried[name] = _search(listings, name, taken, bases[alike(_base(name))] == 1)
             found[row] = tried[name]
 
 
@@ -154,7 +161,7 @@ def _before_upload(names: Sequence[str]) -> list[str]:
     """Return the paths that were uploaded; a name stays as it is where another had the same."""
     uploaded = {}
     for name in set(names):
-        *folders, base = _parts(name)
+        *folders, base = path_parts(name)
         uploaded[name] = "/".join((*folders, _UPLOAD.sub("", base, count=1)))
     count = Counter(uploaded.values())
     return [name if count[uploaded[name]] > 1 else uploaded[name] for name in names]
@@ -164,7 +171,7 @@ def _search(
     listings: FolderListings, name: str, taken: set[str], alone_in_its_name: bool
 ) -> str | None:
     """Return a free file that is surely meant; a wrong image would be worse than none."""
-    parts = _parts(name)
+    parts = path_parts(name)
     for start in range(max(0, len(parts) - DEEPEST), len(parts)):
         if start and start == len(parts) - 1 and not alone_in_its_name:
             break
@@ -176,7 +183,8 @@ def _search(
     return None
 
 
-def _parts(name: str) -> list[str]:
+def path_parts(name: str) -> list[str]:
+    """Return the folders and the file name of a path, of whatever machine, or of an address."""
     path = _ADDRESS.sub("", relative_name(name))
     match = _QUERY.search(path)
     if match:
@@ -186,11 +194,12 @@ def _parts(name: str) -> list[str]:
 
 
 def _base(name: str) -> str:
-    parts = _parts(name)
+    parts = path_parts(name)
     return parts[-1] if parts else ""
 
 
-def _alike(name: str) -> str:
+def alike(name: str) -> str:
+    """Return what names that differ in upper and lower case or accents alone have in common."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 

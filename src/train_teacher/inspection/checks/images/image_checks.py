@@ -29,6 +29,7 @@ from train_teacher.images.facts import (
     DecodedFacts,
     ImageFacts,
 )
+from train_teacher.images.other_names import likely_names
 from train_teacher.inspection.checks.images.image_name_checks import check_endings, check_spelling
 from train_teacher.inspection.checks.images.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
@@ -168,7 +169,13 @@ def check_missing_images(file: InspectedFile) -> list[Finding]:
     else:
         message = f"{share(len(missing), total)} images are not in {image_dir}"
         fix = "Copy the missing files there, name another folder (--images DIR), or remove them."
-    elsewhere = any(_leads_elsewhere(dataset.images[row].file_name) for row in missing.tolist())
+    names = [dataset.images[row].file_name for row in missing.tolist()]
+    what, likely = likely_names(names, file.files.unnamed)
+    if likely:
+        name, other = next(iter(likely.items()))
+        fix = f"They may be images that are there: names {what}, such as {name} for {other}. "
+        fix += "Correct file_name if so; otherwise copy the missing files there, or remove them."
+    elsewhere = any(_leads_elsewhere(name) for name in names)
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "
         fix += "follows them everywhere, for a file that you trust."

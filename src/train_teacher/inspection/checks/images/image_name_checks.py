@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.images.facts import FORMATS, SOUND, ImageFiles
-from train_teacher.inspection.facts import Example, Finding
+from train_teacher.images.names import alike
+from train_teacher.images.other_names import spelling_of
+from train_teacher.inspection.facts import Example, Finding, Severity
 from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
 from train_teacher.inspection.inspected import Inspected
 
@@ -69,15 +70,15 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
     if not files.renamed and not any(mark in text for mark in _ODD_MARKS):
         return []
     exists = files.facts.exists.tolist()
-    groups: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, Severity, bool], list[int]] = defaultdict(list)
     for row, image in enumerate(dataset.images):
         renamed = row in files.renamed
         if exists[row] and (renamed or _ODD.search(image.file_name)):
-            kind = _spelling(image.file_name, files.renamed.get(row))
+            kind, severity = _spelling(image.file_name, files.renamed.get(row))
             if kind:
-                groups[kind, renamed].append(row)
+                groups[kind, severity, renamed].append(row)
     findings = []
-    for (kind, renamed), rows in groups.items():
+    for (kind, severity, renamed), rows in groups.items():
         findings += finding_about(
             images_at(
                 dataset,
@@ -85,7 +86,7 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
                 values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
             ),
             code="I9",
-            severity="warning",
+            severity=severity,
             message=f"{plural(len(rows), 'file name')} {kind}",
             consequence="MMDetection would not find these files; train-teacher found them."
             if renamed
@@ -125,19 +126,16 @@ def _path(files: ImageFiles, name: str) -> str:
     return os.path.normpath(os.path.join(files.image_dir or "", name))  # noqa: PTH118 (one call per image: ten times as fast as Path)
 
 
-def _spelling(name: str, found: str | None) -> str:
+def _spelling(name: str, found: str | None) -> tuple[str, Severity]:
     for kind, pattern in _SPELLINGS:
         if pattern.search(name) and (found is not None or kind not in _ONLY_RENAMED):
-            return kind
+            return kind, "warning"
     if found is None:
-        return ""
-    if _alike(found) == _alike(name):
-        return "differing from the file in upper and lower case or accents"
-    return "naming another folder than the file is in"
-
-
-def _alike(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+        return "", "warning"
+    if alike(found) == alike(name):
+        return "differing from the file in upper and lower case or accents", "warning"
+    other = spelling_of(name, found)
+    return (other, "info") if other else ("naming another folder than the file is in", "warning")
 
 
 CHECKS = (check_unnamed_images,)
