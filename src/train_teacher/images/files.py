@@ -24,7 +24,7 @@ def find_image_dir(dataset: CocoDataset, given: Path | None = None) -> Path | No
     Names as they are written come first; only when none fits, similar names are looked for.
 
     Args:
-        dataset: names come from its images.
+        dataset: its images give the names.
         given: a folder the user named; then only it and its sub-folders are tried.
 
     Raises:
@@ -75,13 +75,7 @@ def candidate_dirs(json_path: Path, given: Path | None = None) -> list[Path]:
 def check_image_files(
     dataset: CocoDataset, image_dir: Path | None, *, check: bool = True
 ) -> ImageFiles:
-    """Look for every image and read what its header says.
-
-    Args:
-        dataset: the data set.
-        image_dir: folder its names are relative to; None when none was found.
-        check: False skips the look at the files.
-    """
+    """Look for every image in the folder, if one was found, and read its header, if `check`."""
     nothing = np.empty(0, np.int64)
     if not check:
         return ImageFiles(image_dir, nothing, {}, checked=False)

@@ -31,7 +31,7 @@ def relative_name(file_name: str) -> str:
 
 
 def stays_inside(root: Path, name: str) -> bool:
-    """Tell whether a name leads to somewhere in the folder.
+    """Tell whether a name with forward slashes leads to somewhere in an absolute folder.
 
     A data set from elsewhere must not make us read, and show in a report, any file of its
     choosing; who wants absolute paths followed says so with `--images /`.
@@ -39,10 +39,6 @@ def stays_inside(root: Path, name: str) -> bool:
     Links are followed, wherever they lead. A JSON cannot make one: who can put a link into the
     image folder can put a copy of the file there too. Many link whole folders of images from
     another disk, and a look at the real path of every image would refuse just those.
-
-    Args:
-        root: absolute folder.
-        name: path with forward slashes, relative to the root or absolute.
     """
     if not name.startswith("/") and ".." not in name:
         return True
@@ -52,24 +48,16 @@ def stays_inside(root: Path, name: str) -> bool:
 
 
 class FolderListings:
-    """The files under one folder; every folder is listed once, which beats a stat per image."""
+    """The files under a folder, each folder in it listed once, which beats a stat per image."""
 
     def __init__(self, root: Path) -> None:
-        """List nothing yet.
-
-        Args:
-            root: folder that names are relative to.
-        """
+        """List nothing yet."""
         self._root = root
         self._listed: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._alike: dict[tuple[str, bool], dict[str, str]] = {}
 
     def has(self, name: str) -> bool:
-        """Tell whether a file has exactly this name.
-
-        Args:
-            name: path with forward slashes, relative to the root or absolute.
-        """
+        """Tell whether a file has exactly this name, with forward slashes."""
         if not stays_inside(self._root, name):
             return False
         folder, _, base = name.rpartition("/")
@@ -77,11 +65,7 @@ class FolderListings:
         return base in self._list(folder or ("/" if name.startswith("/") else ""))[0]
 
     def find_alike(self, name: str) -> str | None:
-        """Return the only file that differs in upper and lower case or accents alone.
-
-        Args:
-            name: path with forward slashes, relative to the root.
-        """
+        """Return the only file that differs in upper and lower case or accents alone."""
         *folders, base = name.split("/")
         found: list[str] = []
         for part in folders:
@@ -132,7 +116,7 @@ def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str 
         return found
     taken = {name for name in found if name is not None}
     _search_all(listings, file_names, found, taken)
-    if None in found and _are_uploads(file_names):
+    if None in found:
         _search_all(listings, _before_upload(file_names), found, taken)
     return found
 
@@ -150,15 +134,12 @@ def _search_all(
             found[row] = tried[name]
 
 
-def _are_uploads(names: Sequence[str]) -> bool:
-    """Tell whether all names begin as Label Studio's do; with letters, or they may be dates."""
-    return all(_UPLOAD.match(_base(name)) for name in names) and not all(
-        _base(name)[:8].isdigit() for name in names
-    )
-
-
-def _before_upload(names: Sequence[str]) -> list[str]:
+def _before_upload(names: Sequence[str]) -> Sequence[str]:
     """Return the paths that were uploaded; a name stays as it is where another had the same."""
+    # All begin as Label Studio's do; with letters, or they may be dates.
+    bases = [_base(name) for name in names]
+    if not all(map(_UPLOAD.match, bases)) or all(base[:8].isdigit() for base in bases):
+        return names
     uploaded = {}
     for name in set(names):
         *folders, base = path_parts(name)
@@ -194,8 +175,7 @@ def path_parts(name: str) -> list[str]:
 
 
 def _base(name: str) -> str:
-    parts = path_parts(name)
-    return parts[-1] if parts else ""
+    return "".join(path_parts(name)[-1:])
 
 
 def alike(name: str) -> str:

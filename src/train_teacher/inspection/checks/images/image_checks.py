@@ -173,8 +173,8 @@ def check_missing_images(file: InspectedFile) -> list[Finding]:
     what, likely = likely_names(names, file.files.unnamed)
     if likely:
         name, other = next(iter(likely.items()))
-        fix = f"They may be images that are there: names {what}, such as {name} for {other}. "
-        fix += "Correct file_name if so; otherwise copy the missing files there, or remove them."
+        fix = f"They may be images that are there: names {what}, such as {name} for {other}; "
+        fix += "correct file_name if so. Otherwise copy the missing files there, or remove them."
     elsewhere = any(_leads_elsewhere(name) for name in names)
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "
@@ -264,16 +264,11 @@ def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
         consequence=_STOPS,
         fix="Replace these files, save them again as JPEG or PNG, or remove them from images.",
     )
-    constant = decoded.contrast < CONSTANT
+    constant, light = decoded.contrast < CONSTANT, decoded.brightness
     kinds: tuple[tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.float32], str], ...] = (
         (constant, "of one colour all over", decoded.contrast, "contrast"),
-        (~constant & (decoded.brightness < DARK), "very dark", decoded.brightness, "brightness"),
-        (
-            ~constant & (decoded.brightness > BRIGHT),
-            "very bright",
-            decoded.brightness,
-            "brightness",
-        ),
+        (~constant & (light < DARK), "very dark", light, "brightness"),
+        (~constant & (light > BRIGHT), "very bright", light, "brightness"),
         (~constant & (decoded.sharpness < BLURRY), "blurry", decoded.sharpness, "sharpness"),
     )
     seen = decoded.looked & decoded.readable

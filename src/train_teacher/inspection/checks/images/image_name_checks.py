@@ -10,8 +10,8 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.images.facts import FORMATS, SOUND, ImageFiles
 from train_teacher.images.names import alike
-from train_teacher.images.other_names import spelling_of
-from train_teacher.inspection.facts import Example, Finding, Severity
+from train_teacher.images.other_names import SPELLINGS, spelling_of
+from train_teacher.inspection.facts import Example, Finding
 from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
 from train_teacher.inspection.inspected import Inspected
 
@@ -47,7 +47,9 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
         row
         for row, image in enumerate(dataset.images)
         if formats[row]
-        and _FORMAT_OF_ENDING.get(image.file_name.rpartition(".")[2].lower(), formats[row])
+        and _FORMAT_OF_ENDING.get(
+            files.name_of(row, image.file_name).rpartition(".")[2].lower(), formats[row]
+        )
         != formats[row]
         and files.facts.damage[row] == SOUND
     ]
@@ -70,15 +72,15 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
     if not files.renamed and not any(mark in text for mark in _ODD_MARKS):
         return []
     exists = files.facts.exists.tolist()
-    groups: dict[tuple[str, Severity, bool], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for row, image in enumerate(dataset.images):
         renamed = row in files.renamed
         if exists[row] and (renamed or _ODD.search(image.file_name)):
-            kind, severity = _spelling(image.file_name, files.renamed.get(row))
+            kind = _spelling(image.file_name, files.renamed.get(row))
             if kind:
-                groups[kind, severity, renamed].append(row)
+                groups[kind, renamed].append(row)
     findings = []
-    for (kind, severity, renamed), rows in groups.items():
+    for (kind, renamed), rows in groups.items():
         findings += finding_about(
             images_at(
                 dataset,
@@ -86,7 +88,7 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
                 values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
             ),
             code="I9",
-            severity=severity,
+            severity="info" if any(kind == other.what for other in SPELLINGS) else "warning",
             message=f"{plural(len(rows), 'file name')} {kind}",
             consequence="MMDetection would not find these files; train-teacher found them."
             if renamed
@@ -126,16 +128,15 @@ def _path(files: ImageFiles, name: str) -> str:
     return os.path.normpath(os.path.join(files.image_dir or "", name))  # noqa: PTH118 (one call per image: ten times as fast as Path)
 
 
-def _spelling(name: str, found: str | None) -> tuple[str, Severity]:
+def _spelling(name: str, found: str | None) -> str:
     for kind, pattern in _SPELLINGS:
         if pattern.search(name) and (found is not None or kind not in _ONLY_RENAMED):
-            return kind, "warning"
+            return kind
     if found is None:
-        return "", "warning"
+        return ""
     if alike(found) == alike(name):
-        return "differing from the file in upper and lower case or accents", "warning"
-    other = spelling_of(name, found)
-    return (other, "info") if other else ("naming another folder than the file is in", "warning")
+        return "differing from the file in upper and lower case or accents"
+    return spelling_of(name, found) or "naming another folder than the file is in"
 
 
 CHECKS = (check_unnamed_images,)
