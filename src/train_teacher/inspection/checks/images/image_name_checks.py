@@ -43,15 +43,12 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
     if files.facts is None:
         return []
     formats = files.facts.format.tolist()
+    names = (files.name_of(row, image.file_name) for row, image in enumerate(dataset.images))
+    endings = (name.rpartition(".")[2].lower() for name in names)
     rows = [
         row
-        for row, image in enumerate(dataset.images)
-        if formats[row]
-        and _FORMAT_OF_ENDING.get(
-            files.name_of(row, image.file_name).rpartition(".")[2].lower(), formats[row]
-        )
-        != formats[row]
-        and files.facts.damage[row] == SOUND
+        for row, (has, ending) in enumerate(zip(formats, endings, strict=True))
+        if has and _FORMAT_OF_ENDING.get(ending, has) != has and files.facts.damage[row] == SOUND
     ]
     return finding_about(
         images_at(dataset, rows, values=[f"is {FORMATS[formats[row]]}" for row in rows]),
