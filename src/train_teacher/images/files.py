@@ -11,7 +11,8 @@ from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.errors import UserError
 from train_teacher.images.facts import ImageFacts, ImageFiles
 from train_teacher.images.headers import read_headers
-from train_teacher.images.names import FolderListings, find_names, relative_name, stays_inside
+from train_teacher.images.names import FolderListings, relative_name, stays_inside
+from train_teacher.images.other_names import find_files, likely_names
 
 SAMPLE = 200
 SPLIT_FOLDERS = ("train", "valid", "val", "test", "train2017", "val2017")
@@ -23,7 +24,7 @@ def find_image_dir(dataset: CocoDataset, given: Path | None = None) -> Path | No
     Names as they are written come first; only when none fits, similar names are looked for.
 
     Args:
-        dataset: names come from its images.
+        dataset: its images give the names.
         given: a folder the user named; then only it and its sub-folders are tried.
 
     Raises:
@@ -40,7 +41,9 @@ def find_image_dir(dataset: CocoDataset, given: Path | None = None) -> Path | No
             best, best_found = folder, found
         if found and found == len(names):
             break
-    return best or _folder_with_similar_names(folders, written)
+    if best or not written:
+        return best
+    return _folder_with_similar_names(folders, written, (given or dataset.path.parent).absolute())
 
 
 def candidate_dirs(json_path: Path, given: Path | None = None) -> list[Path]:
@@ -72,13 +75,7 @@ def candidate_dirs(json_path: Path, given: Path | None = None) -> list[Path]:
 def check_image_files(
     dataset: CocoDataset, image_dir: Path | None, *, check: bool = True
 ) -> ImageFiles:
-    """Look for every image and read what its header says.
-
-    Args:
-        dataset: the data set.
-        image_dir: folder its names are relative to; None when none was found.
-        check: False skips the look at the files.
-    """
+    """Look for every image in the folder, if one was found, and read its header, if `check`."""
     nothing = np.empty(0, np.int64)
     if not check:
         return ImageFiles(image_dir, nothing, {}, checked=False)
@@ -86,7 +83,7 @@ def check_image_files(
         return ImageFiles(None, np.arange(len(dataset.images)), {}, checked=True)
     listings = FolderListings(image_dir)
     written = [image.file_name for image in dataset.images]
-    found = [name and _inside(listings, image_dir, name) for name in find_names(listings, written)]
+    found = [name and _inside(listings, image_dir, name) for name in find_files(listings, written)]
     renamed = {
         row: name
         for row, (name, before) in enumerate(zip(found, written, strict=True))
@@ -127,13 +124,17 @@ def _inside(listings: FolderListings, image_dir: Path, name: str) -> str:
     return plain if listings.has(plain) else name
 
 
-def _folder_with_similar_names(folders: list[Path], names: list[str]) -> Path | None:
-    best, best_found = None, 0
-    for folder in folders:
-        found = sum(name is not None for name in find_names(FolderListings(folder), names))
-        if found > best_found:
-            best, best_found = folder, found
-    return best
+def _folder_with_similar_names(folders: list[Path], names: list[str], home: Path) -> Path | None:
+    """Return the folder in which most names are found, or else the first with a file like each."""
+    listings = [FolderListings(folder) for folder in folders]
+    found = [len(names) - find_files(each, names, deep=False).count(None) for each in listings]
+    if any(found):
+        return folders[found.index(max(found))]
+    for folder, listing in zip(folders, listings, strict=True):
+        alike = len(likely_names(names, listing.images())[1]) == len(set(names))
+        if alike or (folder.is_relative_to(home) and None not in find_files(listing, names)):
+            return folder
+    return None
 
 
 def _sizes_the_json_lacks(dataset: CocoDataset, facts: ImageFacts) -> dict[int, tuple[int, int]]:
@@ -149,9 +150,9 @@ def _unnamed(listings: FolderListings, found: list[str | None]) -> tuple[str, ..
     named = {os.path.normpath(name) for name in found if name is not None}
     folders = {os.path.dirname(name) for name in named}  # noqa: PTH120 (one call per image)
     images = [os.path.normpath(name) for name in listings.images()]
-    return tuple(
-        sorted(p for p in images if p not in named and os.path.dirname(p) in folders)  # noqa: PTH120 (the same)
-    )
+    # Where none is found, those under other names are in any folder.
+    inside = [p for p in images if not folders or os.path.dirname(p) in folders]  # noqa: PTH120 (the same)
+    return tuple(sorted(p for p in inside if p not in named))
 
 
 def _is_file(folder: Path, name: str) -> bool:

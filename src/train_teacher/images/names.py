@@ -15,6 +15,8 @@ IMAGE_ENDINGS = tuple(
 )
 DEEPEST = 5
 """Parts of a wrong path that are tried, counted from the file name."""
+MOST_FOLDERS = 2000
+"""Sub-folders that are looked into; of more, the names say too little."""
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*/*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 # Label Studio serves local files under an address whose query holds the path.
@@ -29,7 +31,7 @@ def relative_name(file_name: str) -> str:
 
 
 def stays_inside(root: Path, name: str) -> bool:
-    """Tell whether a name leads to somewhere in the folder.
+    """Tell whether a name with forward slashes leads to somewhere in an absolute folder.
 
     A data set from elsewhere must not make us read, and show in a report, any file of its
     choosing; who wants absolute paths followed says so with `--images /`.
@@ -37,10 +39,6 @@ def stays_inside(root: Path, name: str) -> bool:
     Links are followed, wherever they lead. A JSON cannot make one: who can put a link into the
     image folder can put a copy of the file there too. Many link whole folders of images from
     another disk, and a look at the real path of every image would refuse just those.
-
-    Args:
-        root: absolute folder.
-        name: path with forward slashes, relative to the root or absolute.
     """
     if not name.startswith("/") and ".." not in name:
         return True
@@ -50,24 +48,16 @@ def stays_inside(root: Path, name: str) -> bool:
 
 
 class FolderListings:
-    """The files under one folder; every folder is listed once, which beats a stat per image."""
+    """The files under a folder, each folder in it listed once, which beats a stat per image."""
 
     def __init__(self, root: Path) -> None:
-        """List nothing yet.
-
-        Args:
-            root: folder that names are relative to.
-        """
+        """List nothing yet."""
         self._root = root
         self._listed: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._alike: dict[tuple[str, bool], dict[str, str]] = {}
 
     def has(self, name: str) -> bool:
-        """Tell whether a file has exactly this name.
-
-        Args:
-            name: path with forward slashes, relative to the root or absolute.
-        """
+        """Tell whether a file has exactly this name, with forward slashes."""
         if not stays_inside(self._root, name):
             return False
         folder, _, base = name.rpartition("/")
@@ -75,23 +65,24 @@ class FolderListings:
         return base in self._list(folder or ("/" if name.startswith("/") else ""))[0]
 
     def find_alike(self, name: str) -> str | None:
-        """Return the only file that differs in upper and lower case or accents alone.
-
-        Args:
-            name: path with forward slashes, relative to the root.
-        """
+        """Return the only file that differs in upper and lower case or accents alone."""
         *folders, base = name.split("/")
         found: list[str] = []
         for part in folders:
-            real = self._alike_in("/".join(found), folders=True).get(_alike(part))
+            real = self._alike_in("/".join(found), folders=True).get(alike(part))
             if real is None:
                 return None
             found.append(real)
-        real = self._alike_in("/".join(found), folders=False).get(_alike(base))
+        real = self._alike_in("/".join(found), folders=False).get(alike(base))
         return None if real is None else "/".join((*found, real))
 
-    def images(self) -> list[str]:
-        """Return the images in every folder listed so far that is inside the root."""
+    def images(self, *, deep: bool = False) -> list[str]:
+        """Return the images in the root and its folders listed so far, or if deep, in all."""
+        folders = [""]
+        for folder in folders:  # grows on the way
+            inside = [name for name in self._list(folder)[1] if deep and not name.startswith(".")]
+            if folder.count("/") < DEEPEST and len(folders) + len(inside) <= MOST_FOLDERS:
+                folders += [f"{folder}/{name}" if folder else name for name in inside]
         return [
             f"{folder}/{name}" if folder else name
             for folder, (files, _) in self._listed.items()
@@ -109,8 +100,8 @@ class FolderListings:
         key = (folder, folders)
         if key not in self._alike:
             names = self._list(folder)[folders]
-            counts = Counter(_alike(name) for name in names)
-            self._alike[key] = {_alike(n): n for n in names if counts[_alike(n)] == 1}
+            counts = Counter(alike(name) for name in names)
+            self._alike[key] = {alike(n): n for n in names if counts[alike(n)] == 1}
         return self._alike[key]
 
 
@@ -125,7 +116,7 @@ def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str 
         return found
     taken = {name for name in found if name is not None}
     _search_all(listings, file_names, found, taken)
-    if None in found and _are_uploads(file_names):
+    if None in found:
         _search_all(listings, _before_upload(file_names), found, taken)
     return found
 
@@ -134,27 +125,24 @@ def _search_all(
     listings: FolderListings, names: Sequence[str], found: list[str | None], taken: set[str]
 ) -> None:
     """Look for the files that are not found yet, each under its name."""
-    bases = Counter(_alike(_base(name)) for name in set(names))
+    bases = Counter(alike(_base(name)) for name in set(names))
     tried: dict[str, str | None] = {}
     for row, name in enumerate(names):
         if found[row] is None:
             if name not in tried:
-                tried[name] = _search(listings, name, taken, bases[_alike(_base(name))] == 1)
+                tried[name] = _search(listings, name, taken, bases[alike(_base(name))] == 1)
             found[row] = tried[name]
 
 
-def _are_uploads(names: Sequence[str]) -> bool:
-    """Tell whether all names begin as Label Studio's do; with letters, or they may be dates."""
-    return all(_UPLOAD.match(_base(name)) for name in names) and not all(
-        _base(name)[:8].isdigit() for name in names
-    )
-
-
-def _before_upload(names: Sequence[str]) -> list[str]:
+def _before_upload(names: Sequence[str]) -> Sequence[str]:
     """Return the paths that were uploaded; a name stays as it is where another had the same."""
+    # All begin as Label Studio's do; with letters, or they may be dates.
+    bases = [_base(name) for name in names]
+    if not all(map(_UPLOAD.match, bases)) or all(base[:8].isdigit() for base in bases):
+        return names
     uploaded = {}
     for name in set(names):
-        *folders, base = _parts(name)
+        *folders, base = path_parts(name)
         uploaded[name] = "/".join((*folders, _UPLOAD.sub("", base, count=1)))
     count = Counter(uploaded.values())
     return [name if count[uploaded[name]] > 1 else uploaded[name] for name in names]
@@ -164,7 +152,7 @@ def _search(
     listings: FolderListings, name: str, taken: set[str], alone_in_its_name: bool
 ) -> str | None:
     """Return a free file that is surely meant; a wrong image would be worse than none."""
-    parts = _parts(name)
+    parts = path_parts(name)
     for start in range(max(0, len(parts) - DEEPEST), len(parts)):
         if start and start == len(parts) - 1 and not alone_in_its_name:
             break
@@ -176,7 +164,8 @@ def _search(
     return None
 
 
-def _parts(name: str) -> list[str]:
+def path_parts(name: str) -> list[str]:
+    """Return the folders and the file name of a path, of whatever machine, or of an address."""
     path = _ADDRESS.sub("", relative_name(name))
     match = _QUERY.search(path)
     if match:
@@ -186,11 +175,11 @@ def _parts(name: str) -> list[str]:
 
 
 def _base(name: str) -> str:
-    parts = _parts(name)
-    return parts[-1] if parts else ""
+    return "".join(path_parts(name)[-1:])
 
 
-def _alike(name: str) -> str:
+def alike(name: str) -> str:
+    """Return what names that differ in upper and lower case or accents alone have in common."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 

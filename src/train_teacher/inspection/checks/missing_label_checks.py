@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -35,11 +36,17 @@ def check_partial_labelling(data: Inspected) -> list[Finding]:
     if len(set(folders)) == 1:
         return []
     seen: dict[str, set[int]] = {}
-    labelled: dict[str, set[int]] = {}
+    labelled: dict[str, list[int]] = {}
     for row, label in zip(kept.image_rows.tolist(), kept.labels.tolist(), strict=True):
         seen.setdefault(folders[row], set()).add(label)
-        labelled.setdefault(folders[row], set()).add(row)
-    large = [folder for folder, rows in labelled.items() if len(rows) >= MIN_IMAGES]
+        labelled.setdefault(folders[row], []).append(row)
+    large = [
+        folder
+        for folder, rows in labelled.items()
+        if len(set(rows)) >= MIN_IMAGES
+        # One object an image, and its class the name of the folder: nothing speaks for others.
+        and (len(set(rows)) < len(rows) or {names[i] for i in seen[folder]} != {Path(folder).name})
+    ]
     pairs = [
         (one, other)
         for number, one in enumerate(large)

@@ -60,3 +60,15 @@ def test_folders_without_a_class_in_common_are_d11(
     findings = check_partial_labelling(data_of(read(tmp_path, images=images, annotations=boxes)))
 
     assert [(f.code, f.severity) for f in findings] == [("D11", "warning")] * told
+
+
+@pytest.mark.parametrize(("boxes_an_image", "told"), [(1, False), (2, True)])
+def test_folders_named_as_their_classes_with_one_object_an_image_are_meant(
+    tmp_path: Path, boxes_an_image: int, told: bool
+) -> None:
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    images = [image(n, f"set/{('cat', 'dog')[n // 20]}/{n}.jpg") for n in range(40)]
+    boxes = [annotation(n, n % 40, 1 + n % 40 // 20) for n in range(40 * boxes_an_image)]
+    dataset = read(tmp_path, images=images, annotations=boxes, categories=categories)
+
+    assert [f.code for f in check_partial_labelling(data_of(dataset))] == ["D11"] * told

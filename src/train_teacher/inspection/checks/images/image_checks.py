@@ -32,6 +32,7 @@ from train_teacher.images.facts import (
     DecodedFacts,
     ImageFacts,
 )
+from train_teacher.images.other_names import likely_names
 from train_teacher.inspection.checks.images.image_name_checks import check_endings, check_spelling
 from train_teacher.inspection.checks.images.image_size_checks import check_extremes, check_sizes
 from train_teacher.inspection.facts import Finding, Severity
@@ -186,7 +187,13 @@ def check_missing_images(file: InspectedFile) -> list[Finding]:
     else:
         message = f"{share(len(missing), total)} images are not in {image_dir}"
         fix = "Copy the missing files there, name another folder (--images DIR), or remove them."
-    elsewhere = any(_leads_elsewhere(dataset.images[row].file_name) for row in missing.tolist())
+    names = [dataset.images[row].file_name for row in missing.tolist()]
+    what, likely = likely_names(names, file.files.unnamed)
+    if likely:
+        name, other = next(iter(likely.items()))
+        fix = f"They may be images that are there: names {what}, such as {name} for {other}; "
+        fix += "correct file_name if so. Otherwise copy the missing files there, or remove them."
+    elsewhere = any(_leads_elsewhere(name) for name in names)
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "
         fix += "follows them everywhere, for a file that you trust."
@@ -282,16 +289,11 @@ def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
         consequence=_STOPS,
         fix="Replace these files, save them again as JPEG or PNG, or remove them from images.",
     )
-    constant = decoded.contrast < CONSTANT
+    constant, light = decoded.contrast < CONSTANT, decoded.brightness
     kinds: tuple[tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.float32], str], ...] = (
         (constant, "of one colour all over", decoded.contrast, "contrast"),
-        (~constant & (decoded.brightness < DARK), "very dark", decoded.brightness, "brightness"),
-        (
-            ~constant & (decoded.brightness > BRIGHT),
-            "very bright",
-            decoded.brightness,
-            "brightness",
-        ),
+        (~constant & (light < DARK), "very dark", light, "brightness"),
+        (~constant & (light > BRIGHT), "very bright", light, "brightness"),
         (~constant & (decoded.sharpness < BLURRY), "blurry", decoded.sharpness, "sharpness"),
     )
     seen = decoded.looked & decoded.readable

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.words import plural
 from train_teacher.images.facts import FORMATS, SOUND, ImageFiles
+from train_teacher.images.names import alike
+from train_teacher.images.other_names import SPELLINGS, spelling_of
 from train_teacher.inspection.facts import Example, Finding
 from train_teacher.inspection.finding import REPAIRED, SHOWN, finding_about, images_at
 from train_teacher.inspection.inspected import Inspected
@@ -42,13 +43,12 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
     if files.facts is None:
         return []
     formats = files.facts.format.tolist()
+    names = (files.name_of(row, image.file_name) for row, image in enumerate(dataset.images))
+    endings = (name.rpartition(".")[2].lower() for name in names)
     rows = [
         row
-        for row, image in enumerate(dataset.images)
-        if formats[row]
-        and _FORMAT_OF_ENDING.get(image.file_name.rpartition(".")[2].lower(), formats[row])
-        != formats[row]
-        and files.facts.damage[row] == SOUND
+        for row, (has, ending) in enumerate(zip(formats, endings, strict=True))
+        if has and _FORMAT_OF_ENDING.get(ending, has) != has and files.facts.damage[row] == SOUND
     ]
     return finding_about(
         images_at(dataset, rows, values=[f"is {FORMATS[formats[row]]}" for row in rows]),
@@ -85,7 +85,7 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
                 values=[f"found as {files.renamed[row]}" for row in rows] if renamed else None,
             ),
             code="I9",
-            severity="warning",
+            severity="info" if any(kind == other.what for other in SPELLINGS) else "warning",
             message=f"{plural(len(rows), 'file name')} {kind}",
             consequence="MMDetection would not find these files; train-teacher found them."
             if renamed
@@ -131,13 +131,9 @@ def _spelling(name: str, found: str | None) -> str:
             return kind
     if found is None:
         return ""
-    if _alike(found) == _alike(name):
+    if alike(found) == alike(name):
         return "differing from the file in upper and lower case or accents"
-    return "naming another folder than the file is in"
-
-
-def _alike(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return spelling_of(name, found) or "naming another folder than the file is in"
 
 
 CHECKS = (check_unnamed_images,)

@@ -65,6 +65,18 @@ def test_missing_images_are_one_error_with_every_id(tmp_path: Path) -> None:
     assert "none of the 4 images was found near" in none.message
 
 
+def test_missing_images_that_are_there_under_a_like_name_are_told_with_both_names(
+    tmp_path: Path,
+) -> None:
+    dataset = coco(tmp_path, *(image(n) for n in range(1, 4)))
+    unnamed = ("0001.jpg", "0002.jpg", "0003.jpg")
+    files = ImageFiles(FOLDER, np.arange(3), {}, checked=True, unnamed=unnamed)
+
+    finding = only(check_missing_images(file_of(dataset, files)), "I1")
+
+    assert "leading zeros than the file, such as 1.jpg for 0001.jpg" in finding.fix
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

@@ -61,6 +61,29 @@ def test_names_that_needed_good_will_are_told_by_kind(
     assert finding.examples[0].value == f"found as {found}"
 
 
+@pytest.mark.parametrize(
+    ("written", "found", "words"),
+    [
+        ("1.jpg", "a/b/1.jpg", "sub-folder"),
+        ("1.jpg\r", "1.jpg", "line break"),
+        ("R&amp;D 1.jpg", "R&D 1.jpg", "HTML"),
+        ("my+photo.jpg", "my photo.jpg", "where the other has a space"),
+        ("©1.jpg", "Â©1.jpg", "code page"),
+        ("1.png", "1.jpg", "another ending"),
+    ],
+)
+def test_names_that_became_others_on_the_way_and_were_found_are_information(
+    tmp_path: Path, written: str, found: str, words: str
+) -> None:
+    dataset = coco(tmp_path, image(1, "0.jpg"), image(2, written))
+
+    finding = only(check_contents(file_of(dataset, images_of(dataset, renamed={1: found}))), "I9")
+
+    assert (finding.severity, finding.ids) == ("info", (2,))
+    assert words in finding.message
+    assert finding.examples[0].value == f"found as {found}"
+
+
 def test_full_paths_that_exist_are_told_and_odd_but_true_names_are_not(tmp_path: Path) -> None:
     names = ("/data/1.jpg", "100%20.jpg", "12:30.jpg", "a..b.jpg")
     dataset = coco(tmp_path, *(image(n, name) for n, name in enumerate(names, 1)))
