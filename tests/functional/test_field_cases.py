@@ -116,11 +116,11 @@ CASE: dict[str, Right] = {
     ),
     "image_ids_padded_text": Right(boxes=16, findings={"F7": "warning"}, silent=("R5",)),
     "many_unused": Right(says=("200 of 202",)),
-    "n_background": Right(says=("background",)),
+    "n_background": Right(findings={"N12": "warning"}, says=("background",)),
     "n_chinese": Right(
         options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}, says=(r"\[UNK\]",)
     ),
-    "n_dontcare": Right(says=("DontCare", "ignored regions")),
+    "n_dontcare": Right(findings={"N12": "warning"}, says=("DontCare", "ignored regions")),
     "n_nfc": Right(says=("NFC",)),
     "poly_xy_dicts": Right(
         findings={"M2": "warning"}, boxes=24, fixed_silent=("M2", "B8"), fixed=24

@@ -10,9 +10,15 @@ from typing import Any
 
 import msgspec
 
-_YOLO_LINE = re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$")
 _YAML_NAMES = re.compile(rb"^(names|nc|train|path)\s*:", re.MULTILINE)
 _FIRST_OF_ODVG = re.compile(rb'^\{[^\n]*"filename"[^\n]*"(detection|grounding)"\s*:[^\n]*\}\s*\n')
+_FIRST_LINES = {
+    "git_lfs": re.compile(rb"^version https://git-lfs"),
+    "yolo": re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$"),
+    "numbers": re.compile(rb"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?){5,}\s*,?\s*$"),
+    "kitti": re.compile(rb"^[A-Za-z_]+(\s+-?\d+(\.\d+)?){14,15}\s*$"),
+}
+_ERROR_PAGE = re.compile(rb"<(error|code|message)\b", re.IGNORECASE)
 _PEEK = 4096
 _PLAIN_VALUES = {bool: "true or false", int: "a number", float: "a number", str: "a text"}
 
@@ -73,17 +79,25 @@ def name_text_format(data: bytes, suffix: str) -> str | None:
 
 
 def _kind_of_text(head: bytes, suffix: str) -> str | None:
+    lines = head.splitlines() or [b""]
     if head.startswith(b"<"):
-        return "web_page" if b"<html" in head.lower() or b"<!doctype" in head.lower() else "xml"
+        return _kind_of_markup(head)
     if _FIRST_OF_ODVG.match(head):
         return "odvg"
+    if head.startswith(b"{") and len(lines) > 1 and lines[0].rstrip().endswith(b"}"):
+        return "manifest" if b'"source-ref"' in lines[0] else "json_lines"
     if not head or head.startswith((b"{", b"[")):
         return None
-    if _YOLO_LINE.match(head.splitlines()[0]):
-        return "yolo"
-    if suffix in {".yaml", ".yml"} or _YAML_NAMES.search(head):
+    named = next((kind for kind, line in _FIRST_LINES.items() if line.match(lines[0])), None)
+    if named is None and (suffix in {".yaml", ".yml"} or _YAML_NAMES.search(head)):
         return "yaml"
-    return "table" if suffix in {".csv", ".tsv"} else None
+    return named or ("table" if suffix in {".csv", ".tsv"} else None)
+
+
+def _kind_of_markup(head: bytes) -> str:
+    if b"<html" in head.lower() or b"<!doctype html" in head.lower():
+        return "web_page"
+    return "error_page" if _ERROR_PAGE.search(head) else "xml"
 
 
 def name_json_format(top: object) -> str | None:
@@ -92,6 +106,8 @@ def name_json_format(top: object) -> str | None:
         return _told(_formats().lists, next((e for e in top if isinstance(e, dict)), None))
     if isinstance(top, dict):
         return _told(_formats().objects, top) or _name_single_entry(top)
+    if isinstance(top, str) and top.lstrip().startswith("{") and '"annotations"' in top:
+        return _formats().texts["in_text"]
     value = "null and nothing else" if top is None else _PLAIN_VALUES.get(type(top))
     return _formats().texts["plain_value"].format(value=value) if value else None
 

@@ -186,14 +186,23 @@ def _images(
     for index, entry in reader.read_all(records):
         name = entry.file_name
         if not name:
-            name = (entry.coco_url or "").removeprefix(_COCO_URL)
+            address = entry.coco_url or ""
+            name = address.removeprefix(_COCO_URL) if "://" in address else ""
             if not name:
-                what = "missing: the image cannot be found"
+                what = _no_name(entry)
                 reader.report(index, "file_name", what, "", "lost")
                 continue
             from_addresses.append(index)
         # Positions, not names: a third less time for each of a hundred thousand images.
         yield ImageRecord(index, entry.id, name, _pixels(entry.width), _pixels(entry.height))
+
+
+def _no_name(entry: ImageEntry) -> str:
+    if entry.filename:
+        return "missing, the record has `filename`: call it file_name"
+    if entry.file_name is None:
+        return "missing: the image cannot be found"
+    return "empty (as V7 Darwin exports it): the image cannot be found"
 
 
 def _pixels(value: float | None) -> int | None:

@@ -295,6 +295,8 @@ def _wrong_shape(path: Path, top: object) -> UserError:
             problems.append(f'no "{section}" ({_LOST[section]})')
         elif not isinstance(top[section], list):
             kind = _kind(top[section])
+            if isinstance(top[section], dict) and top[section]:
+                kind += f' keyed by id: jq ".{section} |= [.[]]" makes the list of its values'
             problems.append(f'"{section}" should be a list, not {kind} ({_LOST[section]})')
     keys = ", ".join(str(key)[:30] for key in list(top)[:8]) or "none"
     return UserError(

@@ -20,8 +20,10 @@ _TURNING = tuple(map(FORMATS.index, ("TIFF", "AVIF", "WEBP", "other")))
 """Formats whose orientation OpenCV obeys always, never or as it is told, by version."""
 _DOUBTFUL = tuple(map(FORMATS.index, ("TIFF", "other")))
 """Formats with kinds of pixels that OpenCV does not know."""
-_USUAL_BANDS = (1, 3, 4)
+_USUAL = {0x0115: (1, 3, 4), 0x0102: (1, 8, 16), 0x0103: (1, 5, 7, 8, 32773, 32946)}
+"""Channels, bits of a channel and compressions of a TIFF that every OpenCV reads, by tag."""
 _BANDS_TAG = 0x0115
+_SHORT = 3
 
 
 def ask_opencv(facts: ImageFacts, paths: Sequence[str | None]) -> ImageFacts:
@@ -40,14 +42,14 @@ def ask_opencv(facts: ImageFacts, paths: Sequence[str | None]) -> ImageFacts:
     rows = np.flatnonzero(asked | (sound & np.isin(facts.format, _DOUBTFUL)))
     for row in rows.tolist():
         path = Path(str(paths[row]))
-        bands = _bands(path)
-        if not asked[row] and bands in _USUAL_BANDS:
+        unusual = _unusual(path)
+        if not asked[row] and not unusual and facts.format[row] != _DOUBTFUL[1]:
             continue
         images = _decoded(path)
         if images is None:
             facts.damage[row] = NOT_DECODED
-            if bands not in _USUAL_BANDS:
-                why_not[row] = f"{bands} bands"
+            if _BANDS_TAG in unusual:
+                why_not[row] = f"{unusual[_BANDS_TAG]} bands"
             continue
         loaded, unturned = images
         height, width = unturned.shape[:2]
@@ -77,21 +79,22 @@ def _decoded(path: Path) -> tuple[Pixels, Pixels] | None:
     return np.asarray(loaded), np.asarray(unturned)
 
 
-def _bands(path: Path) -> int:
-    """Return the channels that a TIFF states in its first directory; 1 for any other file."""
+def _unusual(path: Path) -> dict[int, int]:
+    """Return the tags of a TIFF's first directory that have another value than usual."""
+    unusual = {}
     try:
         with path.open("rb") as file:
             head = file.read(8)
             order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
             if order is None:
-                return 1
+                return {}
             file.seek(unpack_from(f"{order}I", head, 4)[0])
             (entries,) = unpack_from(f"{order}H", file.read(2))
             directory = file.read(12 * entries)
             for entry in range(0, len(directory) - 11, 12):
-                tag, _, _, value = unpack_from(f"{order}HHIH", directory, entry)
-                if tag == _BANDS_TAG:
-                    return int(value)
+                tag, kind, count, value = unpack_from(f"{order}HHIH", directory, entry)
+                if kind == _SHORT and count == 1 and value not in _USUAL.get(tag, (value,)):
+                    unusual[tag] = int(value)
     except (OSError, error):
         pass
-    return 1
+    return unusual

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def _read(folder: RunFolder) -> ComparedRun:
     except FileNotFoundError:
         raise UserError(
             f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "
-            f"train-teacher --output {folder.root} --resume"
+            f"train-teacher --output {shlex.quote(str(folder.root))} --resume"
         ) from None
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UserError(f"{folder.results}: cannot be read: {error}") from error

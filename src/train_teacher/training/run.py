@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _settings_text(settings: TeacherSettings) -> str:
     file = RunFolder(Path(settings.output)).settings
     header = (
         f"Every setting of this run (train-teacher {__version__}). Repeat it with\n"
-        f"  train-teacher --config {file} --output ANOTHER_FOLDER\n"
+        f"  train-teacher --config {shlex.quote(str(file))} --output ANOTHER_FOLDER\n"
         "`extends: null`: nothing is taken from a preset, so nothing can change beneath it.\n"
         "`decided`: what train-teacher chose itself; everything else was given, or is a default."
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,4 +53,31 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path, content: bytes, named: 
     path.write_bytes(content)
 
     with pytest.raises(UserError, match=named):
+        read_coco(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>", "download the JSON"),
+        (b'{"source-ref": "s3://b/0.jpg"}\n{"source-ref": "s3://b/1.jpg"}\n', "SageMaker"),
+        (b'{"image": "a.jpg"}\n{"image": "b.jpg"}\n', "JSON Lines"),
+        (b"684,8,273,116,0,0,0,0\n406,119,265,70,0,0,0,0\n", "VisDrone"),
+        (b"Car 0.00 0 -1.57 599 156 629 189 2.8 1.7 3.7 -0.6 1.7 7.5 -1.5\n", "KITTI"),
+        (b'"{\\"images\\": [], \\"annotations\\": []}"', "encoded twice"),
+        (b'[{"images": [], "annotations": [], "categories": []}]', "inside a list"),
+        (b'[{"name": "a.jpg", "labels": []}]', "Scalabel"),
+        (b'[{"ID": "1", "External ID": "a.jpg", "Label": {}}]', "Labelbox"),
+        (b'{"version": "2.0", "item": {"name": "a.jpg"}, "annotations": []}', "V7 Darwin"),
+        (b'{"videos": [], "annotations": [], "categories": []}', "YouTube-VIS"),
+        (b'{"images": [], "categories": [], "annotations": {"1": {"id": 1}}}', "keyed by id"),
+    ],
+)
+def test_what_else_users_have_given_is_named_with_the_way_out(
+    tmp_path: Path, content: bytes, named: str
+) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(named)):
         read_coco(path)

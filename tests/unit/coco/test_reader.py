@@ -371,3 +371,22 @@ def test_four_corners_become_the_upright_box_around_them(tmp_path: Path) -> None
     assert [(p.outcome, "four corners" in p.message) for p in dataset.problems] == [
         ("converted", True)
     ]
+
+
+def test_an_image_without_file_name_says_what_its_record_has_instead(tmp_path: Path) -> None:
+    content = coco()
+    for record in content["images"]:
+        record["filename"] = record.pop("file_name")
+    dataset = read(tmp_path, content)
+    assert {p.message for p in dataset.problems if p.section == "images"} == {
+        "missing, the record has `filename`: call it file_name"
+    }
+
+
+def test_an_address_that_is_none_gives_no_file_name(tmp_path: Path) -> None:
+    content = coco()
+    for record in content["images"]:
+        record |= {"file_name": "", "coco_url": "n/a"}
+    dataset = read(tmp_path, content)
+    assert dataset.names_from_addresses == 0
+    assert not dataset.images

@@ -87,3 +87,27 @@ def test_an_image_of_more_pixels_than_opencv_takes_is_too_large(tmp_path: Path) 
     content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
     content += struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\0IEND\xaeB`\x82"
     assert look(tmp_path / "a.png", content).damage.tolist() == [TOO_LARGE]
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzma", "tiff_deflate", "tiff_lzw", "raw"])
+@pytest.mark.parametrize("mode", ["RGB", "I", "F"])
+def test_a_tiff_is_sound_exactly_where_opencv_decodes_it(
+    tmp_path: Path, compression: str, mode: str
+) -> None:
+    stream = BytesIO()
+    pixels = Image.fromarray(np.zeros((48, 64, 3), np.uint8)).convert("L").convert(mode)
+    pixels.save(stream, "TIFF", compression=compression)
+    image = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    readable = look(tmp_path / "a.tif", stream.getvalue()).damage.tolist() == [SOUND]
+    assert readable == (image is not None)
+
+
+@pytest.mark.parametrize("format_", ["TGA", "PCX", "PPM"])
+def test_a_rare_format_is_sound_exactly_where_opencv_decodes_it(
+    tmp_path: Path, format_: str
+) -> None:
+    stream = BytesIO()
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(stream, format_)
+    image = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    readable = look(tmp_path / "a.png", stream.getvalue()).damage.tolist() == [SOUND]
+    assert readable == (image is not None)

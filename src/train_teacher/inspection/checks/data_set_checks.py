@@ -37,7 +37,8 @@ def check_something_to_train(data: Inspected) -> list[Finding]:
     if data.classes and kept:
         return []
     if not dataset.images:
-        what = "the list of images is empty"
+        unread = any(problem.section == "images" for problem in dataset.problems)
+        what = "no image could be read" if unread else "the list of images is empty"
     elif not dataset.raw_annotations:
         what = "the list of annotations is empty"
     elif not data.classes:

@@ -126,7 +126,8 @@ def _fix(
     image_dir = split.files.image_dir
     with _both_or_none(output, log_file):
         _write_copy(split, output, log)
-        again = replace(request, data=output, images=image_dir)
+        # The copy is UTF-8, whatever the file was.
+        again = replace(request, data=output, images=image_dir, encoding=None)
         splits = load_splits(again, progress=progress)
         again = replace(again, class_prompts=_prompts_of_copy(request, splits[0]))
         info = describe(splits, again)

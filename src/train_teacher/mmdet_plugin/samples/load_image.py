@@ -14,6 +14,9 @@ from train_teacher.core.terminal_text import plain
 
 MOST_SKIPPED = 20
 """Images that a loading process may skip; after that a disk or a folder is gone."""
+MOST_IN_A_ROW = 200
+"""Failures without a success between them; after 1,000 MMEngine gives up without a reason
+(base_dataset.py, max_refetch)."""
 
 
 class UnreadableImageError(UserError):
@@ -46,6 +49,7 @@ class LoadPicture(LoadImageFromFile):
         super().__init__(**kwargs)
         self.skip_unreadable = skip_unreadable
         self._skipped: set[str] = set()
+        self._in_a_row = 0
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
         """Load the image.
@@ -57,8 +61,10 @@ class LoadPicture(LoadImageFromFile):
         try:
             loaded: dict[str, Any] | None = super().transform(results)
         except (OSError, ValueError, SyntaxError, AssertionError, cv2.error) as error:
+            self._in_a_row += 1
             self._refuse(path, _reason(error))
             return None
+        self._in_a_row = 0
         return loaded
 
     def _refuse(self, path: str, reason: str) -> None:
@@ -69,15 +75,16 @@ class LoadPicture(LoadImageFromFile):
                 path,
                 reason,
             )
-        if path in self._skipped:
-            return
+        known = path in self._skipped
         self._skipped.add(path)
-        if len(self._skipped) > MOST_SKIPPED:
+        if len(self._skipped) > MOST_SKIPPED or self._in_a_row > MOST_IN_A_ROW:
             raise UserError(
                 f"{len(self._skipped)} images cannot be read any more, the last is {path} "
                 f"({reason}). Is the disk or the network folder still there? Put them back, then "
                 "go on with --resume."
             )
+        if known:
+            return
         print(  # noqa: T201 - loader processes have no logger
             plain(
                 f"\nwarning: {path}: the image cannot be read ({reason}); another one is "

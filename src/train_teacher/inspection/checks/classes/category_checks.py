@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from train_teacher.coco.categories import NO_OBJECTS, _word, dummy_categories
+from train_teacher.coco.categories import IGNORED_REGIONS, NO_OBJECTS, _word, dummy_categories
+from train_teacher.coco.dataset import used_categories
 from train_teacher.core.words import listed
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import finding_about, these_categories
@@ -19,7 +20,21 @@ def check_categories(file: InspectedFile) -> list[Finding]:
     odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
     entries = [c for c in dummies if c not in odd]
     fix = "Nothing to do: train-teacher leaves it out (exp1/data)."
+    used = used_categories(dataset)
+    labelled = [
+        category
+        for row, category in enumerate(dataset.categories)
+        if row in used and _word(category) in IGNORED_REGIONS | {"background", "none"}
+    ]
     return [
+        *finding_about(
+            these_categories(labelled),
+            code="N12",
+            severity="warning",
+            message=f"{listed(c.name for c in labelled)} has boxes and names no object to learn",
+            consequence="The model is taught to find background or ignored regions like a class.",
+            fix="Mark these annotations iscrowd = 1, or take them out with their category.",
+        ),
         *finding_about(
             these_categories(odd),
             code="N12",

@@ -40,6 +40,21 @@ def test_placeholder_supercategories_drop_nothing(dataset_of: Any) -> None:
     assert len(real_categories(dataset_of(categories=plain[:1]))) == 1
 
 
+@pytest.mark.parametrize("name", ["background", "DontCare", "ignored regions"])
+def test_a_labelled_word_for_what_is_not_to_be_learnt_is_an_n12_warning(
+    dataset_of: Any, name: str
+) -> None:
+    names = [category(1, "cat"), category(2, "red car"), category(3, name)]
+    labelled = [annotation(1), annotation(2, 1, 2), annotation(3, 1, 3)]
+
+    dataset = dataset_of(categories=names, annotations=labelled)
+    finding = only(check_categories(file_of(dataset)), "N12")
+
+    assert (finding.severity, finding.ids) == ("warning", (3,))
+    assert "iscrowd" in finding.fix
+    assert len(real_categories(dataset)) == 3
+
+
 @pytest.mark.parametrize("name", ["background", "None", "objects"])
 def test_a_word_for_no_object_is_an_n12_warning_and_no_class_unless_it_is_labelled(
     dataset_of: Any, name: str
@@ -52,7 +67,10 @@ def test_a_word_for_no_object_is_an_n12_warning_and_no_class_unless_it_is_labell
 
     assert (finding.severity, finding.ids) == ("warning", (3,))
     assert [c.name for c in real_categories(dataset)] == ["cat", "red car"]
-    assert check_categories(file_of(dataset_of(categories=names, annotations=labelled))) == []
+    labelled_set = dataset_of(categories=names, annotations=labelled)
+    assert len(real_categories(labelled_set)) == 3
+    if name == "objects":
+        assert check_categories(file_of(labelled_set)) == []
 
 
 def test_an_unused_background_entry_of_labelme_is_n12(dataset_of: Any) -> None:
