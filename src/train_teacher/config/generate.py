@@ -305,7 +305,7 @@ def _running(
         "default_hooks.checkpoint",
         {
             "type": "TeacherCheckpointHook",
-            "interval": schedule.val_interval,
+            "interval": schedule.checkpoint_interval,
             "by_epoch": True,
             "save_best": METRIC,
             "rule": "greater",

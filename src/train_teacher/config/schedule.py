@@ -53,6 +53,11 @@ class Schedule:
         return math.ceil(self.epochs / self.val_interval)
 
     @property
+    def checkpoint_interval(self) -> int:
+        """Epochs between two checkpoints: what a power cut costs, however rarely one validates."""
+        return min(self.val_interval, math.ceil(self.epochs / MAX_VALIDATIONS))
+
+    @property
     def iterations(self) -> int:
         """Batches of the whole run."""
         return self.epochs * self.iterations_per_epoch

@@ -27,6 +27,11 @@ def test_a_small_set_is_trained_for_steps_and_not_for_a_dozen_epochs() -> None:
     assert build_schedule(num_images=10_000, batch_size=4).epochs == 12
 
 
+def test_rare_validations_do_not_make_checkpoints_rare() -> None:
+    assert build_schedule(100, 4, epochs=10, val_interval=10).checkpoint_interval == 1
+    assert build_schedule(100, 4, epochs=67).checkpoint_interval == 4
+
+
 def test_wanted_steps_are_rounded_up_to_whole_epochs() -> None:
     schedule = build_schedule(num_images=100, batch_size=4, steps=60)
     assert schedule.epochs == 3

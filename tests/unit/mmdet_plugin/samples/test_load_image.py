@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from train_teacher.core.errors import UserError
-from train_teacher.mmdet_plugin.samples.load_image import MOST_SKIPPED, LoadPicture
+from train_teacher.mmdet_plugin.samples.load_image import MOST_IN_A_ROW, MOST_SKIPPED, LoadPicture
 
 
 @pytest.fixture
@@ -67,3 +67,13 @@ def test_when_a_whole_folder_is_gone_training_stops_instead_of_learning_the_rest
         assert load.transform({"img_path": str(tmp_path / f"{number}.jpg")}) is None
     with pytest.raises(UserError, match="Is the disk or the network folder still there"):
         load.transform({"img_path": str(tmp_path / "one-more.jpg")})
+
+
+def test_when_no_image_can_be_decoded_training_stops_and_names_one(tmp_path: Path) -> None:
+    load = LoadPicture(skip_unreadable=True)
+    image = tmp_path / "a.tif"
+    image.write_bytes(b"no image")
+    for _ in range(MOST_IN_A_ROW):
+        assert load.transform({"img_path": str(image)}) is None
+    with pytest.raises(UserError, match=r"a\.tif"):
+        load.transform({"img_path": str(image)})
