@@ -75,7 +75,6 @@ def check_image_files(
     """Look for every image and read what its header says.
 
     Args:
-        dataset: the data set.
         image_dir: folder its names are relative to; None when none was found.
         check: False skips the look at the files.
     """

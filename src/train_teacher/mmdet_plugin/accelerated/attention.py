@@ -44,7 +44,6 @@ class TeacherMultiheadAttention(MultiheadAttention):
             key: (N, keys, channels); None takes the query.
             value: (N, keys, channels); None takes the key.
             identity: added to the result; None takes the query.
-            query_pos: added to the query.
             key_pos: added to the key; None takes `query_pos` where that fits.
             attn_mask: (queries, keys) or (N * heads, queries, keys), True where not to look.
             key_padding_mask: (N, keys), True where there is no key.
@@ -136,7 +135,6 @@ def shift_mask(height: int, width: int, window: int, shift: int, device: torch.d
         width: of the padded feature map.
         window: pixels along a window's side.
         shift: pixels by which the windows are shifted.
-        device: where it lives.
 
     Returns:
         (windows, window ** 2, window ** 2): 0 for neighbours, -100 for others.

@@ -26,7 +26,6 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
     Args:
         values: on CPU.
-        device: where to.
     """
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
@@ -39,7 +38,6 @@ def image_extents(shapes: tuple[tuple[int, int], ...], device: torch.device) -> 
 
     Args:
         shapes: (height, width) of every image.
-        device: where they live.
 
     Returns:
         (N, 4): width, height, width, height.
@@ -54,7 +52,6 @@ def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
 
     Args:
         sizes: (height, width) by level.
-        device: where they live.
 
     Returns:
         (levels, 2) sizes and (levels,) first positions.
@@ -82,7 +79,6 @@ def pixel_centres(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
 
     Args:
         sizes: (height, width) by level.
-        device: where they live.
 
     Returns:
         (points, 2) centres (x, y) in pixels of their own level; (points, 2) width and height of
@@ -123,7 +119,6 @@ def proposals(
         sizes: (height, width) by level.
         padding: (N, points), True outside the image; None without padding.
         batch: N.
-        device: where the boxes live.
 
     Returns:
         (N, points, 4) boxes (cx, cy, w, h) in shares of the unpadded image.

@@ -22,7 +22,6 @@ class LossLog(Mapping[str, float]):
         """Start the transfer.
 
         Args:
-            names: of the losses.
             values: (losses,).
         """
         self._names = tuple(names)

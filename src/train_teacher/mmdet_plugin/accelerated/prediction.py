@@ -145,10 +145,8 @@ def predict_batch(
     """Return the detections of every image, best first, on the CPU.
 
     Args:
-        head: Grounding DINO's head.
         outputs: `hidden_states` (layers, N, queries, channels), `references` by layer,
             `memory_text` and `text_token_mask`.
-        classes: tokens of each class.
         metas: with `img_shape` and `scale_factor`, one per image.
         rescale: whether boxes are in pixels of the original image.
 

@@ -87,7 +87,6 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
         """Train on one batch, in parts if the memory does not hold it.
 
         Args:
-            idx: number of the batch in its epoch.
             data_batch: as the loader collates it.
         """
         self.runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)

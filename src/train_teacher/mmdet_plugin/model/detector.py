@@ -138,8 +138,6 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
 
         Args:
             query: (N, queries, 256).
-            *args: as MMDetection passes them.
-            **kwargs: as MMDetection passes them.
 
         Returns:
             `hidden_states` and `references` of every decoder layer.

@@ -48,7 +48,6 @@ def draw_embeddings(model: nn.Module, names: tuple[str, ...]) -> None:
 
     Args:
         model: built within `SkipInitialisation`.
-        names: of its parameters.
     """
     for name in names:
         nn.init.normal_(model.get_parameter(name))

@@ -109,7 +109,6 @@ class TextCache:
         Args:
             rows: token ids of each caption, padded or not.
             special_ids: ids that end a phrase.
-            device: where the features live.
             encode: runs the language model on phrases; returns (phrases, longest, width).
         """
         new = [row for row in dict.fromkeys(rows) if row not in self._captions]
@@ -126,12 +125,7 @@ class TextCache:
         return [found[row] for row in rows]
 
     def forget_other_weights(self, module: nn.Module, device: torch.device) -> None:
-        """Empty the cache when the module's weights were written or replaced since the last call.
-
-        Args:
-            module: the language model.
-            device: where its features are wanted.
-        """
+        """Empty the cache when the module's weights were written or replaced since the last call."""
         # In-place writes (an optimizer, load_state_dict) count a parameter's version up.
         weights = (device, *((id(p), times_written(p)) for p in module.parameters()))
         if weights != self._weights:

@@ -22,10 +22,6 @@ HASHING_THREADS = 4
 def parameter_digests(model: nn.Module, *, trainable: bool) -> dict[str, str]:
     """Return a digest of every parameter that does, or does not, require a gradient.
 
-    Args:
-        model: any module.
-        trainable: which of the two.
-
     Returns:
         Hex digests by parameter name.
     """

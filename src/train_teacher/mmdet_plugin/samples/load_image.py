@@ -20,13 +20,7 @@ class UnreadableImageError(UserError):
     """An image that is needed cannot be read."""
 
     def __init__(self, message: str, path: str, reason: str) -> None:
-        """Keep what was wrong with which file.
-
-        Args:
-            message: for the user.
-            path: of the image.
-            reason: why it cannot be read.
-        """
+        """Keep what was wrong with which file."""
         super().__init__(message)
         self.path = path
         self.reason = reason
@@ -41,7 +35,6 @@ class LoadPicture(LoadImageFromFile):
 
         Args:
             skip_unreadable: take another image instead of stopping.
-            **kwargs: those of LoadImageFromFile.
         """
         super().__init__(**kwargs)
         self.skip_unreadable = skip_unreadable

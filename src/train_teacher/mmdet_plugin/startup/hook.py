@@ -37,7 +37,6 @@ class ProbeHook(Hook):
     Args:
         image: height and width of the largest training image.
         boxes: of the most crowded image.
-        classes: names of the prompt.
         checkpoint_layers: `auto`, or the number of encoder layers to compute again.
         fit_batch: whether a step's images may go through the model in parts.
         preflight: whether a step, a validation image and the disk are tried before training.

@@ -116,8 +116,6 @@ def crowded_batch(
         images: N.
         size: height and width.
         boxes: of every image.
-        classes: names of the prompt.
-        device: where the batch lives.
 
     Returns:
         (N, 3, height, width) noise and its samples.
@@ -154,7 +152,6 @@ def peak_of_step(
 
     Args:
         model: detector in training mode on a GPU.
-        batch: inputs and samples.
         precision: the context in which training runs.
 
     Returns:

@@ -115,10 +115,6 @@ def bytes_to_write(runner: Any) -> RunBytes:
 def check_space(runner: Runner, size: RunBytes) -> int:
     """Compare what will be written with what is free.
 
-    Args:
-        runner: with its folder.
-        size: of the checkpoints.
-
     Returns:
         Free bytes.
 
@@ -167,11 +163,7 @@ def unchanged(runner: Any) -> Iterator[None]:
 
 @contextmanager
 def largest_scale(transforms: Sequence[Any]) -> Iterator[None]:
-    """Make random sizes the largest there is, and random branches the first, the one without crop.
-
-    Args:
-        transforms: of a pipeline.
-    """
+    """Make random sizes the largest there is, and random branches the first, the one without crop."""
     with ExitStack() as undo:
         for transform in _all_transforms(transforms):
             undo.enter_context(_attributes_kept(transform))
