@@ -53,21 +53,13 @@ class FolderListings:
     """The files under one folder; every folder is listed once, which beats a stat per image."""
 
     def __init__(self, root: Path) -> None:
-        """List nothing yet.
-
-        Args:
-            root: folder that names are relative to.
-        """
+        """List nothing yet of the folder that names are relative to."""
         self._root = root
         self._listed: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._alike: dict[tuple[str, bool], dict[str, str]] = {}
 
     def has(self, name: str) -> bool:
-        """Tell whether a file has exactly this name.
-
-        Args:
-            name: path with forward slashes, relative to the root or absolute.
-        """
+        """Tell whether a file has exactly this name, with `/`, relative to the root or absolute."""
         if not stays_inside(self._root, name):
             return False
         folder, _, base = name.rpartition("/")

@@ -154,15 +154,7 @@ class TeacherShiftWindowMSA(ShiftWindowMSA):
     """mmdet's shifted-window attention with a mask that is built once per size."""
 
     def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
-        """Attend within windows.
-
-        Args:
-            query: (N, height * width, channels).
-            hw_shape: height and width.
-
-        Returns:
-            (N, height * width, channels).
-        """
+        """Attend within windows: (N, height * width, channels), as is the result."""
         batch, _, channels = query.shape
         height, width = hw_shape
         window, shift = self.window_size, self.shift_size

@@ -65,11 +65,7 @@ class MatchCosts:
 
     @classmethod
     def of(cls, assigner: Any) -> MatchCosts | None:
-        """Return the weights, or None for an assigner with any other cost.
-
-        Args:
-            assigner: what the head was configured with.
-        """
+        """Return the weights, or None for an assigner with any other cost."""
         if type(assigner) is not HungarianAssigner:
             return None
         by_type: dict[type, Any] = {type(cost): cost for cost in assigner.match_costs}

@@ -36,11 +36,7 @@ def pending_gradients(model: nn.Module, optim_wrapper: Any) -> dict[str, Tensor]
 
 
 def put_back(model: nn.Module, gradients: Mapping[str, Tensor]) -> None:
-    """Go on with a half-made step.
-
-    Args:
-        gradients: from `pending_gradients`.
-    """
+    """Go on with a half-made step, with the result of `pending_gradients`."""
     for name, gradient in gradients.items():
         parameter = model.get_parameter(name)
         parameter.grad = gradient.to(parameter.device, copy=True)

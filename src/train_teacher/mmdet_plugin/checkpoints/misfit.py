@@ -76,12 +76,7 @@ def describe_misfit(misfit: Misfit, model: Mapping[str, Shape], file: Mapping[st
 
 
 def recognise_checkpoint(misfit: Misfit, file: Mapping[str, Shape]) -> str:
-    """Return what a checkpoint that does not fit seems to be, and how to go on.
-
-    Args:
-        misfit: from `compare_shapes`.
-        file: shape by name of the checkpoint's tensors.
-    """
+    """Return what a checkpoint that does not fit seems to be, and how to go on."""
     foreign = _foreign_format(file)
     if foreign:
         return f"The file looks like {foreign}"

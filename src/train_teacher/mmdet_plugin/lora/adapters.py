@@ -89,11 +89,7 @@ def lora_config(model: nn.Module) -> LoraConfig | None:
 
 
 def adapter_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the adapter as PEFT's own file holds it.
-
-    Args:
-        state: values by the model's parameter names, such as a checkpoint's.
-    """
+    """Return the adapter as PEFT's own file holds it, from values by parameter name."""
     from peft import get_peft_model_state_dict
 
     tensors = get_peft_model_state_dict(
@@ -103,11 +99,7 @@ def adapter_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, 
 
 
 def merge_adapters(model: nn.Module) -> None:
-    """Add the adapters to the base weights, in place, and leave a detector without them.
-
-    Args:
-        model: detector; one without adapters stays as it is.
-    """
+    """Add the adapters, if there are any, to the base weights in place and remove them."""
     from peft.tuners.lora import LoraLayer
 
     outer: list[str] = []

@@ -31,11 +31,7 @@ class LoadPicture(LoadImageFromFile):
     """LoadImageFromFile that names the file; in training another image is taken instead."""
 
     def __init__(self, *, skip_unreadable: bool = False, **kwargs: Any) -> None:
-        """Create the transform.
-
-        Args:
-            skip_unreadable: take another image instead of stopping.
-        """
+        """Create the transform; `skip_unreadable` takes another image instead of stopping."""
         super().__init__(**kwargs)
         self.skip_unreadable = skip_unreadable
         self._skipped: set[str] = set()

@@ -180,11 +180,7 @@ def peak_of_step(
 
 
 def usable_bytes(device: torch.device) -> int:
-    """Return how many bytes this process may hold in all, with what it holds already.
-
-    Args:
-        device: a GPU, which other programs may use too.
-    """
+    """Return how many bytes this process may hold in all on a GPU that others may use too."""
     free, _ = torch.cuda.mem_get_info(device)
     return int((free + torch.cuda.memory_reserved(device)) * USABLE_SHARE)
 

@@ -97,11 +97,7 @@ def rehearse_validation(runner: Any) -> None:
 
 
 def bytes_to_write(runner: Any) -> RunBytes:
-    """Return what the checkpoints of a run hold.
-
-    Args:
-        runner: whose optimizer has made a step.
-    """
+    """Return what the checkpoints of a run hold once its optimizer has made a step."""
     model, wrapper = unwrapped(runner), runner.optim_wrapper
     trained = trained_bytes(model)
     state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
@@ -163,7 +159,7 @@ def unchanged(runner: Any) -> Iterator[None]:
 
 @contextmanager
 def largest_scale(transforms: Sequence[Any]) -> Iterator[None]:
-    """Make random sizes the largest there is, and random branches the first, the one without crop."""
+    """Make random sizes the largest there is, and random branches the first: without crop."""
     with ExitStack() as undo:
         for transform in _all_transforms(transforms):
             undo.enter_context(_attributes_kept(transform))
