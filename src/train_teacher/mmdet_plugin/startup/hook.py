@@ -139,9 +139,7 @@ def _precision(optim_wrapper: Any) -> AbstractContextManager[object]:
 def split_batch(runner: Any, images: int) -> None:
     """Let a step's images go through the model in parts, with the same steps and rates.
 
-    Args:
-        runner: whose loader, optimizer and schedule are still configs.
-        images: of a part; divides the batch size.
+    Loader, optimizer and schedule are still configs; `images` of a part divide the batch size.
     """
     loader = train_loader_config(runner)
     parts = loader["batch_size"] // images

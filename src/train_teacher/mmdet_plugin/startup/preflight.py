@@ -72,11 +72,7 @@ def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
 
 
 def rehearse_validation(runner: Any) -> None:
-    """Predict the most crowded validation image and count the score of it alone.
-
-    Args:
-        runner: whose validation loop is built.
-    """
+    """Predict the most crowded image of a built validation loop; count its score alone."""
     loop = runner.val_loop
     dataset = _with_pipeline(loop.dataloader.dataset)
     batch = loop.dataloader.collate_fn([dataset[most_crowded(dataset)]])
