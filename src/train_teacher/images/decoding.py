@@ -49,7 +49,6 @@ def decode_images(
     """Return the files with `decoded` filled in.
 
     Args:
-        dataset: the data set.
         files: from `check_image_files`.
         progress: called with images done and images in all.
         cache: file of the cache; by default that of the user.
@@ -79,7 +78,6 @@ def look_at_images(
     the rest, not processes, so that a caller's script needs no `__main__` guard.
 
     Args:
-        dataset: the data set.
         files: from `check_image_files`.
         most: images to decode; if more would have to be, none is, and only what is remembered
             counts as looked at; with nothing looked at, `decoded` stays None.

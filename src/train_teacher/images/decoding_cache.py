@@ -35,7 +35,6 @@ def recall(keys: Sequence[FileKey], version: str, file: Path | None = None) -> d
     """Return what is remembered by path; nothing when there is no usable cache.
 
     Args:
-        keys: the files.
         version: what the values depend on besides the file, such as the decoder's release.
         file: the cache; by default that of the user.
     """
@@ -57,8 +56,6 @@ def remember(values: Mapping[FileKey, bytes], version: str, file: Path | None = 
     """Store values in one transaction; a cache that cannot be written is no cache.
 
     Args:
-        values: what to store, by file.
-        version: see `recall`.
         file: the cache; by default that of the user.
     """
     import sqlite3

@@ -33,11 +33,9 @@ def draw_detections(
     """Write a copy of an image with what was found in it.
 
     Args:
-        source: the image.
         target: JPEG to write.
         labels: class numbers, which choose the colours.
         boxes: xywh, pixels.
-        texts: written at each box.
         masks: run lengths of each box, or none.
         turned: whether the boxes are of the photo as EXIF turns it.
 

@@ -133,11 +133,7 @@ class _Window:
 
 
 def read_headers(paths: Sequence[str | None]) -> ImageFacts:
-    """Return the facts about M files.
-
-    Args:
-        paths: M paths; None where there is no file.
-    """
+    """Return the facts about M files; a path is None where there is no file."""
     absent = _Look()
     looks = [absent if path is None else _look(path) for path in paths]
     columns = list(zip(*looks, strict=True)) or [()] * len(_Look._fields)

@@ -34,7 +34,6 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     """Return the image as training sees it, with boxes, as a JPEG data URI.
 
     Args:
-        path: the image.
         marked: (4,) xywh in pixels, drawn in red; the view is widened when it lies outside.
         others: (K, 4) xywh in pixels, drawn thin and grey.
 
@@ -65,10 +64,8 @@ def compared(
     """Return an image with truth and detections drawn, as a JPEG data URI.
 
     Args:
-        path: the image.
         labelled: (T, 4) xywh in pixels, drawn in green.
         detected: (D, 4) xywh in pixels, drawn in orange.
-        texts: written beside each detection.
         turned: whether the boxes are of the photo as EXIF turns it.
 
     Returns:

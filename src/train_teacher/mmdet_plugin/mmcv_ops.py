@@ -35,11 +35,7 @@ class _StandIn(ModuleType):
 
 
 def install() -> str:
-    """Make `mmcv.ops` importable.
-
-    Returns:
-        `compiled` when a compiled mmcv is there, which is then used; `stand-in` otherwise.
-    """
+    """Make `mmcv.ops` importable; return `compiled` where mmcv is, else `stand-in`."""
     if isinstance(sys.modules.get(MODULE), _StandIn):
         return "stand-in"
     try:

@@ -14,9 +14,6 @@ def require_folder(file: Path) -> None:
 
     MMEngine would make the folder anew (local_backend.py:76) and train on.
 
-    Args:
-        file: about to be written.
-
     Raises:
         UserError: its folder is gone.
     """
@@ -31,9 +28,6 @@ def require_folder(file: Path) -> None:
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
     """Name the file that is being written: a full disk does not (write(2) has no path).
-
-    Args:
-        file: of the run folder.
 
     Raises:
         UserError: the system refuses.

@@ -79,9 +79,6 @@ def averaging_alone(head: nn.Module) -> Iterator[None]:
     """Let a head divide its losses by what this process counts, without asking the others.
 
     Each module of mmdet's heads imports `reduce_mean` for itself, so each has its own to exchange.
-
-    Args:
-        head: of the detector.
     """
     modules = {sys.modules[kind.__module__] for kind in type(head).__mro__}
     averages = {m: vars(m)["reduce_mean"] for m in modules if "reduce_mean" in vars(m)}

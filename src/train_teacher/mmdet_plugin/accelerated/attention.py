@@ -44,7 +44,6 @@ class TeacherMultiheadAttention(MultiheadAttention):
             key: (N, keys, channels); None takes the query.
             value: (N, keys, channels); None takes the key.
             identity: added to the result; None takes the query.
-            query_pos: added to the query.
             key_pos: added to the key; None takes `query_pos` where that fits.
             attn_mask: (queries, keys) or (N * heads, queries, keys), True where not to look.
             key_padding_mask: (N, keys), True where there is no key.
@@ -136,7 +135,6 @@ def shift_mask(height: int, width: int, window: int, shift: int, device: torch.d
         width: of the padded feature map.
         window: pixels along a window's side.
         shift: pixels by which the windows are shifted.
-        device: where it lives.
 
     Returns:
         (windows, window ** 2, window ** 2): 0 for neighbours, -100 for others.
@@ -156,15 +154,7 @@ class TeacherShiftWindowMSA(ShiftWindowMSA):
     """mmdet's shifted-window attention with a mask that is built once per size."""
 
     def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
-        """Attend within windows.
-
-        Args:
-            query: (N, height * width, channels).
-            hw_shape: height and width.
-
-        Returns:
-            (N, height * width, channels).
-        """
+        """Attend within windows: (N, height * width, channels), as is the result."""
         batch, _, channels = query.shape
         height, width = hw_shape
         window, shift = self.window_size, self.shift_size

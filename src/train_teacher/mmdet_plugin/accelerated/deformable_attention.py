@@ -128,11 +128,7 @@ def sample_with_reference(
 
 
 def backend_for(device: torch.device) -> Backend:
-    """Return the first implementation that computes what mmcv's PyTorch code computes.
-
-    Args:
-        device: where the model trains.
-    """
+    """Return the first implementation that computes what mmcv's PyTorch code computes."""
     return _backend(device.type)
 
 
@@ -160,10 +156,6 @@ def _candidates(device_type: str) -> Iterator[Backend]:
 
 def why_unusable(sample: Sampler, device: torch.device) -> str | None:
     """Compare output and gradients with mmcv's PyTorch code on one random input.
-
-    Args:
-        sample: the implementation.
-        device: where to run it.
 
     Returns:
         None when they agree; else what went wrong. Memory that is full says nothing about the
@@ -238,7 +230,6 @@ class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAtt
             key: unused.
             value: (N, points, channels); None takes the query.
             identity: added to the result; None takes the query.
-            query_pos: added to the query.
             key_padding_mask: (N, points), True where there is no image.
             reference_points: (N, queries, levels, 2 or 4) points or boxes in shares of the image.
             spatial_shapes: sizes of the levels, or (levels, 2).

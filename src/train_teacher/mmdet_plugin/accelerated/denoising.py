@@ -19,9 +19,7 @@ def denoising_mask(
 
     Args:
         max_boxes: boxes of the fullest image.
-        groups: denoising groups.
         matching_queries: queries that are matched.
-        device: where the mask lives.
 
     Returns:
         (queries, queries), True where the row must not attend to the column.
@@ -48,7 +46,6 @@ class TeacherQueryGenerator(CdnQueryGenerator):
 
         Args:
             gt_labels: (boxes,) of the whole batch.
-            num_groups: denoising groups.
 
         Returns:
             (boxes * 2 * groups, channels).

@@ -122,11 +122,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             self.checkpoint_layers(checkpoint_layers)
 
     def checkpoint_layers(self, count: int) -> None:
-        """Choose how many encoder layers are computed again instead of kept.
-
-        Args:
-            count: 0 to the number of encoder layers.
-        """
+        """Choose how many encoder layers, from 0 to all, are computed again instead of kept."""
         checkpoint_layers(self.encoder, count)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[Any]) -> dict[str, Tensor]:

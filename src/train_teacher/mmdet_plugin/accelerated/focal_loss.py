@@ -21,7 +21,6 @@ class FocalLossTerms(torch.autograd.Function):
         """Return the loss terms.
 
         Args:
-            ctx: of autograd.
             logits: any shape, finite.
             targets: 0 or 1, same shape.
             gamma: exponent of the modulating factor.

@@ -200,7 +200,6 @@ class TeacherGroundingDINOHead(GroundingDINOHead):
 
         Args:
             positives: queries of this process that learn a box.
-            device: of the losses.
 
         Returns:
             Averages over all processes of distributed training, at least 1.

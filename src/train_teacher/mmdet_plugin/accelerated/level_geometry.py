@@ -26,7 +26,6 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
     Args:
         values: on CPU.
-        device: where to.
     """
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
@@ -35,30 +34,14 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=REMEMBERED_SIZES)
 def image_extents(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
-    """Return what normalises boxes of each image.
-
-    Args:
-        shapes: (height, width) of every image.
-        device: where they live.
-
-    Returns:
-        (N, 4): width, height, width, height.
-    """
+    """Return (N, 4) what normalises boxes: width, height, width, height of each image."""
     extents = [[width, height, width, height] for height, width in shapes]
     return to_device(torch.tensor(extents, dtype=torch.float32), device)
 
 
 @lru_cache(maxsize=REMEMBERED_SIZES)
 def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return `spatial_shapes` and `level_start_index` as mmdet's modules expect them.
-
-    Args:
-        sizes: (height, width) by level.
-        device: where they live.
-
-    Returns:
-        (levels, 2) sizes and (levels,) first positions.
-    """
+    """Return mmdet's `spatial_shapes` (levels, 2) and `level_start_index` (levels,)."""
     counts = [height * width for height, width in sizes]
     starts = [0, *accumulate(counts[:-1])]
     packed = to_device(torch.tensor([*zip(*sizes, strict=True), starts]), device)
@@ -82,7 +65,6 @@ def pixel_centres(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
 
     Args:
         sizes: (height, width) by level.
-        device: where they live.
 
     Returns:
         (points, 2) centres (x, y) in pixels of their own level; (points, 2) width and height of
@@ -123,7 +105,6 @@ def proposals(
         sizes: (height, width) by level.
         padding: (N, points), True outside the image; None without padding.
         batch: N.
-        device: where the boxes live.
 
     Returns:
         (N, points, 4) boxes (cx, cy, w, h) in shares of the unpadded image.

@@ -55,11 +55,7 @@ def autocast_dtype(device_type: str) -> torch.dtype | None:
 
 
 def add_adapters_within_products(model: nn.Module) -> None:
-    """Let every adapted linear layer of a model compute with fewer passes; names stay.
-
-    Args:
-        model: with adapters that PEFT has put in.
-    """
+    """Let every adapted linear layer of a model compute with fewer passes; names stay."""
     for module in model.modules():
         if type(module) is Linear:
             module.__class__ = TeacherLoraLinear

@@ -19,12 +19,7 @@ class LossLog(Mapping[str, float]):
     """
 
     def __init__(self, names: Sequence[str], values: Tensor) -> None:
-        """Start the transfer.
-
-        Args:
-            names: of the losses.
-            values: (losses,).
-        """
+        """Start the transfer of values (losses,)."""
         self._names = tuple(names)
         self._event: torch.cuda.Event | None = None
         self._floats: dict[str, float] | None = None

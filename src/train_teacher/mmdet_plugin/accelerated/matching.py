@@ -65,11 +65,7 @@ class MatchCosts:
 
     @classmethod
     def of(cls, assigner: Any) -> MatchCosts | None:
-        """Return the weights, or None for an assigner with any other cost.
-
-        Args:
-            assigner: what the head was configured with.
-        """
+        """Return the weights, or None for an assigner with any other cost."""
         if type(assigner) is not HungarianAssigner:
             return None
         by_type: dict[type, Any] = {type(cost): cost for cost in assigner.match_costs}
@@ -126,8 +122,6 @@ def cost_matrices(logits: Tensor, boxes: Tensor, truth: GroundTruth, costs: Matc
     Args:
         logits: (layers, N, queries, tokens), -inf where there is no token.
         boxes: (layers, N, queries, 4): cx, cy, w, h in shares of the image.
-        truth: boxes of the batch.
-        costs: weights.
 
     Returns:
         (layers, N, queries, most boxes of an image); columns beyond an image's boxes mean nothing.
@@ -176,8 +170,6 @@ def match(logits: Tensor, boxes: Tensor, truth: GroundTruth, costs: MatchCosts) 
     Args:
         logits: (layers, N, queries, tokens).
         boxes: (layers, N, queries, 4).
-        truth: boxes of the batch.
-        costs: weights.
     """
     device = boxes.device
     if not sum(truth.counts):

@@ -14,14 +14,7 @@ class FullPrecisionSequential(nn.Sequential):
     """A box branch in 32 bits: 8 bits of a bf16 coordinate are two pixels of a large image."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Run the branch.
-
-        Args:
-            input: (..., channels) in any precision.
-
-        Returns:
-            (..., 4) in 32 bits.
-        """
+        """Return (..., 4) in 32 bits of an input (..., channels) in any precision."""
         with torch.autocast(input.device.type, enabled=False):
             output: Tensor = super().forward(input.float())  # type: ignore[no-untyped-call]
         return output

@@ -127,11 +127,7 @@ def _ask_the_same(samples: Sequence[Any]) -> bool:
 
 
 def class_tokens(positive_map: Mapping[int, Sequence[int]]) -> ClassTokens:
-    """Return the places of each class's tokens.
-
-    Args:
-        positive_map: mmdet's: places by label, counted from 1.
-    """
+    """Return the places of each class's tokens from mmdet's map by label, counted from 1."""
     return tuple(tuple(positive_map[label]) for label in range(1, len(positive_map) + 1))
 
 
@@ -145,10 +141,8 @@ def predict_batch(
     """Return the detections of every image, best first, on the CPU.
 
     Args:
-        head: Grounding DINO's head.
         outputs: `hidden_states` (layers, N, queries, channels), `references` by layer,
             `memory_text` and `text_token_mask`.
-        classes: tokens of each class.
         metas: with `img_shape` and `scale_factor`, one per image.
         rescale: whether boxes are in pixels of the original image.
 

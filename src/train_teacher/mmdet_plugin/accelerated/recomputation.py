@@ -50,12 +50,7 @@ def _run(
 
 
 def checkpoint_layers(encoder: Any, count: int) -> None:
-    """Choose how many encoder layers are computed again instead of kept.
-
-    Args:
-        encoder: of an accelerated detector.
-        count: the first so many image and fusion layers; 0 keeps everything.
-    """
+    """Let the first `count` image and fusion layers be computed again instead of kept."""
     for layers in (encoder.layers, encoder.fusion_layers):
         for place, layer in enumerate(layers):
             layer.checkpointed = place < count

@@ -62,9 +62,6 @@ and give --weights plain.pth."""
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     """Read the weights of an MMEngine or plain PyTorch checkpoint, without running its pickle.
 
-    Args:
-        path: checkpoint file.
-
     Returns:
         Tensors by parameter name.
 
@@ -100,10 +97,6 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
 
     Args:
         model: detector whose parameter names are MMDetection's.
-        path: checkpoint file.
-
-    Returns:
-        The account.
 
     Raises:
         UserError: a parameter of the model is absent from the file or has another shape.

@@ -27,9 +27,6 @@ class BaseIdentity:
 def identify_base(path: Path) -> BaseIdentity:
     """Return the identity of a file; an unchanged file is read once in a process.
 
-    Args:
-        path: base checkpoint.
-
     Raises:
         UserError: it cannot be read.
     """

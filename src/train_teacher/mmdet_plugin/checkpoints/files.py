@@ -28,7 +28,6 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
 
     Args:
         path: `last.pth` or `best.pth`.
-        map_location: as for `torch.load`.
 
     Returns:
         Its content; `state_dict` and `meta` are there.
@@ -69,7 +68,6 @@ def fill_from_base(checkpoint: dict[str, Any], model: nn.Module, source: Path) -
     Args:
         checkpoint: from `read_checkpoint`.
         model: built from the same settings, holding its base weights.
-        source: the file, for messages.
 
     Raises:
         UserError: another base, or other trained tensors than the model's.
@@ -104,7 +102,6 @@ def newest_checkpoint(run: Path, warn: Callable[[str], None]) -> Path | None:
     """Return the checkpoint to go on from: `last.pth`, or the one before when it is damaged.
 
     Args:
-        run: run folder.
         warn: is given a sentence when the older one has to do.
 
     Returns:

@@ -21,10 +21,6 @@ def pending_gradients(model: nn.Module, optim_wrapper: Any) -> dict[str, Tensor]
     Of several processes each holds its own; they are averaged here as DDP would at the end of the
     step. All of them have to call this.
 
-    Args:
-        model: the detector.
-        optim_wrapper: of MMEngine.
-
     Returns:
         Gradients by parameter name; empty between two steps.
     """
@@ -40,12 +36,7 @@ def pending_gradients(model: nn.Module, optim_wrapper: Any) -> dict[str, Tensor]
 
 
 def put_back(model: nn.Module, gradients: Mapping[str, Tensor]) -> None:
-    """Go on with a half-made step.
-
-    Args:
-        model: the detector.
-        gradients: from `pending_gradients`.
-    """
+    """Go on with a half-made step, with the result of `pending_gradients`."""
     for name, gradient in gradients.items():
         parameter = model.get_parameter(name)
         parameter.grad = gradient.to(parameter.device, copy=True)

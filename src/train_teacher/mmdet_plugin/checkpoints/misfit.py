@@ -53,13 +53,7 @@ def compare_shapes(
 
 
 def describe_misfit(misfit: Misfit, model: Mapping[str, Shape], file: Mapping[str, Shape]) -> str:
-    """Return the differences by part of the model, and a guess at what the file is.
-
-    Args:
-        misfit: from `compare_shapes`, with something missing or reshaped.
-        model: shape by name of every tensor of the model.
-        file: the same of the checkpoint.
-    """
+    """Return the differences (there are some) by part of the model, and what the file may be."""
     count = len(misfit.missing) + len(misfit.reshaped)
     lines = [f"does not fit the model: {count} of its {len(model)} tensors are not in the file:"]
     if misfit.missing:
@@ -76,12 +70,7 @@ def describe_misfit(misfit: Misfit, model: Mapping[str, Shape], file: Mapping[st
 
 
 def recognise_checkpoint(misfit: Misfit, file: Mapping[str, Shape]) -> str:
-    """Return what a checkpoint that does not fit seems to be, and how to go on.
-
-    Args:
-        misfit: from `compare_shapes`.
-        file: shape by name of the checkpoint's tensors.
-    """
+    """Return what a checkpoint that does not fit seems to be, and how to go on."""
     foreign = _foreign_format(file)
     if foreign:
         return f"The file looks like {foreign}"

@@ -176,11 +176,7 @@ def _told(what: str, paths: Sequence[str]) -> str:
 
 
 def images(data_batch: Mapping[str, Any] | None) -> list[str]:
-    """Return path and id of each image of a batch.
-
-    Args:
-        data_batch: as the loader collates it.
-    """
+    """Return path and id of each image of a batch, as the loader collates it."""
     samples = (data_batch or {}).get("data_samples") or []
     return [f"{s.metainfo.get('img_path')} (id {s.metainfo.get('img_id')})" for s in samples]
 

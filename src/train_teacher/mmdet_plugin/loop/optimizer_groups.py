@@ -52,9 +52,7 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
 
         Args:
             params: filled in place.
-            module: whose parameters to add.
             prefix: dotted name of the module; empty for the model itself.
-            is_dcn_module: as MMEngine passes it on.
         """
         super().add_params(params, module, prefix, is_dcn_module)
         if not prefix:

@@ -36,7 +36,6 @@ class AdaptiveStep:
 
     Args:
         model: as MMEngine wrapped it.
-        optim_wrapper: built.
         say: is given a sentence when the parts become smaller.
     """
 

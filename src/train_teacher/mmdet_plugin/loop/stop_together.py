@@ -32,11 +32,7 @@ class Agreement:
         self._left, self._calls, self._asked_at = 1, 0, time.monotonic()
 
     def __call__(self, told: bool) -> bool:
-        """Return whether any process was told to stop; False when it is not time to ask.
-
-        Args:
-            told: this process was.
-        """
+        """Return whether any process was told to stop; False when it is not time to ask."""
         if self._group is None:
             return told
         self._left -= 1

@@ -84,12 +84,7 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: Mapping[str, Any]) -> None:
-        """Train on one batch, in parts if the memory does not hold it.
-
-        Args:
-            idx: number of the batch in its epoch.
-            data_batch: as the loader collates it.
-        """
+        """Train on one batch, in parts if the memory does not hold it."""
         self.runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
         outputs = self._finite_step(data_batch)
         self.runner.call_hook(

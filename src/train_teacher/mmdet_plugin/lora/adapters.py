@@ -51,7 +51,6 @@ def inject_lora(model: nn.Module, options: LoraOptions, frozen: Sequence[str] = 
 
     Args:
         model: detector with its base weights.
-        options: rank, targets and so on.
         frozen: parts that get neither adapters nor trained modules.
 
     Raises:
@@ -90,12 +89,7 @@ def lora_config(model: nn.Module) -> LoraConfig | None:
 
 
 def adapter_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the adapter as PEFT's own file holds it.
-
-    Args:
-        model: detector with an adapter.
-        state: values by the model's parameter names, such as a checkpoint's.
-    """
+    """Return the adapter as PEFT's own file holds it, from values by parameter name."""
     from peft import get_peft_model_state_dict
 
     tensors = get_peft_model_state_dict(
@@ -105,11 +99,7 @@ def adapter_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, 
 
 
 def merge_adapters(model: nn.Module) -> None:
-    """Add the adapters to the base weights, in place, and leave a detector without them.
-
-    Args:
-        model: detector; one without adapters stays as it is.
-    """
+    """Add the adapters, if there are any, to the base weights in place and remove them."""
     from peft.tuners.lora import LoraLayer
 
     outer: list[str] = []
@@ -136,10 +126,6 @@ def merge_adapters(model: nn.Module) -> None:
 def use_adapter(model: nn.Module, name: str) -> None:
     """Let a detector with several adapters compute with one of them.
 
-    Args:
-        model: detector.
-        name: of the adapter.
-
     Raises:
         ValueError: it has no such adapter.
     """
@@ -155,11 +141,7 @@ def use_adapter(model: nn.Module, name: str) -> None:
 
 @contextmanager
 def without_adapters(model: nn.Module) -> Iterator[None]:
-    """Let a detector compute what its base computes, for as long as the context lasts.
-
-    Args:
-        model: detector with adapters.
-    """
+    """Let a detector compute what its base computes, for as long as the context lasts."""
     from peft.tuners.tuners_utils import BaseTunerLayer
     from peft.utils import ModulesToSaveWrapper
 

@@ -16,11 +16,7 @@ STASH = "_exact_base"
 
 
 def keep_base_exact(model: nn.Module) -> None:
-    """Register the hooks on every adapted attention of a model.
-
-    Args:
-        model: any module with injected adapters.
-    """
+    """Register the hooks on every adapted attention of a model."""
     from peft.tuners.lora.layer import MultiheadAttention
 
     for module in model.modules():

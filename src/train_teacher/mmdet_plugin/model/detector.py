@@ -117,14 +117,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         return self
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return the neck's features; a frozen backbone records nothing for backward.
-
-        Args:
-            batch_inputs: (N, 3, H, W), normalised.
-
-        Returns:
-            One (N, 256, H_l, W_l) tensor per level.
-        """
+        """Return (N, 256, H_l, W_l) by level; a frozen backbone records nothing for backward."""
         frozen = "backbone" in self.frozen_modules
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             features = self.backbone(batch_inputs)
@@ -138,8 +131,6 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
 
         Args:
             query: (N, queries, 256).
-            *args: as MMDetection passes them.
-            **kwargs: as MMDetection passes them.
 
         Returns:
             `hidden_states` and `references` of every decoder layer.

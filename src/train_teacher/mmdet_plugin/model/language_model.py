@@ -97,7 +97,6 @@ class ConfiguredBertModel(BertModel):
 
         Args:
             captions: one per image.
-            **kwargs: as MMDetection passes them.
 
         Returns:
             `embedded` (N, tokens, width), `masks` (N, tokens, tokens), `position_ids` and

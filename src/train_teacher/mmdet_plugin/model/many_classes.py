@@ -47,7 +47,6 @@ class ChunkedGroundingDINO(GroundingDINO):
         """Refuse class names that some prompt would cut off or have no token for.
 
         Args:
-            class_names: all classes.
             one_prompt: whether they have to fit into one prompt.
 
         Raises:
@@ -71,7 +70,6 @@ class ChunkedGroundingDINO(GroundingDINO):
         """Return the tokens of each phrase, as upstream does, but never of none.
 
         Args:
-            tokenized: the prompt.
             tokens_positive: first and last character of each phrase.
 
         Returns:

@@ -44,11 +44,6 @@ class SkipInitialisation(TorchFunctionMode):
 
 
 def draw_embeddings(model: nn.Module, names: tuple[str, ...]) -> None:
-    """Draw tables that the file does not have, as `nn.Embedding` does.
-
-    Args:
-        model: built within `SkipInitialisation`.
-        names: of its parameters.
-    """
+    """Draw, as `nn.Embedding` does, tables of a `SkipInitialisation` model that no file has."""
     for name in names:
         nn.init.normal_(model.get_parameter(name))

@@ -69,14 +69,7 @@ def phrase_spans(ids: Sequence[int], special_ids: frozenset[int]) -> list[tuple[
 
 
 def span_masks(spans: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-    """Return attention mask and positions of a row cut into spans.
-
-    Args:
-        spans: half-open spans that cover the row in order.
-
-    Returns:
-        (tokens, tokens) mask and (tokens,) position ids, on CPU.
-    """
+    """Return mask (tokens, tokens) and position ids (tokens,) of half-open spans, on CPU."""
     lengths = torch.tensor([stop - start for start, stop in spans])
     owner = torch.repeat_interleave(torch.arange(len(spans)), lengths)
     starts = torch.repeat_interleave(torch.cumsum(lengths, 0) - lengths, lengths)
@@ -109,7 +102,6 @@ class TextCache:
         Args:
             rows: token ids of each caption, padded or not.
             special_ids: ids that end a phrase.
-            device: where the features live.
             encode: runs the language model on phrases; returns (phrases, longest, width).
         """
         new = [row for row in dict.fromkeys(rows) if row not in self._captions]
@@ -126,12 +118,7 @@ class TextCache:
         return [found[row] for row in rows]
 
     def forget_other_weights(self, module: nn.Module, device: torch.device) -> None:
-        """Empty the cache when the module's weights were written or replaced since the last call.
-
-        Args:
-            module: the language model.
-            device: where its features are wanted.
-        """
+        """Empty the cache when weights or device are others than at the last call."""
         # In-place writes (an optimizer, load_state_dict) count a parameter's version up.
         weights = (device, *((id(p), times_written(p)) for p in module.parameters()))
         if weights != self._weights:

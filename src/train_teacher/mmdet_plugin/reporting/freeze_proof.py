@@ -20,15 +20,7 @@ HASHING_THREADS = 4
 
 
 def parameter_digests(model: nn.Module, *, trainable: bool) -> dict[str, str]:
-    """Return a digest of every parameter that does, or does not, require a gradient.
-
-    Args:
-        model: any module.
-        trainable: which of the two.
-
-    Returns:
-        Hex digests by parameter name.
-    """
+    """Return hex digests by name of the parameters that do, or do not, require a gradient."""
     chosen = {n: p for n, p in model.named_parameters() if p.requires_grad == trainable}
     # Hashing leaves the interpreter free.
     with ThreadPoolExecutor(max_workers=HASHING_THREADS) as threads:
@@ -81,11 +73,7 @@ class GradientWatch:
 
 
 class TrainingProof:
-    """Digests before training, gradients during it, and the sentence after it.
-
-    Args:
-        model: the detector, ready to be trained.
-    """
+    """Digests before training, gradients during it, and the sentence after it."""
 
     def __init__(self, model: nn.Module) -> None:
         """Take the digests and start watching the gradients."""

@@ -29,11 +29,7 @@ FOLDER = "data"
 
 
 def freeze_table(model: nn.Module) -> FreezeTable:
-    """Return how many parameters of each part of a model are trained.
-
-    Args:
-        model: the detector, its frozen parts without gradients.
-    """
+    """Return how many parameters of each part of a model are trained: require a gradient."""
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parts.setdefault(name.split(".")[0], []).append(parameter)

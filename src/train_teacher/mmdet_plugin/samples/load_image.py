@@ -23,13 +23,7 @@ class UnreadableImageError(UserError):
     """An image that is needed cannot be read."""
 
     def __init__(self, message: str, path: str, reason: str) -> None:
-        """Keep what was wrong with which file.
-
-        Args:
-            message: for the user.
-            path: of the image.
-            reason: why it cannot be read.
-        """
+        """Keep what was wrong with which file."""
         super().__init__(message)
         self.path = path
         self.reason = reason
@@ -40,12 +34,7 @@ class LoadPicture(LoadImageFromFile):
     """LoadImageFromFile that names the file; in training another image is taken instead."""
 
     def __init__(self, *, skip_unreadable: bool = False, **kwargs: Any) -> None:
-        """Create the transform.
-
-        Args:
-            skip_unreadable: take another image instead of stopping.
-            **kwargs: those of LoadImageFromFile.
-        """
+        """Create the transform; `skip_unreadable` takes another image instead of stopping."""
         super().__init__(**kwargs)
         self.skip_unreadable = skip_unreadable
         self._skipped: set[str] = set()

@@ -45,8 +45,6 @@ class SeededDataset(RepeatDataset):
 
         Args:
             dataset: a dataset or its config.
-            seed: of the run.
-            lazy_init: as in RepeatDataset.
         """
         super().__init__(dataset, times=1, lazy_init=lazy_init)
         self.seed = seed
@@ -82,11 +80,7 @@ class RepeatableHook(Hook):
     priority = "VERY_HIGH"
 
     def __init__(self, seed: int) -> None:
-        """Create the hook.
-
-        Args:
-            seed: of the run.
-        """
+        """Create the hook."""
         self.seed = seed
 
     def before_train_epoch(self, runner: Runner) -> None:

@@ -33,8 +33,6 @@ def too_little_space(folder: str, size: RunBytes, present: int, free: int) -> st
     """Return what to tell the user when a run does not fit, else None.
 
     Args:
-        folder: the run folder.
-        size: of what is written.
         present: bytes of checkpoints that are there already and will be replaced.
         free: bytes.
     """

@@ -37,7 +37,6 @@ class ProbeHook(Hook):
     Args:
         image: height and width of the largest training image.
         boxes: of the most crowded image.
-        classes: names of the prompt.
         checkpoint_layers: `auto`, or the number of encoder layers to compute again.
         fit_batch: whether a step's images may go through the model in parts.
         preflight: whether a step, a validation image and the disk are tried before training.
@@ -140,9 +139,7 @@ def _precision(optim_wrapper: Any) -> AbstractContextManager[object]:
 def split_batch(runner: Any, images: int) -> None:
     """Let a step's images go through the model in parts, with the same steps and rates.
 
-    Args:
-        runner: whose loader, optimizer and schedule are still configs.
-        images: of a part; divides the batch size.
+    Loader, optimizer and schedule are still configs; `images` of a part divide the batch size.
     """
     loader = train_loader_config(runner)
     parts = loader["batch_size"] // images

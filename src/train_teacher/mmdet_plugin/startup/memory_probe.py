@@ -116,8 +116,6 @@ def crowded_batch(
         images: N.
         size: height and width.
         boxes: of every image.
-        classes: names of the prompt.
-        device: where the batch lives.
 
     Returns:
         (N, 3, height, width) noise and its samples.
@@ -154,7 +152,6 @@ def peak_of_step(
 
     Args:
         model: detector in training mode on a GPU.
-        batch: inputs and samples.
         precision: the context in which training runs.
 
     Returns:
@@ -183,11 +180,7 @@ def peak_of_step(
 
 
 def usable_bytes(device: torch.device) -> int:
-    """Return how many bytes this process may hold in all, with what it holds already.
-
-    Args:
-        device: a GPU, which other programs may use too.
-    """
+    """Return how many bytes this process may hold in all on a GPU that others may use too."""
     free, _ = torch.cuda.mem_get_info(device)
     return int((free + torch.cuda.memory_reserved(device)) * USABLE_SHARE)
 

@@ -72,11 +72,7 @@ def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
 
 
 def rehearse_validation(runner: Any) -> None:
-    """Predict the most crowded validation image and count the score of it alone.
-
-    Args:
-        runner: whose validation loop is built.
-    """
+    """Predict the most crowded image of a built validation loop; count its score alone."""
     loop = runner.val_loop
     dataset = _with_pipeline(loop.dataloader.dataset)
     batch = loop.dataloader.collate_fn([dataset[most_crowded(dataset)]])
@@ -97,11 +93,7 @@ def rehearse_validation(runner: Any) -> None:
 
 
 def bytes_to_write(runner: Any) -> RunBytes:
-    """Return what the checkpoints of a run hold.
-
-    Args:
-        runner: whose optimizer has made a step.
-    """
+    """Return what the checkpoints of a run hold once its optimizer has made a step."""
     model, wrapper = unwrapped(runner), runner.optim_wrapper
     trained = trained_bytes(model)
     state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
@@ -114,10 +106,6 @@ def bytes_to_write(runner: Any) -> RunBytes:
 
 def check_space(runner: Runner, size: RunBytes) -> int:
     """Compare what will be written with what is free.
-
-    Args:
-        runner: with its folder.
-        size: of the checkpoints.
 
     Returns:
         Free bytes.
@@ -167,11 +155,7 @@ def unchanged(runner: Any) -> Iterator[None]:
 
 @contextmanager
 def largest_scale(transforms: Sequence[Any]) -> Iterator[None]:
-    """Make random sizes the largest there is, and random branches the first, the one without crop.
-
-    Args:
-        transforms: of a pipeline.
-    """
+    """Make random sizes the largest there is, and random branches the first: without crop."""
     with ExitStack() as undo:
         for transform in _all_transforms(transforms):
             undo.enter_context(_attributes_kept(transform))
