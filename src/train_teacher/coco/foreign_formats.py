@@ -18,7 +18,7 @@ _FIRST_LINES = {
     "numbers": re.compile(rb"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?){5,}\s*,?\s*$"),
     "kitti": re.compile(rb"^[A-Za-z_]+(\s+-?\d+(\.\d+)?){14,15}\s*$"),
 }
-_ERROR_PAGE = re.compile(rb"<(error|code|message)\b", re.IGNORECASE)
+_ERROR_PAGE = re.compile(rb"^(<\?xml[^>]*\?>\s*)?<(error|message)\b", re.IGNORECASE)
 _PEEK = 4096
 _PLAIN_VALUES = {bool: "true or false", int: "a number", float: "a number", str: "a text"}
 
@@ -84,7 +84,7 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
         return _kind_of_markup(head)
     if _FIRST_OF_ODVG.match(head):
         return "odvg"
-    if head.startswith(b"{") and len(lines) > 1 and lines[0].rstrip().endswith(b"}"):
+    if head.startswith(b"{") and len(lines) > 1 and _is_json(lines[0]):
         return "manifest" if b'"source-ref"' in lines[0] else "json_lines"
     if not head or head.startswith((b"{", b"[")):
         return None
@@ -92,6 +92,14 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
     if named is None and (suffix in {".yaml", ".yml"} or _YAML_NAMES.search(head)):
         return "yaml"
     return named or ("table" if suffix in {".csv", ".tsv"} else None)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _kind_of_markup(head: bytes) -> str:

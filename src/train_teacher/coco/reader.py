@@ -187,7 +187,8 @@ def _images(
         name = entry.file_name
         if not name:
             address = entry.coco_url or ""
-            name = address.removeprefix(_COCO_URL) if "://" in address else ""
+            # "n/a" is no address.
+            name = address.removeprefix(_COCO_URL) if "." in address.rpartition("/")[2] else ""
             if not name:
                 what = _no_name(entry)
                 reader.report(index, "file_name", what, "", "lost")

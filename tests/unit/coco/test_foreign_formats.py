@@ -62,6 +62,8 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path, content: bytes, named: 
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
         (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>", "download the JSON"),
         (b'{"source-ref": "s3://b/0.jpg"}\n{"source-ref": "s3://b/1.jpg"}\n', "SageMaker"),
+        (b'{"info": {}\n, "images": [{"id"', "ends in the middle"),
+        (b"<annotation><object><code>3</code></object></annotation>", "CVAT or Pascal VOC"),
         (b'{"image": "a.jpg"}\n{"image": "b.jpg"}\n', "JSON Lines"),
         (b"684,8,273,116,0,0,0,0\n406,119,265,70,0,0,0,0\n", "VisDrone"),
         (b"Car 0.00 0 -1.57 599 156 629 189 2.8 1.7 3.7 -0.6 1.7 7.5 -1.5\n", "KITTI"),
