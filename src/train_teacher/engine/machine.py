@@ -55,8 +55,13 @@ def resolve_device(device: str, precision: str) -> str:
     return chosen
 
 
-def require_gpus(device: str, gpus: int) -> None:
+def require_gpus(device: str, gpus: int, *, resumed: bool = False) -> None:
     """Check that every training process gets a GPU of its own, where this machine has any.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        gpus: training processes.
+        resumed: whether the run has begun with as many, and cannot go on with fewer.
 
     Raises:
         UsageError: there are fewer.
@@ -67,10 +72,10 @@ def require_gpus(device: str, gpus: int) -> None:
     if count < gpus:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         why = f" (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else ""
-        fits = f"Use --gpus {count}" if count > 1 else "Leave --gpus out"
+        fits = f"use --gpus {count}, or" if count > 1 else "leave --gpus out, or"
         raise UsageError(
             f"--gpus {gpus}: PyTorch sees {count}{why}, and each process needs a GPU of its own. "
-            f"{fits}, or make more of them visible."
+            f"To go on: {'' if resumed else f'{fits} '}make {gpus} visible."
         )
 
 

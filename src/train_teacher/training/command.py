@@ -128,7 +128,7 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
     with use_case.held_run(given) as folder:
         plan = use_case.plan_resume(folder, given, config)
         if others is None:
-            machine.require_gpus(plan.settings.device, plan.settings.gpus)
+            machine.require_gpus(plan.settings.device, plan.settings.gpus, resumed=True)
         text = training_text.render_resume(plan, device_lines(plan.settings))
         print(plain(text), file=sys.stderr)  # noqa: T201
         keep_tracebacks_in(folder.log)

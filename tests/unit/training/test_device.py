@@ -135,8 +135,14 @@ def test_more_processes_than_gpus_are_refused_before_anything_is_read(
         command._train(given, None, None)
     told = str(caught.value)
     assert "--gpus 4: PyTorch sees 2" in told
-    assert "Use --gpus 2" in told
+    assert "use --gpus 2, or make 4 visible" in told
     assert ("CUDA_VISIBLE_DEVICES=0,1" in told) == (visible is not None)
+
+
+def test_a_run_that_goes_on_is_not_told_to_use_fewer_gpus_which_would_be_refused(gpus: Any) -> None:
+    gpus(2, 4)
+    with pytest.raises(UsageError, match=r"To go on: make 4 visible\.$"):
+        machine.require_gpus("auto", 4, resumed=True)
 
 
 @pytest.mark.parametrize(("seen", "wanted"), [(0, 2), (2, 2), (4, 2), (1, 1)])
