@@ -47,7 +47,7 @@ MOST_CHUNKS = 32
 LOOKED_THROUGH = 10
 """Files with an alpha channel that are decoded to see whether anything is transparent."""
 _OTHERS_START = ((b"GIF8", "GIF"), (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"))
-_HEIC_STARTS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"mif1"))
+_HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _ORIENTATION_TAG = 0x0112
 _MOST_ORIENTATIONS = 8
@@ -274,13 +274,17 @@ def _png(window: _Window) -> _Header:
 
 
 def _other(head: bytes, path: str, size: int) -> tuple[str, _Header]:
-    damage = HEIC if head[4:12] in _HEIC_STARTS else _not_an_image(head)
+    # Some encoders name the container first, and AVIF among the other brands of the first box.
+    brands = head[8 : head[3]] if head[4:8] == b"ftyp" else b""
+    is_avif = b"avif" in brands or b"avis" in brands
+    heic = brands.startswith(_HEIC_BRANDS) and not is_avif
+    damage = HEIC if heic else _not_an_image(head)
     if damage != SOUND:
         return "", _Header(0, 0, damage=damage)
     name = next((name for start, name in _OTHERS_START if head.startswith(start)), "")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         name = "WEBP"
-    elif head[4:12] in (b"ftypavif", b"ftypavis"):
+    elif is_avif:
         name = "AVIF"
     stated = 0
     if name == "WEBP":

@@ -17,6 +17,14 @@ NAMES = {
     "shift_jis": ["ねこ", "くるま", "信号のあか"],
     "euc_kr": ["고양이", "자동차"],
     "big5": ["汽車", "公共汽車"],
+    "euc_jp": ["ねこ", "トラック"],
+    "koi8_r": ["кошка", "собака"],
+    "cp866": ["кошка", "собака"],
+    "cp1253": ["γάτα", "σκύλος"],
+    "cp1250": ["člověk", "vůz"],
+    "cp1254": ["ağaç", "kişi"],
+    "mac_roman": ["café", "Gerät"],
+    "cp850": ["Gerät", "señal"],
 }
 
 
@@ -35,14 +43,30 @@ def test_the_encoding_of_short_names_is_among_those_offered_with_its_words(encod
     assert NAMES[encoding][0] in offered[encoding].words
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "cp1251"])
-def test_the_usual_letters_decide_between_chinese_and_cyrillic(encoding: str) -> None:
+@pytest.mark.parametrize("encoding", NAMES.keys() - {"euc_kr"})
+def test_the_usual_letters_decide_which_encoding_is_named_first(encoding: str) -> None:
     text = content(NAMES[encoding]).encode(encoding)
     assert likely_readings(text)[0].encoding == encoding
 
 
-def test_words_of_western_europe_leave_no_doubt() -> None:
-    assert is_western(content(["Mädchen", "café", "Straße", "naïve"]).encode("cp1252"))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Mädchen", "café", "Straße", "naïve"],
+        ["Öl", "Müll", "Ähre", "Süßigkeit"],
+        ["où", "À la carte", "créée", "œuf"],
+        ["cão", "avião", "maçã", "caffè", "più"],
+        ["ÁRBOL", "GERÄT"],
+        ["driver’s seat", "90° elbow", "20 °C", "5 €", "Coca-Cola®"],
+    ],
+)
+def test_words_of_western_europe_leave_no_doubt(names: list[str]) -> None:
+    assert is_western(content(names).encode("cp1252"))
+
+
+@pytest.mark.parametrize("names", [b"caf\xc3", b"caf\xc3\xa9 se\xf1al"], ids=["cut", "mixed"])
+def test_utf_8_with_a_damaged_letter_is_not_taken_for_words(names: bytes) -> None:
+    assert not is_western(names)
 
 
 @pytest.mark.parametrize("encoding", NAMES)

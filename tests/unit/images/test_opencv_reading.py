@@ -76,9 +76,19 @@ def test_the_displayed_size_is_that_of_opencv_itself(
     assert facts.displayed_size.tolist() == [[image.shape[1], image.shape[0]]]
 
 
-def test_heic_is_named_whatever_its_ending(tmp_path: Path) -> None:
-    content = struct.pack(">I", 24) + b"ftypheic" + bytes(40)
+@pytest.mark.parametrize("brand", [b"heic", b"hevx", b"heis", b"mif1", b"msf1"])
+def test_heic_is_named_whatever_its_ending(tmp_path: Path, brand: bytes) -> None:
+    content = struct.pack(">I", 24) + b"ftyp" + brand + bytes(40)
     assert look(tmp_path / "a.jpg", content).damage.tolist() == [HEIC]
+
+
+def test_avif_that_names_its_container_first_is_no_heic(tmp_path: Path) -> None:
+    written = BytesIO()
+    Image.new("RGB", (64, 48)).save(written, "AVIF")
+    content = written.getvalue().replace(b"ftypavif", b"ftypmif1", 1)
+    facts = look(tmp_path / "a.avif", content)
+    assert facts.damage.tolist() == [SOUND]
+    assert facts.size.tolist() == [[64, 48]]
 
 
 def test_an_image_of_more_pixels_than_opencv_takes_is_too_large(tmp_path: Path) -> None:
