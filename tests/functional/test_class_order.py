@@ -119,7 +119,7 @@ def test_names_that_the_model_reads_as_one_are_refused_until_one_has_a_phrase(
     result = train(*files, "--output", str(tmp_path / "exp"), "--epochs", "1")
     assert result.returncode == 1
     assert 'N2: 2 classes read as the same words "red circle"' in result.stderr
-    assert '--class-prompt "Red_Circle=' in result.stderr
+    assert "--class-prompt 'Red_Circle=" in result.stderr
     assert not (tmp_path / "exp").exists()
 
 

@@ -92,7 +92,9 @@ def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[objec
     (recipe.parent / "plain.py").write_text(
         f"_base_ = {str(base)!r}\nmodel = dict(encoder=dict(fusion_layer_cfg=dict(dropout=0.0)))\n"
     )
-    return ("--data", data, "--model", recipe, "--allow-python-config", "--epochs", 4, *OPTIONS)
+    # The first checkpoint is then that of the end, or of what stops the run.
+    late = ("--epochs", 4, "--set", "default_hooks.checkpoint.interval=4")
+    return ("--data", data, "--model", recipe, "--allow-python-config", *late, *OPTIONS)
 
 
 @pytest.fixture(scope="module")

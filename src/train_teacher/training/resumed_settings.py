@@ -84,10 +84,14 @@ def resumed_settings(
     # What `--model auto` chose stands in the folder's settings.
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
     stored = _stored(folder)
-    if "device" in named and "precision" not in named and "precision" in stored.decided.chosen:
-        # It was chosen for the device before, and the new one may not have it.
-        named["precision"] = machine.resolve_precision("auto", named["device"])
+    precision = _precision_of_device(named, stored)
+    named |= precision
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)
+    if precision:
+        # Nobody gave it: it is still one that was chosen.
+        chosen = sorted({*wanted.decided.chosen, *precision})
+        decided = msgspec.structs.replace(wanted.decided, chosen=chosen)
+        wanted = msgspec.structs.replace(wanted, decided=decided)
     record = read_record(folder)
     _refuse_longer_epochs(folder, record.settings if record else {})
     trained = trained_settings(record.settings if record else plain_settings(stored))
@@ -114,6 +118,14 @@ def resumed_settings(
         ),
         config_edited=record is not None and config_was_edited(folder, record),
     )
+
+
+def _precision_of_device(given: Mapping[str, Any], stored: TeacherSettings) -> dict[str, str]:
+    """Return a number format for the device that is given, where the one before was chosen."""
+    if "device" not in given or "precision" in given or "precision" not in stored.decided.chosen:
+        return {}
+    precision = machine.resolve_precision("auto", given["device"])
+    return {} if precision == stored.precision else {"precision": precision}
 
 
 def _refuse_longer_epochs(folder: RunFolder, trained: Mapping[str, Any]) -> None:

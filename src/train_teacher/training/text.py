@@ -44,6 +44,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
         f"classes   {info.num_classes}: {one_line(', '.join(info.class_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
+        *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
         f"frozen    {_frozen(plan)}",
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",

@@ -210,6 +210,7 @@ def test_a_number_format_that_was_chosen_for_a_gpu_is_chosen_anew_on_another_dev
     run = Run(tmp_path, monkeypatch, device="cuda", precision="bf16", decided=chosen)
     plan = run.plan(device="cpu")
     assert plan.settings.precision == "fp32"
+    assert plan.settings.decided.chosen == ["precision"]
     assert set(plan.notes) == {"device: cuda -> cpu", "precision: bf16 -> fp32"}
 
 
