@@ -43,7 +43,7 @@ def test_the_encoding_of_short_names_is_among_those_offered_with_its_words(encod
     assert NAMES[encoding][0] in offered[encoding].words
 
 
-@pytest.mark.parametrize("encoding", NAMES.keys() - {"euc_kr"})
+@pytest.mark.parametrize("encoding", [name for name in NAMES if name != "euc_kr"])
 def test_the_usual_letters_decide_which_encoding_is_named_first(encoding: str) -> None:
     text = content(NAMES[encoding]).encode(encoding)
     assert likely_readings(text)[0].encoding == encoding
