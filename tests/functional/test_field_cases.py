@@ -148,7 +148,9 @@ CASE: dict[str, Right] = {
         fixed=160,
         fixed_silent=("B4", "B6"),
     ),
-    "same_name_other_size": Right(fixed_silent=()),
+    "same_name_other_size": Right(
+        findings={"R9": "warning"}, says=("one file has one size",), fixed=16, never_says=("Merge",)
+    ),
     "same_record_twice": Right(says=("--fix",), fixed=16, fixed_silent=("R1", "R9")),
     "size_zero": Right(
         findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)

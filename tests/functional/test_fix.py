@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from inspected_data import inspect_data
-from planted import DEFECTS, Plant, add, box_of, change, shift_boxes, spoil
+from planted import DEFECTS, IMAGES, Plant, add, box_of, change, shift_boxes, spoil
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.inspection.fix.fix_file import FixReport, fix_data
@@ -86,6 +86,33 @@ def test_what_is_repaired_needs_no_second_repair(tmp_path: Path) -> None:
     assert (tmp_path / "in" / "first.json").read_text() == (
         tmp_path / "in" / "second.json"
     ).read_text()
+
+
+@pytest.mark.parametrize("sized", [{"width": 200}, {"width": ..., "height": ...}])
+def test_two_sizes_under_one_name_are_two_images_whose_cure_is_not_the_repair_just_run(
+    tmp_path: Path, sized: dict[str, Any]
+) -> None:
+    path = spoil(tmp_path / "in", *DEFECTS["R9"], change(IMAGES, "images", **sized))
+    request = InspectRequest(data=path, check_images=False)
+    report = fix_data(request, tmp_path / "out.json")
+    left = [finding for finding in report.left if finding.code == "R9"]
+
+    assert len(json.loads((tmp_path / "out.json").read_bytes())["images"]) == IMAGES + 1
+    assert ["one file has one size" in finding.fix for finding in left] == [True]
+
+
+@pytest.mark.parametrize("code", sorted(DEFECTS | MORE))
+def test_what_a_repair_leaves_is_never_advised_to_be_repaired_again(
+    tmp_path: Path, code: str
+) -> None:
+    path = spoil(tmp_path / "in", *MORE.get(code, DEFECTS.get(code, ())))
+    try:
+        fix(path, tmp_path / "out.json")
+    except UserError:
+        return  # nothing was written
+    found = inspect_data(InspectRequest(data=tmp_path / "out.json", images=path.parent)).findings
+
+    assert [f.code for f in found if "--fix OUT.json" in f.fix] == []
 
 
 def test_nothing_unknown_is_lost(tmp_path: Path) -> None:

@@ -218,23 +218,41 @@ def _unused_categories(dataset: CocoDataset) -> list[Finding]:
     ]
 
 
+_REPEATED = (
+    ("listed more than once", True, "Merge them: inspect-data DATA.json --fix OUT.json."),
+    (
+        "listed more than once, with other sizes",
+        False,
+        "Give each image its own file_name, or correct width and height: one file has one size.",
+    ),
+)
+"""What is said of files that more than one record names, whether all give one size, the cure."""
+
+
 def _repeated_files(dataset: CocoDataset) -> list[Finding]:
     if len({image.file_name for image in dataset.images}) == len(dataset.images):
         return []
     names: dict[str, list[int]] = defaultdict(list)
     for row, image in enumerate(dataset.images):
         names[image.file_name].append(row)
-    rows = [row for same in names.values() if len(same) > 1 for row in same]
-    repeated = [name for name, same in names.items() if len(same) > 1]
-    return finding_about(
-        images_at(dataset, rows),
-        code="R9",
-        severity="warning",
-        message=f"{plural(len(repeated), 'file')} listed more than once: {listed(repeated, 3)}",
-        consequence="Each entry is trained on its own, with the boxes of the others as background; "
-        "a split could put one in train and one in val.",
-        fix="Merge them: inspect-data DATA.json --fix OUT.json.",
-    )
+    repeated = {name: rows for name, rows in names.items() if len(rows) > 1}
+    sized = {
+        name: {(dataset.images[row].width, dataset.images[row].height) for row in rows}
+        for name, rows in repeated.items()
+    }
+    findings = []
+    for what, one_size, fix in _REPEATED:
+        told = [name for name, sizes in sized.items() if (len(sizes) == 1) == one_size]
+        findings += finding_about(
+            images_at(dataset, [row for name in told for row in repeated[name]]),
+            code="R9",
+            severity="warning",
+            message=f"{plural(len(told), 'file')} {what}: {listed(told, 3)}",
+            consequence="Each entry is trained on its own, with the boxes of the others as "
+            "background; a split could put one in train and one in val.",
+            fix=fix,
+        )
+    return findings
 
 
 def _differ_in_any_case(names: Sequence[str]) -> bool:
