@@ -151,7 +151,9 @@ CASE: dict[str, Right] = {
     "same_name_other_size": Right(
         findings={"R9": "warning"}, says=("one file has one size",), fixed=16, never_says=("Merge",)
     ),
-    "same_record_twice": Right(says=("--fix",), fixed=16, fixed_silent=("R1", "R9")),
+    "same_record_twice": Right(
+        says=("Remove the copies: inspect-data .* --fix",), fixed=16, fixed_silent=("R1", "R9")
+    ),
     "size_zero": Right(
         findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)
     ),

@@ -88,6 +88,19 @@ def test_what_is_repaired_needs_no_second_repair(tmp_path: Path) -> None:
     ).read_text()
 
 
+def test_an_image_record_that_stands_there_twice_is_removed_by_the_repair_that_its_cure_names(
+    tmp_path: Path,
+) -> None:
+    path = spoil(tmp_path / "in", lambda content, _: content["images"].append(content["images"][0]))
+    found = inspect_data(InspectRequest(data=path, images=path.parent)).findings
+    report = fix(path, tmp_path / "out.json")
+
+    assert ["--fix OUT.json" in f.fix for f in found if f.code == "R1"] == [True]
+    assert [(change.code, change.count) for change in report.changes] == [("R1", 1)]
+    assert not codes(tmp_path / "out.json", path.parent) & {"R1", "R9"}
+    assert len(COCO(tmp_path / "out.json").anns) == 4 * IMAGES
+
+
 @pytest.mark.parametrize("sized", [{"width": 200}, {"width": ..., "height": ...}])
 def test_two_sizes_under_one_name_are_two_images_whose_cure_is_not_the_repair_just_run(
     tmp_path: Path, sized: dict[str, Any]

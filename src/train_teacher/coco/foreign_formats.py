@@ -13,12 +13,29 @@ import msgspec
 _YAML_NAMES = re.compile(rb"^(names|nc|train|path)\s*:", re.MULTILINE)
 _FIRST_OF_ODVG = re.compile(rb'^\{[^\n]*"filename"[^\n]*"(detection|grounding)"\s*:[^\n]*\}\s*\n')
 _FIRST_LINES = {
-    "git_lfs": re.compile(rb"^version https://git-lfs"),
-    "yolo": re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$"),
+    "git_lfs": re.compile(rb"^version https://(git-lfs|hawser)"),
+    "git_annex": re.compile(rb"^\S*/annex/objects/"),
+    "dvc": re.compile(rb"^outs:\s*$"),
+    "archive": re.compile(rb"^[^\n]{257}ustar"),
+    "refused": re.compile(
+        rb"^(\d{3}\b\W*)?(\w+ )?(not found|denied|forbidden|unauthori[sz]ed|invalid|expired)\b",
+        re.IGNORECASE,
+    ),
+    "python": re.compile(rb"^(b'|[\[({\s]*'\w+'\s*:)"),
+    "script": re.compile(rb"^((var|let|const)\s+)?[\w.]+\s*=\s*[\[{]"),
+    "dota": re.compile(rb"^(imagesource|gsd):|^(-?\d+(\.\d+)?\s+){8}[A-Za-z]"),
+    "yolo": re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$", re.IGNORECASE),
     "numbers": re.compile(rb"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?){5,}\s*,?\s*$"),
     "kitti": re.compile(rb"^[A-Za-z_]+(\s+-?\d+(\.\d+)?){14,15}\s*$"),
+    "table": re.compile(rb"^[\w ./-]+([,;\t][\w ./-]*){3,}$"),
 }
-_ERROR_PAGE = re.compile(rb"^(<\?xml[^>]*\?>\s*)?<(error|message)\b", re.IGNORECASE)
+_MARKUP = {
+    "conflict": re.compile(rb"^<{7} "),
+    "web_page": re.compile(rb"^<(head|body|title)\b|<(!doctype html|html)\b", re.IGNORECASE),
+    "refused": re.compile(
+        rb"^(<\?xml[^>]*\?>\s*)?<(\w+:)?(\w*error\w*|message|fault)\b", re.IGNORECASE
+    ),
+}
 _PEEK = 4096
 _PLAIN_VALUES = {bool: "true or false", int: "a number", float: "a number", str: "a text"}
 
@@ -34,6 +51,7 @@ class _Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: tuple[str, ...] = ()
     equal: dict[str, str] = {}
     inside: frozenset[str] = frozenset()
+    within: frozenset[str] = frozenset()
 
     def fits(self, record: dict[str, Any]) -> bool:
         """Tell whether an object has the signs of this format."""
@@ -45,6 +63,8 @@ class _Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and all(isinstance(record.get(name), dict) for name in self.objects)
             and all(record.get(name) == value for name, value in self.equal.items())
             and (not self.inside or any(self.inside <= value.keys() for value in values))
+            and not (self.inside and self.inside <= record.keys())
+            and (not self.within or (bool(record) and self.within >= record.keys()))
         )
 
 
@@ -86,9 +106,9 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
         return "odvg"
     if head.startswith(b"{") and len(lines) > 1 and _is_json(lines[0]):
         return "manifest" if b'"source-ref"' in lines[0] else "json_lines"
-    if not head or head.startswith((b"{", b"[")):
-        return None
     named = next((kind for kind, line in _FIRST_LINES.items() if line.match(lines[0])), None)
+    if not head or head.startswith((b"{", b"[")):
+        return named
     if named is None and (suffix in {".yaml", ".yml"} or _YAML_NAMES.search(head)):
         return "yaml"
     return named or ("table" if suffix in {".csv", ".tsv"} else None)
@@ -103,9 +123,7 @@ def _is_json(line: bytes) -> bool:
 
 
 def _kind_of_markup(head: bytes) -> str:
-    if b"<html" in head.lower() or b"<!doctype html" in head.lower():
-        return "web_page"
-    return "error_page" if _ERROR_PAGE.search(head) else "xml"
+    return next((kind for kind, sign in _MARKUP.items() if sign.search(head)), "xml")
 
 
 def name_json_format(top: object) -> str | None:
@@ -114,7 +132,7 @@ def name_json_format(top: object) -> str | None:
         return _told(_formats().lists, next((e for e in top if isinstance(e, dict)), None))
     if isinstance(top, dict):
         return _told(_formats().objects, top) or _name_single_entry(top)
-    if isinstance(top, str) and top.lstrip().startswith("{") and '"annotations"' in top:
+    if isinstance(top, str) and top.lstrip(' \n"\\').startswith("{") and '"annotations' in top:
         return _formats().texts["in_text"]
     value = "null and nothing else" if top is None else _PLAIN_VALUES.get(type(top))
     return _formats().texts["plain_value"].format(value=value) if value else None

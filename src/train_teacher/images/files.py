@@ -134,6 +134,11 @@ def _folder_with_similar_names(folders: list[Path], names: list[str], home: Path
         alike = len(likely_names(names, listing.images())[1]) == len(set(names))
         if alike or (folder.is_relative_to(home) and None not in find_files(listing, names)):
             return folder
+    for folder, listing in zip(folders, listings, strict=True):
+        if folder.is_relative_to(home):
+            files = listing.images(deep=True)
+            if len(likely_names(names, files)[1]) == len(set(names)):
+                return folder
     return None
 
 

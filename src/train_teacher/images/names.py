@@ -6,7 +6,8 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -116,8 +117,8 @@ def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str 
         return found
     taken = {name for name in found if name is not None}
     _search_all(listings, file_names, found, taken)
-    if None in found:
-        _search_all(listings, _before_upload(file_names), found, taken)
+    if None in found and (uploaded := _before_upload(file_names)):
+        _search_all(listings, uploaded, found, taken)
     return found
 
 
@@ -125,21 +126,23 @@ def _search_all(
     listings: FolderListings, names: Sequence[str], found: list[str | None], taken: set[str]
 ) -> None:
     """Look for the files that are not found yet, each under its name."""
-    bases = Counter(alike(_base(name)) for name in set(names))
+    # Few are looked for, and fewer found: all names are counted for those alone.
+    bases = cache(lambda: Counter(alike(_base(name)) for name in set(names)))
     tried: dict[str, str | None] = {}
     for row, name in enumerate(names):
         if found[row] is None:
             if name not in tried:
-                tried[name] = _search(listings, name, taken, bases[alike(_base(name))] == 1)
+                tried[name] = _search(listings, name, taken, bases)
             found[row] = tried[name]
 
 
-def _before_upload(names: Sequence[str]) -> Sequence[str]:
-    """Return the paths that were uploaded; a name stays as it is where another had the same."""
+def _before_upload(names: Sequence[str]) -> list[str]:
+    """Return the paths that were uploaded, if all were; one that two would have stays as it is."""
     # All begin as Label Studio's do; with letters, or they may be dates.
-    bases = [_base(name) for name in names]
-    if not all(map(_UPLOAD.match, bases)) or all(base[:8].isdigit() for base in bases):
-        return names
+    if not all(_UPLOAD.match(_base(name)) for name in names):
+        return []
+    if all(_base(name)[:8].isdigit() for name in names):
+        return []
     uploaded = {}
     for name in set(names):
         *folders, base = path_parts(name)
@@ -149,16 +152,16 @@ def _before_upload(names: Sequence[str]) -> Sequence[str]:
 
 
 def _search(
-    listings: FolderListings, name: str, taken: set[str], alone_in_its_name: bool
+    listings: FolderListings, name: str, taken: set[str], bases: Callable[[], Counter[str]]
 ) -> str | None:
     """Return a free file that is surely meant; a wrong image would be worse than none."""
     parts = path_parts(name)
     for start in range(max(0, len(parts) - DEEPEST), len(parts)):
-        if start and start == len(parts) - 1 and not alone_in_its_name:
-            break
         suffix = "/".join(parts[start:])
         real = suffix if listings.has(suffix) else listings.find_alike(suffix)
-        if real is not None and real not in taken:
+        if real is None or real in taken:
+            continue
+        if not start or start < len(parts) - 1 or bases()[alike(parts[-1])] == 1:
             taken.add(real)
             return real
     return None

@@ -14,10 +14,11 @@ from urllib.parse import unquote_plus
 
 from train_teacher.images.names import IMAGE_ENDINGS, FolderListings, alike, find_names, path_parts
 
-SAMPLE, PREFIXES = 200, 50
-"""Missing names by which the cause is judged, and lost beginnings of names that are tried."""
-_AROUND = " \t\r\n\u00a0\ufeff\"'`\u201c\u201d\u2018\u2019"
-_ENDING = rf"\.({'|'.join(e[1:] for e in IMAGE_ENDINGS)}|jfif|heic|heif)"
+SAMPLE, AFFIXES = 200, 50
+"""Missing names by which the cause is judged, and what is tried to stand before or behind them."""
+_AROUND = " \t\r\n\u00a0\u200b\u2060\ufeff\"'`\u201c\u201d\u2018\u2019[],;"
+# A name may be that of the file of labels, a number that pandas wrote, or lack all but the dot.
+_ENDING = rf"\.({'|'.join(e[1:] for e in IMAGE_ENDINGS)}|jfif|heic|heif|xml|txt|json|0|)"
 _ROBOFLOW = rf"(([._]{_ENDING[2:]})?\.rf\.\w+)?{_ENDING}$"
 
 
@@ -45,20 +46,37 @@ def _read_as_utf8(name: str) -> str:
     return name
 
 
-def _without(pattern: str) -> Callable[[str], str]:
-    return partial(re.compile(pattern, re.IGNORECASE).sub, "")
+def _replacing(pattern: str, by: str = "") -> Callable[[str], str]:
+    return partial(re.compile(pattern, re.IGNORECASE).sub, by)
+
+
+_without_ending = _replacing(f"({_ENDING})+$")
+_without_zeros = _replacing(r"(?<!\d)0+(?=\d)")
+_one_sign = _replacing(r"[\W_]+", "_")
+
+
+def _core(name: str) -> str:
+    return _without_zeros(_without_ending(name))
 
 
 _OTHER_ENDING = "with another ending than the file, or none"
+_CODE_PAGE = "unpacked or written in another code page"
 SPELLINGS = (
     Spelling("without the sub-folder that the file is in", str),
     Spelling("with a space, a line break or quotes around them", lambda name: name.strip(_AROUND)),
-    Spelling("with HTML entities such as &amp;", html.unescape),
+    Spelling("with HTML entities such as &amp;", lambda name: html.unescape(html.unescape(name))),
     Spelling("with + or %20 where the other has a space", unquote_plus),
-    Spelling("unpacked or written in another code page", _read_as_utf8),
-    Spelling(_OTHER_ENDING, _without(f"({_ENDING})+$")),
-    Spelling("without the .rf. that Roboflow gives to files", _without(_ROBOFLOW), sure=False),
-    Spelling("with other leading zeros than the file", _without(r"(?<!\d)0+(?=\d)"), sure=False),
+    Spelling(_CODE_PAGE, _read_as_utf8),
+    Spelling(_OTHER_ENDING, _without_ending),
+    Spelling("without the .rf. that Roboflow gives to files", _replacing(_ROBOFLOW), sure=False),
+    Spelling("with other leading zeros than the file", _core, sure=False),
+    Spelling(
+        "with other signs between the words than the file (space, _, -, /)",
+        lambda name: _one_sign(_without_ending(name)),
+        sure=False,
+    ),
+    # Whatever the code pages were, what is ASCII stayed; some unpackers write #U7167.
+    Spelling(_CODE_PAGE, _replacing(r"(#U[0-9a-f]{4}|[^\x00-\x7f]|[?_])+", "_"), sure=False),
 )
 
 
@@ -70,11 +88,15 @@ def find_files(
     if None not in found:
         return found
     files = {normpath(name) for name in listings.images(deep=deep)}
-    paths = {name: "/".join(path_parts(name)) for name in file_names}
     real = {name: there for name, there in zip(file_names, found, strict=True) if there is not None}
+    free = files - {normpath(name) for name in real.values()}
+    missing = set(file_names) - real.keys()
     for spelling in SPELLINGS:
-        if spelling.sure and len(real) < len(paths):
-            real = _pairs(spelling, paths, files, real) | real
+        if spelling.sure and free and missing:
+            pairs = _pairs(spelling, missing, file_names, free, files)
+            real |= pairs
+            missing -= pairs.keys()
+            free.difference_update(pairs.values())
     return [real.get(name) for name in file_names]
 
 
@@ -88,37 +110,95 @@ def spelling_of(name: str, found: str) -> str | None:
 
 def likely_names(names: Sequence[str], files: Collection[str]) -> tuple[str, dict[str, str]]:
     """Return how missing names differ from files that no record names, and some such pairs."""
-    sample = names[:: max(1, -(-len(names) // SAMPLE))]
-    bases = {name: basename("/".join(path_parts(name))) for name in sample}
-    by_base = {basename(file): file for file in files}
+    sample = {name: _path(name) for name in names[:: max(1, -(-len(names) // SAMPLE))]}
     ways: list[tuple[str, Callable[[str], str], Mapping[str, str]]]
-    ways = [(k.what, k.of, {k.of(base): by_base[base] for base in by_base}) for k in SPELLINGS]
-    first = next(filter(None, bases.values()), "/")
-    longer = (base.removesuffix(first) for base in by_base if base.endswith(first))
-    # The 2 before the 1 of 21.jpg is no prefix.
-    for prefix in islice((p for p in longer if p and not p[-1].isdigit()), PREFIXES):
-        what = f"without the {prefix} before the names of the files"
-        ways.append((what, prefix.__add__, by_base))
-    told = [
-        (what, {name: files[key(base)] for name, base in bases.items() if key(base) in files})
-        for what, key, files in ways
+    ways = [
+        (k.what, k.of, {k.of(path): file for file in files for path in (file, basename(file))})
+        for k in SPELLINGS
     ]
-    what, pairs = max(told, key=lambda kind: len(kind[1]))
-    return (what, pairs) if 2 * len(pairs) > len(bases) else ("", {})
+    by_core = {_core(basename(file)): file for file in files}
+    first = _core(basename(next(filter(None, sample.values()), "")))
+    for what, key in islice(_affixes(first, by_core).items(), AFFIXES):
+        ways.append((what, partial(_of_core, key), by_core))
+    told = []
+    for what, key, known in ways:
+        pairs = {
+            name: known[key(part)]
+            for name, path in sample.items()
+            for part in (path, basename(path))
+            if path and key(part) in known
+        }
+        # Two names for one file are no way to tell the images apart.
+        told.append((what, pairs if len(set(pairs.values())) == len(pairs) else {}))
+    what, pairs = max(told, key=lambda way: len(way[1]))
+    return (what, pairs) if 2 * len(pairs) > len(sample) else ("", {})
+
+
+def _affixes(first: str, others: Collection[str]) -> dict[str, Callable[[str], str]]:
+    """Return what may stand before or behind the names of files alone, or of records alone.
+
+    The 2 before the 1 of 21.jpg is none, nor is the 0 behind that of 10.jpg.
+
+    Args:
+        first: one name of a record, of which there may be others.
+        others: those of the files.
+
+    Returns:
+        What is said, and how a name of a record becomes that of its file.
+    """
+    found: dict[str, Callable[[str], str]] = {}
+    for other in others:
+        short, long = sorted((first, other), key=len)
+        if not short or short == long:
+            continue
+        lost = long == other
+        word = "without" if lost else "with"
+        before, behind = long.removesuffix(short), long.removeprefix(short)
+        if before != long and not before[-1].isdigit():
+            what = f"{word} the {before} before the names of the files"
+            found[what] = partial(_affixed, before, "", lost)
+        if behind != long and not behind[0].isdigit():
+            what = f"{word} the {behind} behind the names of the files"
+            found[what] = partial(_affixed, "", behind, lost)
+    return found
+
+
+def _of_core(key: Callable[[str], str], name: str) -> str:
+    return key(_core(name))
+
+
+def _affixed(before: str, behind: str, lost: bool, name: str) -> str:
+    return before + name + behind if lost else name.removeprefix(before).removesuffix(behind)
 
 
 def _pairs(
-    kind: Spelling, paths: Mapping[str, str], files: Collection[str], real: Mapping[str, str]
+    kind: Spelling,
+    missing: Collection[str],
+    names: Sequence[str],
+    free: Collection[str],
+    files: Collection[str],
 ) -> dict[str, str]:
-    """Return the free file of each name; none at all unless all names and files are one to one."""
-    by_key = defaultdict(set)
+    """Return the free file of each missing name; none unless all names and files are one to one."""
+    # Most missing images are simply not there: all names are looked at only when some is like them.
+    by_key = _by_key(kind, free)
+    if by_key.keys().isdisjoint(kind.of(_path(name)) for name in missing):
+        return {}
+    by_key = _by_key(kind, files)
+    keys = {name: kind.of(path) for name in set(names) if (path := _path(name))}
+    keys = {name: key for name, key in keys.items() if key in by_key}
+    if len(set(keys.values())) < len(keys) or any(len(by_key[k]) > 1 for k in keys.values()):
+        return {}
+    return {n: file for n in missing if n in keys for file in by_key[keys[n]] if file in free}
+
+
+def _by_key(kind: Spelling, files: Collection[str]) -> dict[str, set[str]]:
+    by_key: dict[str, set[str]] = defaultdict(set)
     for file in files:
         # One with another ending in a sub-folder may be a mask.
         for path in {file, file if kind.what == _OTHER_ENDING else basename(file)}:
             by_key[kind.of(path)].add(file)
-    keys = {name: kind.of(path) for name, path in paths.items() if path}
-    keys = {name: key for name, key in keys.items() if key in by_key}
-    if len(set(keys.values())) < len(keys) or any(len(by_key[k]) > 1 for k in keys.values()):
-        return {}
-    taken = {normpath(name) for name in real.values()}
-    return {name: file for name, k in keys.items() for file in by_key[k] if file not in taken}
+    return by_key
+
+
+def _path(name: str) -> str:
+    return "/".join(path_parts(name))

@@ -83,3 +83,80 @@ def test_what_else_users_have_given_is_named_with_the_way_out(
     path.write_bytes(content)
     with pytest.raises(UserError, match=re.escape(named)):
         read_coco(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"version https://hawser.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
+        (b"../.git/annex/objects/a/b/MD5E-s1--a.json/MD5E-s1--a.json", "git annex get"),
+        (b"outs:\n- md5: 1\n  path: a.json\n", "dvc pull"),
+        (b'<<<<<<< HEAD\n{"images": []}\n=======\n', "conflict"),
+        (b"404: Not Found", "download was refused"),
+        (b"Access denied\n", "download was refused"),
+        (b'{"message": "Not Found", "documentation_url": "https://h"}', "download was refused"),
+        (b'{"error": {"code": 403}}', "download was refused"),
+        (b'<?xml version="1.0"?><ErrorResponse></ErrorResponse>', "download was refused"),
+        (b"<head><title>403</title></head>", "web page"),
+        (b"<annotations><meta><message>hi</message></meta></annotations>", "CVAT"),
+        (b"<annotation><filename>a.jpg</filename></annotation>", "datum convert -if voc"),
+        (b"a.json" + 251 * b"\0" + b"ustar\0", "tar archive"),
+        (b"BZh91AY&SY", "Unpack it"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"GIF89a", "not its labels"),
+        (b"{'images': [{'id': 1}]}", "single quotes"),
+        (b"var data = {}", "JavaScript"),
+        (b"0 5e-05 1.2E-3 0.1 0.1\n", "YOLO"),
+        (b"gsd:0.1\n1 2 3 4 5 6 7 8 plane 0\n", "DOTA"),
+        (b"275.0 240.0 286.0 238.0 288.0 246.0 280.0 250.0 plane 0\n", "DOTA"),
+        (b"ImageID,Source,LabelName,XMin,XMax\n1,x,/m/0,1,2\n", "Open Images"),
+        (b"img/a.jpg,10,20,30,40,dog\n", "CSV"),
+        (b'"\\"{\\\\\\"images\\\\\\": [], \\\\\\"annotations\\\\\\": []}\\""', "encoded twice"),
+        (b'{"coco": {"images": [], "annotations": [], "categories": []}}', "inside another object"),
+        (b'{"source-ref": "s3://b/0.jpg", "boxes": {}}', "SageMaker"),
+        (b'[{"imagefilename": "a.jpg", "annotation": []}]', "CreateML"),
+        (b'{"image": "a.jpg", "annotations": []}', "CreateML"),
+        (b'[{"data": {"image": "a.jpg"}}]', "Label Studio"),
+        (b'[{"image": "a.jpg", "annotation_id": 1, "annotator": 1}]', "JSON-MIN"),
+        (b'[{"name": "a.jpg", "videoName": "", "timestamp": 1}]', "Scalabel"),
+        (b'{"frames": [{"name": "a.jpg"}], "config": {}}', "Scalabel"),
+        (b'{"task_id": "1", "response": {}}', "Scale AI"),
+        (b'{"dataset": "x", "image": {"width": 1}, "annotations": []}', "V7 Darwin"),
+        (b'{"project": {}, "config": {}, "attribute": {}, "file": {}, "view": {}}', "VIA"),
+        (b'{"classes": [], "tags": [], "projectType": "images"}', "Supervisely"),
+        (b'{"imgHeight": 1, "imgWidth": 2, "objects": []}', "Cityscapes"),
+        (b'{"samples": [{"filepath": "a.jpg"}]}', "FiftyOne"),
+        (b'[{"token": "a", "category_token": "b", "bbox": []}]', "nuImages"),
+        (b'{"predictions": [], "image": {"width": 1}}', "inference"),
+    ],
+)
+def test_a_file_under_a_wrong_name_is_named_by_its_content(
+    tmp_path: Path, content: bytes, named: str
+) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(named)) as told:
+        read_coco(path)
+
+    assert ": F3 " in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'{"images": [], "frames": []}', "F4"),
+        (b'{"images": [], "annotations": [], "error": 1}', "F4"),
+        (b'{"images": [], "annotations": [], "info": {"images": 1, "annotations": 2}}', "F4"),
+        (b'{"images": [{"id": 1}, ', "F1"),
+        (b"just words, and more\n", "F1"),
+        (b"{}", "F4"),
+    ],
+)
+def test_what_is_no_known_format_is_given_no_name(
+    tmp_path: Path, content: bytes, code: str
+) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(content)
+
+    with pytest.raises(UserError, match=f": {code} "):
+        read_coco(path)

@@ -33,6 +33,13 @@ def folder_with(tmp_path: Path, *names: str) -> FolderListings:
         ("a/{}.png", "a/{}.JPG"),
         ("{}.jpg", "{}.jpg.jpg"),
         ("{}.jpg", "s{}/b/{}.jpg"),
+        ("{}.jpg\u200b", "{}.jpg"),
+        ("['{}.jpg']", "{}.jpg"),
+        ("{}.jpg;", "{}.jpg"),
+        ("R&amp;amp;D {}.jpg", "R&D {}.jpg"),
+        ("{}.xml", "{}.jpg"),
+        ("{}.0", "{}.jpg"),
+        ("{}.", "{}.jpg"),
     ],
 )
 def test_a_name_that_became_another_on_the_way_finds_its_file(
@@ -72,6 +79,24 @@ def test_another_ending_is_not_used_where_images_have_such_files_beside_them(
     assert find_files(listings, ["a.jpg", "b.jpg"]) == ["a.jpg", None]
 
 
+def test_an_image_that_is_simply_missing_costs_no_look_at_the_names_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.jpg" for number in range(200)]
+    listings = folder_with(tmp_path, *names[1:], "other.jpg")
+    looked_at: list[str] = []
+
+    def parts(name: str) -> list[str]:
+        looked_at.append(name)
+        return [name]
+
+    monkeypatch.setattr("train_teacher.images.names.path_parts", parts)
+    monkeypatch.setattr("train_teacher.images.other_names.path_parts", parts)
+
+    assert find_files(listings, names) == [None, *names[1:]]
+    assert set(looked_at) == {"0.jpg"}
+
+
 def test_a_file_that_another_record_names_is_not_used_for_a_like_name(tmp_path: Path) -> None:
     assert find_files(folder_with(tmp_path, "a.jpg"), ["a.jpg", "a.jpg "]) == ["a.jpg", None]
 
@@ -83,6 +108,15 @@ def test_a_file_that_another_record_names_is_not_used_for_a_like_name(tmp_path: 
         (["a.jpg", "b.jpg"], ["A_a.jpg", "A_b.jpg"], "without the A_ before"),
         (["a.jpg", "b.jpg"], ["a_jpg.rf.0f1e2d.jpg", "b.jpg.rf.ab12.jpg"], r".rf."),
         (["x/a.png", "x/b.png"], ["a.jpg", "b.jpg"], "ending"),
+        (["1", "2"], ["0001.jpg", "0002.jpg"], "leading zeros"),
+        (["1.jpg", "2.jpg"], ["COCO_0001.jpg", "COCO_0002.jpg"], "without the COCO_ before"),
+        (["A_a.jpg", "A_b.jpg"], ["a.jpg", "b.jpg"], "with the A_ before"),
+        (["a.jpg", "b.jpg"], ["a_rgb.jpg", "b_rgb.jpg"], "without the _rgb behind"),
+        (["a{}.jpg", "b{}.jpg"], ["a.png", "b.png"], "with the {} behind"),
+        (["my a.jpg", "my b.jpg"], ["my_a.jpg", "my_b.jpg"], "other signs"),
+        (["s_a.jpg", "s_b.jpg"], ["s/a.jpg", "s/b.jpg"], "other signs"),
+        (["\u71671.jpg", "\u71672.jpg"], ["\u2552\u25561.jpg", "\u2552\u25562.jpg"], "code page"),
+        (["\u71671.jpg", "\u71672.jpg"], ["#U71671.jpg", "#U71672.jpg"], "code page"),
     ],
 )
 def test_what_missing_names_and_files_differ_in_is_said(
@@ -96,7 +130,13 @@ def test_what_missing_names_and_files_differ_in_is_said(
 
 @pytest.mark.parametrize(
     ("names", "files"),
-    [(["1.jpg", "2.jpg"], ["21.jpg", "22.jpg"]), (["a.jpg"], ["b.jpg"]), ([""], ["b.jpg"])],
+    [
+        (["1.jpg", "2.jpg"], ["21.jpg", "22.jpg"]),
+        (["1.jpg", "2.jpg"], ["10.jpg", "20.jpg"]),
+        (["a.jpg"], ["b.jpg"]),
+        ([""], ["b.jpg"]),
+        (["\u71671.jpg", "\u72471.jpg"], ["\u2552\u25561.jpg", "\u2553\u25571.jpg"]),
+    ],
 )
 def test_names_that_have_nothing_in_common_are_called_nothing(
     names: list[str], files: list[str]
@@ -110,6 +150,7 @@ def test_names_that_have_nothing_in_common_are_called_nothing(
         ("{}.png", "images/{}.jpg", "images", True),
         ("{}.jpg", "images/s{}/{}.jpg", ".", True),
         ("{}.jpg", "images/000{}.jpg", "images", False),
+        ("{}.png", "images/s/{}.jpg", ".", False),
     ],
 )
 def test_the_folder_of_images_with_other_names_is_found(

@@ -66,26 +66,41 @@ def _repeated(ids: IdColumn) -> dict[RecordId | None, list[int]]:
 
 def _repeated_image_ids(dataset: CocoDataset) -> list[Finding]:
     repeated = _repeated([image.id for image in dataset.images])
-    if not repeated:
-        return []
-    id_, rows = next(iter(repeated.items()))
-    files = [dataset.images[row].file_name for row in rows]
-    rest = f" ({plural(len(repeated), 'id')} like this)" if len(repeated) > 1 else ""
-    return [
-        Finding(
+    copies = {id_: rows for id_, rows in repeated.items() if _is_one_image(dataset, rows)}
+    others = {id_: rows for id_, rows in repeated.items() if id_ not in copies}
+    findings = []
+    for ids, what, fix in (
+        (copies, "records of one image", _REMOVE_COPIES),
+        (others, "images", _GIVE_IDS + _which_is_free(dataset) if others else ""),
+    ):
+        if not ids:
+            continue
+        id_, rows = next(iter(ids.items()))
+        files = [dataset.images[row].file_name for row in rows]
+        rest = f" ({plural(len(ids), 'id')} like this)" if len(ids) > 1 else ""
+        finding = Finding(
             code="R1",
             severity="error",
-            count=len(repeated),
-            message=f"image id {id_} is used by {len(rows)} images: {listed(files, 3)}{rest}",
+            count=len(ids),
+            message=f"image id {id_} is used by {len(rows)} {what}: {listed(files, 3)}{rest}",
             consequence="The boxes of all of them are piled onto the last image; "
             "the others are lost.",
-            fix="Give each image its own id and correct image_id in its annotations"
-            + _which_is_free(dataset),
-            examples=_record_examples([dataset.images[r] for rs in repeated.values() for r in rs]),
+            fix=fix,
+            examples=_record_examples([dataset.images[r] for rs in ids.values() for r in rs]),
             section="images",
-            ids=tuple(repeated),
+            ids=tuple(ids),
         )
-    ]
+        findings.append(finding)
+    return findings
+
+
+_REMOVE_COPIES = "Remove the copies: inspect-data DATA.json --fix OUT.json."
+_GIVE_IDS = "Give each image its own id and correct image_id in its annotations"
+
+
+def _is_one_image(dataset: CocoDataset, rows: Sequence[int]) -> bool:
+    images = [dataset.images[row] for row in rows]
+    return len({(image.file_name, image.width, image.height) for image in images}) == 1
 
 
 def _which_is_free(dataset: CocoDataset) -> str:

@@ -129,7 +129,7 @@ def _spelling(name: str, found: str | None) -> str:
     for kind, pattern in _SPELLINGS:
         if pattern.search(name) and (found is not None or kind not in _ONLY_RENAMED):
             return kind
-    if found is None:
+    if found is None or found == os.path.normpath(name):  # as after ./
         return ""
     if alike(found) == alike(name):
         return "differing from the file in upper and lower case or accents"

@@ -84,6 +84,12 @@ def test_names_that_became_others_on_the_way_and_were_found_are_information(
     assert finding.examples[0].value == f"found as {found}"
 
 
+def test_a_dot_before_a_name_that_every_tool_follows_is_no_finding(tmp_path: Path) -> None:
+    dataset = coco(tmp_path, image(1, "0.jpg"), image(2, "./1.jpg"))
+
+    assert check_contents(file_of(dataset, images_of(dataset, renamed={1: "1.jpg"}))) == []
+
+
 def test_full_paths_that_exist_are_told_and_odd_but_true_names_are_not(tmp_path: Path) -> None:
     names = ("/data/1.jpg", "100%20.jpg", "12:30.jpg", "a..b.jpg")
     dataset = coco(tmp_path, *(image(n, name) for n, name in enumerate(names, 1)))
