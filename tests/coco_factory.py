@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from train_teacher.images.names import FolderListings
+
 WIDTH, HEIGHT = 64, 48
 Record = Mapping[str, Any]
 
@@ -116,3 +118,11 @@ def write_image(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     red, green, blue, _ = zlib.crc32(f"{path.parent.name}/{path.name}".encode()).to_bytes(4, "big")
     Image.new("RGB", (int(width), int(height)), (red, green, blue)).save(path, quality=95)
+
+
+def folder_with(root: Path, *names: str) -> FolderListings:
+    """Return the listings of a folder in which there are files of these names."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return FolderListings(root)

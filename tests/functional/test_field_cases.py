@@ -165,6 +165,9 @@ CASE: dict[str, Right] = {
     "tiles_rc": Right(file="annotations.json"),
     "tiles_xy": Right(file="annotations.json"),
     "turned_avif": Right(silent=("I4",)),
+    "turned_tif": Right(
+        exit=1, findings={"I4": "error"}, silent=("I3",), says=("whatever it is told",)
+    ),
     "unk_emoji": Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}),
     "unk_same": Right(
         options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}, says=(r"\[UNK\]",)
@@ -182,8 +185,12 @@ ELSEWHERE = {
     "n_shell": "the suggested line, run in a shell",
     "signs_known": "needs the vocabulary of bert-base-uncased",
     "token_same": "needs the vocabulary of bert-base-uncased",
-    "turned_tif": "read as OpenCV reads it",
 }
+
+
+def test_every_input_has_a_right_answer_here_or_elsewhere() -> None:
+    folders = {path.name for path in CASES.iterdir() if path.is_dir()}
+    assert folders == CASE.keys() | ELSEWHERE.keys()
 
 
 @pytest.mark.parametrize("name", sorted(CASE))

@@ -14,16 +14,8 @@ BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
 NO_OBJECTS = frozenset({"background", "none", "objects"})
 """Names of what is no class of object, unless somebody labelled it."""
 IGNORED_REGIONS = frozenset(
-    {
-        "dontcare",
-        "don't care",
-        "dont care",
-        "ignore",
-        "ignored",
-        "ignored regions",
-        "ignored region",
-    }
-    | {"ignore region", "void", "unlabeled", "unlabelled"}
+    "dontcare|don't care|dont care|void|unlabeled|unlabelled|ignore|ignored|ignore region|"
+    "ignored region|ignored regions".split("|")
 )
 """Names of regions in which nothing is to be learnt: KITTI, VisDrone, Cityscapes."""
 FEDERATED_MEMBERS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})

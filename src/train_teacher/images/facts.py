@@ -57,6 +57,8 @@ class ImageFacts:
     """(M,) hash of the first and last bytes; says nothing in another process."""
     why_not: Mapping[int, str] = field(default_factory=dict)
     """By row, what OpenCV does not read in a file: `5 bands`."""
+    always_turned: npt.NDArray[np.bool_] | None = None
+    """(M,) images that OpenCV turns as their orientation says, whatever it is told."""
 
     @property
     def displayed_size(self) -> npt.NDArray[np.int64]:

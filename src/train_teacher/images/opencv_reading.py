@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from struct import error, unpack_from
 
 import numpy as np
-import numpy.typing as npt
 
 from train_teacher.images.facts import FORMATS, NOT_DECODED, SOUND, TOO_LARGE, ImageFacts
 
-Pixels = npt.NDArray[np.generic]
-
 MOST_PIXELS = 1 << 30
 """CV_IO_MAX_IMAGE_PIXELS of OpenCV: imdecode refuses more."""
+MOST_ASKED = 3
+"""Files of one kind that OpenCV decodes; where they agree, the others are taken to be like them."""
 _TURNING = tuple(map(FORMATS.index, ("TIFF", "AVIF", "WEBP", "other")))
 """Formats whose orientation OpenCV obeys always, never or as it is told, by version."""
-_DOUBTFUL = tuple(map(FORMATS.index, ("TIFF", "other")))
-"""Formats with kinds of pixels that OpenCV does not know."""
+_TIFF, _OTHER = map(FORMATS.index, ("TIFF", "other"))
 _USUAL = {0x0115: (1, 3, 4), 0x0102: (1, 8, 16), 0x0103: (1, 5, 7, 8, 32773, 32946)}
 """Channels, bits of a channel and compressions of a TIFF that every OpenCV reads, by tag."""
 _BANDS_TAG = 0x0115
 _SHORT = 3
 
 
+class _Answer(Enum):
+    SOUND = "it turns the image, or not, as it is told"
+    NOT_DECODED = "it cannot decode it"
+    ALWAYS_TURNED = "it turns the image whatever it is told"
+    NEVER_TURNED = "it does not turn the image whatever it is told"
+
+
 def ask_opencv(facts: ImageFacts, paths: Sequence[str | None]) -> ImageFacts:
-    """Return the facts with size, orientation and damage as OpenCV has them, where it was asked.
+    """Return the facts with orientation and damage as OpenCV has them, where it was asked.
 
     Args:
         facts: from the headers.
@@ -35,59 +42,77 @@ def ask_opencv(facts: ImageFacts, paths: Sequence[str | None]) -> ImageFacts:
     """
     sound = facts.exists & (facts.damage == SOUND)
     facts.damage[sound & (facts.size.prod(axis=1) > MOST_PIXELS)] = TOO_LARGE
-    asked = np.isin(facts.format, _TURNING) & (facts.orientation > 1)
-    asked |= (facts.size == 0).any(axis=1) & (facts.format > 0)
-    asked &= facts.damage == SOUND
-    why_not = {}
-    rows = np.flatnonzero(asked | (sound & np.isin(facts.format, _DOUBTFUL)))
-    for row in rows.tolist():
-        path = Path(str(paths[row]))
-        unusual = _unusual(path)
-        if not asked[row] and not unusual and facts.format[row] != _DOUBTFUL[1]:
-            continue
-        images = _decoded(path)
-        if images is None:
-            facts.damage[row] = NOT_DECODED
-            if _BANDS_TAG in unusual:
-                why_not[row] = f"{unusual[_BANDS_TAG]} bands"
-            continue
-        loaded, unturned = images
-        height, width = unturned.shape[:2]
-        facts.size[row] = width, height
-        if np.array_equal(loaded, unturned):
-            # Turned or not, it does not depend on what MMDetection is told.
-            facts.orientation[row] = 1
-    return replace(facts, why_not=why_not)
+    kinds: dict[tuple[Hashable, str], list[int]] = defaultdict(list)
+    for row, kind, unusual in _doubtful(facts, paths):
+        kinds[kind, unusual].append(row)
+    why_not, always = {}, np.zeros(len(facts.exists), np.bool_)
+    for (_, unusual), rows in kinds.items():
+        answers = [_ask(facts, row, paths[row]) for row in rows[:MOST_ASKED]]
+        if len(set(answers)) == 1:
+            answers *= len(rows)
+        else:
+            answers += [_ask(facts, row, paths[row]) for row in rows[MOST_ASKED:]]
+        for row, answer in zip(rows, answers, strict=False):
+            if answer is _Answer.NOT_DECODED:
+                facts.damage[row] = NOT_DECODED
+                if unusual:
+                    why_not[row] = unusual
+            elif answer is _Answer.NEVER_TURNED:
+                facts.orientation[row] = 1
+            always[row] = answer is _Answer.ALWAYS_TURNED
+    return replace(facts, why_not=why_not, always_turned=always)
 
 
-def _decoded(path: Path) -> tuple[Pixels, Pixels] | None:
-    """Return an image as it is loaded by default and without turning; None if it cannot be."""
+def _doubtful(
+    facts: ImageFacts, paths: Sequence[str | None]
+) -> Iterator[tuple[int, Hashable, str]]:
+    """Yield the rows that leave a doubt, of what kind they are, and their bands if unusual."""
+    turned = np.isin(facts.format, _TURNING) & (facts.orientation > 1)
+    unknown = (facts.size == 0).any(axis=1) & (facts.format > 0)
+    looked_into = np.isin(facts.format, (_TIFF, _OTHER))
+    doubtful = facts.exists & (facts.damage == SOUND) & (turned | unknown | looked_into)
+    for row in np.flatnonzero(doubtful).tolist():
+        unusual, start = _look(Path(str(paths[row]))) if looked_into[row] else ({}, b"")
+        if not (turned[row] or unknown[row] or unusual or facts.format[row] == _OTHER):
+            continue
+        kind = int(facts.format[row]), int(facts.orientation[row]), bool(unknown[row]), start
+        bands = f"{unusual[_BANDS_TAG]} bands" if _BANDS_TAG in unusual else ""
+        yield row, (*kind, *sorted(unusual.items())), bands
+
+
+def _ask(facts: ImageFacts, row: int, path: str | None) -> _Answer:
+    """Decode an image as it is loaded by default, and without turning."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        content = np.frombuffer(Path(str(path)).read_bytes(), np.uint8)
         loaded = cv2.imdecode(content, cv2.IMREAD_COLOR)
         unturned = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except (OSError, cv2.error):
-        return None
+        return _Answer.NOT_DECODED
     finally:
         cv2.utils.logging.setLogLevel(level)
     if loaded is None or unturned is None:
-        return None
-    return np.asarray(loaded), np.asarray(unturned)
+        return _Answer.NOT_DECODED
+    if facts.orientation[row] == 1 or not np.array_equal(loaded, unturned):
+        return _Answer.SOUND
+    height, width = loaded.shape[:2]
+    # A square image, or one turned upside down, does not tell it, and the sizes need not.
+    as_stored = (width, height) == tuple(facts.size[row].tolist())
+    return _Answer.NEVER_TURNED if as_stored else _Answer.ALWAYS_TURNED
 
 
-def _unusual(path: Path) -> dict[int, int]:
-    """Return the tags of a TIFF's first directory that have another value than usual."""
+def _look(path: Path) -> tuple[dict[int, int], bytes]:
+    """Return the tags of a TIFF that have another value than usual; of another file its start."""
     unusual = {}
     try:
         with path.open("rb") as file:
             head = file.read(8)
             order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
             if order is None:
-                return {}
+                return {}, head[:3]
             file.seek(unpack_from(f"{order}I", head, 4)[0])
             (entries,) = unpack_from(f"{order}H", file.read(2))
             directory = file.read(12 * entries)
@@ -97,4 +122,4 @@ def _unusual(path: Path) -> dict[int, int]:
                     unusual[tag] = int(value)
     except (OSError, error):
         pass
-    return unusual
+    return unusual, b""

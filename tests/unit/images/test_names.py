@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from coco_factory import folder_with
 from train_teacher.images.names import FolderListings, find_names
-
-
-def folder_with(tmp_path: Path, *names: str) -> FolderListings:
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    return FolderListings(tmp_path)
 
 
 @pytest.mark.parametrize(

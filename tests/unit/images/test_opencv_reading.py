@@ -15,6 +15,7 @@ from PIL import Image
 
 from train_teacher.images.facts import HEIC, NOT_DECODED, SOUND, TOO_LARGE, ImageFacts
 from train_teacher.images.headers import read_headers
+from train_teacher.images.opencv_reading import MOST_ASKED
 
 
 def look(path: Path, content: bytes) -> ImageFacts:
@@ -121,3 +122,29 @@ def test_a_rare_format_is_sound_exactly_where_opencv_decodes_it(
     image = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
     readable = look(tmp_path / "a.png", stream.getvalue()).damage.tolist() == [SOUND]
     assert readable == (image is not None)
+
+
+def test_of_many_files_of_one_kind_only_a_few_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number}.tif" for number in range(9)]
+    for path in paths:
+        path.write_bytes(tiff(5))
+    (tmp_path / "good.tif").write_bytes(tiff(1))
+    decode, asked = cv2.imdecode, []
+    monkeypatch.setattr(cv2, "imdecode", lambda *rest: asked.append(1) or decode(*rest))
+    facts = read_headers([*map(str, paths), str(tmp_path / "good.tif")])
+    assert facts.damage.tolist() == [NOT_DECODED] * 9 + [SOUND]
+    assert len(asked) <= 2 * MOST_ASKED
+
+
+def test_files_of_one_kind_that_differ_are_all_asked_about(tmp_path: Path) -> None:
+    stream = BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(stream, "PPM")
+    good, cut = stream.getvalue(), stream.getvalue()[:-150]
+    for number in range(6):
+        (tmp_path / f"{number}.ppm").write_bytes(cut if number in (1, 4) else good)
+    facts = read_headers([str(tmp_path / f"{number}.ppm") for number in range(6)])
+    readable = [cv2.imdecode(np.frombuffer(c, np.uint8), 1) is not None for c in (good, cut)]
+    expected = [readable[number in (1, 4)] for number in range(6)]
+    assert [damage == SOUND for damage in facts.damage.tolist()] == expected

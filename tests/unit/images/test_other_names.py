@@ -4,18 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from coco_factory import image, make_coco, write_image
+from coco_factory import folder_with, image, make_coco, write_image
 from train_teacher.coco.reader import read_coco
 from train_teacher.images.files import check_image_files, find_image_dir
-from train_teacher.images.names import FolderListings
 from train_teacher.images.other_names import find_files, likely_names, spelling_of
-
-
-def folder_with(tmp_path: Path, *names: str) -> FolderListings:
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    return FolderListings(tmp_path)
 
 
 @pytest.mark.parametrize(

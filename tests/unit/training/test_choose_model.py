@@ -1,15 +1,14 @@
 """What `--model auto` settles, and what stays as it was given."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from generated_data import make_images
+from planned_run import plan, written
 from train_teacher.settings.read import read_layers
 from train_teacher.training import plan as use_case
 from train_teacher.training.choose_model import settle_model
-from train_teacher.training.run import write_plan
 
 CLASSES = ("red star", "blue ring")
 
@@ -17,18 +16,6 @@ CLASSES = ("red star", "blue ring")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_images(tmp_path_factory.mktemp("data"), images=24, seed=5, classes=CLASSES)
-
-
-def plan(config: Path | None, output: Path, **values: Any) -> use_case.TrainingPlan:
-    settings = read_layers({"output": str(output), **values}, config)
-    return use_case.plan_training(settings, dry_run=True)
-
-
-def written(found: use_case.TrainingPlan) -> Path:
-    """Write what a run writes before it trains; return its settings file."""
-    found.folder.data.mkdir(parents=True)
-    write_plan(found.folder, found.settings, found.dataset_info, found.config_text)
-    return found.folder.settings
 
 
 def test_auto_settles_model_and_tuning_and_says_why(data: Path, tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from generated_data import make_images
+from planned_run import plan, written
 from train_teacher.runs.checkpoints import FoundCheckpoint
-from train_teacher.settings.read import read_layers
 from train_teacher.training import plan as use_case
 from train_teacher.training.resumed_settings import resumed_settings
-from train_teacher.training.run import write_plan
 
 CLASSES = ("red star", "blue ring")
 
@@ -18,18 +17,6 @@ CLASSES = ("red star", "blue ring")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_images(tmp_path_factory.mktemp("data"), images=24, seed=5, classes=CLASSES)
-
-
-def plan(config: Path | None, output: Path, **values: Any) -> use_case.TrainingPlan:
-    settings = read_layers({"output": str(output), **values}, config)
-    return use_case.plan_training(settings, dry_run=True)
-
-
-def written(found: use_case.TrainingPlan) -> Path:
-    """Write what a run writes before it trains; return its settings file."""
-    found.folder.data.mkdir(parents=True)
-    write_plan(found.folder, found.settings, found.dataset_info, found.config_text)
-    return found.folder.settings
 
 
 GIVEN: list[dict[str, Any]] = [

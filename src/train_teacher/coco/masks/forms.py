@@ -30,7 +30,8 @@ def plain_counts(counts: Any) -> Any:
     if not isinstance(counts, str) or not counts.startswith(_BYTES):
         return counts
     try:
-        return ast.literal_eval(counts).decode("ascii")
+        value = ast.literal_eval(counts)
+        return value.decode("ascii") if isinstance(value, bytes) else counts
     except (SyntaxError, ValueError):
         return counts
 

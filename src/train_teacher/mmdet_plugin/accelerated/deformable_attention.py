@@ -163,7 +163,7 @@ def why_unusable(sample: Sampler, device: torch.device) -> str | None:
     """
     try:
         found = _results(sample, device)
-    except Exception as error:
+    except Exception as error:  # triton's have no base of their own; all others are raised again
         if says_memory_is_full(error) or not (isinstance(error, CANNOT_RUN) or _of_triton(error)):
             raise
         return f"{type(error).__name__}: {error}"

@@ -51,7 +51,18 @@ def test_a_backslash_in_the_text_of_bytes_is_one_character() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [None, [], {}, [[4, 5, 24, 5, 24, 15]], RLE, [RLE, RLE], "text", {"counts": "b'"}, [[], []]],
+    [
+        None,
+        [],
+        {},
+        [[4, 5, 24, 5, 24, 15]],
+        RLE,
+        [RLE, RLE],
+        "text",
+        {"counts": "b'"},
+        {"counts": "b'a', 1"},
+        [[], []],
+    ],
 )
 def test_every_other_mask_stays_as_it_is(given: Any) -> None:
     assert plain_mask(given) is given

@@ -137,11 +137,21 @@ def _extreme(
 def _orientation(
     dataset: CocoDataset, facts: ImageFacts, raw: Flags, undecided: Flags
 ) -> list[Finding]:
-    wrong, unclear = np.flatnonzero(raw), np.flatnonzero(undecided)
-    values = [
-        [f"EXIF orientation {facts.orientation[row]}" for row in rows] for rows in (wrong, unclear)
-    ]
+    always = np.zeros(len(raw), np.bool_) if facts.always_turned is None else facts.always_turned
+    all_rows = [np.flatnonzero(hit) for hit in (raw & ~always, undecided, raw & always)]
+    values = [[f"EXIF orientation {facts.orientation[row]}" for row in rows] for rows in all_rows]
+    wrong, unclear, stuck = all_rows
     return [
+        *finding_about(
+            images_at(dataset, stuck, values=values[2]),
+            code="I4",
+            severity="error",
+            message=f"{plural(len(stuck), 'image')} that OpenCV turns by 90 degrees whatever it is "
+            "told, labelled unturned",
+            consequence=_MISPLACED,
+            fix="Save these images without the orientation, pixels unchanged "
+            "(exiftool -Orientation= FILES).",
+        ),
         *finding_about(
             images_at(dataset, wrong, values=values[0]),
             code="I4",
