@@ -128,8 +128,10 @@ def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(values.get(PASSES_OF_AN_EPOCH), int):
         return values
     rounds = values.pop(PASSES_OF_AN_EPOCH)
-    if rounds > 1 and isinstance(values.get("epochs"), int):
-        values |= {"epochs": values["epochs"] * rounds, "val_interval": rounds}
+    if rounds > 1:
+        values["val_interval"] = rounds
+        if isinstance(values.get("epochs"), int):
+            values["epochs"] *= rounds
     chosen = _decided(values).get("chosen")
     if isinstance(chosen, list) and PASSES_OF_AN_EPOCH in chosen:
         now = ["val_interval" if name == PASSES_OF_AN_EPOCH else name for name in chosen]
