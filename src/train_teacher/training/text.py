@@ -36,8 +36,9 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
     lines = [
         f"data      {info.path}",
         *(
-            f"  {s.name:<6}  {s.num_images} images, {s.num_boxes} boxes, "
-            f"{s.num_empty_images} images without boxes"
+            f"  {s.name:<6}  {plural(s.num_images, 'image')}, "
+            f"{plural(s.num_boxes, 'box', 'boxes')}, "
+            f"{plural(s.num_empty_images, 'image')} without boxes"
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
