@@ -87,7 +87,7 @@ def test_every_template_travels_and_makes_a_page_there(
     source = ROOT / "src"
     templates = {
         path.relative_to(source).as_posix()
-        for kind in ("*.j2", "*.css")
+        for kind in ("*.j2", "*.css", "*.yaml")
         for path in (source / "train_teacher").rglob(kind)
     }
     assert len(templates) > 1
