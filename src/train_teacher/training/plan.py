@@ -32,8 +32,6 @@ from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 
 INPUTS = ("data", "val", "test", "images", "retain", "retain_images")
-SCORES_ONLY = frozenset({"D8"})
-"""Errors that make scores wrong, not training: told, and no reason to stop."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,7 @@ def plan_training(
     )
 
 
-def train_teacher(
-    plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
-) -> RunResult:
+def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunResult:
     """Write the run folder, train, and write what came of it.
 
     Raises:
@@ -112,7 +108,7 @@ def train_teacher(
         new.complete(locked=True)
         try:
             training = start_training(plan.folder, plan.settings, others=others)
-            return training.finish(plan.dataset_info, retained)
+            return training.finish(plan.dataset_info)
         except (Exception, KeyboardInterrupt) as error:
             # What several processes tell may point to their log.
             if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
@@ -159,7 +155,7 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
 
 
 def _refuse_errors(info: DatasetInfo) -> None:
-    errors = [f for f in info.findings if f.severity == "error" and f.code not in SCORES_ONLY]
+    errors = [f for f in info.findings if f.severity == "error"]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(
