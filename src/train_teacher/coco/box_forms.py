@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from train_teacher.coco.literals import literal
 from train_teacher.core.arrays import Boxes, Flags, Floats, Sizes, some
 
 BOX_NUMBERS = 4
@@ -119,9 +118,8 @@ def _inner(value: Any, message: str) -> OtherForm | None:
 
 def _of_text(text: str) -> OtherForm | None:
     bare = _AROUND.sub(" ", text).strip()
-    try:
-        value = json.loads(json.dumps(ast.literal_eval(bare)))  # tuples become lists
-    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
+    value = literal(bare)
+    if value is None:
         return _of_loose_text(_BRACKETS.sub(" ", bare).strip(" ,;|\t\r\n"))
     return None if isinstance(value, str) else _inner(value, TEXT)
 
