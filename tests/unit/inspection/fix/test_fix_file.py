@@ -282,6 +282,16 @@ def test_records_that_cannot_be_read_stay_as_they_are_and_are_told(tmp_path: Pat
     assert left >= {"images[60].file_name", "categories[2].name"}
 
 
+@pytest.mark.parametrize("mask", ["masks/1.png", [{"size": [48, 64], "counts": "x"}] * 2])
+def test_a_mask_in_an_unknown_form_stays_beside_its_box(tmp_path: Path, mask: object) -> None:
+    content = coco()
+    content["annotations"][0]["segmentation"] = mask
+    report, copy = fix(tmp_path, content)
+
+    assert copy == content
+    assert [f.ids for f in report.left if f.code == "M1"] == [(1,)]
+
+
 def test_what_stays_follows_what_is_renumbered_and_merged_around_it(tmp_path: Path) -> None:
     content = coco([image(i) for i in range(1, 61)])
     content["categories"].append({"id": 9, "name": "cat"})
