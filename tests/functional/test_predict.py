@@ -135,6 +135,37 @@ def test_a_bundle_detects_what_its_run_detects(
     assert facts.threshold_known
 
 
+def as_attributes(source: Path, target: Path) -> Path:
+    """Write a data set again with one category, and the class as an attribute."""
+    content = json.loads(source.read_text())
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        annotation["attributes"] = {"type": names[annotation["category_id"]]}
+        annotation["category_id"] = 1
+    content["categories"] = [{"id": 1, "name": "shape"}]
+    target.write_text(json.dumps(content))
+    return target
+
+
+def test_a_run_trained_on_an_attribute_is_scored_on_the_attributes_of_another_file(
+    run: Path, tmp_path: Path
+) -> None:
+    plain = run.parent / "data" / "annotations.json"
+    data = {"images": plain.parent, "data": as_attributes(plain, tmp_path / "typed.json")}
+    with pytest.raises(UserError, match="none of its classes"):
+        evaluate(EvaluateRequest(cpu(run), **data))
+    shutil.copytree(run, tmp_path / "run")
+    with (tmp_path / "run" / "settings.yaml").open("a") as settings:
+        settings.write("class_from: attributes.type\n")
+    expected = evaluate(EvaluateRequest(cpu(run), data=plain)).scores
+    # The run's own setting; the option, where it has none; and no attribute, where there is none.
+    typed = cpu(tmp_path / "run")
+    assert evaluate(EvaluateRequest(typed, **data)).scores == expected
+    assert evaluate(EvaluateRequest(typed, data=plain)).scores == expected
+    asked = EvaluateRequest(cpu(run), class_from="attributes.type", **data)
+    assert evaluate(asked).scores == expected
+
+
 def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) -> None:
     # Of every score: an untrained model is sure of little, and the boxes must be sound anyway.
     result = run_command(

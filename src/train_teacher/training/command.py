@@ -14,13 +14,13 @@ from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
 from train_teacher.core.memory_allocator import join_freed_gpu_memory
 from train_teacher.core.terminal_text import plain
-from train_teacher.training.options import given_settings, setting_options
+from train_teacher.training.options import given_settings, setting_of_file, setting_options
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
 
 
-@command(params=setting_options())
+@command(params=setting_options(), unknown=setting_of_file)
 @option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
 @flag("--resume", "Go on with the run in --output where it stopped.")
 @flag("--dry-run", "Print the config, write and train nothing.")

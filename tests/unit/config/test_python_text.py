@@ -68,14 +68,14 @@ def test_the_reason_stands_above_its_key_at_any_depth() -> None:
 
 
 def test_short_assignments_stand_together_with_their_reason_behind_them() -> None:
-    content = {"lr": 1e-4, "epochs": 12, "long": [12345678] * 12, "last": None}
+    content = {"lr": 1e-4, "epochs": 12, "long": [10**29] * 4, "last": None}
     assert render_assignments(content, {"lr": "why"}) == (
         "lr = 0.0001  # why\n"
         "epochs = 12\n"
         "\n"
         "long = [\n"
-        "    12345678, 12345678, 12345678, 12345678, 12345678, 12345678, 12345678, 12345678, 12345678,\n"
-        "    12345678, 12345678, 12345678]\n"
+        "    100000000000000000000000000000, 100000000000000000000000000000,\n"
+        "    100000000000000000000000000000, 100000000000000000000000000000]\n"
         "\n"
         "last = None\n"
     )
