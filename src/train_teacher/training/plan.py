@@ -15,7 +15,7 @@ from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
 from train_teacher.console.progress import Progress
-from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
@@ -30,6 +30,7 @@ from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
+from train_teacher.weights.missing import cannot_download, missing_files
 
 INPUTS = ("data", "val", "test", "images", "retain", "retain_images")
 
@@ -186,8 +187,7 @@ def _resolve(
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
-        language_model = str(obtain_language_model(settings.language_model))
-        weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
+        weights, language_model = _downloaded(settings, progress)
     return msgspec.structs.replace(
         settings,
         **{name: str(Path(path).resolve()) if path else None for name, path in given.items()},
@@ -198,6 +198,21 @@ def _resolve(
         workers=workers,
         val_batch_size=settings.val_batch_size or machine.choose_validation_batch(settings.device),
     )
+
+
+def _downloaded(settings: TeacherSettings, progress: Progress | None) -> tuple[Path | None, str]:
+    """Get weights and language model; all that is missing is told at once."""
+    try:
+        language_model = str(obtain_language_model(settings.language_model))
+        return (
+            resolve_weights(settings.weights, settings.checkpoint, progress=progress),
+            language_model,
+        )
+    except NotAtHandError as error:
+        missing = missing_files(settings)
+        if len(missing) == 1:
+            raise
+        raise cannot_download(missing, settings.model, error.cause) from error
 
 
 def _language_model_or_name(value: str) -> str:
