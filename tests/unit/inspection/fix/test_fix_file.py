@@ -527,7 +527,23 @@ CHANGES = st.lists(
     ),
     max_size=8,
 )
-UNDECIDABLE = {"F5", "F8", "R1", "R4", "R5", "R6", "B8", "R9", "B3", "B4", "B6", "B14", "N8", "I9"}
+UNDECIDABLE = {
+    "F5",
+    "F8",
+    "R1",
+    "R4",
+    "R5",
+    "R6",
+    "M1",
+    "B8",
+    "R9",
+    "B3",
+    "B4",
+    "B6",
+    "B14",
+    "N8",
+    "I9",
+}
 """Repaired in the cases that can be decided only."""
 
 
