@@ -78,7 +78,8 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     values = {
         "data": "data.json",
         "output": "run",
-        "tune": mode.removesuffix("-plain"),
+        "tune": mode.partition("-")[0],
+        "accelerated": "-plain" not in mode,
         "weights": "none",
         "language_model": str(bert),
         "precision": options.precision,
@@ -91,11 +92,6 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     config = merge.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
     config.model.checkpoint_layers = options.checkpoint_layers
-    if mode.endswith("-plain"):
-        config.model.accelerated = False
-        config.model.language_model.cache_text = False
-        config.model.bbox_head.type = "GroundingDINOHead"
-        del config.optim_wrapper["constructor"]
     return config
 
 
