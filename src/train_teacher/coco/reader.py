@@ -108,7 +108,7 @@ def _blocks(records: Sequence[Any]) -> Iterator[AnnotationBlock]:
         part = records[start : start + BLOCK_RECORDS]
         if all(isinstance(record, msgspec.Raw) for record in part):
             try:
-                yield read_text_block(b",".join(part))
+                yield read_text_block(b"[" + b",".join(part) + b"]")
                 continue
             except RecursionError:
                 pass  # nested so deeply that a few calls more or less decide

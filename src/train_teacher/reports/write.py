@@ -24,6 +24,7 @@ from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
 from train_teacher.reports.facts import RunReport, build_report
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
@@ -38,6 +39,7 @@ from train_teacher.scores.analysis import (
 )
 from train_teacher.scores.bootstrap import Chance, chance_of_gain
 from train_teacher.scores.detections import Detections
+from train_teacher.scores.metric_names import LOSS_SINCE
 from train_teacher.scores.validation_files import ValidationTruth, read_detections, read_truth
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.settings.yaml_files import read_preset
@@ -76,7 +78,6 @@ def gather_run_facts(
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
-    seconds: float | None = None,
 ) -> RunFacts:
     """Read and count what a training left."""
     records = folder.read_metrics()
@@ -89,7 +90,7 @@ def gather_run_facts(
         settings=settings,
         records=records,
         summary=summarize_run(records, names),
-        cost=summarize_cost(records, steps, seconds),
+        cost=summarize_cost(records, steps),
         truth=truth,
         best=best,
         before=analyse(before, truth.truth, names) if before else None,
@@ -99,7 +100,11 @@ def gather_run_facts(
 
 
 def write_run_results(
-    folder: RunFolder, facts: RunFacts, retained: RetainedScores | None = None
+    folder: RunFolder,
+    facts: RunFacts,
+    test: FinalScores | None = None,
+    test_failure: str = "",
+    retained: RetainedScores | None = None,
 ) -> RunResult:
     """Write plots, results.json and report.html of a run."""
     info, settings = facts.dataset_info, facts.settings
@@ -111,6 +116,9 @@ def write_run_results(
         best=facts.judged,
         settings=msgspec.to_builtins(settings),
         chance=facts.chance,
+        test=test,
+        test_failure=test_failure,
+        losses=[r[LOSS_SINCE] for r in facts.records if r.get(LOSS_SINCE) is not None],
         reasons=setting_reasons(generate_mmdet_config(info, settings), settings),
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
@@ -137,6 +145,8 @@ class _Written(msgspec.Struct):
 
     settings: dict[str, Any]
     retained: Any = None
+    test: Any = msgspec.UNSET
+    """Unset where an earlier version wrote it, which scored no test split."""
 
 
 def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
@@ -151,6 +161,8 @@ def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
     if any(written.settings.get(n) != getattr(settings, n) for n in ("epochs", "steps")):
         return False
     if settings.retain and written.retained is None:
+        return False
+    if (folder.data / "test.json").exists() and written.test is None:
         return False
     return settings.tune != "lora" or _is_newer(folder.adapter / CARD, folder.best_checkpoint())
 

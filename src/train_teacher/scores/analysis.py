@@ -74,15 +74,19 @@ class DetectionAnalysis(msgspec.Struct, frozen=True):
 
 
 def analyse(
-    detections: Detections, truth: GroundTruth, class_names: Sequence[str]
+    detections: Detections,
+    truth: GroundTruth,
+    class_names: Sequence[str],
+    threshold: float | None = None,
 ) -> DetectionAnalysis:
-    """Judge the detections of a validation."""
+    """Judge the detections of a split, above a score or that of the best F1."""
     judged = judge(detections, truth, len(class_names))
     classes = tuple(
         _precision_recall(name, label, detections, judged) for label, name in enumerate(class_names)
     )
-    best, _ = _best_threshold(detections.score, judged.flags, int(judged.objects.sum()))
-    threshold = DEFAULT_THRESHOLD if best is None else round(best, 3)
+    if threshold is None:
+        best, _ = _best_threshold(detections.score, judged.flags, int(judged.objects.sum()))
+        threshold = DEFAULT_THRESHOLD if best is None else round(best, 3)
     confusion, images = _confusion(
         detections.rows(detections.score >= threshold), truth, len(class_names)
     )

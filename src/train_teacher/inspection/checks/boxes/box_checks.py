@@ -85,13 +85,13 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
         *finding_about(
             annotations_at(dataset, lost),
             code="B8",
-            severity="error",
+            severity=_severity(dataset, lost),
             message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a mask that "
             "tells one",
             consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
             "and their objects are learned as background.",
             fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
-            "these annotations when they are few.",
+            "those that hold nothing when they are few.",
         ),
     ]
 
