@@ -127,17 +127,14 @@ def write_bert(folder: Path, model: str = "swin-t") -> Path:
     return folder
 
 
-def prepare_upstream(device: str) -> None:
-    """Register everything; give the stock model a deformable attention where none is compiled."""
-    plugin = importlib.import_module("train_teacher.mmdet_plugin")
-    from mmcv.ops import multi_scale_deform_attn
+def prepare_upstream() -> None:
+    """Register everything."""
+    importlib.import_module("train_teacher.mmdet_plugin")
     from mmdet.utils import register_all_modules
     from mmengine.logging import MMLogger
 
     register_all_modules(init_default_scope=True)
     MMLogger.get_instance("benchmark", log_level="ERROR")
-    if device == "cuda" and plugin.mmcv_ops.install() == "stand-in":
-        multi_scale_deform_attn.IS_CUDA_AVAILABLE = False
 
 
 @contextmanager

@@ -266,7 +266,7 @@ def measure(options: argparse.Namespace) -> list[Case]:
     """Count the waits of every mode, then time passes in turns."""
     from host_reads import HostReads
 
-    prepare_upstream(options.device)
+    prepare_upstream()
     with tempfile.TemporaryDirectory() as folder:
         cases = make_cases(options, Path(folder))
         for case in cases:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from train_teacher.doctor.facts import Diagnosis, Environment, EnvironmentFinding
 
 WIDTH = 80
+MODULES = (
+    "accelerated where nothing else is said; own modules with `accelerated: false` in a settings "
+    "file; plain with --plain"
+)
 INDENT = 9
 PAIR_INDENT = 19
 
@@ -85,6 +89,7 @@ def _facts(environment: Environment) -> Iterator[str]:
 
 def _machine(environment: Environment) -> Iterator[str]:
     stack = environment.stack
+    yield _pair("modules", MODULES)
     yield _pair("mmcv ops", stack.mmcv_ops or "not known")
     yield _pair("deformops", "installed" if stack.deformops else "not installed (optional)")
     driver = environment.driver
