@@ -123,6 +123,7 @@ def write_run_results(
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
+        modules=settings.modules,
         retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
         cost=facts.cost,
