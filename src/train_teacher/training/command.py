@@ -113,6 +113,7 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0
 
 
@@ -135,4 +136,5 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
             print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
             return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0
