@@ -71,6 +71,7 @@ _NEEDED: dict[Section, frozenset[str]] = {
 """Members without which nothing useful is left of a record."""
 _NAMES = frozenset({"name", "file_name"})
 """Members that are understood when they are a number instead of text."""
+_IDS = frozenset({"id", "image_id", "category_id"})
 _TYPE_WORDS = (("array", "a list"), ("object", "an object"), ("float", "a number"))
 
 
@@ -212,6 +213,9 @@ def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake],
     """Return the value of one member, what was wrong with it, and whether it can be used."""
     if name == "bbox":
         return _read_box(kind, value)
+    inside = [value.get("id")] if isinstance(value, dict) else value
+    if name in _IDS and isinstance(inside, list) and [*map(type, inside)] in ([int], [str]):
+        return inside[0], [_Mistake(name, "holds the id inside", _value_at(value, ""))], True
     read, mistake, usable = _read_value(name, kind, value)
     return read, [mistake] if mistake else [], usable
 

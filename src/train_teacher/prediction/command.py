@@ -107,5 +107,5 @@ def _told(result: PredictResult) -> str:
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
     line = command_line("inspect-data", result.output, images=result.image_root)
-    lines.append(f"next, to look at it: {line}")
+    lines.append(f"next, to look at it: {result.review}, or {line}")
     return "\n".join(lines)

@@ -266,6 +266,14 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_before: Annotated[
         bool, about("Validate the base weights first, to see what training gained.")
     ] = True
+    plain: Annotated[
+        bool,
+        about(
+            "Train with types of MMDetection, MMEngine and mmcv only: the recipe's freezing, no "
+            "LoRA, no exact resume.",
+            TRAINING,
+        ),
+    ] = False
     set: Annotated[
         dict[str, Any],
         about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
@@ -291,6 +299,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
     ] = None
+    accelerated: Annotated[
+        bool,
+        about(
+            "Exchange modules of MMDetection for faster ones that compute the same; false: "
+            "its own modules, with our freezing, LoRA and checkpoints."
+        ),
+    ] = True
     checkpoint_layers: Annotated[
         Literal["auto"] | Count,
         about(
@@ -314,6 +329,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
         Decided()
     )
+
+    @property
+    def modules(self) -> str:
+        """Return which of the three trains: `plain`, `own modules` or `accelerated`."""
+        if self.plain:
+            return "plain"
+        return "accelerated" if self.accelerated else "own modules"
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)

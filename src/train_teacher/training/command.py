@@ -110,7 +110,8 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     try:
         result = use_case.train_teacher(plan, others=others)
     except KeyboardInterrupt:
-        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
+        told = training_text.render_interruption(plan.folder, plain=plan.settings.plain)
+        print(told, file=sys.stderr)  # noqa: T201
         return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
     print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201

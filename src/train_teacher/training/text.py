@@ -24,6 +24,10 @@ SHOWN_FINDINGS = 8
 SHOWN_CLASSES = 20
 LONGEST_NAME = 40
 COLUMNS = 80
+PLAIN = """\
+plain     MMDetection's own types only. Of what is frozen the backbone is so
+          (frozen_stages=4); any other part has a rate of 0: its dropout stays on,
+          and its gradients take memory and count in clipping"""
 
 
 def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] = ()) -> str:
@@ -49,6 +53,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
         f"frozen    {_frozen(plan)}",
+        *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",
         *_set_lines(plan),
@@ -158,6 +163,7 @@ def render_result(result: RunResult) -> str:
     if summary.best and summary.best.epoch:
         lines += class_table(result.report.classes)
     lines += [result.report.verdict.headline, *result.report.verdict.sentences]
+    lines.append(f"modules: {result.report.modules}")
     lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
     if folder.adapter.exists():
         lines.append(f"adapter: {folder.adapter}")
@@ -218,14 +224,16 @@ def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
     return "\n".join([first, *device, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
 
-def render_interruption(folder: RunFolder) -> str:
-    """Return what is kept after Ctrl-C, and how to go on."""
+def render_interruption(folder: RunFolder, *, plain: bool = False) -> str:
+    """Return what is kept after Ctrl-C, and how to go on; a plain run cannot."""
     if not folder.root.exists():
         return "\ninterrupted before training began; nothing was kept."
     kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
     allowed = python_files_allowed()
     options = {"output": folder.root, "resume": True, "allow_python_config": allowed}
     again = f"Go on: {command_line('train-teacher', **options)}"
+    if plain:
+        again = "A run with --plain cannot go on exactly."
     if not kept:
         return f"\ninterrupted before anything was saved in {folder.root}. {again}"
     return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"
