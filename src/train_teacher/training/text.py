@@ -35,7 +35,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
 
     Args:
         plan: the plan.
-        device: lines on what it computes on.
+        device: lines on what it computes on and what it needs.
         stops: why the run itself could not start on this machine, for a dry run.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
