@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
@@ -134,7 +135,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         about(
             "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
         ),
-    ] = "bert-base-uncased"
+    ] = LANGUAGE_MODEL
     tune: Annotated[
         Tune,
         about(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import write_retained
 from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
 from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.inspection.next_step import inspect_line
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.write import RunResult
@@ -73,7 +73,7 @@ def plan_training(
     folder = run_folder.check_free(Path(settings.output).resolve())
     manager = manager or data_manager(settings)
     info = manager.inspect()
-    _refuse_errors(info)
+    _refuse_errors(info, manager)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
     retained = _retained(settings)
     asked = settings
@@ -163,13 +163,13 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
     return read_labelled(Path(settings.retain), images)
 
 
-def _refuse_errors(info: DatasetInfo) -> None:
+def _refuse_errors(info: DatasetInfo, manager: DataManager) -> None:
     errors = [f for f in info.findings if f.severity == "error"]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(
             f"{info.path}: {len(errors)} kinds of errors would make training wrong:\n{shown}\n"
-            f"See them all: inspect-data {shlex.quote(info.path)}"
+            f"See them all: {inspect_line(manager.request)}"
         )
 
 
