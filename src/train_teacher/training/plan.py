@@ -15,6 +15,7 @@ from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
@@ -28,6 +29,7 @@ from train_teacher.reports.write import RunResult
 from train_teacher.runs import folder as run_folder
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
+from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 
@@ -53,12 +55,15 @@ class TrainingPlan:
     frozen: tuple[str, ...]
     retained: LabelledImages | None
     """What forgetting is measured on."""
+    edited: EditedConfig | None = None
+    """The file of --mmdet-config."""
 
 
 def plan_training(
     settings: TeacherSettings,
     *,
     manager: DataManager | None = None,
+    edited: EditedConfig | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TrainingPlan:
@@ -77,6 +82,8 @@ def plan_training(
     retained = _retained(settings)
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
+    if edited:
+        settings = with_edits(info, settings, edited)
     generated = generate_mmdet_config(info, settings)
     config = merge.build_config(generated)
     return TrainingPlan(
@@ -91,6 +98,7 @@ def plan_training(
         differences=merge.differences_from(config, generated),
         frozen=frozen_parts(settings),
         retained=retained,
+        edited=edited,
     )
 
 
@@ -127,6 +135,8 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
     plan.manager.write_splits(folder.data)
     if plan.retained:
         write_retained(folder, plan.retained)
+    if plan.edited:
+        write_atomically(folder.edited_config, plan.edited.text)
     write_plan(folder, plan.settings, plan.dataset_info, plan.config_text)
 
 

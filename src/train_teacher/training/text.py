@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train_teacher.config.model import random_frozen_parts
 from train_teacher.config.schedule import Schedule
-from train_teacher.core.words import one_line, plural
+from train_teacher.core.words import one_line, plural, shortened
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -129,11 +129,9 @@ def _findings(plan: TrainingPlan) -> list[str]:
 
 
 def _set_lines(plan: TrainingPlan) -> list[str]:
-    room = COLUMNS - len("set       ")
-    return [
-        f"set       {one_line(f'{key} = {value!r}', room)}"
-        for key, value in plan.settings.set.items()
-    ]
+    was_set = (f"set       {key} = {value!r}" for key, value in plan.settings.set.items())
+    edited = (f"edited    {key} = {value}" for key, value in plan.settings.edited.items())
+    return [*(shortened(line, COLUMNS) for line in (*was_set, *edited))]
 
 
 def render_result(result: RunResult) -> str:
