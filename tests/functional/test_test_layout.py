@@ -14,7 +14,8 @@ WITHOUT_LOGIC = {
         weights/command""",
     "constants": "failures/patterns scores/metric_names core/network core/protected_files",
     "types": """core/arrays core/errors doctor/facts inspection/facts inspection/finding
-        inspection/inspected reports/facts scores/coco_scores settings/option coco/masks/columns""",
+        inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/option
+        coco/masks/columns""",
 }
 """Modules that need no test file of their own, by reason."""
 TESTED_FROM = {

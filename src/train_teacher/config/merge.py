@@ -99,8 +99,7 @@ def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
     """
     from mmengine.config import Config
 
-    base = Config.fromfile(find_base_config(base_config), import_custom_modules=False)
-    content: dict[str, Any] = base.to_dict()
+    content = run_file(find_base_config(base_config))
     for key in set(content) - set(RUNNER_KEYS):
         del content[key]
     content.setdefault("vis_backends", [])
@@ -112,6 +111,14 @@ def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
     if wrong:
         raise UsageError("\n".join(wrong))
     return Config({key: content[key] for key in RUNNER_KEYS if key in content})
+
+
+def run_file(path: Path) -> dict[str, Any]:
+    """Return what a config file says, running it: for one that the user named to be run."""
+    from mmengine.config import Config
+
+    content: dict[str, Any] = Config.fromfile(path, import_custom_modules=False).to_dict()
+    return content
 
 
 def _apply(content: dict[str, Any], override: Override) -> str | None:
@@ -194,10 +201,8 @@ def differences_from(
 
     A side without the key has `...`.
     """
-    from mmengine.config import Config
-
-    base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
-    theirs = {key: value for key, value in base.to_dict().items() if key in RUNNER_KEYS}
+    base = run_file(find_base_config(generated.base_config))
+    theirs = {key: value for key, value in base.items() if key in RUNNER_KEYS}
     return [
         difference
         for key in RUNNER_KEYS

@@ -127,9 +127,7 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     print(plain(text), file=sys.stderr)  # noqa: T201
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.train_teacher(
-            plan, retained=progress_line("retained images"), others=others
-        )
+        result = use_case.train_teacher(plan, others=others)
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
@@ -138,7 +136,6 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
 
 
 def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
-    from train_teacher.console.progress import progress_line
     from train_teacher.engine import machine
     from train_teacher.training import resume as use_case
     from train_teacher.training import text as training_text
@@ -152,9 +149,7 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
         print(plain(text), file=sys.stderr)  # noqa: T201
         keep_tracebacks_in(folder.log)
         try:
-            result = use_case.resume_training(
-                plan, retained=progress_line("retained images"), others=others
-            )
+            result = use_case.resume_training(plan, others=others)
         except KeyboardInterrupt:
             print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
             return 130

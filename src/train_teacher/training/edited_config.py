@@ -49,13 +49,11 @@ def read_edited(path: Path, cli_values: Mapping[str, Any]) -> EditedConfig:
     Raises:
         UsageError: it is not there, fails, or is no config of a detector.
     """
-    from mmengine.config import Config
-
     path = path.expanduser().resolve()
     if not path.is_file():
         raise UsageError(f"{OPTION} {path}: there is no such file.")
     try:
-        content = Config.fromfile(path, import_custom_modules=False).to_dict()
+        content = merge.run_file(path)
     except WRONG as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{OPTION} {path}: cannot be run: {reason}") from error
@@ -119,7 +117,7 @@ def _data(edited: EditedConfig, run: RunFolder | None) -> dict[str, Any]:
     if gone:
         raise UsageError(
             f"{OPTION} {edited.path}: there is no {gone[0]} (a dry run writes no data). Give "
-            "--data and what else says where the data lies, as for the command that the config is from."
+            "--data and what else says where it lies, as for the command that the config is from."
         )
     if files["test"] == files["val"]:
         del files["test"]

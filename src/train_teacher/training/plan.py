@@ -16,7 +16,7 @@ from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config
 from train_teacher.config.model import frozen_parts
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
-from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
@@ -32,10 +32,9 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
+from train_teacher.weights.missing import cannot_download, missing_files
 
 INPUTS = ("data", "val", "test", "images", "retain", "retain_images")
-SCORES_ONLY = frozenset({"D8"})
-"""Errors that make scores wrong, not training: told, and no reason to stop."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ def plan_training(
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
     if edited:
-        settings = with_edits(info, settings, edited)
+        before, settings = settings, with_edits(info, settings, edited)
+        asked = _with_changes(asked, before, settings)
     generated = generate_mmdet_config(info, settings)
     config = merge.build_config(generated)
     return TrainingPlan(
@@ -102,9 +102,15 @@ def plan_training(
     )
 
 
-def train_teacher(
-    plan: TrainingPlan, *, retained: Progress | None = None, others: Others | None = None
-) -> RunResult:
+def _with_changes(
+    asked: TeacherSettings, before: TeacherSettings, after: TeacherSettings
+) -> TeacherSettings:
+    """Return what was asked for, with what the edited config asks for."""
+    names = [n for n in after.__struct_fields__ if getattr(after, n) != getattr(before, n)]
+    return msgspec.structs.replace(asked, **{name: getattr(after, name) for name in names})
+
+
+def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunResult:
     """Write the run folder, train, and write what came of it.
 
     Raises:
@@ -120,7 +126,7 @@ def train_teacher(
         new.complete(locked=True)
         try:
             training = start_training(plan.folder, plan.settings, others=others)
-            return training.finish(plan.dataset_info, retained)
+            return training.finish(plan.dataset_info)
         except (Exception, KeyboardInterrupt) as error:
             # What several processes tell may point to their log.
             if not plan.folder.has_results() and str(plan.folder.log) not in str(error):
@@ -169,7 +175,7 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
 
 
 def _refuse_errors(info: DatasetInfo) -> None:
-    errors = [f for f in info.findings if f.severity == "error" and f.code not in SCORES_ONLY]
+    errors = [f for f in info.findings if f.severity == "error"]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(
@@ -200,8 +206,7 @@ def _resolve(
         weights = expected_weights(settings.weights, settings.checkpoint)
         language_model = _language_model_or_name(settings.language_model)
     else:
-        language_model = str(obtain_language_model(settings.language_model))
-        weights = resolve_weights(settings.weights, settings.checkpoint, progress=progress)
+        weights, language_model = _downloaded(settings, progress)
     return msgspec.structs.replace(
         settings,
         **{name: str(Path(path).resolve()) if path else None for name, path in given.items()},
@@ -212,6 +217,21 @@ def _resolve(
         workers=workers,
         val_batch_size=settings.val_batch_size or machine.choose_validation_batch(settings.device),
     )
+
+
+def _downloaded(settings: TeacherSettings, progress: Progress | None) -> tuple[Path | None, str]:
+    """Get weights and language model; all that is missing is told at once."""
+    try:
+        language_model = str(obtain_language_model(settings.language_model))
+        return (
+            resolve_weights(settings.weights, settings.checkpoint, progress=progress),
+            language_model,
+        )
+    except NotAtHandError as error:
+        missing = missing_files(settings)
+        if len(missing) == 1:
+            raise
+        raise cannot_download(missing, settings.model, error.cause) from error
 
 
 def _language_model_or_name(value: str) -> str:

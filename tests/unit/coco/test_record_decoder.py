@@ -43,7 +43,7 @@ def test_every_mistake_of_one_record_is_told() -> None:
 
 
 def test_a_record_that_points_to_a_list_is_lost() -> None:
-    entry, told = read(annotation(1, image_id=[1]))
+    entry, told = read(annotation(1, image_id=[1, 2]))
 
     assert entry is None
     assert told == {"annotations[7].image_id": ("should be a whole number or text", "lost")}

@@ -130,6 +130,8 @@ def test_a_printed_config_finds_its_preset_and_asks_for_the_data_that_was_never_
     found = planned(file, tmp_path / "exp2", data=str(data))
     assert found.settings.model == "demo"
     assert list(found.settings.edited) == ["train_dataloader.dataset.dataset.pipeline.2.prob"]
+    assert {"accumulation", "val_interval"} <= set(found.settings.decided.chosen)
+    assert "epochs" not in found.settings.decided.chosen
 
 
 def test_coco_files_that_the_file_names_are_inspected_and_trained(
@@ -142,6 +144,9 @@ def test_coco_files_that_the_file_names_are_inspected_and_trained(
         kept = [a for a in content["annotations"] if a["image_id"] in ids]
         part = {**content, "images": images, "annotations": kept}
         (other.parent / f"{name}.json").write_text(json.dumps(part))
+    content["annotations"][0]["bbox"] = [float("nan")] * 4
+    broken = other.parent / "broken.json"
+    broken.write_text(json.dumps(content))
     edit(
         run.config,
         ("work_dir + '/data/", f"'{other.parent}/"),
@@ -151,8 +156,8 @@ def test_coco_files_that_the_file_names_are_inspected_and_trained(
     found = planned(run.config, tmp_path / "exp2")
     assert found.settings.data == str(other.parent / "train.json")
     assert [s.num_images for s in found.dataset_info.splits] == [8, 4]
-    with pytest.raises(UserError, match="I1"):
-        planned(edit(run.config, ("/images/", "/")), tmp_path / "exp2")
+    with pytest.raises(UserError, match="would make training wrong"):
+        planned(edit(run.config, (f"{other.parent}/train.json", str(broken))), tmp_path / "exp2")
 
 
 @pytest.mark.parametrize(

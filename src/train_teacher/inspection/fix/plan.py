@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import (
-    AnnotationColumns,
     CocoDataset,
     IdColumn,
     RecordId,
     plain_id,
+    raw_annotation,
 )
 from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import (
@@ -26,6 +26,7 @@ from train_teacher.coco.masks.columns import (
     MASK_OTHER_FORM,
     MASK_RLE,
 )
+from train_teacher.coco.masks.forms import is_in_unknown_form
 from train_teacher.core.arrays import Boxes, Flags, Rows, every, some
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
 from train_teacher.inspection.finding import TOLERATED_SHARE
@@ -91,7 +92,9 @@ def _planned(given: RepairInput, unread_images: Collection[RecordId | None]) -> 
     unplaced = ~columns.has_bbox & ~placed.derived & _with_extent(dataset)
     unlisted = columns.image_row < 0
     nowhere = unlisted & _among(columns.image_ids, unread_images)
-    written = {"B8": placed.derived, "B1": turned, "B6": over, **_members_to_write(columns)}
+    written = {"B8": placed.derived, "B1": turned, "B6": over, **_members_to_write(dataset)}
+    # An area of what is not understood would make it look right.
+    written |= {code: written[code] & ~placed.left for code in ("B9", "B10")}
     changed = {
         **placed.converted,
         **{code: hit & ~unplaced for code, hit in written.items()},
@@ -137,11 +140,16 @@ def _among(ids: IdColumn, some_ids: Collection[RecordId | None]) -> Flags:
     return np.array([plain_id(id_) in some_ids for id_ in ids], np.bool_)
 
 
-def _members_to_write(columns: AnnotationColumns) -> dict[str, Flags]:
+def _members_to_write(dataset: CocoDataset) -> dict[str, Flags]:
+    columns = dataset.annotations
     masks = columns.masks
     lists = masks.kind != MASK_RLE
+    broken = (masks.flags & MASK_BROKEN != 0) & lists
+    for position in np.flatnonzero(broken & (masks.polygons == 0)).tolist():
+        mask = raw_annotation(dataset, position).get("segmentation")
+        broken[position] = not is_in_unknown_form(mask)
     return {
-        "M1": (masks.flags & MASK_BROKEN != 0) & lists,
+        "M1": broken,
         "M2": (masks.flags & (MASK_FLAT | MASK_NESTED) != 0) & lists
         | (masks.flags & MASK_OTHER_FORM != 0),
         "B9": ~np.isfinite(columns.area),
