@@ -152,3 +152,13 @@ def test_what_only_decoding_shows_is_told(tmp_path: Path) -> None:
         ("I12", "info", (3,)),
         ("I12", "info", (5,)),
     ]
+
+
+def test_images_that_the_file_holds_itself_are_to_be_written_out(tmp_path: Path) -> None:
+    dataset = read(tmp_path, images=[image(1, "data:image/png;base64,AAAA")], annotations=[])
+    files = ImageFiles(None, np.arange(1), {}, checked=True)
+
+    (finding,) = check_missing_images(file_of(dataset, files))
+
+    assert "base64" in finding.fix
+    assert "--images" not in finding.fix
