@@ -157,10 +157,10 @@ _PIXELS = (
 )
 _RARELY_READ = (FORMATS.index("GIF"), FORMATS.index("AVIF"))
 _RARE_FORMAT = _Kind(
-    "warning",
+    "info",
     "in GIF or AVIF format",
-    "Many releases of OpenCV cannot read them: training would stop at the first.",
-    "Save them as JPEG or PNG, or run inspect-data --deep to see whether OpenCV reads them here.",
+    "OpenCV reads them here; with many older releases training would stop at the first.",
+    "Nothing to do here; save them as JPEG or PNG where the data set goes elsewhere.",
 )
 _ALPHA_DROPPED = "MMDetection drops it: what is transparent shows whatever colour is stored there."
 _SEEN_THROUGH = _Kind(
