@@ -51,6 +51,7 @@ TESTED_FROM = {
         mmdet_plugin/lora/exact_attention""",
     "unit/mmdet_plugin/checkpoints/test_files.py": "mmdet_plugin/checkpoints/base_identity",
     "unit/mmdet_plugin/loop/test_not_finite.py": "mmdet_plugin/checkpoints/spoiled",
+    "unit/hub/test_tensors.py": "teachers/hub_comparison",
 }
 """Modules whose logic is tested together with what uses it; give them their own file instead."""
 
