@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -119,6 +120,19 @@ def test_the_run_says_what_was_forgotten_and_that_the_base_comes_back(run: Path)
     assert "What it still knows of other things" in (run / "report.html").read_text()
 
 
+def test_the_run_says_what_the_test_split_gives_with_and_without_what_was_trained(
+    run: Path,
+) -> None:
+    results = json.loads((run / "results.json").read_text())
+    for name, base in (("before", True), ("best", False)):
+        again = evaluate(EvaluateRequest(cpu(run, base=base), split="test"))
+        assert results["test"][name] == json.loads(msgspec.json.encode(again.scores))
+        assert results["test"]["num_images"] == again.num_images
+        assert results["test"]["num_objects"] == again.num_objects
+    assert results["test_failure"] == ""
+    assert results["verdict"]["headline"] in html.unescape((run / "report.html").read_text())
+
+
 @pytest.mark.parametrize("options", [{}, {"merge": True}], ids=["adapter", "merged"])
 def test_a_bundle_detects_what_its_run_detects(
     run: Path, scored: Evaluation, tmp_path: Path, options: dict[str, bool]
@@ -133,6 +147,37 @@ def test_a_bundle_detects_what_its_run_detects(
     facts = open_teacher(cpu(tmp_path / "bundle", **base)).facts
     assert facts.original_names == CLASSES
     assert facts.threshold_known
+
+
+def as_attributes(source: Path, target: Path) -> Path:
+    """Write a data set again with one category, and the class as an attribute."""
+    content = json.loads(source.read_text())
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        annotation["attributes"] = {"type": names[annotation["category_id"]]}
+        annotation["category_id"] = 1
+    content["categories"] = [{"id": 1, "name": "shape"}]
+    target.write_text(json.dumps(content))
+    return target
+
+
+def test_a_run_trained_on_an_attribute_is_scored_on_the_attributes_of_another_file(
+    run: Path, tmp_path: Path
+) -> None:
+    plain = run.parent / "data" / "annotations.json"
+    data = {"images": plain.parent, "data": as_attributes(plain, tmp_path / "typed.json")}
+    with pytest.raises(UserError, match="none of its classes"):
+        evaluate(EvaluateRequest(cpu(run), **data))
+    shutil.copytree(run, tmp_path / "run")
+    with (tmp_path / "run" / "settings.yaml").open("a") as settings:
+        settings.write("class_from: attributes.type\n")
+    expected = evaluate(EvaluateRequest(cpu(run), data=plain)).scores
+    # The run's own setting; the option, where it has none; and no attribute, where there is none.
+    typed = cpu(tmp_path / "run")
+    assert evaluate(EvaluateRequest(typed, **data)).scores == expected
+    assert evaluate(EvaluateRequest(typed, data=plain)).scores == expected
+    asked = EvaluateRequest(cpu(run), class_from="attributes.type", **data)
+    assert evaluate(asked).scores == expected
 
 
 def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) -> None:

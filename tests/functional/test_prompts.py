@@ -62,6 +62,19 @@ def test_the_terminal_shows_what_to_type_and_only_a_sample_is_looked_at(data: Pa
     assert f"--class-prompt '{BAD_NAME}={RIGHT}'" in result.stdout
 
 
+def test_phrases_are_tried_for_the_values_of_an_attribute(data: Path, tmp_path: Path) -> None:
+    content = json.loads(data.read_text())
+    for annotation in content["annotations"]:
+        annotation["kind"] = f"kind {annotation['category_id']}"
+    typed = tmp_path / "typed.json"
+    typed.write_text(json.dumps(content))
+    where = (typed, "--images", data.parent, "--format", "json")
+    result = prompts(*where, "--sample", 1, "--class-from", "kind")
+    assert result.returncode == 0, result.stderr
+    classes = [one["name"] for one in json.loads(result.stdout)["classes"]]
+    assert classes == ["kind 1", "kind 2"]
+
+
 def test_what_cannot_be_tried_is_wrong_usage(data: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("red circle: [1, 2]\n")

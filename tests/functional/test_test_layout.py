@@ -14,7 +14,8 @@ WITHOUT_LOGIC = {
         weights/command""",
     "constants": "failures/patterns scores/metric_names core/network core/protected_files",
     "types": """core/arrays core/errors doctor/facts inspection/facts inspection/finding
-        inspection/inspected reports/facts scores/coco_scores settings/option coco/masks/columns""",
+        inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/option
+        coco/masks/columns""",
 }
 """Modules that need no test file of their own, by reason."""
 TESTED_FROM = {
@@ -26,31 +27,14 @@ TESTED_FROM = {
     "functional/test_train_teacher.py": """reports/environment reports/write
         mmdet_plugin/loop/train_loop""",
     "functional/test_mid_run_faults.py": "mmdet_plugin/startup/preflight",
-    "unit/coco/test_reader.py": """coco/text coco/dataset coco/record_decoder coco/masks/outlines
-        coco/masks/run_lengths""",
-    "unit/inspection/checks/classes/test_category_checks.py": "coco/categories",
     "unit/inspection/checks/test_reference_checks.py": "inspection/checks/unlisted_id_checks",
     "unit/inspection/checks/boxes/test_box_checks.py": "inspection/box_conventions",
     "unit/inspection/fix/test_fix_file.py": """inspection/fix/annotations inspection/fix/boxes
         inspection/fix/plan""",
     "functional/test_fix.py": "inspection/fix/text",
-    "unit/inspection/page/test_render.py": """inspection/page/charts inspection/words
+    "unit/inspection/page/test_render.py": """inspection/page/charts
         inspection/figures""",
-    "unit/images/test_headers.py": "images/facts",
-    "unit/images/test_decoding.py": "images/equal_files",
-    "unit/config/test_generate.py": "config/model",
-    "unit/settings/test_recipes.py": "config/optimization",
-    "unit/config/test_merge.py": "core/python_files",
-    "unit/doctor/test_package_checks.py": "doctor/machine_checks",
-    "unit/doctor/test_look.py": "doctor/import_probe",
-    "unit/training/test_resume.py": "runs/record",
-    "unit/prompts/test_language_model_files.py": "prompts/tokenizer",
     "unit/reports/test_compare.py": "reports/comparison reports/comparison_text",
-    "unit/reports/test_curves.py": "reports/curves_png",
-    "unit/mmdet_plugin/lora/test_adapters.py": """mmdet_plugin/lora/targets
-        mmdet_plugin/lora/exact_attention""",
-    "unit/mmdet_plugin/checkpoints/test_files.py": "mmdet_plugin/checkpoints/base_identity",
-    "unit/mmdet_plugin/loop/test_not_finite.py": "mmdet_plugin/checkpoints/spoiled",
     "unit/hub/test_tensors.py": "teachers/hub_comparison",
 }
 """Modules whose logic is tested together with what uses it; give them their own file instead."""

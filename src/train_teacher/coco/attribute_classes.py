@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,7 @@ def with_classes_from(dataset: CocoDataset, member: str) -> CocoDataset:
         UserError: no annotation has a text or a whole number there.
     """
     columns = dataset.annotations
-    records = (plain_record(dataset.raw_annotations[index]) for index in columns.index.tolist())
-    values = [_value(record, member) for record in records]
+    values = list(_values(dataset, member))
     if not any(values):
         raise UserError(
             f"{dataset.path}: no annotation has a text or a whole number in {member} (--class-from)"
@@ -47,6 +46,16 @@ def with_classes_from(dataset: CocoDataset, member: str) -> CocoDataset:
         categories=tuple(CategoryRecord(n, n + 1, name, None) for n, name in enumerate(classes)),
         annotations=replace(columns, category_row=row, category_ids=row + 1),
     )
+
+
+def has_values(dataset: CocoDataset, member: str) -> bool:
+    """Return whether `with_classes_from` could make classes of a member."""
+    return any(_values(dataset, member))
+
+
+def _values(dataset: CocoDataset, member: str) -> Iterator[str | None]:
+    for index in dataset.annotations.index.tolist():
+        yield _value(plain_record(dataset.raw_annotations[index]), member)
 
 
 def _value(record: Any, member: str) -> str | None:

@@ -11,8 +11,15 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
+from train_teacher.config.differences import SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
-from train_teacher.config.model import FROZEN_PARTS, Override, frozen_parts, model_overrides
+from train_teacher.config.model import (
+    FROZEN_PARTS,
+    GIVEN,
+    Override,
+    frozen_parts,
+    model_overrides,
+)
 from train_teacher.config.optimization import build_optimizer, build_param_scheduler
 from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
 from train_teacher.config.schedule import Schedule
@@ -82,7 +89,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     if train is None:
         raise ValueError("the data set has no training split")
     decisions = tune(dataset_info, settings)
-    reasons = {d.name: "set by you or the preset" if d.given else d.reason for d in decisions}
+    reasons = {d.name: GIVEN if d.given else d.reason for d in decisions}
     by_user = settings.epochs is not None or settings.steps is not None
     settings = with_decisions(settings, decisions)
     schedule = schedule_of(dataset_info, settings)
@@ -107,7 +114,7 @@ def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> 
     ours = {override.key: override.value for override in overrides}
     for key, value in settings.set.items():
         # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
-        yield Override(through_wrappers(ours, key), value, "set by you", by_user=True, free=True)
+        yield Override(through_wrappers(ours, key), value, SET_BY_USER, by_user=True, free=True)
 
 
 def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
@@ -248,10 +255,11 @@ def _optimization(
         wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
         if settings.precision == "bf16":
             wrapper["loss_scale"] = {"enabled": False}
+    yield Override("optim_wrapper", wrapper, "no group for frozen parts, one for each kind")
     yield Override(
-        "optim_wrapper",
-        wrapper,
-        "set by you" if settings.lr else "1e-4 at batch 32, square-root rule",
+        "optim_wrapper.optimizer.lr",
+        schedule.lr,
+        GIVEN if settings.lr else "1e-4 at batch 32, square-root rule",
         by_user=settings.lr is not None,
     )
     yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train_teacher.config.differences import SET_BY_USER
 from train_teacher.config.dotted_keys import (
     fitted,
     is_wrapper,
@@ -17,9 +18,10 @@ from train_teacher.config.dotted_keys import (
     value_at,
 )
 from train_teacher.config.generate import GeneratedConfig
-from train_teacher.config.model import Override
+from train_teacher.config.model import ARCHITECTURE, GIVEN, Override
 from train_teacher.config.protected_keys import find_broken
 from train_teacher.config.python_text import render_assignments, render_header
+from train_teacher.config.variables import layout, with_variables
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.python_files import CURE, python_files_allowed
 from train_teacher.core.words import did_you_mean
@@ -36,7 +38,7 @@ RUNNER_KEYS = tuple(
     work_dir custom_imports runner_type default_scope model data_preprocessor load_from resume
     train_dataloader val_dataloader test_dataloader val_evaluator test_evaluator
     train_cfg val_cfg test_cfg optim_wrapper param_scheduler auto_scale_lr
-    default_hooks custom_hooks randomness log_processor log_level visualizer vis_backends
+    default_hooks custom_hooks randomness log_processor log_level vis_backends visualizer
     env_cfg launcher experiment_name
     """.split()
 )
@@ -156,8 +158,19 @@ def _apply_free(
 
 
 def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
-    """Return the text of `mmdet_config.py`, with reasons by dotted key, always the same."""
-    return f"{render_header(header)}\n{render_assignments(config.to_dict(), reasons)}"
+    """Return the text of `mmdet_config.py`, always the same.
+
+    Of the reasons, by dotted key, those stand in it which a reader needs.
+    """
+    assigned, paths = with_variables(config.to_dict())
+    names = {path: name for name, path in paths.items()}
+    comments = {
+        names.get(key, key): reason
+        for key, reason in reasons.items()
+        if (key in layout().commented and reason not in (GIVEN, ARCHITECTURE))
+        or reason == SET_BY_USER
+    }
+    return f"{render_header(header)}\n{render_assignments(assigned, comments, paths)}"
 
 
 def differences_from(

@@ -18,6 +18,11 @@ device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU 
 images_option = option(
     "--images", metavar="DIR", type=FILE, help="Folder of the images of a COCO JSON."
 )
+class_from_option = option(
+    "--class-from",
+    metavar="MEMBER",
+    help="Member of the annotations whose values are the classes, such as attributes.type.",
+)
 masks_option = option(
     "--masks",
     metavar="SAM",

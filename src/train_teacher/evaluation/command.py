@@ -11,6 +11,7 @@ import click
 from train_teacher.console.command import FILE, choice, command, flag, option
 from train_teacher.console.options import (
     allow_python_config_option,
+    class_from_option,
     images_option,
     masks_option,
     teacher_options,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @option("--data", metavar="F", type=FILE, help="COCO JSON to score on instead of the run's.")
 @option("--split", type=click.Choice(("val", "test")), help="Split of the run; val by default.")
 @images_option
+@class_from_option
 @flag("--own-classes", "Ask for the classes of --data, not the teacher's.")
 @masks_option
 @option(
@@ -39,6 +41,7 @@ def evaluate_command(
     data: Path | None,
     split: str | None,
     images: Path | None,
+    class_from: str | None,
     own_classes: bool,
     masks: str | None,
     detections: Path | None,
@@ -57,6 +60,7 @@ def evaluate_command(
         split=cast("Split | None", split),
         data=data,
         images=images,
+        class_from=class_from,
         own_classes=own_classes,
         masks=masks,
         detections=detections,

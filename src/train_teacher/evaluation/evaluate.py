@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, read_labelled
+from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
+from train_teacher.inspection.facts import DatasetInfo
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, with_every_mask
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
@@ -31,6 +35,8 @@ class EvaluateRequest:
     data: Path | None = None
     """Another COCO JSON, or a folder with one."""
     images: Path | None = None
+    class_from: str | None = None
+    """Member of the annotations of `data` with the class; the run's where `data` has it."""
     own_classes: bool = False
     """Ask for the classes of `data` instead of the teacher's."""
     masks: str | None = None
@@ -75,33 +81,55 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
 def _check(request: EvaluateRequest) -> None:
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
-    if not request.data and request.own_classes:
-        raise UsageError("--own-classes goes with --data.")
+    for option in ("own_classes", "class_from"):
+        if getattr(request, option) and not request.data:
+            raise UsageError(f"--{option.replace('_', '-')} goes with --data.")
     if request.detections and request.detections.exists():
         raise UserError(f"--detections {request.detections}: exists, and nothing is overwritten.")
+
+
+def _with_classes(split: LoadedSplit, class_from: str | None, teacher: OpenTeacher) -> LoadedSplit:
+    own = teacher.run.settings.class_from if teacher.run else None
+    if class_from is None and own and has_values(split.dataset, own):
+        class_from = own
+    if class_from is None:
+        return split
+    return replace(split, dataset=with_classes_from(split.dataset, class_from))
 
 
 def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
     if request.data:
         names = None if request.own_classes else teacher.facts.original_names
         phrases = None if request.own_classes else teacher.facts.class_names
-        return read_labelled(request.data, request.images, names, phrases)
+        read = load_splits(InspectRequest(request.data, images=request.images))[0]
+        read = _with_classes(read, request.class_from, teacher)
+        return labelled_split(read, names, phrases)
     if teacher.run is None:
         raise UsageError(f"{request.teacher.place}: a bundle holds no data: give --data FILE.")
-    wanted = request.split or "val"
-    split = next((s for s in teacher.run.dataset_info.splits if s.name == wanted), None)
+    return split_of_run(
+        teacher.run.folder, teacher.run.dataset_info, request.split or "val", request.images
+    )
+
+
+def split_of_run(
+    folder: RunFolder, info: DatasetInfo, name: Split, images: Path | None = None
+) -> LabelledImages:
+    """Return a split of a run, as it was written when the run was planned.
+
+    Raises:
+        UserError: the run has none of that name, or its file or its folder of images is gone.
+    """
+    split = next((s for s in info.splits if s.name == name), None)
     if split is None or split.image_dir is None:
-        raise UserError(
-            f"{request.teacher.place}: the run has no {wanted} split. Give --data FILE."
-        )
-    path = teacher.run.folder.data / f"{wanted}.json"
+        raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
+    path = folder.data / f"{name}.json"
     try:
         content = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: is missing or damaged: {error}.") from error
-    images = request.images or Path(split.image_dir)
+    images = images or Path(split.image_dir)
     if not images.is_dir():
         raise UserError(
             f"{images}: there is no such folder of images. Where they lie now: --images DIR."
         )
-    return LabelledImages(str(path), content, images, teacher.facts.class_names)
+    return LabelledImages(str(path), content, images, info.class_names)

@@ -41,30 +41,28 @@ class LabelledImages:
         return [self.image_dir / image["file_name"] for image in self.content["images"]]
 
 
-def read_labelled(
-    path: Path,
-    images: Path | None,
-    names: Sequence[str] | None = None,
-    phrases: Sequence[str] | None = None,
-) -> LabelledImages:
-    """Read a COCO file that was not trained on.
+def read_labelled(path: Path, images: Path | None) -> LabelledImages:
+    """Read a COCO file that was not trained on, with all its classes; see `labelled_split`.
 
     Args:
         path: COCO JSON, or a folder with one.
         images: folder of the images; found when None.
-        names: classes to score, as they stand in the file; all of its own when None.
-        phrases: what the model reads for them; the names when None.
-
-    Raises:
-        UserError: it cannot be read, has none of the classes, or lacks images.
     """
-    return labelled_split(load_splits(InspectRequest(data=path, images=images))[0], names, phrases)
+    return labelled_split(load_splits(InspectRequest(data=path, images=images))[0])
 
 
 def labelled_split(
     split: LoadedSplit, names: Sequence[str] | None = None, phrases: Sequence[str] | None = None
 ) -> LabelledImages:
-    """Return a file that was read as images to score on; see `read_labelled`."""
+    """Return a file that was read as images to score on.
+
+    Args:
+        names: classes to score, as they stand in the file; all of its own when None.
+        phrases: what the model reads for them; the names when None.
+
+    Raises:
+        UserError: it has none of the classes, or lacks images.
+    """
     own = [category.name for category in real_categories(split.dataset)]
     names = own if names is None else names
     known = tuple(names)

@@ -24,6 +24,8 @@ _USUAL = {0x0115: (1, 3, 4), 0x0102: (1, 8, 16), 0x0103: (1, 5, 7, 8, 32773, 329
 """Channels, bits of a channel and compressions of a TIFF that every OpenCV reads, by tag."""
 _BANDS_TAG = 0x0115
 _SHORT = 3
+_SILENT = 0
+"""The level of OpenCV's log below every message."""
 
 
 class _Answer(Enum):
@@ -84,8 +86,10 @@ def _ask(facts: ImageFacts, row: int, path: str | None) -> _Answer:
     """Decode an image as it is loaded by default, and without turning."""
     import cv2
 
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has these functions at its top.
+    log = getattr(cv2.utils, "logging", cv2)
+    level = log.getLogLevel()
+    log.setLogLevel(_SILENT)
     try:
         content = np.frombuffer(Path(str(path)).read_bytes(), np.uint8)
         loaded = cv2.imdecode(content, cv2.IMREAD_COLOR)
@@ -93,7 +97,7 @@ def _ask(facts: ImageFacts, row: int, path: str | None) -> _Answer:
     except (OSError, cv2.error):
         return _Answer.NOT_DECODED
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
     if loaded is None or unturned is None:
         return _Answer.NOT_DECODED
     if facts.orientation[row] == 1 or not np.array_equal(loaded, unturned):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.console.command import FILE, argument, choice, command, flag, option
-from train_teacher.console.options import parse_assignments
+from train_teacher.console.options import class_from_option, parse_assignments
 from train_teacher.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,11 +61,7 @@ _FAILING = {
     multiple=True,
     help="Words that stand for a class; repeatable.",
 )
-@option(
-    "--class-from",
-    metavar="MEMBER",
-    help="Member of the annotations whose values are the classes, such as attributes.type.",
-)
+@class_from_option
 @option("--encoding", metavar="NAME", help="Of a file that is not UTF-8: gb18030, cp1251, ...")
 def inspect_command(
     data: Path | None,

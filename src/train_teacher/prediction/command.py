@@ -107,5 +107,5 @@ def _told(result: PredictResult) -> str:
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
     place, root = (shlex.quote(str(path)) for path in (result.output, result.image_root))
-    lines.append(f"look at it: inspect-data {place} --images {root}")
+    lines.append(f"look at it: {result.review}, or inspect-data {place} --images {root}")
     return "\n".join(lines)

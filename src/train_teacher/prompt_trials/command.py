@@ -9,6 +9,7 @@ import click
 from train_teacher.console.command import FILE, argument, choice, command, option
 from train_teacher.console.options import (
     allow_python_config_option,
+    class_from_option,
     device_option,
     images_option,
 )
@@ -19,6 +20,7 @@ from train_teacher.console.options import (
 @option("--phrases", metavar="FILE", type=FILE, help="YAML: class name: [phrase, phrase, ...].")
 @option("--phrase", metavar="NAME=PHRASE", multiple=True, help="Phrase to try; again for more.")
 @images_option
+@class_from_option
 @option(
     "--sample",
     type=click.IntRange(min=1),
@@ -44,6 +46,7 @@ def prompts_command(
     phrases: Path | None,
     phrase: tuple[str, ...],
     images: Path | None,
+    class_from: str | None,
     sample: int,
     seed: int,
     model: str,
@@ -65,6 +68,7 @@ def prompts_command(
     request = PromptsRequest(
         data=data,
         images=images,
+        class_from=class_from,
         offered=tuple(parse_pairs(phrase, "--phrase")),
         phrases=phrases,
         sample=sample,

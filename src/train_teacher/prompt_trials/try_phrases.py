@@ -45,6 +45,8 @@ class PromptsRequest:
     data: Path
     """COCO JSON, or a folder with one; its training part is looked at."""
     images: Path | None = None
+    class_from: str | None = None
+    """Member of the annotations whose values are the classes; the preset's when None."""
     offered: tuple[tuple[str, str], ...] = ()
     """(class name, phrase) in the order they were given."""
     phrases: Path | None = None
@@ -68,12 +70,13 @@ def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) ->
         UsageError: a phrase is for no class, or for two.
     """
     offered = _offered(request)
-    inspected = InspectRequest(data=request.data, images=request.images)
+    settings = _asked(request)
+    inspected = InspectRequest(request.data, images=request.images, class_from=settings.class_from)
     splits = load_splits(inspected)
     everything = labelled_split(splits[0])
     names = everything.phrases
     phrases = candidates(names, offered)
-    settings = _settings(request)
+    settings = _resolved(settings)
     info = describe(splits, replace(inspected, language_model=settings.language_model))
     device = machine.resolve_device(request.device, "fp32")
     started = time.monotonic()
@@ -135,10 +138,14 @@ def _sampled(
     return replace(everything, content=sampled), canonical_truth(sampled)
 
 
-def _settings(request: PromptsRequest) -> TeacherSettings:
-    named = {"weights": request.weights, "language_model": request.language_model}
+def _asked(request: PromptsRequest) -> TeacherSettings:
+    names = ("weights", "language_model", "class_from")
+    named = {name: getattr(request, name) for name in names}
     given = {name: value for name, value in named.items() if value is not None}
-    settings = preset_settings(request.model, {"data": str(request.data), **given})
+    return preset_settings(request.model, {"data": str(request.data), **given})
+
+
+def _resolved(settings: TeacherSettings) -> TeacherSettings:
     weights = resolve_weights(settings.weights, settings.checkpoint)
     if weights is None:
         raise UsageError("--weights none: random weights read no phrase. Name base weights.")

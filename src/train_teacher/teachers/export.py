@@ -48,8 +48,13 @@ class FinishedRun:
     settings: TeacherSettings
     dataset_info: DatasetInfo
     summary: RunSummary
-    threshold: float | None
-    """Score that balanced precision and recall at validation, if the run says."""
+    results: RunReport | None
+    """What the run tells of itself, where it has come so far."""
+
+    @property
+    def threshold(self) -> float | None:
+        """Score that balanced precision and recall at validation, if the run says."""
+        return self.results.threshold if self.results else None
 
 
 def export_teacher(
@@ -87,6 +92,7 @@ def export_teacher(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
+        test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     with new_folder(target) as new:
@@ -99,6 +105,7 @@ def export_teacher(
             card=card,
             info=info,
             summary=finished.summary,
+            verdict=finished.results.verdict if finished.results else None,
             kind=kind,
             name=target.name,
             half=half,
@@ -152,12 +159,11 @@ def read_run(run: Path) -> FinishedRun:
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
     summary = summarize_run(folder.read_metrics(), info.class_names)
-    return FinishedRun(folder, settings, info, summary, _threshold(folder))
+    return FinishedRun(folder, settings, info, summary, _results(folder))
 
 
-def _threshold(folder: RunFolder) -> float | None:
+def _results(folder: RunFolder) -> RunReport | None:
     try:
-        report = msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+        return msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
     except (OSError, msgspec.MsgspecError):
         return None
-    return report.threshold

@@ -14,13 +14,13 @@ from train_teacher.console.signals import interruptible
 from train_teacher.core.errors import UsageError
 from train_teacher.core.memory_allocator import join_freed_gpu_memory
 from train_teacher.core.terminal_text import plain
-from train_teacher.training.options import given_settings, setting_options
+from train_teacher.training.options import given_settings, setting_of_file, setting_options
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
 
 
-@command(params=setting_options())
+@command(params=setting_options(), unknown=setting_of_file)
 @option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
 @flag("--resume", "Go on with the run in --output where it stopped.")
 @flag("--dry-run", "Print the config, write and train nothing.")
@@ -108,9 +108,7 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     print(plain(text), file=sys.stderr)  # noqa: T201
     keep_tracebacks_in(plan.folder.log)
     try:
-        result = use_case.train_teacher(
-            plan, retained=progress_line("retained images"), others=others
-        )
+        result = use_case.train_teacher(plan, others=others)
     except KeyboardInterrupt:
         print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
         return 130
@@ -119,7 +117,6 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
 
 
 def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
-    from train_teacher.console.progress import progress_line
     from train_teacher.engine import machine
     from train_teacher.training import resume as use_case
     from train_teacher.training import text as training_text
@@ -133,9 +130,7 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
         print(plain(text), file=sys.stderr)  # noqa: T201
         keep_tracebacks_in(folder.log)
         try:
-            result = use_case.resume_training(
-                plan, retained=progress_line("retained images"), others=others
-            )
+            result = use_case.resume_training(plan, others=others)
         except KeyboardInterrupt:
             print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
             return 130

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
+from itertools import chain
 
+from train_teacher.core.cores import usable_cores
 from train_teacher.doctor.look import look_at_gpus, nvidia_driver
 from train_teacher.doctor.machine_checks import unused_gpu
 from train_teacher.engine import machine
 from train_teacher.settings.schema import TeacherSettings
 
 COLUMNS = 80
+CROWDED = 1.5
+"""Processes that want a core, for each core there is."""
 INDENT = " " * len("device    ")
 
 
@@ -22,7 +27,7 @@ def device_lines(settings: TeacherSettings) -> list[str]:
     """
     line = machine.describe_device(settings.device, settings.precision, settings.gpus)
     driver = None if settings.device == "cpu" else nvidia_driver()
-    warnings: Iterator[str] = iter(())
+    warnings: Iterator[str] = _crowded()
     if machine.has_gpu(settings.device):
         seen, listed = machine.visible_gpus(), len(driver.gpus) if driver else 0
         if seen < listed:
@@ -30,8 +35,18 @@ def device_lines(settings: TeacherSettings) -> list[str]:
         warnings = _no_loaders(settings)
     elif driver:
         findings = unused_gpu(look_at_gpus(driver))
-        warnings = (f"{f.what} {f.consequence} To mend it: {f.fix}" for f in findings)
+        unused = (f"{f.what} {f.consequence} To mend it: {f.fix}" for f in findings)
+        warnings = chain(unused, warnings)
     return [f"device    {line}", *(_wrapped(text) for text in warnings)]
+
+
+def _crowded() -> Iterator[str]:
+    load, cores = os.getloadavg()[0], usable_cores()
+    if load > CROWDED * cores:
+        yield (
+            f"other programs want the same cores ({load:.1f} of {cores} in the last minute): "
+            "training takes as much longer"
+        )
 
 
 def _no_loaders(settings: TeacherSettings) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from train_teacher.core.errors import UserError
 from train_teacher.engine import machine
-from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.settings.schema import TeacherSettings
-from train_teacher.weights.files import address_to_fetch
+from train_teacher.weights.missing import missing_files
 
 
 def obstacles(settings: TeacherSettings) -> tuple[str, ...]:
@@ -27,14 +26,9 @@ def _obstacles(settings: TeacherSettings) -> Iterator[str]:
         machine.require_gpus(settings.device, settings.gpus)
     except UserError as error:
         yield str(error)
-    address = address_to_fetch(settings.weights, settings.checkpoint)
-    if address:
-        host = urlsplit(address).hostname
-        yield f"without a network: the weights are not at hand and would come from {host}"
-    try:
-        resolve_language_model(settings.language_model)
-    except UserError:
+    if missing := missing_files(settings):
         yield (
-            f"without a network: the vocabulary of {settings.language_model} is not at hand. "
-            "Both can be fetched before, also on another machine: teacher fetch --help"
+            f"without a network: {' and '.join(map(str, missing))} "
+            f"{'is' if len(missing) == 1 else 'are'} not at hand. To fetch before, also on "
+            f"another machine: teacher fetch {shlex.quote(settings.model)} --to DIR"
         )

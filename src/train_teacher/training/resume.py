@@ -13,7 +13,6 @@ import msgspec
 
 from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
-from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
@@ -150,9 +149,7 @@ def _rounding(settings: TeacherSettings) -> tuple[str, ...]:
     )
 
 
-def resume_training(
-    plan: ResumePlan, *, retained: Progress | None = None, others: Others | None = None
-) -> RunResult:
+def resume_training(plan: ResumePlan, *, others: Others | None = None) -> RunResult:
     """Go on with a run, its folder still held.
 
     Raises:
@@ -169,7 +166,7 @@ def resume_training(
     if plan.found.checkpoint is None:
         folder.metrics.unlink(missing_ok=True)
     training = start_training(folder, settings, plan.found.checkpoint, others)
-    return training.finish(plan.dataset_info, retained)
+    return training.finish(plan.dataset_info)
 
 
 def _dataset_info(folder: RunFolder) -> DatasetInfo:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train_teacher.config.model import random_frozen_parts
 from train_teacher.config.schedule import Schedule
-from train_teacher.core.words import one_line, plural
+from train_teacher.core.words import one_line, plural, score
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -147,6 +147,12 @@ def render_result(result: RunResult) -> str:
     if summary.best and summary.last and summary.best.epoch != summary.last.epoch:
         when = f"epoch {summary.best.epoch}" if summary.best.epoch else "base weights"
         lines.append(f"best:   {_scores(summary.best)} ({when})")
+    if test := result.report.test:
+        best, half = test.best.average_precision, test.best.average_precision_50
+        lines.append(
+            f"test:   test bbox mAP {score(best)}, mAP50 {score(half)} (best weights, "
+            f"{plural(test.num_images, 'image')})"
+        )
     if summary.best and summary.best.epoch:
         lines += class_table(result.report.classes)
     lines += [result.report.verdict.headline, *result.report.verdict.sentences]

@@ -19,8 +19,13 @@ def test_a_split_of_the_run_and_another_file_exclude_each_other() -> None:
 
 
 def test_own_classes_are_those_of_another_file() -> None:
-    with pytest.raises(UsageError, match="--data"):
+    with pytest.raises(UsageError, match="--own-classes goes with --data"):
         evaluate(EvaluateRequest(NOWHERE, own_classes=True))
+
+
+def test_classes_are_made_of_the_attributes_of_another_file() -> None:
+    with pytest.raises(UsageError, match="--class-from goes with --data"):
+        evaluate(EvaluateRequest(NOWHERE, class_from="attributes.type"))
 
 
 def test_detections_overwrite_nothing(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_size_and_format_are_read_from_every_usual_kind(tmp_path: Path, format_:
     assert facts.pixels.tolist() == [PALETTE if format_ == "GIF" else 0]
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+# Only newer OpenCVs turn WebP: test_opencv_reading.py compares with the one that is there.
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 @pytest.mark.parametrize("value", [1, 3, 6, 8])
 def test_the_orientation_is_read_and_turns_the_displayed_size(
     tmp_path: Path, format_: str, value: int

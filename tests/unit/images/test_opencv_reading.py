@@ -83,6 +83,7 @@ def test_heic_is_named_whatever_its_ending(tmp_path: Path, brand: bytes) -> None
     assert look(tmp_path / "a.jpg", content).damage.tolist() == [HEIC]
 
 
+@pytest.mark.skipif(".avif" not in Image.registered_extensions(), reason="Pillow writes no AVIF")
 def test_avif_that_names_its_container_first_is_no_heic(tmp_path: Path) -> None:
     written = BytesIO()
     Image.new("RGB", (64, 48)).save(written, "AVIF")

@@ -89,6 +89,22 @@ def test_an_image_that_is_simply_missing_costs_no_look_at_the_names_of_the_other
     assert set(looked_at) == {"0.jpg"}
 
 
+def test_missing_images_are_looked_for_only_in_the_spellings_that_their_names_and_files_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[str] = []
+
+    def alike(name: str) -> str:
+        compared.append(name)
+        return name
+
+    monkeypatch.setattr("train_teacher.images.other_names.alike", alike)
+    files = [f"photo{number}.jpg" for number in range(1000)]
+
+    assert likely_names([f"img_{number}.jpg" for number in range(1000)], files) == ("", {})
+    assert len(compared) < 5 * len(files)
+
+
 def test_a_file_that_another_record_names_is_not_used_for_a_like_name(tmp_path: Path) -> None:
     assert find_files(folder_with(tmp_path, "a.jpg"), ["a.jpg", "a.jpg "]) == ["a.jpg", None]
 

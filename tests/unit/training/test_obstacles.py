@@ -26,9 +26,12 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"precision": "bf16"}, "--precision bf16 needs a GPU"),
         (
             {"weights": "https://example.org/base.pth"},
-            "the weights are not at hand and would come from example.org",
+            "the base weights base.pth (size not known, from example.org) is not at hand",
         ),
-        ({"language_model": "no/such-bert"}, "the vocabulary of no/such-bert is not at hand"),
+        (
+            {"language_model": "no/such-bert"},
+            "the vocabulary of no/such-bert (about 1 MB",
+        ),
     ],
 )
 def test_what_the_machine_lacks_is_named(settings: dict[str, Any], said: str) -> None:

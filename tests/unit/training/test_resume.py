@@ -105,6 +105,14 @@ def test_a_run_that_stopped_early_and_told_of_it_has_finished(run: Run) -> None:
         run.plan()
 
 
+def test_a_run_whose_test_split_could_not_be_scored_goes_on_to_score_it(run: Run) -> None:
+    run.finish(test=None)
+    assert run.plan()
+    run.finish(test={})
+    with pytest.raises(UserError, match="has finished"):
+        run.plan()
+
+
 def test_a_run_with_lora_is_complete_with_an_adapter_of_its_best_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

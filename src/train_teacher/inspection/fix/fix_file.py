@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from train_teacher.coco.categories import real_categories
-from train_teacher.coco.dataset import CocoDataset, plain_record
+from train_teacher.coco.dataset import CocoDataset, plain_value
 from train_teacher.coco.text import read_other_members, read_top_level
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import remove_left, write_atomically
@@ -37,10 +37,11 @@ from train_teacher.inspection.fix.records import (
     WHAT_IS_DONE,
     Change,
     ChangeLog,
-    Record,
     RepairInput,
+    id_of,
     repaired_categories,
     repaired_images,
+    unread,
 )
 from train_teacher.inspection.likely_ids import free_image_ids, meant_image_rows, with_image_ids
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
@@ -265,15 +266,16 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     if moved is not None:
         columns = replace(given.dataset.annotations, image_row=moved)
         given = replace(given, dataset=replace(given.dataset, annotations=columns))
-    plan = plan_repair(given)
-    if moved is not None:
-        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
-    _refuse_loss(given.dataset, plan)
     encoding = given.dataset.encoding
-    others = read_other_members(path, encoding)
     top = read_top_level(path, encoding)
     image_records, category_records = _decoded(top.images), _decoded(top.categories)
     del top
+    unread_images = {id_of(r) for r in unread(image_records, given.dataset.images).values()}
+    plan = plan_repair(given, unread_images)
+    if moved is not None:
+        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
+    _refuse_loss(given.dataset, plan)
+    others = read_other_members(path, encoding)
     categories, category_ids = repaired_categories(
         given, kept_usage(given, plan), category_records, log
     )
@@ -291,18 +293,19 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
 
 
 def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
-    """Refuse a copy without more than a few of the annotations: then the whole file is misread."""
+    """Refuse a copy of little use: without, or with unread, more than a few of the annotations."""
     total = len(dataset.raw_annotations)
-    unread = total - len(dataset.annotations)
-    lost = unread + int(plan.gone.sum())
+    stays = total - len(dataset.annotations) + int((plan.stays & ~plan.gone).sum())
+    lost = stays + int(plan.gone.sum())
     if lost < LEAST_LOST or lost <= TOLERATED_SHARE * total:
         return
     first = reason_of(plan.removed)
     counts = {code: int((first == n).sum()) for n, code in enumerate(plan.removed)}
-    counts["F5"] = counts.get("F5", 0) + unread
     why = "; ".join(f"{code} {n:,} ({WHAT_IS_DONE[code]})" for code, n in counts.items() if n)
+    why += f"{'; ' * bool(why)}F5 {stays:,} (cannot be read)" if stays else ""
     raise UserError(
-        f"--fix: nothing was written: the copy would lack {share(lost, total)} annotations: {why}. "
+        f"--fix: nothing was written: of {share(lost, total)} annotations nothing could be made: "
+        f"{why}. "
         "So many are no slips: the file is read wrongly, or was written wrongly. Run "
         "inspect-data without --fix, correct the export by what these codes say, and repeat."
     )
@@ -322,6 +325,5 @@ def _encoded(record: AnyRecord) -> bytes:
         return msgspec.json.encode(json.loads(text, parse_constant=lambda _: None))
 
 
-def _decoded(records: Sequence[Any]) -> list[Record]:
-    """Return records as dictionaries; one that is none is empty and will not be asked for."""
-    return [plain_record(record) for record in records]
+def _decoded(records: Sequence[Any]) -> list[Any]:
+    return [plain_value(record) for record in records]
