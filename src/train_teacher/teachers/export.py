@@ -168,6 +168,7 @@ def read_run(run: Path) -> FinishedRun:
     if not folder.is_whole():
         raise UserError(
             f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+            f"{folder.what_else()}"
         )
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
