@@ -32,6 +32,7 @@ TESTED_FROM = {
     "unit/inspection/page/test_render.py": """inspection/page/charts
         inspection/figures""",
     "unit/reports/test_compare.py": "reports/comparison reports/comparison_text",
+    "unit/hub/test_tensors.py": "teachers/hub_comparison",
 }
 """Modules whose logic is tested together with what uses it; give them their own file instead."""
 

@@ -278,6 +278,19 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, Any],
         about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
     ] = {}
+    mmdet_config: Annotated[
+        str | None,
+        about(
+            "Config that you edited, written or printed by train-teacher: it is run as Python, "
+            "and what it says is trained.",
+            TRAINING,
+            "FILE",
+        ),
+    ] = None
+    edited: Annotated[
+        dict[str, str],
+        about("What that file changes beyond settings, as Python literals; written for a repeat."),
+    ] = {}
 
     # Hardware
     precision: Annotated[

@@ -15,6 +15,7 @@ from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config
 from train_teacher.config.model import frozen_parts
 from train_teacher.config.plain import LANGUAGE_MODEL
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
@@ -30,6 +31,7 @@ from train_teacher.runs import folder as run_folder
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import standalone_model
+from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 from train_teacher.weights.missing import cannot_download, missing_files
@@ -54,12 +56,15 @@ class TrainingPlan:
     frozen: tuple[str, ...]
     retained: LabelledImages | None
     """What forgetting is measured on."""
+    edited: EditedConfig | None = None
+    """The file of --mmdet-config."""
 
 
 def plan_training(
     settings: TeacherSettings,
     *,
     manager: DataManager | None = None,
+    edited: EditedConfig | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TrainingPlan:
@@ -78,6 +83,9 @@ def plan_training(
     retained = _retained(settings)
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
+    if edited:
+        before, settings = settings, with_edits(info, settings, edited)
+        asked = _with_changes(asked, before, settings)
     generated = generate_mmdet_config(info, settings)
     config = merge.build_config(generated)
     return TrainingPlan(
@@ -92,7 +100,16 @@ def plan_training(
         differences=merge.differences_from(config, generated),
         frozen=frozen_parts(settings),
         retained=retained,
+        edited=edited,
     )
+
+
+def _with_changes(
+    asked: TeacherSettings, before: TeacherSettings, after: TeacherSettings
+) -> TeacherSettings:
+    """Return what was asked for, with what the edited config asks for."""
+    names = [n for n in after.__struct_fields__ if getattr(after, n) != getattr(before, n)]
+    return msgspec.structs.replace(asked, **{name: getattr(after, name) for name in names})
 
 
 def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunResult:
@@ -132,6 +149,8 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
             Path(plan.settings.language_model),
             with_weights=plan.settings.weights == "none",
         )
+    if plan.edited:
+        write_atomically(folder.edited_config, plan.edited.text)
     write_plan(folder, plan.settings, plan.dataset_info, plan.config_text)
 
 

@@ -9,7 +9,7 @@ from train_teacher.config.model import random_frozen_parts
 from train_teacher.config.schedule import Schedule
 from train_teacher.console.follow_up import command_line
 from train_teacher.core.python_files import python_files_allowed
-from train_teacher.core.words import one_line, plural, score
+from train_teacher.core.words import one_line, plural, score, shortened
 from train_teacher.inspection.next_step import inspect_line
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
@@ -136,11 +136,9 @@ def _findings(plan: TrainingPlan) -> list[str]:
 
 
 def _set_lines(plan: TrainingPlan) -> list[str]:
-    room = COLUMNS - len("set       ")
-    return [
-        f"set       {one_line(f'{key} = {value!r}', room)}"
-        for key, value in plan.settings.set.items()
-    ]
+    was_set = (f"set       {key} = {value!r}" for key, value in plan.settings.set.items())
+    edited = (f"edited    {key} = {value}" for key, value in plan.settings.edited.items())
+    return [*(shortened(line, COLUMNS) for line in (*was_set, *edited))]
 
 
 def render_result(result: RunResult) -> str:
