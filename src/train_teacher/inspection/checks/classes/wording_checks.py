@@ -109,10 +109,10 @@ def _is_unknown(one: ClassText) -> bool:
 
 
 def _has_accents(one: ClassText) -> bool:
+    if _is_garbled(one) or _has_foreign_letters(one):
+        return False
     marks = unicodedata.normalize("NFD", clean_label_name(one.text))
-    return any(unicodedata.category(c) == "Mn" for c in marks) and not (
-        _is_foreign(one) or _is_garbled(one)
-    )
+    return any(unicodedata.category(c) == "Mn" for c in marks)
 
 
 def _is_foreign_letter(character: str, signs: Sequence[str]) -> bool:

@@ -83,9 +83,7 @@ def test_ordinary_names_are_left_alone(told: Told, name: str) -> None:
     assert told(name, "dog") == []
 
 
-@pytest.mark.parametrize(
-    "name", ["v\u00c3\u00a9lo", "v\ufffdlo", "\u00e6\u00b1\u00bd\u00e8\u00bd\u00a6"]
-)
+@pytest.mark.parametrize("name", ["v\u00c3\u00a9lo", "v\ufffdlo"])
 def test_letters_of_a_wrong_encoding_are_told_once_and_with_their_cause(
     told: Told, name: str
 ) -> None:
