@@ -151,11 +151,15 @@ def write_plain_model(
     meta = {"dataset_meta": {"classes": tuple(class_names)}}
     write_tensors(folder / WEIGHTS, meta, weights, half=half)
     write_atomically(folder / CONFIG, config_text)
-    _write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
+    write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
 
 
-def _write_language_model(folder: Path, source: Path, weights: Mapping[str, Tensor]) -> None:
-    """Copy config and vocabulary, and add one tensor: mmdet's BertModel wants a weights file."""
+def write_language_model(folder: Path, source: Path, weights: Mapping[str, Tensor]) -> None:
+    """Copy config and vocabulary, and add one tensor: mmdet's BertModel wants a weights file.
+
+    Raises:
+        UserError: the system refuses.
+    """
     from safetensors.torch import save
 
     try:
