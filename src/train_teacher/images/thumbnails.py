@@ -1,4 +1,4 @@
-"""Small images with boxes drawn on them, as data URIs for an HTML page."""
+"""Images with boxes drawn on them, as data URIs for an HTML page."""
 
 from __future__ import annotations
 
@@ -7,119 +7,98 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from train_teacher.core.arrays import Floats
+from train_teacher.images.drawings import Color, write_label
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LONGEST_SIDE = 320
-COMPARED_SIDE = 480
-FONT_SIZE = 13
-JPEG_QUALITY = 80
-MOST_OTHERS = 500
+LONGEST_SIDE = 480
+FONT_SIZE = 22
+"""Pixels of the thumbnail, which a page shows at about half its size."""
+JPEG_QUALITY = 76
+MOST_MARKS = 500
+MOST_TEXTS = 20
+"""Boxes in a thumbnail up to which each says what it is."""
 MARGIN = 0.5
 """Of the image's side that is shown beyond it, for a box that lies outside."""
+AROUND = 4.0
+"""Sides of a small box that are shown around it,"""
+LEAST_VIEW = 48.0
+"""but no fewer pixels of the image,"""
+WHOLE_VIEW = 0.6
+"""and the whole image where the two are nearly alike."""
 SMALLEST_MARK = 8.0
 """Pixels of the thumbnail; a smaller box is drawn larger around its centre, to be seen."""
 RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
 GREEN, ORANGE = (40, 175, 75), (255, 150, 30)
 BYTE = 256
+ORIENTATION = 0x0112
 
 
-def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
-    """Return the image as training sees it, with boxes, as a JPEG data URI.
+class Mark(NamedTuple):
+    """A box that is drawn."""
 
-    Args:
-        marked: (4,) xywh in pixels, drawn in red; the view is widened when it lies outside.
-        others: (K, 4) xywh in pixels, drawn thin and grey.
-
-    Returns:
-        None when the image cannot be read.
-    """
-    if marked is not None and not np.isfinite(marked).all():
-        marked = None
-    with warnings.catch_warnings():
-        # An image of 100 megapixels is large, but it is the user's own.
-        warnings.simplefilter("ignore")
-        opened = _open(path)
-    if opened is None:
-        return None
-    image, width, height = opened
-    low, high = _view(marked, width, height)
-    scale = LONGEST_SIDE / max(high - low)
-    canvas = _canvas(image, (width, height), low, high, scale)
-    _draw(canvas, [(_shifted(box, low, scale), GREY, 1) for box in _finite(others)])
-    if marked is not None:
-        _draw(canvas, [(_visible(_shifted(marked, low, scale)), RED, 3)])
-    return _data_uri(canvas)
+    box: Floats
+    """(4,) xywh, pixels of the image."""
+    color: Color
+    text: str = ""
+    line: int = 3
+    below: bool = False
+    """Whether the text stands below the box, not above."""
 
 
-def compared(
-    path: Path, labelled: Floats, detected: Floats, texts: Sequence[str], *, turned: bool = True
+def thumbnail(
+    path: Path, marks: Sequence[Mark], around: Floats | None = None, *, turned: bool = True
 ) -> str | None:
-    """Return an image with truth and detections drawn, as a JPEG data URI.
+    """Return an image as a JPEG data URI, with boxes drawn; None when it cannot be read.
 
     Args:
-        labelled: (T, 4) xywh in pixels, drawn in green.
-        detected: (D, 4) xywh in pixels, drawn in orange.
+        around: (4,) xywh in pixels, what is looked at: the view is closer where it is small, and
+            wider where it lies outside the image.
         turned: whether the boxes are of the photo as EXIF turns it.
-
-    Returns:
-        None when the image cannot be read.
     """
-    opened = _open(path, COMPARED_SIDE, turned=turned)
+    if around is not None and not np.isfinite(around).all():
+        around = None
+    opened = _open(path, around, turned=turned)
     if opened is None:
         return None
-    image, width, height = opened
-    scale = COMPARED_SIDE / max(width, height)
-    low, high = np.zeros(2), np.array([width, height], np.float64)
-    canvas = _canvas(image, (width, height), low, high, scale)
-    _draw(canvas, [(_shifted(box, low, scale), GREEN, 3) for box in _finite(labelled)])
-    boxes = [_shifted(box, low, scale) for box in _finite(detected)]
-    _draw(canvas, [(box, ORANGE, 2) for box in boxes])
-    for box, text in zip(boxes, texts, strict=False):
-        _write(canvas, box, text)
-    return _data_uri(canvas)
-
-
-def _write(canvas: Image, box: Floats, text: str) -> None:
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(canvas)
-    left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
-    x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
-    above = float(box[1]) - bottom - 4
-    y = above if above >= 0 else min(max(float(box[1]), 0.0), canvas.height - bottom - 4)
-    pen.rectangle((x, y, x + right - left + 4, y + bottom + 3), fill=ORANGE)
-    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
-
-
-def _data_uri(canvas: Image) -> str:
+    canvas, low, scale = opened
+    marks = [mark for mark in marks if np.isfinite(mark.box).all()][:MOST_MARKS]
+    boxes = [_visible(np.concatenate([m.box[:2] - low, m.box[2:]]) * scale) for m in marks]
+    for mark, box in zip(marks, boxes, strict=True):
+        _draw(canvas, box, mark)
+    if len(marks) <= MOST_TEXTS:
+        for mark, box in zip(marks, boxes, strict=True):
+            if mark.text:
+                write_label(canvas, box, mark.text, mark.color, FONT_SIZE, below=mark.below)
     buffer = io.BytesIO()
     canvas.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _open(
-    path: Path, side: int = LONGEST_SIDE, *, turned: bool = True
-) -> tuple[Image, int, int] | None:
-    """Return the image, perhaps turned and already reduced, and its width and height."""
+def _open(path: Path, around: Floats | None, *, turned: bool) -> tuple[Image, Floats, float] | None:
+    """Return what is seen of an image, the corner where that begins, and its scale."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            image.draft("RGB", (side, side))
-            reduced = image.size
-            upright = ImageOps.exif_transpose(image) if turned else image
+        with warnings.catch_warnings(), Image.open(path) as opened:
+            # An image of 100 megapixels is large, but it is the user's own.
+            warnings.simplefilter("ignore")
+            size = np.array(opened.size, np.float64)
             # Orientations 5 to 8 lie on their side; OpenCV turns them when training reads them.
-            if upright.size != reduced:
-                width, height = height, width
-            return _rgb(upright), width, height
+            if turned and opened.getexif().get(ORIENTATION, 1) in range(5, 9):
+                size = size[::-1]
+            low, high = _view(around, size)
+            scale = LONGEST_SIDE / float(max(high - low))
+            needed = int(scale * max(size)) + 1
+            opened.draft("RGB", (needed, needed))
+            upright = ImageOps.exif_transpose(opened) if turned else opened
+            return _canvas(_rgb(upright), size, low, high, scale), low, scale
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         return None
 
@@ -135,34 +114,35 @@ def _rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def _view(marked: Floats | None, width: int, height: int) -> tuple[Floats, Floats]:
-    """Return the corners of what is shown: the image, and as far as possible the marked box."""
-    size = np.array([width, height], np.float64)
-    low, high = np.zeros(2), size
-    if marked is not None:
-        corner, far = marked[:2], marked[:2] + marked[2:]
-        low = np.clip(np.minimum(corner, far), -MARGIN * size, 0)
-        high = np.clip(np.maximum(corner, far), size, (1 + MARGIN) * size)
-    return low, high
+def _view(around: Floats | None, size: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of what is shown: near a small box, or as far as one outside reaches."""
+    if around is None:
+        return np.zeros(2), size
+    corner, far = around[:2], around[:2] + around[2:]
+    low, high = np.minimum(corner, far), np.maximum(corner, far)
+    side = max(AROUND * float(max(high - low)), LEAST_VIEW)
+    if (low < 0).any() or (high > size).any() or side > WHOLE_VIEW * max(size):
+        return np.clip(low, -MARGIN * size, 0), np.clip(high, size, (1 + MARGIN) * size)
+    shown = np.minimum(side, size)
+    start = np.clip((low + high - shown) / 2, 0, size - shown)
+    return start, start + shown
 
 
-def _canvas(image: Image, size: tuple[int, int], low: Floats, high: Floats, scale: float) -> Image:
+def _canvas(image: Image, size: Floats, low: Floats, high: Floats, scale: float) -> Image:
     from PIL import Image
 
-    small = tuple(max(1, round(side * scale)) for side in size)
-    whole = tuple(max(1, round(side)) for side in (high - low) * scale)
-    canvas = Image.new("RGB", (whole[0], whole[1]), GROUND)
-    corner = tuple(round(-side) for side in low * scale)
-    canvas.paste(image.resize((small[0], small[1])), (corner[0], corner[1]))
+    first, last = np.maximum(low, 0), np.minimum(high, size)
+    reduced = np.array(image.size) / size
+    box = (*(first * reduced).tolist(), *(last * reduced).tolist())
+    canvas = Image.new("RGB", _pixels((high - low) * scale), GROUND)
+    left, top = np.rint((first - low) * scale).astype(int).tolist()
+    canvas.paste(image.resize(_pixels((last - first) * scale), box=box), (left, top))
     return canvas
 
 
-def _shifted(box: Floats, low: Floats, scale: float) -> Floats:
-    return np.asarray(np.concatenate([box[:2] - low, box[2:]]) * scale, np.float64)
-
-
-def _finite(boxes: Floats) -> Floats:
-    return boxes[np.isfinite(boxes).all(axis=1)][:MOST_OTHERS]
+def _pixels(sides: Floats) -> tuple[int, int]:
+    width, height = np.maximum(np.rint(sides), 1).astype(int).tolist()
+    return width, height
 
 
 def _visible(box: Floats) -> Floats:
@@ -170,14 +150,13 @@ def _visible(box: Floats) -> Floats:
     return np.concatenate([box[:2] + (box[2:] - grown) / 2, grown])
 
 
-def _draw(canvas: Image, boxes: list[tuple[Floats, tuple[int, int, int], int]]) -> None:
+def _draw(canvas: Image, box: Floats, mark: Mark) -> None:
     from PIL import ImageDraw
 
-    pen = ImageDraw.Draw(canvas)
     limit = np.array(canvas.size * 2, np.float64)
-    for box, color, width in boxes:
-        # Numbers far outside overflow in PIL; one step beyond the edge looks the same.
-        corners = np.clip(np.concatenate([box[:2], box[:2] + box[2:]]), -width - 1, limit + width)
-        left, top, right, bottom = corners.tolist()
-        if right >= left and bottom >= top:
-            pen.rectangle((left, top, right, bottom), outline=color, width=width)
+    # Numbers far outside overflow in PIL; one step beyond the edge looks the same.
+    corners = np.concatenate([box[:2], box[:2] + box[2:]])
+    left, top, right, bottom = np.clip(corners, -mark.line - 1, limit + mark.line).tolist()
+    if right >= left and bottom >= top:
+        pen = ImageDraw.Draw(canvas)
+        pen.rectangle((left, top, right, bottom), outline=mark.color, width=mark.line)

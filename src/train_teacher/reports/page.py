@@ -8,7 +8,7 @@ from train_teacher.core.words import change, score, shortened
 from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
-from train_teacher.pages.parts import Figure, Image, Table
+from train_teacher.pages.parts import Figure, Image, Pair, Table
 from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
@@ -17,6 +17,8 @@ from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
 CURVES_OF_CLASSES = 8
+FIRST_CLASSES = 12
+"""Shown before the others unfold."""
 SHOWN_CLASSES = 200
 SHOWN_CONFUSIONS = 15
 RECALL_AXIS = tuple(point / 100 for point in range(101))
@@ -28,6 +30,7 @@ SIZES = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"
 def render_report(
     report: RunReport,
     plots: Sequence[Plot],
+    pairs: Sequence[Pair] = (),
     worst: Sequence[Image] = (),
     best: Sequence[Image] = (),
 ) -> str:
@@ -39,7 +42,8 @@ def render_report(
     return render_page(
         "reports/report.html.j2",
         report=report,
-        classes=_classes(report),
+        classes=_classes(report, 0, FIRST_CLASSES),
+        more_classes=_classes(report, FIRST_CLASSES, SHOWN_CLASSES),
         hidden_classes=len(report.classes) - SHOWN_CLASSES,
         sizes=_sizes(report.summary.before, report.summary.best),
         retained=_retained(report.retained) if report.retained else None,
@@ -47,7 +51,8 @@ def render_report(
         precision_recall=_precision_recall(report.precision_recall),
         confused=_confused(report),
         wrong=_wrong(report),
-        images=(("Where it goes wrong", worst), ("Where it does best", best)),
+        pairs=pairs,
+        images=(("wrong", "Where it goes wrong", worst), ("right", "Where it does best", best)),
         splits=_splits(report),
         mask_kinds=_mask_kinds(report.masks) if report.masks else [],
         dropped=[f"{count:,} {why}" for why, count in report.dropped.items() if count],
@@ -58,7 +63,7 @@ def render_report(
     )
 
 
-def _classes(report: RunReport) -> Table:
+def _classes(report: RunReport, start: int, stop: int) -> Table:
     header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = [
         [
@@ -70,7 +75,7 @@ def _classes(report: RunReport) -> Table:
             change(c.gain),
             _share(c.zero_shot_recall),
         ]
-        for c in report.classes[:SHOWN_CLASSES]
+        for c in report.classes[start:stop]
     ]
     if any(c.zero_shot_recall is not None for c in report.classes):
         return Table([*header, "found zero-shot"], rows)

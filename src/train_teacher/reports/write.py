@@ -5,34 +5,31 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from train_teacher import __version__
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
-from train_teacher.images.thumbnails import compared
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.pages.parts import Image
+from train_teacher.pages.parts import Image, Pair
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
 from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores
+from train_teacher.reports.images import Seen, ValidationImages
 from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
 from train_teacher.reports.summary import RunCost, RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.scores.analysis import (
     DetectionAnalysis,
-    ImageResult,
     analyse,
     best_images,
     worst_images,
@@ -67,7 +64,9 @@ class RunFacts:
     cost: RunCost
     truth: ValidationTruth
     best: Detections | None
+    found_before: Detections | None
     before: DetectionAnalysis | None
+    """Of `found_before`."""
     judged: DetectionAnalysis | None
     """Of `best`."""
     chance: Chance | None
@@ -93,6 +92,7 @@ def gather_run_facts(
         cost=summarize_cost(records, steps),
         truth=truth,
         best=best,
+        found_before=before,
         before=analyse(before, truth.truth, names) if before else None,
         judged=analyse(best, truth.truth, names) if best else None,
         chance=chance_of_gain(before, best, truth.truth) if before and best else None,
@@ -132,8 +132,7 @@ def write_run_results(
     )
     plots = run_plots(facts.records, report)
     draw_curves(plots, folder.plots)
-    worst, right = _images(facts)
-    write_atomically(folder.report, render_report(report, plots, worst, right))
+    write_atomically(folder.report, render_report(report, plots, *_images(facts)))
     # Last: where it lies, the rest is complete (`is_complete`).
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
@@ -187,52 +186,18 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
     return {str(path.relative_to(folder.root)): path.stat().st_size for path in files}
 
 
-def _images(facts: RunFacts) -> tuple[list[Image], list[Image]]:
-    """Return the validation images with most errors, and the best ones."""
+def _images(facts: RunFacts) -> tuple[list[Pair], list[Image], list[Image]]:
+    """Return validation images before and after, those with most errors, and the best ones."""
     info, found, analysis = facts.dataset_info, facts.best, facts.judged
     split = next((s for s in info.splits if s.name == "val"), None)
     if found is None or analysis is None or split is None or split.image_dir is None:
-        return [], []
-    shown = found.rows(found.score >= analysis.threshold)
-    draw = partial(
-        _drawn,
-        folder=Path(split.image_dir),
-        truth=facts.truth,
-        found=shown,
-        names=info.class_names,
-        turned=facts.settings.exif_orientation != "ignore",
-    )
+        return [], [], []
+    turned = facts.settings.exif_orientation != "ignore"
+    images = ValidationImages(Path(split.image_dir), facts.truth, info.own_names, turned)
     # Of a handful of images, half: none is both among the worst and among the best.
     most = min(SHOWN_IMAGES, -(-len(analysis.images) // 2))
     worst = worst_images(analysis.images, most)
-    return draw(worst), draw(best_images(analysis.images, most, besides=worst))
-
-
-def _drawn(
-    images: Sequence[ImageResult],
-    folder: Path,
-    truth: ValidationTruth,
-    found: Detections,
-    names: Sequence[str],
-    *,
-    turned: bool,
-) -> list[Image]:
-    drawn = []
-    for image in images:
-        here = found.rows(found.image_id == image.image_id)
-        labelled = truth.truth.rows(truth.truth.image_id == image.image_id)
-        texts = [
-            f"{names[label]} {score:.2f}"
-            for label, score in zip(here.label.tolist(), here.score.tolist(), strict=True)
-        ]
-        file = truth.file_names[image.image_id]
-        boxes = _xywh(labelled.box), _xywh(here.box)
-        source = compared(folder / file, *boxes, texts, turned=turned)
-        if source:
-            note = f"{image.found} found, {image.missed} missed, {image.false} made up"
-            drawn.append(Image(source, file, note))
-    return drawn
-
-
-def _xywh(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    right = best_images(analysis.images, most, besides=worst)
+    seen = Seen(found, analysis)
+    before = Seen(facts.found_before, facts.before) if facts.found_before and facts.before else None
+    return images.pairs(before, seen), images.drawn(worst, seen), images.drawn(right, seen)

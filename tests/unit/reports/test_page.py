@@ -10,9 +10,9 @@ import msgspec
 from hypothesis import given
 
 from demo_model import make_info
-from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text
+from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text, read_page
 from train_teacher.inspection.facts import Finding
-from train_teacher.pages.parts import Image
+from train_teacher.pages.parts import Image, Pair
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.facts import ClassErrors, RunReport, build_report
 from train_teacher.reports.page import render_report
@@ -93,6 +93,34 @@ def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> Non
     assert "12.0 MB" in html
 
 
+PAIR = Pair((Image("data:image/jpeg;base64,AA==", "before"),) * 2, "a.jpg", "0 of 3; 3 of 3")
+
+
+def test_images_before_and_after_stand_under_the_verdict_and_every_link_leads_somewhere() -> None:
+    html = page_of(report_of(), pairs=[PAIR] * 6, worst=[PAIR.images[0]])
+    reader = read_page(html)
+    links = [address[1:] for address in reader.addresses if address.startswith("#")]
+    assert links == reader.identifiers
+    assert html.index('class="verdict') < html.index("Before and after</h2>")
+    assert html.index("Before and after</h2>") < html.index("<table")
+    unfolded = html[: html.index("2 more images</summary>")]
+    assert unfolded.count("<img") == 8
+
+
+def test_a_run_without_images_or_confusions_has_no_link_to_them() -> None:
+    bare = msgspec.structs.replace(report_of(), threshold=None, precision_recall=())
+    html = page_of(bare, [])
+    links = [address for address in read_page(html).addresses if address.startswith("#")]
+    assert links == ["#classes", "#data", "#frozen", "#cost", "#settings"]
+
+
+def test_many_classes_unfold_so_that_the_page_stays_short() -> None:
+    classes = tuple(ClassOutcome(f"class {n}", 1, 1, 0.1, 0.2) for n in range(40))
+    html = page_of(msgspec.structs.replace(report_of(), classes=classes, confusion_matrix=()))
+    assert html.index("class 11<") < html.index("28 more classes</summary>")
+    assert html.index("28 more classes</summary>") < html.index("class 12<")
+
+
 def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
     html = page_of(report_of())
     matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
@@ -166,7 +194,7 @@ def test_every_name_is_escaped_and_nothing_is_loaded_from_elsewhere() -> None:
     image = Image("data:image/jpeg;base64,AA==", EVIL, EVIL)
     html = page_of(report_of(name=EVIL, environment={EVIL: EVIL}), worst=[image])
     assert "<script" not in html
-    assert not re.search(r"""(src|href)=["'](?!data:)""", html)
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", html)
 
 
 @SEVERAL_PAGES
@@ -197,7 +225,8 @@ def page_with(text: str, *, matrix: bool) -> str:
         **changes,
     )
     image = Image("data:image/jpeg;base64,AA==", text, text)
-    return page_of(report, worst=[image], best=[image])
+    pair = Pair((image, image), text, text)
+    return page_of(report, pairs=[pair] * 5, worst=[image], best=[image])
 
 
 def test_a_run_without_a_validation_still_has_a_page() -> None:

@@ -38,8 +38,6 @@ class SplitCharts:
 class FindingView:
     """What one or several files have in common, told once."""
 
-    number: int
-    """Of the first in `DatasetInfo.findings`; names the place of the images."""
     first: Finding
     count: int
     splits: str
@@ -78,6 +76,7 @@ class InspectionView:
     labelled_with: str
     dropped: list[tuple[int, str]]
     """How many annotations are left out, and why."""
+    gallery: Sequence[Image]
     findings: list[FindingView]
     classes: ClassTable
     """Those with most boxes first."""
@@ -93,6 +92,7 @@ def render_inspection(
     charts: InspectionCharts,
     split_charts: Sequence[SplitCharts] = (),
     images: Mapping[int, Sequence[Image]] | None = None,
+    gallery: Sequence[Image] = (),
 ) -> str:
     """Return the page.
 
@@ -101,6 +101,7 @@ def render_inspection(
         charts: the numbers of the plots, over all splits.
         split_charts: one for each of `info.splits`; nothing when there is only one split.
         images: by position in `info.findings`.
+        gallery: labelled images that show what the data are.
 
     Returns:
         A complete HTML document; every text from the data set in it is escaped.
@@ -120,6 +121,7 @@ def render_inspection(
             (count, REASON_WORDS.get(reason, reason) + dropped_classes(info.trained, reason))
             for reason, count in reasons
         ],
+        gallery=gallery,
         findings=[_finding(info, group, images or {}) for group in group_findings(info.findings)],
         classes=_classes(info),
         figures=chart_figures(charts),
@@ -146,7 +148,6 @@ def _finding(
     several = len(group) > 1
     shown = [image for number in group for image in images.get(number, ())]
     return FindingView(
-        number=group[0],
         first=findings[0],
         count=sum(f.count for f in findings),
         splits=", ".join(f.split for f in findings if f.split),

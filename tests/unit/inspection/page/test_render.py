@@ -17,7 +17,11 @@ from train_teacher.inspection.facts import (
     SplitInfo,
     TrainedInfo,
 )
-from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts
+from train_teacher.inspection.page.chart_numbers import (
+    BoxSample,
+    InspectionCharts,
+    inspection_charts,
+)
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
 from train_teacher.pages.parts import Image
 
@@ -71,9 +75,13 @@ def facts(
     )
 
 
+def charts_of(sample: BoxSample) -> InspectionCharts:
+    return inspection_charts(sample, 800)
+
+
 def charts(count: int = 6) -> Any:
     boxes = np.tile(np.array([10.0, 10, 20, 30]), (count, 1))
-    return inspection_charts(
+    return charts_of(
         BoxSample(boxes, np.zeros(count, np.int64), np.array([[640.0, 480.0]] * bool(count)))
         if count
         else BoxSample(np.empty((0, 4)), np.empty(0, np.int64), np.empty((0, 2)))
@@ -86,7 +94,7 @@ def test_the_page_is_one_well_formed_document_that_loads_nothing() -> None:
     reader = read_page(html)
     assert "script" not in reader.tags
     assert "link" not in reader.tags
-    assert reader.addresses == []
+    assert all(address.startswith("#") for address in reader.addresses)
     assert not re.search(r"@import|url\(|https?:", html)
 
 
@@ -216,7 +224,7 @@ def test_classes_beyond_sixty_open_on_demand() -> None:
     html = render_inspection(facts(names, splits=(split_info("train", boxes),)), charts())
 
     read_page(html)
-    table = html[html.index("<h2>Classes") : html.index("<h2>Prompt")]
+    table = html[html.index(">Classes</h2>") : html.index(">Prompt</h2>")]
     before, after = table.split("<details>")
     assert before.count("<tr>") == 61
     assert "1,140 more" in after
@@ -243,16 +251,18 @@ def test_splits_are_compared_only_when_there_are_several() -> None:
         assert text in part
 
 
-def test_images_are_linked_from_their_finding() -> None:
+def test_images_stand_in_their_finding_and_every_link_leads_somewhere() -> None:
     info = facts(findings=(finding("B4", "error"), finding("R3")))
-    shown = Image("data:image/jpeg;base64,AA", "a.jpg, annotation 7, [1, 2, 3, 4]")
+    shown = Image("data:image/jpeg;base64,AA", "a.jpg", "annotation 7, [1, 2, 3, 4]")
 
-    html = render_inspection(info, charts(), (), {1: [shown]})
+    html = render_inspection(info, charts(), (), {1: [shown]}, [shown])
 
     reader = read_page(html)
-    assert reader.addresses == ["#images-1", shown.source]
-    assert reader.identifiers == ["images-1"]
-    assert "<figcaption>a.jpg, annotation 7, [1, 2, 3, 4]</figcaption>" in html
+    links = [address[1:] for address in reader.addresses if address.startswith("#")]
+    assert links == reader.identifiers == ["images", "findings", "classes", "prompt", "boxes"]
+    _, error, warning = html.split("<article")
+    assert "<img" not in error
+    assert '<b title="a.jpg">a.jpg</b>annotation 7, [1, 2, 3, 4]</figcaption>' in warning
 
 
 def test_no_boxes_no_images_no_classes_still_give_a_page() -> None:
@@ -268,7 +278,7 @@ def test_every_number_in_the_charts_is_finite_and_small_bars_are_seen() -> None:
     boxes = np.array([[0.0, 0, 10, 10]] * 100_000 + [[0.0, 0, 400, 400]])
     here = BoxSample(boxes, np.zeros(len(boxes), np.int64), np.array([[800.0, 800.0]]))
 
-    html = render_inspection(facts(), inspection_charts(here))
+    html = render_inspection(facts(), charts_of(here))
 
     assert not re.search(r'"(nan|inf|-inf)"', html)
     heights = [float(h) for h in re.findall(r'class="bar"[^>]*height="([\d.]+)"', html)]
