@@ -5,18 +5,12 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.core.arrays import Floats
 from train_teacher.core.errors import UserError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-Color = tuple[int, int, int]
 
 LEAST_FONT, FONT_SHARE = 12, 0.02
 """Pixels, and share of the image's longer side."""
@@ -60,7 +54,11 @@ def draw_detections(
     for label, (x, y, width, height), text in zip(labels, boxes, texts, strict=True):
         color = class_color(label)
         pen.rectangle((x, y, x + width, y + height), outline=color, width=line)
-        write_label(image, (x, y, width, height), text, color, size)
+        _, _, right, bottom = pen.textbbox((0, 0), text, font_size=size)
+        wide, high = right + 4, bottom + 3
+        at = min(max(x, 0), max(image.width - wide, 0)), max(y - high, 0)
+        pen.rectangle((*at, at[0] + wide, at[1] + high), fill=color)
+        pen.text((at[0] + 2, at[1]), text, fill=(0, 0, 0), font_size=size)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.partial")
@@ -70,35 +68,13 @@ def draw_detections(
         raise UserError(f"{target}: cannot be written: {error.strerror or error}.") from error
 
 
-def write_label(
-    image: Image,
-    box: Sequence[float] | Floats,
-    text: str,
-    color: Color,
-    size: int,
-    *,
-    below: bool = False,
-) -> None:
-    """Write what a box (xywh, pixels) is above or below it, within the image."""
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(image)
-    x, y, _, height = map(float, box)
-    _, _, right, bottom = pen.textbbox((0, 0), text, font_size=size)
-    wide, high = right + 4, bottom + 3
-    left = min(max(x, 0), max(image.width - wide, 0))
-    top = min(max(y + height if below else y - high, 0), max(image.height - high, 0))
-    pen.rectangle((left, top, left + wide, top + high), fill=color)
-    pen.text((left + 2, top), text, fill=(0, 0, 0), font_size=size)
-
-
-def class_color(label: int) -> Color:
+def class_color(label: int) -> tuple[int, int, int]:
     """Return the colour of a class, bright enough for black letters."""
     red, green, blue = colorsys.hls_to_rgb((0.08 + label * GOLDEN_ANGLE) % 1, 0.62, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _tinted(image: Any, mask: dict[str, Any], color: Color) -> Any:
+def _tinted(image: Any, mask: dict[str, Any], color: tuple[int, int, int]) -> Any:
     from PIL import Image
     from pycocotools import mask as run_lengths
 

@@ -1,4 +1,4 @@
-"""Images with boxes drawn on them, as data URIs for an HTML page."""
+"""Small images with boxes drawn on them, as data URIs for an HTML page."""
 
 from __future__ import annotations
 
@@ -7,98 +7,140 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from train_teacher.core.arrays import Floats
-from train_teacher.images.drawings import Color, write_label
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LONGEST_SIDE = 480
-FONT_SIZE = 22
-"""Pixels of the thumbnail, which a page shows at about half its size."""
-JPEG_QUALITY = 76
-MOST_MARKS = 500
-MOST_TEXTS = 20
-"""Boxes in a thumbnail up to which each says what it is."""
+LONGEST_SIDE = 320
+COMPARED_SIDE = 720
+"""Large enough to be looked at alone, on a click."""
+FONT_SIZE = 24
+JPEG_QUALITY = 80
+MOST_OTHERS = 500
+MOST_NAMED = 30
+"""Boxes of an image that are named: the names of more cover it."""
 MARGIN = 0.5
 """Of the image's side that is shown beyond it, for a box that lies outside."""
-AROUND = 4.0
-"""Sides of a small box that are shown around it,"""
-LEAST_VIEW = 48.0
-"""but no fewer pixels of the image,"""
-WHOLE_VIEW = 0.6
-"""and the whole image where the two are nearly alike."""
+AROUND, LEAST_WINDOW, CLOSE_UP = 5, 48, 0.6
+"""A box is shown with its surroundings, five times its side, where that is less than 60 % of the
+image; no closer than 48 pixels."""
 SMALLEST_MARK = 8.0
 """Pixels of the thumbnail; a smaller box is drawn larger around its centre, to be seen."""
 RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
 GREEN, ORANGE = (40, 175, 75), (255, 150, 30)
 BYTE = 256
-ORIENTATION = 0x0112
 
 
-class Mark(NamedTuple):
-    """A box that is drawn."""
-
-    box: Floats
-    """(4,) xywh, pixels of the image."""
-    color: Color
-    text: str = ""
-    line: int = 3
-    below: bool = False
-    """Whether the text stands below the box, not above."""
-
-
-def thumbnail(
-    path: Path, marks: Sequence[Mark], around: Floats | None = None, *, turned: bool = True
-) -> str | None:
-    """Return an image as a JPEG data URI, with boxes drawn; None when it cannot be read.
+def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
+    """Return the image as training sees it, with boxes, as a JPEG data URI.
 
     Args:
-        around: (4,) xywh in pixels, what is looked at: the view is closer where it is small, and
-            wider where it lies outside the image.
-        turned: whether the boxes are of the photo as EXIF turns it.
+        marked: (4,) xywh in pixels, drawn in red; the view is widened when it lies outside.
+        others: (K, 4) xywh in pixels, drawn thin and grey.
+
+    Returns:
+        None when the image cannot be read.
     """
-    if around is not None and not np.isfinite(around).all():
-        around = None
-    opened = _open(path, around, turned=turned)
+    if marked is not None and not np.isfinite(marked).all():
+        marked = None
+    with warnings.catch_warnings():
+        # An image of 100 megapixels is large, but it is the user's own.
+        warnings.simplefilter("ignore")
+        opened = _open(path, marked=marked)
     if opened is None:
         return None
-    canvas, low, scale = opened
-    marks = [mark for mark in marks if np.isfinite(mark.box).all()][:MOST_MARKS]
-    boxes = [_visible(np.concatenate([m.box[:2] - low, m.box[2:]]) * scale) for m in marks]
-    for mark, box in zip(marks, boxes, strict=True):
-        _draw(canvas, box, mark)
-    if len(marks) <= MOST_TEXTS:
-        for mark, box in zip(marks, boxes, strict=True):
-            if mark.text:
-                write_label(canvas, box, mark.text, mark.color, FONT_SIZE, below=mark.below)
+    image, width, height = opened
+    low, high = _view(marked, width, height)
+    scale = LONGEST_SIDE / max(high - low)
+    canvas = _canvas(image, (width, height), low, high, scale)
+    _draw(canvas, [(_shifted(box, low, scale), GREY, 1) for box in _finite(others)])
+    if marked is not None:
+        _draw(canvas, [(_visible(_shifted(marked, low, scale)), RED, 3)])
+    return _data_uri(canvas)
+
+
+def with_boxes(
+    path: Path,
+    labelled: Floats,
+    names: Sequence[str],
+    detected: Floats | None = None,
+    texts: Sequence[str] = (),
+    *,
+    turned: bool = True,
+) -> str | None:
+    """Return an image with its labels, and what was detected in it, as a JPEG data URI.
+
+    Args:
+        labelled: (T, 4) xywh in pixels, drawn in green.
+        names: (T,) what is written below each of them.
+        detected: (D, 4) xywh in pixels, drawn in orange.
+        texts: (D,) what is written above each of them.
+        turned: whether the boxes are of the photo as EXIF turns it.
+
+    Returns:
+        None when the image cannot be read.
+    """
+    opened = _open(path, COMPARED_SIDE, turned=turned)
+    if opened is None:
+        return None
+    image, width, height = opened
+    scale = COMPARED_SIDE / max(width, height)
+    low, high = np.zeros(2), np.array([width, height], np.float64)
+    canvas = _canvas(image, (width, height), low, high, scale)
+    # What was detected comes last: it is what the eye looks for.
+    for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
+        if boxes is None:
+            continue
+        places = [_shifted(box, low, scale) for box in _finite(boxes)]
+        _draw(canvas, [(box, color, 3) for box in places])
+        if len(places) <= MOST_NAMED:
+            for box, text in zip(places, told, strict=False):
+                _write(canvas, box, text, color)
+    return _data_uri(canvas)
+
+
+def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:
+    """Write a name above a detected box, and inside the lower edge of a labelled one."""
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(canvas)
+    left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
+    high = bottom + 3
+    y = float(box[1]) - high if color == ORANGE else float(box[1] + box[3]) - high
+    x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
+    y = min(max(y, 0.0), canvas.height - high)
+    pen.rectangle((x, y, x + right - left + 4, y + high), fill=color)
+    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
+
+
+def _data_uri(canvas: Image) -> str:
     buffer = io.BytesIO()
     canvas.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _open(path: Path, around: Floats | None, *, turned: bool) -> tuple[Image, Floats, float] | None:
-    """Return what is seen of an image, the corner where that begins, and its scale."""
+def _open(
+    path: Path, side: int = LONGEST_SIDE, marked: Floats | None = None, *, turned: bool = True
+) -> tuple[Image, int, int] | None:
+    """Return the image, perhaps turned and already reduced, and its width and height."""
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
-            # An image of 100 megapixels is large, but it is the user's own.
-            warnings.simplefilter("ignore")
-            size = np.array(opened.size, np.float64)
+        with Image.open(path) as image:
+            width, height = image.size
+            wanted = round(side * max(width, height) / _window(marked, width, height))
+            image.draft("RGB", (wanted, wanted))
+            reduced = image.size
+            upright = ImageOps.exif_transpose(image) if turned else image
             # Orientations 5 to 8 lie on their side; OpenCV turns them when training reads them.
-            if turned and opened.getexif().get(ORIENTATION, 1) in range(5, 9):
-                size = size[::-1]
-            low, high = _view(around, size)
-            scale = LONGEST_SIDE / float(max(high - low))
-            needed = int(scale * max(size)) + 1
-            opened.draft("RGB", (needed, needed))
-            upright = ImageOps.exif_transpose(opened) if turned else opened
-            return _canvas(_rgb(upright), size, low, high, scale), low, scale
+            if upright.size != reduced:
+                width, height = height, width
+            return _rgb(upright), width, height
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         return None
 
@@ -114,35 +156,54 @@ def _rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def _view(around: Floats | None, size: Floats) -> tuple[Floats, Floats]:
-    """Return the corners of what is shown: near a small box, or as far as one outside reaches."""
-    if around is None:
-        return np.zeros(2), size
-    corner, far = around[:2], around[:2] + around[2:]
-    low, high = np.minimum(corner, far), np.maximum(corner, far)
-    side = max(AROUND * float(max(high - low)), LEAST_VIEW)
-    if (low < 0).any() or (high > size).any() or side > WHOLE_VIEW * max(size):
-        return np.clip(low, -MARGIN * size, 0), np.clip(high, size, (1 + MARGIN) * size)
-    shown = np.minimum(side, size)
-    start = np.clip((low + high - shown) / 2, 0, size - shown)
-    return start, start + shown
+def _window(marked: Floats | None, width: int, height: int) -> float:
+    """Return the side of what is shown, in pixels: the image's, or less around a small box."""
+    whole = float(max(width, height))
+    if marked is None:
+        return whole
+    near = max(AROUND * float(np.abs(marked[2:]).max()), LEAST_WINDOW)
+    inside = (marked[:2] >= 0).all() and (marked[:2] + marked[2:] <= (width, height)).all()
+    return near if inside and near < CLOSE_UP * whole else whole
 
 
-def _canvas(image: Image, size: Floats, low: Floats, high: Floats, scale: float) -> Image:
+def _view(marked: Floats | None, width: int, height: int) -> tuple[Floats, Floats]:
+    """Return the corners of what is shown: the image and the marked box, or what is around it."""
+    size = np.array([width, height], np.float64)
+    low, high = np.zeros(2), size
+    if marked is not None:
+        window = _window(marked, width, height)
+        if window < size.max():
+            shown = np.minimum(window, size)
+            low = np.clip(marked[:2] + marked[2:] / 2 - shown / 2, 0, size - shown)
+            return low, low + shown
+        corner, far = marked[:2], marked[:2] + marked[2:]
+        low = np.clip(np.minimum(corner, far), -MARGIN * size, 0)
+        high = np.clip(np.maximum(corner, far), size, (1 + MARGIN) * size)
+    return low, high
+
+
+def _canvas(image: Image, size: tuple[int, int], low: Floats, high: Floats, scale: float) -> Image:
     from PIL import Image
 
+    whole = tuple(max(1, round(side)) for side in (high - low) * scale)
+    canvas = Image.new("RGB", (whole[0], whole[1]), GROUND)
     first, last = np.maximum(low, 0), np.minimum(high, size)
-    reduced = np.array(image.size) / size
-    box = (*(first * reduced).tolist(), *(last * reduced).tolist())
-    canvas = Image.new("RGB", _pixels((high - low) * scale), GROUND)
-    left, top = np.rint((first - low) * scale).astype(int).tolist()
-    canvas.paste(image.resize(_pixels((last - first) * scale), box=box), (left, top))
+    small = np.array(image.size, np.float64)
+    seen = np.minimum(np.concatenate([first, last]) * np.tile(small / size, 2), np.tile(small, 2))
+    left, top, right, bottom = seen.tolist()
+    shown = [max(1, round(side)) for side in (last - first) * scale]
+    part = image.resize((shown[0], shown[1]), box=(left, top, right, bottom))
+    corner = ((first - low) * scale).round().astype(int).tolist()
+    canvas.paste(part, (corner[0], corner[1]))
     return canvas
 
 
-def _pixels(sides: Floats) -> tuple[int, int]:
-    width, height = np.maximum(np.rint(sides), 1).astype(int).tolist()
-    return width, height
+def _shifted(box: Floats, low: Floats, scale: float) -> Floats:
+    return np.asarray(np.concatenate([box[:2] - low, box[2:]]) * scale, np.float64)
+
+
+def _finite(boxes: Floats) -> Floats:
+    return boxes[np.isfinite(boxes).all(axis=1)][:MOST_OTHERS]
 
 
 def _visible(box: Floats) -> Floats:
@@ -150,13 +211,14 @@ def _visible(box: Floats) -> Floats:
     return np.concatenate([box[:2] + (box[2:] - grown) / 2, grown])
 
 
-def _draw(canvas: Image, box: Floats, mark: Mark) -> None:
+def _draw(canvas: Image, boxes: list[tuple[Floats, tuple[int, int, int], int]]) -> None:
     from PIL import ImageDraw
 
+    pen = ImageDraw.Draw(canvas)
     limit = np.array(canvas.size * 2, np.float64)
-    # Numbers far outside overflow in PIL; one step beyond the edge looks the same.
-    corners = np.concatenate([box[:2], box[:2] + box[2:]])
-    left, top, right, bottom = np.clip(corners, -mark.line - 1, limit + mark.line).tolist()
-    if right >= left and bottom >= top:
-        pen = ImageDraw.Draw(canvas)
-        pen.rectangle((left, top, right, bottom), outline=mark.color, width=mark.line)
+    for box, color, width in boxes:
+        # Numbers far outside overflow in PIL; one step beyond the edge looks the same.
+        corners = np.clip(np.concatenate([box[:2], box[:2] + box[2:]]), -width - 1, limit + width)
+        left, top, right, bottom = corners.tolist()
+        if right >= left and bottom >= top:
+            pen.rectangle((left, top, right, bottom), outline=color, width=width)

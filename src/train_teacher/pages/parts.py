@@ -46,12 +46,3 @@ class Image:
     caption: str
     note: str = ""
     """Below the caption."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The same image twice, as two models see it."""
-
-    images: tuple[Image, ...]
-    caption: str
-    note: str = ""

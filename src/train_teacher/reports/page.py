@@ -8,17 +8,16 @@ from train_teacher.core.words import change, score, shortened
 from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
-from train_teacher.pages.parts import Figure, Image, Pair, Table
+from train_teacher.pages.parts import Figure, Table
 from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.reports.setting_sources import CHOSEN, YOU, applies
+from train_teacher.reports.shown_images import NO_IMAGES, ShownImages
 from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
 CURVES_OF_CLASSES = 8
-FIRST_CLASSES = 12
-"""Shown before the others unfold."""
 SHOWN_CLASSES = 200
 SHOWN_CONFUSIONS = 15
 RECALL_AXIS = tuple(point / 100 for point in range(101))
@@ -30,9 +29,7 @@ SIZES = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"
 def render_report(
     report: RunReport,
     plots: Sequence[Plot],
-    pairs: Sequence[Pair] = (),
-    worst: Sequence[Image] = (),
-    best: Sequence[Image] = (),
+    images: ShownImages = NO_IMAGES,
 ) -> str:
     """Return the report of a run as a complete HTML document; every name in it is escaped."""
     shown = [n for n, value in report.settings.items() if applies(n, value, report.tune)]
@@ -42,8 +39,7 @@ def render_report(
     return render_page(
         "reports/report.html.j2",
         report=report,
-        classes=_classes(report, 0, FIRST_CLASSES),
-        more_classes=_classes(report, FIRST_CLASSES, SHOWN_CLASSES),
+        classes=_classes(report),
         hidden_classes=len(report.classes) - SHOWN_CLASSES,
         sizes=_sizes(report.summary.before, report.summary.best),
         retained=_retained(report.retained) if report.retained else None,
@@ -51,8 +47,9 @@ def render_report(
         precision_recall=_precision_recall(report.precision_recall),
         confused=_confused(report),
         wrong=_wrong(report),
-        pairs=pairs,
-        images=(("wrong", "Where it goes wrong", worst), ("right", "Where it does best", best)),
+        images=(("Where it goes wrong", images.worst), ("Where it does best", images.best)),
+        pairs=images.pairs,
+        thresholds=images.thresholds,
         splits=_splits(report),
         mask_kinds=_mask_kinds(report.masks) if report.masks else [],
         dropped=[f"{count:,} {why}" for why, count in report.dropped.items() if count],
@@ -63,7 +60,7 @@ def render_report(
     )
 
 
-def _classes(report: RunReport, start: int, stop: int) -> Table:
+def _classes(report: RunReport) -> Table:
     header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = [
         [
@@ -75,7 +72,7 @@ def _classes(report: RunReport, start: int, stop: int) -> Table:
             change(c.gain),
             _share(c.zero_shot_recall),
         ]
-        for c in report.classes[start:stop]
+        for c in report.classes[:SHOWN_CLASSES]
     ]
     if any(c.zero_shot_recall is not None for c in report.classes):
         return Table([*header, "found zero-shot"], rows)

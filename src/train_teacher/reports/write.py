@@ -16,32 +16,31 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.pages.parts import Image, Pair
+from train_teacher.inspection.words import name_in_file
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
 from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores
-from train_teacher.reports.images import Seen, ValidationImages
 from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
+from train_teacher.reports.shown_images import (
+    NO_IMAGES,
+    ImageDrawer,
+    Judged,
+    ShownImages,
+    shown_images,
+)
 from train_teacher.reports.summary import RunCost, RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
-from train_teacher.scores.analysis import (
-    DetectionAnalysis,
-    analyse,
-    best_images,
-    worst_images,
-)
+from train_teacher.scores.analysis import DetectionAnalysis, analyse
 from train_teacher.scores.bootstrap import Chance, chance_of_gain
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.metric_names import LOSS_SINCE
 from train_teacher.scores.validation_files import ValidationTruth, read_detections, read_truth
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.settings.yaml_files import read_preset
-
-SHOWN_IMAGES = 6
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,9 @@ class RunFacts:
     summary: RunSummary
     cost: RunCost
     truth: ValidationTruth
-    best: Detections | None
     found_before: Detections | None
+    """By the base weights."""
+    best: Detections | None
     before: DetectionAnalysis | None
     """Of `found_before`."""
     judged: DetectionAnalysis | None
@@ -91,8 +91,8 @@ def gather_run_facts(
         summary=summarize_run(records, names),
         cost=summarize_cost(records, steps),
         truth=truth,
-        best=best,
         found_before=before,
+        best=best,
         before=analyse(before, truth.truth, names) if before else None,
         judged=analyse(best, truth.truth, names) if best else None,
         chance=chance_of_gain(before, best, truth.truth) if before and best else None,
@@ -123,6 +123,7 @@ def write_run_results(
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
+        modules=settings.modules,
         retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
         cost=facts.cost,
@@ -132,7 +133,7 @@ def write_run_results(
     )
     plots = run_plots(facts.records, report)
     draw_curves(plots, folder.plots)
-    write_atomically(folder.report, render_report(report, plots, *_images(facts)))
+    write_atomically(folder.report, render_report(report, plots, _images(facts)))
     # Last: where it lies, the rest is complete (`is_complete`).
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
@@ -186,18 +187,15 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
     return {str(path.relative_to(folder.root)): path.stat().st_size for path in files}
 
 
-def _images(facts: RunFacts) -> tuple[list[Pair], list[Image], list[Image]]:
-    """Return validation images before and after, those with most errors, and the best ones."""
-    info, found, analysis = facts.dataset_info, facts.best, facts.judged
+def _images(facts: RunFacts) -> ShownImages:
+    """Return images of the validation split, none where it was not judged or has no folder."""
+    info, before = facts.dataset_info, None
     split = next((s for s in info.splits if s.name == "val"), None)
-    if found is None or analysis is None or split is None or split.image_dir is None:
-        return [], [], []
+    if facts.best is None or facts.judged is None or split is None or split.image_dir is None:
+        return NO_IMAGES
+    if facts.found_before is not None and facts.before is not None:
+        before = Judged(facts.found_before, facts.before)
     turned = facts.settings.exif_orientation != "ignore"
-    images = ValidationImages(Path(split.image_dir), facts.truth, info.own_names, turned)
-    # Of a handful of images, half: none is both among the worst and among the best.
-    most = min(SHOWN_IMAGES, -(-len(analysis.images) // 2))
-    worst = worst_images(analysis.images, most)
-    right = best_images(analysis.images, most, besides=worst)
-    seen = Seen(found, analysis)
-    before = Seen(facts.found_before, facts.before) if facts.found_before and facts.before else None
-    return images.pairs(before, seen), images.drawn(worst, seen), images.drawn(right, seen)
+    names = [name_in_file(info, number) for number in range(info.num_classes)]
+    drawer = ImageDrawer(Path(split.image_dir), facts.truth, names, turned)
+    return shown_images(drawer, before, Judged(facts.best, facts.judged))

@@ -10,12 +10,13 @@ import msgspec
 from hypothesis import given
 
 from demo_model import make_info
-from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text, read_page
+from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text
 from train_teacher.inspection.facts import Finding
-from train_teacher.pages.parts import Image, Pair
+from train_teacher.pages.parts import Image
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.facts import ClassErrors, RunReport, build_report
 from train_teacher.reports.page import render_report
+from train_teacher.reports.shown_images import ShownImages
 from train_teacher.reports.summary import summarize_cost, summarize_run
 from train_teacher.reports.verdict import ClassOutcome, Verdict
 from train_teacher.scores.analysis import (
@@ -93,34 +94,6 @@ def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> Non
     assert "12.0 MB" in html
 
 
-PAIR = Pair((Image("data:image/jpeg;base64,AA==", "before"),) * 2, "a.jpg", "0 of 3; 3 of 3")
-
-
-def test_images_before_and_after_stand_under_the_verdict_and_every_link_leads_somewhere() -> None:
-    html = page_of(report_of(), pairs=[PAIR] * 6, worst=[PAIR.images[0]])
-    reader = read_page(html)
-    links = [address[1:] for address in reader.addresses if address.startswith("#")]
-    assert links == reader.identifiers
-    assert html.index('class="verdict') < html.index("Before and after</h2>")
-    assert html.index("Before and after</h2>") < html.index("<table")
-    unfolded = html[: html.index("2 more images</summary>")]
-    assert unfolded.count("<img") == 8
-
-
-def test_a_run_without_images_or_confusions_has_no_link_to_them() -> None:
-    bare = msgspec.structs.replace(report_of(), threshold=None, precision_recall=())
-    html = page_of(bare, [])
-    links = [address for address in read_page(html).addresses if address.startswith("#")]
-    assert links == ["#classes", "#data", "#frozen", "#cost", "#settings"]
-
-
-def test_many_classes_unfold_so_that_the_page_stays_short() -> None:
-    classes = tuple(ClassOutcome(f"class {n}", 1, 1, 0.1, 0.2) for n in range(40))
-    html = page_of(msgspec.structs.replace(report_of(), classes=classes, confusion_matrix=()))
-    assert html.index("class 11<") < html.index("28 more classes</summary>")
-    assert html.index("28 more classes</summary>") < html.index("class 12<")
-
-
 def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
     html = page_of(report_of())
     matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
@@ -151,7 +124,7 @@ def test_the_facts_of_the_data_are_there() -> None:
 def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> None:
     sources = {"epochs": "you", "lr": "chosen from the data", "tune": "default"}
     html = page_of(report_of(sources=sources, reasons={"lr": "because"}))
-    section = html[html.index("<h2>Settings") :]
+    section = html[html.index(">Settings</h2>") :]
     assert section.index("epochs") < section.index("because") < section.index("<details>")
     assert section.index("<details>") < section.index("tune")
 
@@ -192,7 +165,10 @@ def test_a_size_without_objects_is_left_out() -> None:
 
 def test_every_name_is_escaped_and_nothing_is_loaded_from_elsewhere() -> None:
     image = Image("data:image/jpeg;base64,AA==", EVIL, EVIL)
-    html = page_of(report_of(name=EVIL, environment={EVIL: EVIL}), worst=[image])
+    html = page_of(
+        report_of(name=EVIL, environment={EVIL: EVIL}),
+        images=ShownImages(worst=[image], pairs=[image, image]),
+    )
     assert "<script" not in html
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", html)
 
@@ -225,8 +201,7 @@ def page_with(text: str, *, matrix: bool) -> str:
         **changes,
     )
     image = Image("data:image/jpeg;base64,AA==", text, text)
-    pair = Pair((image, image), text, text)
-    return page_of(report, pairs=[pair] * 5, worst=[image], best=[image])
+    return page_of(report, images=ShownImages([image], worst=[image], best=[image]))
 
 
 def test_a_run_without_a_validation_still_has_a_page() -> None:
@@ -250,3 +225,21 @@ def test_a_run_without_a_validation_still_has_a_page() -> None:
 def test_results_json_can_be_read_back() -> None:
     report = report_of()
     assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
+
+
+def test_images_stand_before_numbers_and_details_are_folded() -> None:
+    image = Image("data:image/jpeg;base64,AA==", "a.jpg")
+    html = page_of(report_of(), images=ShownImages([image, image], (0.2, 0.4), worst=[image]))
+
+    assert html.index("Before and after</h2>") < html.index(">Classes</h2>")
+    assert "at least 0.20 and 0.40" in html
+    folded = re.findall(r'<details class="part"><summary><h2>(.*?)</h2>', html)
+    assert {"Where it goes wrong", "Confusions", "Data", "Settings"} <= set(folded)
+
+
+def test_the_table_of_contents_leads_to_every_part() -> None:
+    html = page_of(report_of())
+    places = re.findall(r'<a href="#(part-\d+)">', html)
+
+    assert places == re.findall(r'id="(part-\d+)"', html)
+    assert len(places) == len(re.findall(r"</h2>", html))

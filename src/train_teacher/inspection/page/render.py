@@ -38,6 +38,8 @@ class SplitCharts:
 class FindingView:
     """What one or several files have in common, told once."""
 
+    number: int
+    """Of the first in `DatasetInfo.findings`; names the place of the images."""
     first: Finding
     count: int
     splits: str
@@ -76,7 +78,6 @@ class InspectionView:
     labelled_with: str
     dropped: list[tuple[int, str]]
     """How many annotations are left out, and why."""
-    gallery: Sequence[Image]
     findings: list[FindingView]
     classes: ClassTable
     """Those with most boxes first."""
@@ -85,6 +86,7 @@ class InspectionView:
     """None when there is only one."""
     shares: ClassTable
     """Of the boxes of each split, the largest differences first."""
+    gallery: Sequence[Image]
 
 
 def render_inspection(
@@ -101,7 +103,7 @@ def render_inspection(
         charts: the numbers of the plots, over all splits.
         split_charts: one for each of `info.splits`; nothing when there is only one split.
         images: by position in `info.findings`.
-        gallery: labelled images that show what the data are.
+        gallery: a few images with their labels.
 
     Returns:
         A complete HTML document; every text from the data set in it is escaped.
@@ -121,12 +123,12 @@ def render_inspection(
             (count, REASON_WORDS.get(reason, reason) + dropped_classes(info.trained, reason))
             for reason, count in reasons
         ],
-        gallery=gallery,
         findings=[_finding(info, group, images or {}) for group in group_findings(info.findings)],
         classes=_classes(info),
         figures=chart_figures(charts),
         splits=_splits(info, split_charts) if len(info.splits) > 1 else None,
         shares=_shares(info),
+        gallery=gallery,
     )
     return render_page("inspection/page/inspection.html.j2", **vars(view))
 
@@ -148,6 +150,7 @@ def _finding(
     several = len(group) > 1
     shown = [image for number in group for image in images.get(number, ())]
     return FindingView(
+        number=group[0],
         first=findings[0],
         count=sum(f.count for f in findings),
         splits=", ".join(f.split for f in findings if f.split),

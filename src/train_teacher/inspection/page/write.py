@@ -13,32 +13,28 @@ import numpy.typing as npt
 
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
-from train_teacher.core.arrays import Floats, Ints
+from train_teacher.core.arrays import Floats
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
-from train_teacher.core.words import plural
-from train_teacher.images.drawings import Color, class_color
 from train_teacher.images.files import image_paths
-from train_teacher.images.gallery import spanning_images
 from train_teacher.images.names import relative_name
-from train_teacher.images.thumbnails import GREY, RED, Mark, thumbnail
+from train_teacher.images.thumbnails import thumbnail, with_boxes
 from train_teacher.inspection.facts import DatasetInfo, Example, Finding
 from train_teacher.inspection.load import TRAIN, LoadedSplit
-from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts, join_samples
+from train_teacher.inspection.page.chart_numbers import (
+    BoxSample,
+    inspection_charts,
+    join_samples,
+    training_sides,
+)
+from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
 from train_teacher.inspection.training_scale import short_sides
 from train_teacher.pages.parts import Image
-from train_teacher.prompts.caption import match_names
+from train_teacher.prompts.caption import match_names, visible_name
 
 MOST_IMAGES = 24
-"""Of examples of findings."""
-SHOWN = "BFIMD"
-"""Series of codes whose examples can be seen in an image; of what is just worth knowing, not those
-of how the file is written (F) and of masks (M), which a page does not draw."""
-SHOWN_INFO = "BID"
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
-_LIKE = re.compile(r"like (?P<file>.+) of (?P<split>\w+)")
-"""Where the other one of two equal images is."""
 
 
 def check_page_target(path: Path, splits: Sequence[LoadedSplit]) -> None:
@@ -72,7 +68,7 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
         inspection_charts(join_samples(samples), scale),
         [_split_charts(sample, scale) for sample in samples] if len(samples) > 1 else (),
         _images(info.findings, replayed),
-        next(filter(None, map(_gallery, replayed)), []),
+        _gallery(replayed[0], scale),
     )
     # Names may hold half a surrogate pair, which no encoding can write.
     write_atomically(path, html.encode("utf-8", errors="replace"))
@@ -86,29 +82,6 @@ class _Replayed:
     sizes: Floats
     """(M, 2) width and height in pixels, NaN where unknown."""
     loaded: LoadedRows
-    names: Sequence[str]
-    labels: Ints
-    """(N,) class of each annotation, a number beyond `names` for none of them."""
-
-    def path_of(self, row: int) -> Path | None:
-        """Return the file of an image, None where nobody looked for it."""
-        files, name = self.split.files, self.split.dataset.images[row].file_name
-        if files.image_dir is None or not files.checked:
-            return None
-        return files.image_dir / relative_name(files.name_of(row, name))
-
-    def marks(self, positions: Ints, color: Color | None = None, line: int = 3) -> list[Mark]:
-        """Return the boxes of annotations, with their classes."""
-        names = [*self.names, ""]
-        return [
-            Mark(
-                self.loaded.boxes[at],
-                color or class_color(self.labels[at]),
-                names[self.labels[at]],
-                line,
-            )
-            for at in positions.tolist()
-        ]
 
 
 def _replay(split: LoadedSplit, names: Sequence[str]) -> _Replayed:
@@ -116,9 +89,7 @@ def _replay(split: LoadedSplit, names: Sequence[str]) -> _Replayed:
     classes = [row for row, place in enumerate(places) if place >= 0]
     sizes = split.sizes
     loaded = trained_rows(split.dataset, classes, sizes, training=split.name == TRAIN)
-    rows = split.dataset.annotations.category_row
-    labels = np.array([*places, -1], np.int64)[rows]
-    return _Replayed(split, sizes, loaded, names, np.where(labels < 0, len(names), labels))
+    return _Replayed(split, sizes, loaded)
 
 
 def _sample(replayed: _Replayed) -> BoxSample:
@@ -139,29 +110,33 @@ def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
     )
 
 
-def _gallery(replayed: _Replayed) -> list[Image]:
-    """Return images that span classes and sizes, then the smallest, largest, and most boxes."""
-    annotations, kept = replayed.split.dataset.annotations, np.flatnonzero(replayed.loaded.kept)
-    if not len(kept) or not replayed.split.files.checked:
+def _gallery(replayed: _Replayed, scale: int) -> list[Image]:
+    """Return a few images of the training file with their labels."""
+    split, kept = replayed.split, np.flatnonzero(replayed.loaded.kept)
+    columns, dataset, boxes = split.dataset.annotations, split.dataset, replayed.loaded.boxes
+    if split.files.image_dir is None:
         return []
-    rows, area = annotations.image_row[kept], replayed.loaded.boxes[kept, 2:].prod(axis=1)
-    shown = [
-        _whole(replayed, row, "") for row in spanning_images(rows, replayed.labels[kept], area)
-    ]
-    for what, at in (("smallest box", area.argmin()), ("largest box", area.argmax())):
-        position = int(kept[at])
-        shown.append(_looked_at(replayed, int(rows[at]), position, what))
-    shown.append(_whole(replayed, int(np.bincount(rows).argmax()), "most boxes"))
-    return [image for image in shown if image is not None]
+    images = []
+    sides = training_sides(_sample(replayed), scale)
+    found = LabelledBoxes(columns.image_row[kept], columns.category_row[kept], sides)
+    for row, position, why in choose_images(found):
+        path = _file_of(split, row)
+        here = kept[columns.image_row[kept] == row]
+        if why == SMALLEST and position is not None:
+            source = thumbnail(path, boxes[kept[position]], boxes[here])
+        else:
+            classes = columns.category_row[here].tolist()
+            names = [visible_name(dataset.categories[label].name) for label in classes]
+            source = with_boxes(path, boxes[here], names)
+        side = "" if position is None else f", {sides[position]:.0f} pixels at training scale"
+        if source is not None:
+            images.append(Image(source, dataset.images[row].file_name, why and why + side))
+    return images
 
 
-def _whole(replayed: _Replayed, row: int, note: str) -> Image | None:
-    """Return an image with all that is labelled in it."""
-    path = replayed.path_of(row)
-    here = np.flatnonzero(replayed.split.dataset.annotations.image_row == row)
-    source = thumbnail(path, replayed.marks(here)) if path else None
-    name = replayed.split.dataset.images[row].file_name
-    return Image(source, name, note or plural(len(here), "box", "boxes")) if source else None
+def _file_of(split: LoadedSplit, row: int) -> Path:
+    name = split.files.name_of(row, split.dataset.images[row].file_name)
+    return (split.files.image_dir or Path()) / relative_name(name)
 
 
 def _images(findings: Sequence[Finding], splits: Sequence[_Replayed]) -> dict[int, list[Image]]:
@@ -170,17 +145,16 @@ def _images(findings: Sequence[Finding], splits: Sequence[_Replayed]) -> dict[in
     for number, example in _candidates(findings):
         if sum(map(len, images.values())) >= MOST_IMAGES:
             break
-        found = _example(example, _concerned(findings[number], splits), splits)
-        if found:
-            images.setdefault(number, []).extend(found)
+        image = _image(example, _concerned(findings[number], splits))
+        if image is not None:
+            images.setdefault(number, []).append(image)
     return images
 
 
 def _candidates(findings: Sequence[Finding]) -> Iterator[tuple[int, Example]]:
     for place in range(max((len(f.examples) for f in findings), default=0)):
         for number, finding in enumerate(findings):
-            series = SHOWN_INFO if finding.severity == "info" else SHOWN
-            if finding.code[0] in series and place < len(finding.examples):
+            if finding.severity != "info" and place < len(finding.examples):
                 yield number, finding.examples[place]
 
 
@@ -189,37 +163,25 @@ def _concerned(finding: Finding, splits: Sequence[_Replayed]) -> list[_Replayed]
     return named or list(splits)
 
 
-def _example(
-    example: Example, concerned: Sequence[_Replayed], splits: Sequence[_Replayed]
-) -> list[Image]:
-    """Return the image of an example, and the one that it is like."""
-    for replayed in concerned:
-        row, position = _place(example, replayed.split)
-        image = None if row is None else _looked_at(replayed, row, position, _said(example))
-        if image is not None:
-            other = _LIKE.fullmatch(example.value or "")
-            twin = Example("", file=other["file"]) if other else None
-            named = [one for one in splits if other and one.split.name == other["split"]]
-            return [image, *(_example(twin, named, splits) if twin else ())]
-    return []
+def _image(example: Example, splits: Sequence[_Replayed]) -> Image | None:
+    for replayed in splits:
+        split = replayed.split
+        row, position = _place(example, split)
+        if row is None or split.files.image_dir is None:
+            continue
+        source = thumbnail(_file_of(split, row), *_boxes(replayed, row, position))
+        if source is not None:
+            return Image(source, _caption(split.dataset.images[row].file_name, example))
+    return None
 
 
-def _looked_at(replayed: _Replayed, row: int, position: int | None, note: str) -> Image | None:
-    """Return an image with one box in red, closer where that is small."""
-    path = replayed.path_of(row)
-    here = np.flatnonzero(replayed.split.dataset.annotations.image_row == row)
-    others = replayed.marks(here[here != position], GREY, 2)
-    box = None if position is None else replayed.loaded.boxes[position]
-    marked = [] if position is None else replayed.marks(np.array([position]), RED)
-    source = thumbnail(path, [*others, *marked], box) if path else None
-    return Image(source, replayed.split.dataset.images[row].file_name, note) if source else None
-
-
-def _said(example: Example) -> str:
-    number = "" if example.annotation_id is None else f"annotation {example.annotation_id}"
-    value = example.value
-    told = value is not None and value not in (example.file, str(example.annotation_id))
-    return ", ".join(filter(None, (number, value if told else "")))
+def _caption(file_name: str, example: Example) -> str:
+    parts = [file_name]
+    if example.annotation_id is not None:
+        parts.append(f"annotation {example.annotation_id}")
+    if example.value is not None and example.value not in (file_name, str(example.annotation_id)):
+        parts.append(example.value)
+    return ", ".join(parts)
 
 
 def _place(example: Example, split: LoadedSplit) -> tuple[int | None, int | None]:
@@ -244,3 +206,13 @@ def _position(index: npt.NDArray[np.int64], wanted: int) -> int | None:
     """Return the row of the annotation with that JSON index."""
     position = int(np.searchsorted(index, wanted))
     return position if position < len(index) and index[position] == wanted else None
+
+
+def _boxes(replayed: _Replayed, row: int, position: int | None) -> tuple[Floats | None, Floats]:
+    """Return the box concerned, and the others of its image."""
+    boxes = replayed.loaded.boxes
+    here = replayed.split.dataset.annotations.image_row == row
+    if position is None:
+        return None, boxes[here]
+    here[position] = False
+    return boxes[position], boxes[here]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from coco_factory import annotation, category, clean_annotations, image, make_coco
+from coco_factory import annotation, category, clean_annotations, image, make_coco, write_image
 from train_teacher.core.errors import UserError
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.load import InspectRequest, load_splits
@@ -27,27 +27,22 @@ def page_of(tmp_path: Path, data: Path, **options: Any) -> str:
 
 
 def images_of(html: str) -> list[Image.Image]:
-    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    """Return the images of findings."""
+    part = html.partition(">Findings in images</h2>")[2]
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', part)
     return [Image.open(io.BytesIO(base64.b64decode(source))).convert("RGB") for source in sources]
-
-
-def examples_in(html: str) -> str:
-    """Return the part of a page that tells of findings."""
-    return html[html.index('id="findings"') : html.index('id="classes"')]
 
 
 def is_red(color: Any) -> bool:
     return bool(color[0] > 170 and color[1] < 100 and color[2] < 100)
 
 
-def test_a_clean_set_gives_a_page_that_shows_some_of_it_first(tmp_path: Path) -> None:
+def test_a_clean_set_gives_a_page_with_labelled_images_and_no_finding(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d"))
 
     assert "No errors and no warnings: ready to train." in html
-    assert html.index('id="images"') < html.index('id="classes"') < html.index("<svg")
-    assert {">2 boxes<", ">smallest box<", ">largest box<", ">most boxes<"} <= set(
-        re.findall(r">(?:2 boxes|smallest box|largest box|most boxes)<", html)
-    )
+    assert "Findings in images" not in html
+    assert html.count("<img") == 12, "all there are"
     assert html.count("<svg") == 5
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["page.html"]
 
@@ -60,15 +55,14 @@ def test_the_box_concerned_is_drawn_in_red_where_it_is(tmp_path: Path) -> None:
     ]
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes))
 
-    part = examples_in(html)
-    (shown,) = images_of(part)
-    assert shown.size == (480, 360), "the JSON's 64 x 48, enlarged"
-    # Right of the label, which begins at the box.
-    reds = [(x, y) for x in range(250) for y in range(95, 300) if is_red(shown.getpixel((x, y)))]
+    shown = images_of(html)
+    assert len(shown) == 1
+    assert shown[0].size == (320, 240), "the JSON's 64 x 48, enlarged five times"
+    reds = [(x, y) for x in range(320) for y in range(240) if is_red(shown[0].getpixel((x, y)))]
     across, down = zip(*reds, strict=True)
-    assert 225 <= min(across) <= 240 <= max(across) <= 250, "a box without width is still seen"
-    assert max(down) == pytest.approx(270, abs=4)
-    assert "annotation 1, [32, 12, 0, 24]" in part
+    assert 150 <= min(across) <= 160 <= max(across) <= 170, "a box without width is still seen"
+    assert (min(down), max(down)) == (pytest.approx(60, abs=3), pytest.approx(180, abs=3))
+    assert "1.jpg, annotation 1, [32, 12, 0, 24]" in html
 
 
 def test_a_box_beside_the_image_widens_the_view(tmp_path: Path) -> None:
@@ -76,11 +70,10 @@ def test_a_box_beside_the_image_widens_the_view(tmp_path: Path) -> None:
         annotation(1, 1, bbox=[80, 10, 16, 20], area=320),
         *clean_annotations(range(2, 13), first_id=3),
     ]
-    html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes))
-    (image,) = images_of(examples_in(html))
+    (image,) = images_of(page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes)))
 
-    assert image.size == (480, 240), "96 x 48 pixels"
-    assert any(is_red(image.getpixel((x, 90))) for x in range(390, 480))
+    assert image.size == (320, 160), "96 x 48 pixels"
+    assert any(is_red(image.getpixel((x, 60))) for x in range(250, 320))
 
 
 def test_a_image_on_its_side_is_shown_as_training_reads_it(tmp_path: Path) -> None:
@@ -92,7 +85,7 @@ def test_a_image_on_its_side_is_shown_as_training_reads_it(tmp_path: Path) -> No
 
     shown = images_of(page_of(tmp_path, data))
 
-    assert (360, 480) in [image.size for image in shown]
+    assert (240, 320) in [image.size for image in shown]
 
 
 def test_images_that_are_missing_or_broken_are_skipped(tmp_path: Path) -> None:
@@ -103,7 +96,7 @@ def test_images_that_are_missing_or_broken_are_skipped(tmp_path: Path) -> None:
 
     html = page_of(tmp_path, data)
 
-    assert '<img alt="3.jpg' in html
+    assert "3.jpg, annotation 3" in html
     assert '<img alt="2.jpg' not in html
 
 
@@ -131,11 +124,13 @@ def test_no_more_images_than_agreed_and_one_of_every_finding_first(tmp_path: Pat
     ]
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes, categories=names))
 
-    part = examples_in(html)
+    part = html.partition(">Findings in images</h2>")[2]
     assert 0 < part.count("<img") <= MOST_IMAGES
-    told = part.split("<article")
-    for code in ("B1", "B2", "B6"):
-        assert any("<img" in text for text in told if f"<code>{code}</code>" in text)
+    assert {code for code in ("B1", "B2", "B6") if f"<code>{code}</code>" in part} == {
+        "B1",
+        "B2",
+        "B6",
+    }
     assert "<script" not in html
     assert "&lt;script&gt;" in html
 
@@ -146,14 +141,14 @@ def test_a_box_that_only_the_polygon_tells_is_drawn(tmp_path: Path) -> None:
 
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes))
 
-    assert any(is_red(image.getpixel((240, 200))) for image in images_of(examples_in(html)))
+    assert any(is_red(image.getpixel((160, 120))) for image in images_of(html))
 
 
 def test_without_images_the_page_has_the_numbers(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d", write_images=False))
 
     assert "not found" in html
-    assert images_of(html) == []
+    assert "<img" not in html
     assert html.count("<svg") == 5
 
 
@@ -167,38 +162,8 @@ def test_an_example_is_looked_up_in_the_split_it_is_from(tmp_path: Path) -> None
 
     html = page_of(tmp_path, train, val=val)
 
-    assert '<img alt="only in val.jpg' in examples_in(html)
+    assert "only in val.jpg, annotation 1" in html
     assert "The splits compared" in html
-
-
-def test_no_images_means_no_images(tmp_path: Path) -> None:
-    html = page_of(tmp_path, make_coco(tmp_path / "d"), check_images=False)
-
-    assert images_of(html) == []
-    assert 'href="#images"' not in html
-
-
-def test_the_image_that_another_split_has_too_is_shown_beside_it(tmp_path: Path) -> None:
-    train, val = make_coco(tmp_path / "a"), make_coco(tmp_path / "b", images=[image(1, "x.jpg")])
-    (tmp_path / "b" / "x.jpg").write_bytes((tmp_path / "a" / "3.jpg").read_bytes())
-
-    part = examples_in(page_of(tmp_path, train, val=val))
-
-    (article,) = (text for text in part.split("<article") if "<code>D8</code>" in text)
-    assert re.findall(r'<img alt="([^"]*)"', article) == ["x.jpg", "3.jpg"]
-
-
-def test_what_is_only_worth_knowing_is_shown_too(tmp_path: Path) -> None:
-    whole = [annotation(1, 1, bbox=[0, 0, 64, 48]), *clean_annotations(range(2, 13), first_id=2)]
-    part = examples_in(page_of(tmp_path, make_coco(tmp_path / "d", annotations=whole)))
-    (article,) = (text for text in part.split("<article") if "<code>B15</code>" in text)
-    assert article.count("<img") == 1
-
-
-def test_predicted_labels_are_shown_as_others_are(tmp_path: Path) -> None:
-    found = [annotation(n, n, score=0.5, area=200.0) for n in range(1, 13)]
-    html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=found))
-    assert len(images_of(html[: html.index('id="findings"')])) >= 12
 
 
 def test_an_empty_set_gives_a_page(tmp_path: Path) -> None:
@@ -213,3 +178,18 @@ def test_a_folder_that_does_not_exist_is_the_users_error(tmp_path: Path) -> None
 
     with pytest.raises(UserError, match="cannot be written"):
         write_inspection_page(tmp_path / "no" / "page.html", describe(splits, request), splits)
+
+
+def test_a_small_box_is_shown_close_up(tmp_path: Path) -> None:
+    boxes = [annotation(1, 1, bbox=[1500, 900, 0, 12]), annotation(2, 2)]
+    images = [image(1, width=2000, height=1500), image(2)]
+    data = make_coco(tmp_path / "d", images=images, annotations=boxes, write_images=False)
+    whole = Image.new("RGB", (2000, 1500))
+    whole.paste((0, 0, 255), (1490, 890, 1520, 920))
+    whole.save(tmp_path / "d" / "1.jpg", quality=95)
+    write_image(tmp_path / "d" / "2.jpg")
+
+    shown = images_of(page_of(tmp_path, data))[0]
+
+    blue = [p for p in shown.getdata() if p[2] > 150 and p[0] < 100]
+    assert len(blue) > 0.15 * shown.width * shown.height, "its surroundings fill the image"
