@@ -9,6 +9,7 @@ from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure, Table
+from train_teacher.prompts.caption import told_name
 from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
@@ -64,7 +65,7 @@ def _classes(report: RunReport) -> Table:
     header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = [
         [
-            c.name,
+            told_name(c.name, report.phrases.get(c.name, c.name)),
             f"{c.train_boxes:,}",
             f"{c.val_boxes:,}",
             score(c.before),

@@ -24,7 +24,13 @@ from train_teacher.scores.coco_scores import CocoScores
 NAMES = ("red circle", "<b>blue</b> square")
 
 
-def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **settings: Any) -> Path:
+def write_run(
+    folder: Path,
+    score: float,
+    names: tuple[str, ...] = NAMES,
+    own: tuple[str, ...] = (),
+    **settings: Any,
+) -> Path:
     records = [
         {"kind": "train", "step": 10, "loss": 3.0, "lr": 1e-4, "time": score, "data_time": 0.0},
         {
@@ -38,8 +44,8 @@ def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **sett
     (folder / "mmdet_config.py").write_text("")
     (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     report = build_report(
-        make_info(names),
-        summarize_run(records, names),
+        msgspec.structs.replace(make_info(names), original_names=own),
+        summarize_run(records, names, own),
         before=None,
         best=None,
         settings={"model": "demo", "tune": "frozen", "data": "d.json", **settings},
@@ -100,9 +106,8 @@ def test_runs_on_other_classes_are_not_compared_in_silence(tmp_path: Path) -> No
 def test_runs_that_differ_in_a_phrase_are_compared_under_the_names_of_the_data(
     tmp_path: Path,
 ) -> None:
-    other = write_run(
-        tmp_path / "b", 0.5, (NAMES[0], "azure square"), prompts={NAMES[1]: "azure square"}
-    )
+    phrases = {"names": (NAMES[0], "azure square"), "prompts": {NAMES[1]: "azure square"}}
+    other = write_run(tmp_path / "b", 0.5, own=NAMES, **phrases)
     compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other])
     assert compared.same_data
     assert [row.name for row in compared.classes] == list(NAMES)
