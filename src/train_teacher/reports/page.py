@@ -19,7 +19,8 @@ from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
 CURVES_OF_CLASSES = 8
-SHOWN_CLASSES = 200
+FIRST_CLASSES, SHOWN_CLASSES = 12, 200
+"""Shown at once, and when the rest is unfolded."""
 SHOWN_CONFUSIONS = 15
 RECALL_AXIS = tuple(point / 100 for point in range(101))
 LONGEST_VALUE = 200
@@ -40,7 +41,8 @@ def render_report(
     return render_page(
         "reports/report.html.j2",
         report=report,
-        classes=_classes(report),
+        classes=_classes(report, 0, FIRST_CLASSES),
+        more_classes=_classes(report, FIRST_CLASSES, SHOWN_CLASSES),
         hidden_classes=len(report.classes) - SHOWN_CLASSES,
         sizes=_sizes(report.summary.before, report.summary.best),
         retained=_retained(report.retained) if report.retained else None,
@@ -61,7 +63,7 @@ def render_report(
     )
 
 
-def _classes(report: RunReport) -> Table:
+def _classes(report: RunReport, start: int, stop: int) -> Table:
     header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = [
         [
@@ -73,7 +75,7 @@ def _classes(report: RunReport) -> Table:
             change(c.gain),
             _share(c.zero_shot_recall),
         ]
-        for c in report.classes[:SHOWN_CLASSES]
+        for c in report.classes[start:stop]
     ]
     if any(c.zero_shot_recall is not None for c in report.classes):
         return Table([*header, "found zero-shot"], rows)

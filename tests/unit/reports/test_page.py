@@ -100,6 +100,14 @@ def test_the_model_s_words_stand_beside_the_name_of_a_class() -> None:
     assert "red circle is read as: round thing" in html
 
 
+def test_many_classes_unfold_so_that_the_page_stays_short() -> None:
+    classes = tuple(ClassOutcome(f"class {n}", 1, 1, 0.1, 0.2) for n in range(40))
+    report = msgspec.structs.replace(report_of(), classes=classes, confusion_matrix=())
+    html = page_of(report)
+    assert html.index("class 11<") < html.index("28 more classes</summary>")
+    assert html.index("28 more classes</summary>") < html.index("class 12<")
+
+
 def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
     html = page_of(report_of())
     matrix = html[html.index('<table class="matrix') :].partition("</table>")[0]
