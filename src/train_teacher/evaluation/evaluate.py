@@ -127,6 +127,8 @@ def split_of_run(
         content = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    for category, own in zip(content["categories"], info.own_names, strict=False):
+        category["name"] = own
     images = images or Path(split.image_dir)
     if not images.is_dir():
         raise UserError(

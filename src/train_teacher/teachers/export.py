@@ -216,7 +216,7 @@ def read_run(run: Path) -> FinishedRun:
         info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
-    summary = summarize_run(folder.read_metrics(), info.class_names)
+    summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
     return FinishedRun(folder, settings, info, summary, _results(folder))
 
 

@@ -74,7 +74,7 @@ def _open_run(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
     facts = teacher_facts(
-        place.name, run.dataset_info.class_names, run.settings.prompts, run.threshold
+        place.name, run.dataset_info.class_names, run.dataset_info.phrases, run.threshold
     )
     model = load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
     return OpenTeacher(facts, model, run)
