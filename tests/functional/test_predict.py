@@ -37,8 +37,13 @@ def command(program: str, *arguments: object) -> list[str]:
     return [str(Path(sys.executable).parent / program), *(str(a) for a in arguments)]
 
 
-def run_command(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_command(
+    program: str, *arguments: object, modules: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if modules:
+        paths = (str(modules), os.environ.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.run(
         command(program, *arguments),
         capture_output=True,
@@ -232,6 +237,28 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     assert sum(len(t["predictions"][0]["result"]) for t in tasks if "predictions" in t) == len(
         content["annotations"]
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("predict", "RUN", "lost.jpg", "--output", "OUT"), "lost.jpg: there is no such file"),
+        (("predict", "RUN", "DATA", "--images", "lost", "--output", "OUT"), "--images lost"),
+        (("evaluate", "RUN", "--data", "lost.json"), "lost.json: F1 there is no such file"),
+        (("evaluate", "RUN", "--data", "DATA", "--images", "lost"), "--images lost"),
+        (("predict", "lost", "DATA", "--output", "OUT"), "lost: is neither a run folder"),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_slow_is_imported(
+    run: Path, tmp_path: Path, wrong: tuple[str, ...], said: str
+) -> None:
+    for name in ("torch", "mmengine"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')\n")
+    data = run.parent / "data" / "annotations.json"
+    places = {"RUN": run, "DATA": data, "OUT": tmp_path / "labels.json"}
+    result = run_command("teacher", *(places.get(word, word) for word in wrong), modules=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {said}")
 
 
 def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_path: Path) -> None:
