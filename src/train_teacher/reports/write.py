@@ -17,6 +17,7 @@ from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
+from train_teacher.core.json_file import read_json
 from train_teacher.images.thumbnails import compared
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.pages.parts import Image
@@ -144,7 +145,7 @@ def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
     Results of another length than the settings' are not its own.
     """
     try:
-        written = msgspec.json.decode(folder.results.read_bytes(), type=_Written)
+        written = read_json(folder.results, _Written)
     except (OSError, msgspec.DecodeError):
         return False
     if any(written.settings.get(n) != getattr(settings, n) for n in ("epochs", "steps")):

@@ -24,7 +24,9 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path: Path) -> None:
         yaml_files.read_settings(write(tmp_path, "lr: 1\nseed: 2\nlr: 3\n"))
 
 
-@pytest.mark.parametrize("text", ["- a\n- b", "just text", "a: [1", "a: !!python/object:os.x {}"])
+@pytest.mark.parametrize(
+    "text", ["- a\n- b", "just text", "a: [1", "a: !!python/object:os.x {}", "{{a: 1}: 2}"]
+)
 def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"settings\.yaml"):
         yaml_files.read_settings(write(tmp_path, text))

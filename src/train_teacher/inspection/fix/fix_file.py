@@ -21,7 +21,7 @@ from train_teacher.core.atomic_file import remove_left, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.core.protected_files import refuse_input
-from train_teacher.core.words import share
+from train_teacher.core.words import plural, share
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.facts import DatasetInfo, Finding
 from train_teacher.inspection.finding import TOLERATED_SHARE
@@ -269,6 +269,7 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     if moved is not None:
         plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
     _refuse_loss(given.dataset, plan)
+    _refuse_lost_classes(given.dataset)
     encoding = given.dataset.encoding
     others = read_other_members(path, encoding)
     top = read_top_level(path, encoding)
@@ -306,6 +307,18 @@ def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
         "So many are no slips: the file is read wrongly, or was written wrongly. Run "
         "inspect-data without --fix, correct the export by what these codes say, and repeat."
     )
+
+
+def _refuse_lost_classes(dataset: CocoDataset) -> None:
+    """Refuse a copy in which nobody could tell any more what was meant by undefined classes."""
+    lost = [p for p in dataset.problems if p.section == "categories" and p.outcome == "lost"]
+    undefined = int((dataset.annotations.category_row < 0).sum())
+    if lost and undefined:
+        raise UserError(
+            f"--fix: nothing was written: {lost[0].path} {lost[0].message}, and "
+            f"{plural(undefined, 'annotation')} of an undefined category may be of this one. "
+            "Correct this category, and repeat."
+        )
 
 
 def _listed(records: Iterable[AnyRecord]) -> Iterator[bytes]:

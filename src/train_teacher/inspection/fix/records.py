@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
-from train_teacher.coco.dataset import CocoDataset, RecordId, Section
+from train_teacher.coco.dataset import CocoDataset, ImageRecord, RecordId, Section
 from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.checks.file_checks import OF_OTHER_KIND
 from train_teacher.inspection.fix.image_sizes import SettledSizes
@@ -241,8 +241,7 @@ def repaired_images(
             log.note("I9", image.id)
         if image.index in converted:
             log.note("F5", image.id)
-            sides = {"width": image.width, "height": image.height}
-            record |= {key: side for key, side in sides.items() if side is not None}
+            _set_sides(record, image)
         lacking = image.width is None or image.height is None
         if size and (lacking or sizes.corrected[row]):
             record["width"], record["height"] = size
@@ -253,6 +252,15 @@ def repaired_images(
         kept.append(record)
     note_unread(records, [image.index for image in given.dataset.images], log)
     return kept, ids
+
+
+def _set_sides(record: Record, image: ImageRecord) -> None:
+    """Write width and height as they were understood."""
+    for key, side in (("width", image.width), ("height", image.height)):
+        if side is not None:
+            record[key] = side
+        elif isinstance(record.get(key), str):
+            del record[key]  # "NaN" is a number that is none
 
 
 def _size(size: npt.NDArray[np.float64]) -> tuple[int, int] | None:

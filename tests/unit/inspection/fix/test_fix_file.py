@@ -181,6 +181,19 @@ def test_categories_counted_from_another_start_keep_their_objects(
     ]
 
 
+def test_no_copy_is_made_where_undefined_classes_may_be_those_of_an_unreadable_record(
+    tmp_path: Path,
+) -> None:
+    content = coco(categories=[{"id": 0}, category(1, "dog"), category(2, "cat")])
+    for record in content["annotations"]:
+        record["category_id"] -= 1
+
+    with pytest.raises(UserError, match=r"categories\[0\]\.name is missing.*may be of this one"):
+        fix(tmp_path, content)
+
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_an_undefined_class_beside_an_exporters_root_is_not_moved(tmp_path: Path) -> None:
     categories = [category(0, "pets", supercategory="none")]
     categories += [category(n, name, supercategory="pets") for n, name in ((1, "cat"), (2, "dog"))]
@@ -303,6 +316,15 @@ def test_a_width_that_cannot_be_read_is_taken_from_the_image(tmp_path: Path) -> 
 
     assert [(i["width"], i["height"]) for i in copy["images"]] == [(64, 48), (64, 48)]
     assert told(report) == {"F5": (1, 2), "F8": (1,)}
+
+
+def test_a_width_that_is_the_text_nan_is_removed_where_no_image_tells_it(tmp_path: Path) -> None:
+    content = spread()
+    content["images"][0]["width"] = "NaN"
+    report, copy = fix(tmp_path, content)
+
+    assert "width" not in copy["images"][0]
+    assert told(report)["F5"] == (1,)
 
 
 def test_annotation_ids_that_are_text_become_numbers(tmp_path: Path) -> None:
@@ -515,7 +537,7 @@ def test_any_mix_of_mistakes_is_repaired_in_one_run(
     try:
         report, _ = fix(folder, content)
     except UserError as refused:
-        assert re.search(r"the copy would lack \d+ of \d+", str(refused))  # noqa: PT017
+        assert re.search(r"the copy would lack \d+ of \d+|may be of this one", str(refused))  # noqa: PT017
         assert not (folder / "out.json").exists()
         return
     left = {finding.code for finding in report.left}
