@@ -13,6 +13,7 @@ DEEP = b"[" * 100
 RENAMING = frozenset({"N3", "N4", "N8", "N12", "R4", "R6"})
 WHOLE = frozenset({"R5", "R6"})
 """Ids of a file that all count from another start: told by all being listed then."""
+RENUMBERING = frozenset({"R1", "R2", "R3", "R4", "R9", "F7"})
 MOVING = frozenset({"B3", "B4", "B5", "I3"})
 """Changes of all boxes of a file, by what most of them say."""
 
@@ -35,8 +36,10 @@ def repair_one(path: Path, seed: int) -> None:
     if codes & MOVING:
         before, after = {key[:2] for key in before}, {key[:2] for key in after}
     assert before <= after, f"lost {sorted(before - after)}, {sorted(codes)}"
-    told = [f for f in first.info.findings if "--fix OUT.json" in f.fix]
-    assert not told, f"advised again: {told}"
+    if not codes & RENUMBERING:
+        repaired = {(change.code, id_) for change in first.changes for id_ in change.ids}
+        found = {(f.code, id_) for f in first.info.findings for id_ in f.ids}
+        assert not repaired & found, f"found again: {sorted(map(str, repaired & found))}"
     if DEEP in output.read_bytes():
         return
     second = fix_data(InspectRequest(data=output, check_images=False), again)

@@ -102,13 +102,17 @@ def test_a_repeat_in_another_folder_differs_in_the_folder_only(run: Path, tmp_pa
         assert theirs == (run / name).read_text(), name
 
 
-def test_the_config_says_above_each_value_why(run: Path) -> None:
+def test_the_config_is_one_that_a_user_of_mmdetection_would_write(run: Path) -> None:
     text = (run / "mmdet_config.py").read_text()
-    assert "# set by you\n        loss_bbox" not in text
-    assert "            # set by you\n            loss_weight=2.0,\n" in text
+    assert "            # set by you\n            loss_weight=2.0)" in text
     assert "# really freezes, keeps loaded weights\n    type='TeacherGroundingDINO'," in text
     assert "type='SGD'" in text
     assert "CosineAnnealingLR" in text
+    assert text.count(f"'{run}'") == text.count(str(run)) == 1
+    assert text.count("data/images/'") == text.count("'blue ring'") == 1
+    assert "data_prefix=dict(img=data_root)" in text
+    assert "pipeline=train_pipeline" in text
+    assert text.count("pipeline=val_pipeline") == 2
 
 
 def test_the_dry_run_shows_what_differs_and_why_in_80_columns(run: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_report_goes_to_stdout_and_says_what_will_be_trained(tmp_path: Path)
     done = run(make_coco(tmp_path))
 
     assert done.returncode == 0
-    assert done.stderr == ""
+    assert done.stderr.startswith("next, to see what would be trained and how: train-teacher ")
     assert "\033" not in done.stdout
     assert done.stdout.splitlines()[-2:] == [
         "  12 images with 24 boxes of 2 classes, before a part is set aside for val and test",
@@ -166,7 +166,7 @@ def test_neither_torch_nor_mmdet_is_imported(tmp_path: Path) -> None:
         f"{RUN}"
     )
 
-    assert run(make_coco(tmp_path), code=code).stderr.strip() == "[]"
+    assert run(make_coco(tmp_path), code=code).stderr.splitlines()[-1] == "[]"
 
 
 @needs_real_data
@@ -199,7 +199,8 @@ def test_sharks_have_the_same_classes_in_three_splits() -> None:
     ]
     assert info.has_masks
     # All are frames of one video, which training may go on with.
-    assert {(f.code, f.split) for f in info.findings if f.severity == "error"} == {
-        ("D8", "val"),
-        ("D8", "test"),
+    assert {(f.code, f.severity, f.split) for f in info.findings if f.code == "D8"} == {
+        ("D8", "warning", "val"),
+        ("D8", "warning", "test"),
     }
+    assert not any(f.severity == "error" for f in info.findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -117,6 +118,19 @@ def test_the_run_says_what_was_forgotten_and_that_the_base_comes_back(run: Path)
     assert retained["adapter_off_equal"] is True
     assert [entry["name"] for entry in retained["before"]["classes"]] == list(OTHER_CLASSES)
     assert "What it still knows of other things" in (run / "report.html").read_text()
+
+
+def test_the_run_says_what_the_test_split_gives_with_and_without_what_was_trained(
+    run: Path,
+) -> None:
+    results = json.loads((run / "results.json").read_text())
+    for name, base in (("before", True), ("best", False)):
+        again = evaluate(EvaluateRequest(cpu(run, base=base), split="test"))
+        assert results["test"][name] == json.loads(msgspec.json.encode(again.scores))
+        assert results["test"]["num_images"] == again.num_images
+        assert results["test"]["num_objects"] == again.num_objects
+    assert results["test_failure"] == ""
+    assert results["verdict"]["headline"] in html.unescape((run / "report.html").read_text())
 
 
 @pytest.mark.parametrize("options", [{}, {"merge": True}], ids=["adapter", "merged"])

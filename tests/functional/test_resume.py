@@ -110,9 +110,14 @@ def test_sigterm_saves_in_mid_epoch_and_the_run_goes_on_from_that_very_step(
     new = ("--data", data, "--output", output, *OPTIONS, "--tune", tune)
     assert stop_after(per_epoch + 2, output, signal.SIGTERM, new) == 130
     before = dict(losses(output))
+    seconds = max(record["elapsed"] for record in metrics(output))
     result = run("--output", output, "--resume")
     assert result.returncode == 0, result.stderr
     assert f"step {max(before)} (last.pth)" in result.stderr
+    # The first start took seconds, and the second as long for what was left.
+    cost = json.loads((output / "results.json").read_text())["cost"]
+    assert cost["steps"] == max(losses(whole))
+    assert cost["total_seconds"] > seconds > 0
     assert losses(output) == losses(whole)
     assert scores(output) == scores(whole)
 

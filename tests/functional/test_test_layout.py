@@ -12,45 +12,27 @@ WITHOUT_LOGIC = {
         mmdet_plugin/startup/hook mmdet_plugin/upstream_internals prediction/command
         prompt_trials/command reports/command teachers/export_command training/command
         weights/command""",
-    "constants": "failures/patterns scores/metric_names core/network core/protected_files",
+    "constants": """core/rewrites failures/patterns scores/metric_names core/network
+        core/protected_files""",
+    "chains of calls, seen as a whole in runs of the commands": """teachers/open
+        evaluation/forgetting prompt_trials/try_phrases engine/outer_launch reports/environment
+        reports/write mmdet_plugin/startup/prompt_check mmdet_plugin/startup/preflight
+        mmdet_plugin/loop/train_loop images/drawings""",
     "types": """core/arrays core/errors doctor/facts inspection/facts inspection/finding
-        inspection/inspected reports/facts scores/coco_scores settings/option coco/masks/columns""",
+        inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/option
+        coco/masks/columns""",
 }
 """Modules that need no test file of their own, by reason."""
 TESTED_FROM = {
-    "functional/test_predict.py": """teachers/open images/drawings
-        evaluation/forgetting""",
-    "functional/test_prompts.py": "prompt_trials/try_phrases",
-    "functional/test_several_processes.py": "engine/outer_launch",
-    "unit/mmdet_plugin/model/test_many_classes.py": "mmdet_plugin/startup/prompt_check",
-    "functional/test_train_teacher.py": """reports/environment reports/write
-        mmdet_plugin/loop/train_loop""",
-    "functional/test_mid_run_faults.py": "mmdet_plugin/startup/preflight",
-    "unit/coco/test_reader.py": """coco/text coco/dataset coco/record_decoder coco/masks/outlines
-        coco/masks/run_lengths""",
-    "unit/inspection/checks/classes/test_category_checks.py": "coco/categories",
     "unit/inspection/checks/test_reference_checks.py": "inspection/checks/unlisted_id_checks",
     "unit/inspection/checks/boxes/test_box_checks.py": "inspection/box_conventions",
     "unit/inspection/fix/test_fix_file.py": """inspection/fix/annotations inspection/fix/boxes
         inspection/fix/plan""",
     "functional/test_fix.py": "inspection/fix/text",
-    "unit/inspection/page/test_render.py": """inspection/page/charts inspection/words
+    "unit/inspection/page/test_render.py": """inspection/page/charts
         inspection/figures""",
-    "unit/images/test_headers.py": "images/facts",
-    "unit/images/test_decoding.py": "images/equal_files",
-    "unit/config/test_generate.py": "config/model",
-    "unit/settings/test_recipes.py": "config/optimization",
-    "unit/config/test_merge.py": "core/python_files",
-    "unit/doctor/test_package_checks.py": "doctor/machine_checks",
-    "unit/doctor/test_look.py": "doctor/import_probe",
-    "unit/training/test_resume.py": "runs/record",
-    "unit/prompts/test_language_model_files.py": "prompts/tokenizer",
     "unit/reports/test_compare.py": "reports/comparison reports/comparison_text",
-    "unit/reports/test_curves.py": "reports/curves_png",
-    "unit/mmdet_plugin/lora/test_adapters.py": """mmdet_plugin/lora/targets
-        mmdet_plugin/lora/exact_attention""",
-    "unit/mmdet_plugin/checkpoints/test_files.py": "mmdet_plugin/checkpoints/base_identity",
-    "unit/mmdet_plugin/loop/test_not_finite.py": "mmdet_plugin/checkpoints/spoiled",
+    "unit/hub/test_tensors.py": "teachers/hub_comparison",
 }
 """Modules whose logic is tested together with what uses it; give them their own file instead."""
 

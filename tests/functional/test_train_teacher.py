@@ -83,6 +83,7 @@ def test_scores_before_and_after_are_results_on_stdout(finished: dict[str, Any])
     out = finished["result"].stdout
     assert "before: val bbox mAP" in out
     assert "after:  val bbox mAP" in out
+    assert "test:   test bbox mAP" in out
     assert str(finished["output"] / "checkpoints" / "best.pth") in out
     assert "Average Precision" not in out
 

@@ -50,16 +50,15 @@ class AnnotationBlock(AnnotationValues):
 _decode_block = msgspec.json.Decoder(list[_TypedAnnotation]).decode
 
 
-def read_text_block(records: bytes) -> AnnotationBlock:
+def read_text_block(text: bytes) -> AnnotationBlock:
     """Return the columns of annotations.
 
     Args:
-        records: a JSON list of them without its brackets.
+        text: a JSON list of them.
 
     Raises:
         msgspec.DecodeError: it is not a list in JSON; a mistake in a record is no error.
     """
-    text = b"[" + records + b"]"
     parsed = parse_block(text)
     if parsed is not None:
         rows = len(parsed.entries)
@@ -201,8 +200,7 @@ def _joined(parts: Sequence[Any]) -> Any:
         names = [each.name for each in fields(MaskColumns)]
         return MaskColumns(**{name: _joined([getattr(p, name) for p in parts]) for name in names})
     if all(isinstance(part, np.ndarray) for part in parts):
-        joined = np.concatenate(parts)
         # Column by column in memory: checks look at one side of all boxes at a time.
-        return np.asfortranarray(joined) if joined.ndim > 1 else joined
+        return np.concatenate([part.T for part in parts], axis=-1).T
     arrays_as_lists = (p.tolist() if isinstance(p, np.ndarray) else p for p in parts)
     return list(chain.from_iterable(arrays_as_lists))

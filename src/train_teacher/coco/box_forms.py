@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from train_teacher.coco.literals import literal
 from train_teacher.core.arrays import Boxes, Flags, Floats, Sizes, some
 
 BOX_NUMBERS = 4
@@ -16,21 +18,28 @@ CORNER_NUMBERS = 8
 OVERHANG = 2.0
 ROTATED = "is a rotated box: five numbers, the last an angle"
 FOUR_CORNERS = "is four corners: the upright box around them is taken"
-_BRACKETS_AND_BREAKS = re.compile(r"[\[\](){},;\s]+")
-_SIZE, _CORNERS, _CENTRE = "size", "corners", "centre"
-_NAMES = {
-    ("x", "y", "width", "height"): _SIZE,
-    ("x", "y", "w", "h"): _SIZE,
-    ("left", "top", "width", "height"): _SIZE,
-    ("left", "top", "right", "bottom"): _CORNERS,
-    ("xmin", "ymin", "xmax", "ymax"): _CORNERS,
-    ("x_min", "y_min", "x_max", "y_max"): _CORNERS,
-    ("x1", "y1", "x2", "y2"): _CORNERS,
-    ("cx", "cy", "w", "h"): _CENTRE,
-    ("cx", "cy", "width", "height"): _CENTRE,
-    ("x_center", "y_center", "width", "height"): _CENTRE,
+TEXT = "is text: the numbers in it are taken"
+SCORED = "is five numbers, the last a score: it is left out"
+_BREAKS = re.compile(r"[\s,;|]+")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_NAMED = re.compile(rf"""["']?([a-z_]\w*)["']?\s*[:=]\s*["']?({_NUMBER})["']?""", re.IGNORECASE)
+# What Python's arrays and tensors have around their numbers: array(...), np.float64(...).
+_AROUND = re.compile(r"\b(dtype|device)\s*=\s*[^,()]+|[a-z_][\w.]*\s*(?=\()", re.IGNORECASE)
+_BRACKETS = re.compile(r"[\[\](){}]+")
+_SIGNS = re.compile(r"[\W_]+")
+_ROLES = {
+    "left": "x left xmin minx x0 xtl tlx topleftx lefttopx originx startx",
+    "top": "y top ymin miny y0 ytl tly toplefty lefttopy originy starty",
+    "right": "right xmax maxx x2 xbr brx bottomrightx rightbottomx endx",
+    "bottom": "bottom ymax maxy y2 ybr bry bottomrighty rightbottomy endy",
+    "width": "width w sizewidth sizew boxwidth",
+    "height": "height h sizeheight sizeh boxheight",
+    "centre x": "cx xc centerx centrex xcenter xcentre",
+    "centre y": "cy yc centery centrey ycenter ycentre",
 }
-"""Members of a box that is an object, and what they say of it."""
+_ROLE = {name: role for role, names in _ROLES.items() for name in names.split()}
+"""What a member of a box that is an object says, by its name in lower case without signs."""
+_TURNED = frozenset({"angle", "rotation", "theta"})
 
 
 class OtherForm(NamedTuple):
@@ -44,49 +53,130 @@ class OtherForm(NamedTuple):
 def other_form(value: Any) -> OtherForm | None:
     """Return what a box in another form says, None for a list of four and for what says nothing."""
     if isinstance(value, str):
-        return _inside(_numbers_in(value), "is text: the numbers in it are taken")
+        return _of_text(value)
     if isinstance(value, dict):
         return _of_members(value)
     return _of_list(value) if isinstance(value, list) else None
 
 
 def _of_list(value: list[Any]) -> OtherForm | None:
-    if len(value) == 1 and isinstance(value[0], list):
-        return _inside(value[0], "is a list in a list: the inner one is taken")
-    if len(value) not in (ROTATED_NUMBERS, CORNER_NUMBERS) or not all(map(_is_number, value)):
-        return None
-    if len(value) == ROTATED_NUMBERS:
+    if len(value) == 1:
+        return _inner(value[0], "is a list in a list: the inner one is taken")
+    if all(isinstance(point, dict) and point.keys() == {"x", "y"} for point in value):
+        return _around([point[axis] for point in value for axis in "xy"])
+    if len(value) == BOX_NUMBERS:
+        return _of_four(value)
+    if len(value) == CORNER_NUMBERS:
+        return _around(value)
+    if len(value) == ROTATED_NUMBERS and all(map(_is_number, value)):
         return OtherForm(tuple(map(float, value)), ROTATED)
-    across, down = value[0::2], value[1::2]
+    return None
+
+
+def _of_four(value: list[Any]) -> OtherForm | None:
+    """Return what four values say that are no numbers: points, lists of one, text."""
+    if all(isinstance(part, list) for part in value):
+        numbers = [number for part in value for number in part]
+        inside = "is a list in a list: the inner one is taken"
+        return _around(numbers) if len(numbers) == CORNER_NUMBERS else _inner(numbers, inside)
+    if not any(isinstance(part, str) for part in value):
+        return None
+    return _plain([_number_of(part) for part in value], TEXT)
+
+
+def _around(numbers: list[Any]) -> OtherForm | None:
+    """Return the box around two or four points that are x, y, x, y, ..."""
+    if len(numbers) not in (BOX_NUMBERS, CORNER_NUMBERS) or not all(map(_is_number, numbers)):
+        return None
+    across, down = numbers[0::2], numbers[1::2]
     x, y = float(min(across)), float(min(down))
-    return OtherForm((x, y, max(across) - x, max(down) - y), FOUR_CORNERS)
+    message = FOUR_CORNERS if len(numbers) == CORNER_NUMBERS else "is two opposite corners"
+    return OtherForm((x, y, max(across) - x, max(down) - y), message)
 
 
-def _inside(numbers: list[Any], message: str) -> OtherForm | None:
-    if len(numbers) == BOX_NUMBERS and all(map(_is_number, numbers)):
-        return OtherForm(tuple(map(float, numbers)), message)
-    return _of_list(numbers)
-
-
-def _numbers_in(text: str) -> list[float]:
+def _number_of(value: Any) -> Any:
+    """Return the number of `12px` or `12,5`; three digits behind the comma may be thousands."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower().removesuffix("px").strip()
+    whole, comma, part = text.partition(",")
     try:
-        return [float(part) for part in _BRACKETS_AND_BREAKS.split(text) if part]
+        return float(f"{whole}.{part}" if comma and len(part) != 3 else text)  # noqa: PLR2004
     except ValueError:
-        return []
+        return None
+
+
+def _plain(numbers: Any, message: str) -> OtherForm | None:
+    if isinstance(numbers, list) and len(numbers) == BOX_NUMBERS and all(map(_is_number, numbers)):
+        return OtherForm(tuple(map(float, numbers)), message)
+    return None
+
+
+def _inner(value: Any, message: str) -> OtherForm | None:
+    return _plain(value, message) or other_form(value)
+
+
+def _of_text(text: str) -> OtherForm | None:
+    bare = _AROUND.sub(" ", text).strip()
+    value = literal(bare)
+    if value is None:
+        return _of_loose_text(_BRACKETS.sub(" ", bare).strip(" ,;|\t\r\n"))
+    return None if isinstance(value, str) else _inner(value, TEXT)
+
+
+def _of_loose_text(text: str) -> OtherForm | None:
+    if _NAMED.search(text):
+        rest = _BREAKS.sub("", _NAMED.sub("", text))
+        return None if rest else _of_members(dict(_NAMED.findall(text)))
+    # Of 1,5 2,5 3,5 4,5 nobody can tell whether these are points or decimals.
+    if len({found.strip() for found in _BREAKS.findall(text)}) > 1:
+        return None
+    try:
+        numbers = [float(part) for part in _BREAKS.split(text) if part]
+    except ValueError:
+        return None
+    return _inner(numbers, TEXT)
 
 
 def _of_members(value: dict[str, Any]) -> OtherForm | None:
-    members = {str(key).lower(): number for key, number in value.items()}
-    for names, meaning in _NAMES.items():
-        if members.keys() != set(names) or not all(map(_is_number, members.values())):
-            continue
-        x, y, third, fourth = (float(members[name]) for name in names)
-        if meaning is _CORNERS:
-            third, fourth = third - x, fourth - y
-        if meaning is _CENTRE:
-            x, y = x - third / 2, y - fourth / 2
-        message = f"is an object with {', '.join(names)}: its numbers are taken"
-        return OtherForm((x, y, third, fourth), message)
+    inside = [*value.values()]
+    if len(inside) == 1:
+        return _inner(inside[0], "is inside an object: it is taken out")
+    if value.keys() == set("0123"):
+        return _plain([value[key] for key in "0123"], "is an object with four numbers")
+    members = {}
+    for key, inner in value.items():
+        pairs: Iterable[tuple[Any, Any]] = [("", inner)]
+        if isinstance(inner, dict):
+            pairs = inner.items()
+        if isinstance(inner, list) and len(inner) == 2:  # noqa: PLR2004 - x and y
+            pairs = zip("xy", inner, strict=True)
+        members.update({_SIGNS.sub("", f"{key}{name}").lower(): v for name, v in pairs})
+    box = _of_roles(members)
+    message = f"is an object with {', '.join(value)}: its numbers are taken"
+    return OtherForm(box, message) if box else None
+
+
+def _of_roles(members: dict[str, Any]) -> tuple[float, ...] | None:
+    numbers: dict[str, float] = {}
+    for name, value in members.items():
+        number = _number_of(value)
+        role = _ROLE.get(name)
+        if name in ("x1", "y1"):
+            axis = name[0]
+            role = _ROLE[f"{axis}2"] if f"{axis}0" in members else _ROLE[axis]
+        if role in numbers or (role and not _is_number(number)) or (name in _TURNED and number):
+            return None
+        if role:
+            numbers[role] = float(number)
+    left, top = numbers.get("left", 0.0), numbers.get("top", 0.0)
+    w, h = numbers.get("width", 0.0), numbers.get("height", 0.0)
+    if numbers.keys() == {"left", "top", "right", "bottom"}:
+        return left, top, numbers["right"] - left, numbers["bottom"] - top
+    if numbers.keys() == {"left", "top", "width", "height"}:
+        return left, top, w, h
+    if numbers.keys() == {"centre x", "centre y", "width", "height"}:
+        return numbers["centre x"] - w / 2, numbers["centre y"] - h / 2, w, h
     return None
 
 
@@ -112,7 +202,11 @@ def upright_boxes(rotated: Floats, here: Sizes) -> tuple[Boxes, str]:
         upright = size * cos + size[:, ::-1] * sin
         around = np.hstack([rotated[:, :2] - upright / 2, upright])
         from_corner = np.hstack([rotated[:, :2] + (size - upright) / 2, upright])
-        centre = _leaves(around, here).sum() <= _leaves(from_corner, here).sum()
+        leaving = [int(_leaves(b, here).sum()) for b in (around, from_corner, rotated[:, :4])]
+        centre = leaving[0] <= leaving[1]
+        shares = bool(((rotated[:, 4] >= 0) & (rotated[:, 4] <= 1)).all())
+    if shares and leaving[2] == 0 and min(leaving[:2]) > len(rotated) / 20:
+        return rotated[:, :4], SCORED
     unit = "degrees" if degrees else "radians"
     place = "the centre" if centre else "the upper left corner before it is turned"
     how = f"{ROTATED} in {unit}; x, y is {place}, and the upright box around it is taken"

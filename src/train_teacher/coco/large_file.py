@@ -155,10 +155,15 @@ def _read_span(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
 
 
 def _read_text(mapped: mmap.mmap, span: Span) -> AnnotationBlock:
-    records = mapped[span[0] : span[1]]
-    if not records.isascii():
-        _require_utf8(records)
-    return read_text_block(records)
+    text = _list_of(mapped, span)
+    if not text.isascii():
+        _require_utf8(text)
+    return read_text_block(text)
+
+
+def _list_of(mapped: mmap.mmap, span: Span) -> bytes:
+    with memoryview(mapped) as view:
+        return b"".join((b"[", view[span[0] : span[1]], b"]"))
 
 
 def _require_utf8(text: bytes) -> None:
@@ -206,8 +211,7 @@ class MappedRecords(Sequence[Any]):
             raise IndexError(index)
         block = bisect_right(self._ends, position)
         if block != self._block:
-            start, end = self._large.spans[block]
-            text = b"[" + self._large.mapped[start:end] + b"]"
+            text = _list_of(self._large.mapped, self._large.spans[block])
             self._records = msgspec.json.decode(text, type=list[msgspec.Raw])
             self._block = block
         first = self._ends[block - 1] if block else 0

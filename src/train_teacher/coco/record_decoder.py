@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from train_teacher.coco.box_forms import BOX_NUMBERS, ROTATED, OtherForm, other_form
+from train_teacher.coco.box_forms import BOX_NUMBERS, ROTATED, other_form
 from train_teacher.coco.dataset import Outcome, RecordProblem, Section, plain_value
 from train_teacher.core.words import shortened
 
@@ -71,6 +71,8 @@ _NEEDED: dict[Section, frozenset[str]] = {
 """Members without which nothing useful is left of a record."""
 _NAMES = frozenset({"name", "file_name"})
 """Members that are understood when they are a number instead of text."""
+_PLAIN = frozenset({"id", "image_id", "category_id", *_NAMES})
+_HELD_INSIDE = "should be the one value inside"
 _TYPE_WORDS = (("array", "a list"), ("object", "an object"), ("float", "a number"))
 
 
@@ -210,20 +212,31 @@ def _fields_of(entry_type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldI
 
 def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
     """Return the value of one member, what was wrong with it, and whether it can be used."""
-    if name == "bbox" and (form := other_form(value)):
+    if name == "bbox":
+        return _read_box(kind, value)
+    inside = [value.get("id")] if isinstance(value, dict) else value
+    if name in _PLAIN and isinstance(inside, list) and [*map(type, inside)] in ([int], [str]):
+        inner, mistakes, usable = _read_member(name, kind, inside[0])
+        return inner, mistakes or [_Mistake(name, _HELD_INSIDE, _value_at(value, ""))], usable
+    read, mistake, usable = _read_value(name, kind, value)
+    return read, [mistake] if mistake else [], usable
+
+
+def _read_box(kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
+    read, mistakes, usable = None, [], False
+    if isinstance(value, list) and len(value) == BOX_NUMBERS:
+        parts = [_read_value(f"bbox[{place}]", float, number) for place, number in enumerate(value)]
+        mistakes = [mistake for _, mistake, _ in parts if mistake]
+        read, usable = tuple(number for number, _, _ in parts), all(ok for _, _, ok in parts)
+    if not usable and (form := other_form(value)):
         # What an angle means is told by all of them (reader.py).
-        kept = form.message != ROTATED
-        return form.numbers if kept else None, [_bbox_mistake(value, form)], kept
-    if name != "bbox" or not isinstance(value, list) or len(value) != BOX_NUMBERS:
-        read, mistake, usable = _read_value(name, kind, value)
-        return read, [mistake] if mistake else [], usable
-    numbers = [_read_value(f"bbox[{place}]", float, number) for place, number in enumerate(value)]
-    mistakes = [mistake for _, mistake, _ in numbers if mistake]
-    return tuple(number for number, _, _ in numbers), mistakes, all(ok for _, _, ok in numbers)
-
-
-def _bbox_mistake(value: Any, form: OtherForm) -> _Mistake:
-    return _Mistake("bbox", form.message, _value_at(value, ""))
+        usable = form.message != ROTATED
+        mistakes = [_Mistake("bbox", form.message, _value_at(value, ""))]
+        return form.numbers if usable else None, mistakes, usable
+    if not mistakes:
+        read, mistake, usable = _read_value("bbox", kind, value)
+        mistakes = [mistake] if mistake else []
+    return read, mistakes, usable
 
 
 def _read_value(path: str, kind: Any, value: Any) -> tuple[Any, _Mistake | None, bool]:

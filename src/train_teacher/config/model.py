@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
 from train_teacher.inspection.facts import PromptInfo
 from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.settings.schema import TeacherSettings
@@ -15,6 +16,8 @@ from train_teacher.settings.schema import TeacherSettings
 # a prompt of 256 tokens has at most 127 classes.
 PRETRAINED_NUM_CLASSES = 256
 DENOISING_KEY = "model.dn_cfg.group_cfg.num_dn_queries"
+GIVEN = "set by you or the preset"
+ARCHITECTURE = "architecture of the preset"
 FROZEN_PARTS = ("backbone", "language_model")
 # Constructor arguments that the base config leaves at their default.
 ADDED_BY_PRESETS = frozenset(
@@ -80,7 +83,7 @@ def model_overrides(
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
         adds = key in ADDED_BY_PRESETS
-        yield Override(key, value, "architecture of the preset", adds=adds, free=True)
+        yield Override(key, value, ARCHITECTURE, adds=adds, free=True)
     yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
@@ -93,23 +96,23 @@ def model_overrides(
     )
     if settings.tune == "lora":
         yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
+    yield _exchanged(settings)
     yield Override("load_from", None, "the model loads its own base checkpoint")
     yield Override(
         "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
     )
-    yield Override("model.language_model.name", settings.language_model, "local folder")
+    yield Override("model.language_model.name", settings.language_model, "config and vocabulary")
     fixed = settings.tune == "lora" or "language_model" in frozen_parts(settings)
     yield _language_model_weights(weights, fixed)
     yield Override(
         "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
     )
-    yield Override("model.backbone.with_cp", False, "nothing to recompute in a frozen backbone")
+    yield Override("model.backbone.with_cp", False, "recomputed is the encoder, if anything")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
-    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
     yield Override(
         "model.bbox_head.num_classes",
         PRETRAINED_NUM_CLASSES,
-        "keeps the pretrained denoising labels; a label is a place in the prompt, always below it",
+        "rows of the pretrained denoising labels, not the number of classes",
     )
     yield Override("model.test_cfg.max_per_img", settings.max_per_img, reasons["max_per_img"])
     if DENOISING_KEY not in settings.architecture:
@@ -122,6 +125,14 @@ def model_overrides(
             f"tokens, the model reads {prompt.limit}",
             adds=True,
         )
+
+
+def _exchanged(settings: TeacherSettings) -> Override:
+    names = REWRITES if settings.accelerated else ()
+    if settings.accelerated and settings.tune == "lora":
+        names = (*names, LORA_PRODUCT)
+    reason = "exchanged for faster equals" if names else "MMDetection's own modules"
+    return Override("model.accelerated", list(names), reason, adds=True)
 
 
 def _lora(settings: TeacherSettings) -> dict[str, Any]:

@@ -38,8 +38,38 @@ class ExplainedArgument(click.Argument):
         return self.make_metavar(ctx), self.line
 
 
+class Word(click.Choice[str]):
+    """One of a few words; a wrong one names the one that was meant."""
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Return what is told of a value that is none of them."""
+        from train_teacher.console.other_tools import not_one_of
+
+        return not_one_of(str(value), list(self.choices))
+
+
 class PanelCommand(click.Command):
     """A command whose help shows parameters under their headings, in order of appearance."""
+
+    def __init__(
+        self, *args: Any, unknown: Callable[[str], str] = lambda _name: "", **values: Any
+    ) -> None:
+        """Keep what is to be said of an option that there is not, empty for nothing."""
+        super().__init__(*args, **values)
+        self.unknown = unknown
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; an option of another tool is answered with its name here."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from train_teacher.console.other_tools import option_called_here
+
+            known = [name for part in self.get_params(ctx) for name in part.opts]
+            told = option_called_here(error.option_name, known) or self.unknown(error.option_name)
+            if told:
+                raise click.UsageError(f"{error.message} {told}", ctx) from error
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the parameters."""
@@ -75,4 +105,4 @@ def flag(name: str, help: str) -> Callable[[Decorated], Decorated]:
 
 def choice(name: str, *values: str, help: str) -> Callable[[Decorated], Decorated]:
     """Return the decorator of an option with few values, its first by default."""
-    return option(name, type=click.Choice(values), default=values[0], show_default=True, help=help)
+    return option(name, type=Word(values), default=values[0], show_default=True, help=help)

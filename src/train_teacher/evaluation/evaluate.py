@@ -15,7 +15,9 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
+from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, with_every_mask
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
@@ -105,20 +107,30 @@ def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
         return labelled_split(read, names, phrases)
     if teacher.run is None:
         raise UsageError(f"{request.teacher.place}: a bundle holds no data: give --data FILE.")
-    wanted = request.split or "val"
-    split = next((s for s in teacher.run.dataset_info.splits if s.name == wanted), None)
+    return split_of_run(
+        teacher.run.folder, teacher.run.dataset_info, request.split or "val", request.images
+    )
+
+
+def split_of_run(
+    folder: RunFolder, info: DatasetInfo, name: Split, images: Path | None = None
+) -> LabelledImages:
+    """Return a split of a run, as it was written when the run was planned.
+
+    Raises:
+        UserError: the run has none of that name, or its file or its folder of images is gone.
+    """
+    split = next((s for s in info.splits if s.name == name), None)
     if split is None or split.image_dir is None:
-        raise UserError(
-            f"{request.teacher.place}: the run has no {wanted} split. Give --data FILE."
-        )
-    path = teacher.run.folder.data / f"{wanted}.json"
+        raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
+    path = folder.data / f"{name}.json"
     try:
         content = read_json(path, dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: is missing or damaged: {error}.") from error
-    images = request.images or Path(split.image_dir)
+    images = images or Path(split.image_dir)
     if not images.is_dir():
         raise UserError(
             f"{images}: there is no such folder of images. Where they lie now: --images DIR."
         )
-    return LabelledImages(str(path), content, images, teacher.facts.class_names)
+    return LabelledImages(str(path), content, images, info.class_names)

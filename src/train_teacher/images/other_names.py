@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from posixpath import basename, normpath
@@ -29,6 +29,8 @@ class Spelling(NamedTuple):
     """Said after `3 file names`."""
     key: Callable[[str], str]
     """Makes the two equal."""
+    sign: str = ""
+    """What is in a path that it changes, as a pattern; each path begins and ends with NUL."""
     sure: bool = True
     """False where it may be another image: the user is told, and the file is not used."""
 
@@ -53,6 +55,8 @@ def _replacing(pattern: str, by: str = "") -> Callable[[str], str]:
 _without_ending = _replacing(f"({_ENDING})+$")
 _without_zeros = _replacing(r"(?<!\d)0+(?=\d)")
 _one_sign = _replacing(r"[\W_]+", "_")
+# As Python prints bytes and paths: b'a.jpg', PosixPath('a.jpg').
+_printed = re.compile(r"^(b(?=['\"])|\w*Path\()|(?<=['\"])\)$").sub
 
 
 def _core(name: str) -> str:
@@ -63,20 +67,42 @@ _OTHER_ENDING = "with another ending than the file, or none"
 _CODE_PAGE = "unpacked or written in another code page"
 SPELLINGS = (
     Spelling("without the sub-folder that the file is in", str),
-    Spelling("with a space, a line break or quotes around them", lambda name: name.strip(_AROUND)),
-    Spelling("with HTML entities such as &amp;", lambda name: html.unescape(html.unescape(name))),
-    Spelling("with + or %20 where the other has a space", unquote_plus),
-    Spelling(_CODE_PAGE, _read_as_utf8),
+    Spelling(
+        "with a space, a line break or quotes around them",
+        lambda name: _printed("", name).strip(_AROUND),
+        f"[{re.escape(_AROUND)}][\0/]|[\0/][{re.escape(_AROUND)}]|[\0/](b['\"]|\\w*Path\\()",
+    ),
+    Spelling(
+        "with HTML entities such as &amp;", lambda name: html.unescape(html.unescape(name)), "&"
+    ),
+    Spelling("with + or %20 where the other has a space", unquote_plus, "[+%]"),
+    Spelling(_CODE_PAGE, _read_as_utf8, r"[^\x00-\x7f]"),
     Spelling(_OTHER_ENDING, _without_ending),
-    Spelling("without the .rf. that Roboflow gives to files", _replacing(_ROBOFLOW), sure=False),
-    Spelling("with other leading zeros than the file", _core, sure=False),
+    Spelling(
+        "without the .rf. that Roboflow gives to files",
+        _replacing(_ROBOFLOW),
+        r"\.rf\.",
+        sure=False,
+    ),
+    Spelling(
+        "with a random prefix (UUID) that the other lacks",
+        _replacing(r"(?<![^/])([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})[-_.]"),
+        "[0-9a-f]{12}[-_.]",
+        sure=False,
+    ),
+    Spelling("with other leading zeros than the file", _core, r"\D0+\d", sure=False),
     Spelling(
         "with other signs between the words than the file (space, _, -, /)",
         lambda name: _one_sign(_without_ending(name)),
         sure=False,
     ),
     # Whatever the code pages were, what is ASCII stayed; some unpackers write #U7167.
-    Spelling(_CODE_PAGE, _replacing(r"(#U[0-9a-f]{4}|[^\x00-\x7f]|[?_])+", "_"), sure=False),
+    Spelling(
+        _CODE_PAGE,
+        _replacing(r"(#U[0-9a-f]{4}|[^\x00-\x7f]|[?_])+", "_"),
+        r"#U|\?|[^\x00-\x7f]",
+        sure=False,
+    ),
 )
 
 
@@ -90,14 +116,20 @@ def find_files(
     files = {normpath(name) for name in listings.images(deep=deep)}
     real = {name: there for name, there in zip(file_names, found, strict=True) if there is not None}
     free = files - {normpath(name) for name in real.values()}
-    missing = set(file_names) - real.keys()
-    for spelling in SPELLINGS:
+    missing = {name: _path(name) for name in set(file_names) - real.keys()}
+    for spelling in _spellings_in((*missing.values(), *free)):
         if spelling.sure and free and missing:
             pairs = _pairs(spelling, missing, file_names, free, files)
             real |= pairs
-            missing -= pairs.keys()
+            missing = {name: path for name, path in missing.items() if name not in pairs}
             free.difference_update(pairs.values())
     return [real.get(name) for name in file_names]
+
+
+def _spellings_in(paths: Iterable[str]) -> list[Spelling]:
+    """Return those that change any of the paths: the others compare what the first compares."""
+    text = "\0".join(("", *paths, ""))
+    return [spelling for spelling in SPELLINGS if re.search(spelling.sign, text, re.IGNORECASE)]
 
 
 def spelling_of(name: str, found: str) -> str | None:
@@ -111,10 +143,11 @@ def spelling_of(name: str, found: str) -> str | None:
 def likely_names(names: Sequence[str], files: Collection[str]) -> tuple[str, dict[str, str]]:
     """Return how missing names differ from files that no record names, and some such pairs."""
     sample = {name: _path(name) for name in names[:: max(1, -(-len(names) // SAMPLE))]}
+    by_path = {path: file for file in files for path in (file, basename(file))}
     ways: list[tuple[str, Callable[[str], str], Mapping[str, str]]]
     ways = [
-        (k.what, k.of, {k.of(path): file for file in files for path in (file, basename(file))})
-        for k in SPELLINGS
+        (k.what, k.of, {k.of(path): file for path, file in by_path.items()})
+        for k in _spellings_in((*sample.values(), *files))
     ]
     by_core = {_core(basename(file)): file for file in files}
     first = _core(basename(next(filter(None, sample.values()), "")))
@@ -173,7 +206,7 @@ def _affixed(before: str, behind: str, lost: bool, name: str) -> str:
 
 def _pairs(
     kind: Spelling,
-    missing: Collection[str],
+    missing: Mapping[str, str],
     names: Sequence[str],
     free: Collection[str],
     files: Collection[str],
@@ -181,7 +214,7 @@ def _pairs(
     """Return the free file of each missing name; none unless all names and files are one to one."""
     # Most missing images are simply not there: all names are looked at only when some is like them.
     by_key = _by_key(kind, free)
-    if by_key.keys().isdisjoint(kind.of(_path(name)) for name in missing):
+    if by_key.keys().isdisjoint(map(kind.of, missing.values())):
         return {}
     by_key = _by_key(kind, files)
     keys = {name: kind.of(path) for name in set(names) if (path := _path(name))}

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from train_teacher.coco.categories import real_categories
 from train_teacher.coco.dataset import CategoryRecord, CocoDataset
 from train_teacher.coco.image_members import ImageFields
+from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
+from train_teacher.core.arrays import Boxes, Rows, every
 from train_teacher.inspection.facts import PromptInfo
 from train_teacher.inspection.load import LoadedSplit
 from train_teacher.prompts.caption import match_names
@@ -30,6 +32,14 @@ class InspectedFile(LoadedSplit):
     def is_train(self) -> bool:
         """Whether it is the training file itself."""
         return self.dataset is self.train
+
+    @cached_property
+    def sound_boxes(self) -> tuple[Rows, Boxes]:
+        """(K,) rows of boxes a model can learn, crowds left out, and (K, 4) these as xywh."""
+        columns = self.dataset.annotations
+        sound = every(np.abs(columns.bbox) < HUGE) & every(columns.bbox[:, 2:] >= 1)
+        sound &= (columns.image_row >= 0) & (columns.category_row >= 0) & (columns.iscrowd != 1)
+        return np.flatnonzero(sound), np.stack([column[sound] for column in columns.bbox.T]).T
 
 
 @dataclass(frozen=True)

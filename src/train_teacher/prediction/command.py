@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train_teacher.console.command import FILE, argument, command, option
+from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import (
     allow_python_config_option,
     images_option,
@@ -106,6 +106,6 @@ def _told(result: PredictResult) -> str:
         lines.append(f"warning: {count} images cannot be read and are left out:")
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
-    place, root = (shlex.quote(str(path)) for path in (result.output, result.image_root))
-    lines.append(f"look at it: inspect-data {place} --images {root}")
+    line = command_line("inspect-data", result.output, images=result.image_root)
+    lines.append(f"next, to look at it: {result.review}, or {line}")
     return "\n".join(lines)

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
+
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import PARTIAL
@@ -24,6 +26,7 @@ from train_teacher.prediction.prediction_file import (
     partial_of,
     written_before,
 )
+from train_teacher.prediction.review import Reviewed, review_of, write_review
 from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
@@ -72,6 +75,11 @@ class PredictResult:
     image_root: Path
     """Folder that the file names in the JSON are relative to."""
 
+    @property
+    def review(self) -> Path:
+        """The page that shows it."""
+        return review_of(self.output)
+
 
 def predict(request: PredictRequest, *, progress: Progress | None = None) -> PredictResult:
     """Label images with a teacher; after an interruption the same call goes on.
@@ -117,6 +125,16 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     images, annotations = lines.write(request.output, listed.ids, categories, description)
     try:
         _write_other_formats(request, lines, listed, categories)
+        reviewed = Reviewed(
+            title=request.output.name,
+            teacher=teacher.facts.name,
+            root=listed.root,
+            images=[msgspec.structs.replace(line, masks=()) for line in lines.images()],
+            names=teacher.facts.original_names,
+            threshold=threshold,
+            turned=teacher.model.turns_photos,
+        )
+        write_review(review_of(request.output), reviewed)
     finally:
         lines.remove()
     return PredictResult(
@@ -153,6 +171,7 @@ def _check(request: PredictRequest) -> None:
 def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
     """Yield what is written once everything is labelled, and the option that asks for it."""
     yield "--output", request.output
+    yield "--output", review_of(request.output)
     if request.yolo:
         yield "--yolo", request.yolo
     if request.label_studio:

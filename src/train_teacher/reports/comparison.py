@@ -51,7 +51,7 @@ class Comparison:
 
 def compare_runs(reports: Sequence[RunReport]) -> Comparison:
     """Put runs beside each other."""
-    same_data = len({_validation_of(report) for report in reports}) == 1
+    same_data = len({_split_of(report, "val") for report in reports}) == 1
     scores, classes = _results(reports), _classes(reports)
     if not same_data:
         scores, classes = ([replace(row, best=None) for row in rows] for rows in (scores, classes))
@@ -74,10 +74,10 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(distinct)
 
 
-def _validation_of(report: RunReport) -> tuple[object, ...]:
-    val = next((split for split in report.splits if split.name == "val"), None)
+def _split_of(report: RunReport, name: str) -> tuple[object, ...]:
+    found = next((split for split in report.splits if split.name == name), None)
     names = tuple(_class_names(report).values())
-    return (names, val.num_images, val.boxes_per_class) if val else (names,)
+    return (names, found.num_images, found.boxes_per_class) if found else (names,)
 
 
 def _class_names(report: RunReport) -> dict[str, str]:
@@ -116,8 +116,21 @@ def _results(reports: Sequence[RunReport]) -> list[Row]:
             _scores(f"mAP {name} objects", [b.by_size.get(name) if b else None for b in best])
             for name in sizes
         ),
+        *_tests(reports),
+        Row("good enough to label with", tuple(r.verdict.good_enough or ABSENT for r in reports)),
         *_retained(reports),
     ]
+
+
+def _tests(reports: Sequence[RunReport]) -> list[Row]:
+    """Return the scores on the test split, none the best where the splits are not alike."""
+    found = [report.test.best if report.test else None for report in reports]
+    rows = [
+        _scores("test mAP", [_ap(scores) for scores in found]),
+        _scores("test mAP50", [s.average_precision_50 if s else None for s in found]),
+    ]
+    alike = len({_split_of(report, "test") for report in reports}) == 1
+    return rows if alike else [replace(row, best=None) for row in rows]
 
 
 def _retained(reports: Sequence[RunReport]) -> list[Row]:

@@ -15,11 +15,20 @@ from train_teacher.inspection.facts import (
     SizeInfo,
     SplitInfo,
 )
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores, tell_of_forgetting
 from train_teacher.reports.summary import RunCost, RunSummary
-from train_teacher.reports.verdict import ClassOutcome, Verdict, judge_run, outcomes
+from train_teacher.reports.verdict import (
+    ClassOutcome,
+    Measured,
+    Verdict,
+    judge_run,
+    measured_finally,
+    outcomes,
+)
 from train_teacher.scores.analysis import Confusion, DetectionAnalysis, PrecisionRecall
 from train_teacher.scores.bootstrap import Chance
+from train_teacher.scores.labelling import LabelQuality, label_quality
 
 KEPT_CONFUSIONS = 30
 MOST_IN_MATRIX = 20
@@ -43,6 +52,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run folder."""
     model: str
     tune: str
+    modules: str = "accelerated"
+    """What trained: `plain`, `own modules` or `accelerated`."""
     data: str
     version: str
     """Of train-teacher."""
@@ -66,6 +77,12 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Annotations that never become a training box, by reason."""
     chance: Chance | None = None
     """What the gain rests on, where the validation split is small."""
+    labels: LabelQuality | None = None
+    """What the best epoch would miss and make up on the validation split, at `threshold`."""
+    test: FinalScores | None = None
+    """The test split, None where there is none or it was not scored."""
+    test_failure: str = ""
+    """Why it was not scored."""
     environment: dict[str, str] = {}
     files: dict[str, int] = {}
     """Bytes of what the run leaves."""
@@ -90,6 +107,9 @@ def build_report(
     best: DetectionAnalysis | None,
     settings: Mapping[str, Any],
     chance: Chance | None = None,
+    test: FinalScores | None = None,
+    test_failure: str = "",
+    losses: Sequence[float] = (),
     **facts: Any,
 ) -> RunReport:
     """Put the facts of a run together; detections that were not kept are None."""
@@ -98,9 +118,27 @@ def build_report(
     val = boxes.get("val", nothing)
     recall = {c.name: c.recall for c in before.classes} if before else {}
     classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
-    verdict = judge_run(summary, classes, int(settings.get("epochs") or 0), sum(val), chance)
-    told = _forgetting(facts.get("retained"), str(settings["tune"]))
-    verdict = msgspec.structs.replace(verdict, sentences=(*verdict.sentences, *told))
+    labels = label_quality(best) if best else None
+    validation = Measured(
+        split="validation",
+        boxes=sum(val),
+        before=summary.before.map if summary.before else None,
+        best=summary.best.map if summary.best and sum(val) else None,
+        chance=chance,
+        labels=labels,
+    )
+    verdict = judge_run(
+        summary,
+        classes,
+        validation,
+        test=measured_finally(test) if test else None,
+        test_failure=test_failure,
+        losses=losses,
+        findings=info.findings,
+    )
+    if retained := facts.get("retained"):
+        told = tell_of_forgetting(retained, str(settings["tune"]))
+        verdict = msgspec.structs.replace(verdict, sentences=(*verdict.sentences, *told))
     return RunReport(
         model=str(settings["model"]),
         tune=str(settings["tune"]),
@@ -115,6 +153,9 @@ def build_report(
         masks=info.masks,
         dropped=info.trained.dropped,
         chance=chance,
+        labels=labels,
+        test=test,
+        test_failure=test_failure,
         settings=dict(settings),
         threshold=best.threshold if best else None,
         confusions=best.confusions[:KEPT_CONFUSIONS] if best else (),
@@ -123,14 +164,6 @@ def build_report(
         precision_recall=best.classes if best else (),
         **facts,
     )
-
-
-def _forgetting(retained: RetainedScores | None, tune: str) -> tuple[str, ...]:
-    if retained:
-        return tell_of_forgetting(retained, tune)
-    if tune == "lora":
-        return ("With the adapter off the model is the base again, bit for bit.",)
-    return ()
 
 
 def _errors(names: Sequence[str], best: DetectionAnalysis | None) -> tuple[ClassErrors, ...]:

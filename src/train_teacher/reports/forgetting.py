@@ -6,6 +6,9 @@ import msgspec
 
 from train_teacher.scores.coco_scores import CocoScores
 
+KNOWN = 0.05
+"""mAP below which the base knows too little of something to forget it."""
+
 
 class RetainedScores(msgspec.Struct, frozen=True, kw_only=True):
     """Scores on a data set that was not trained on, before and after, asked for its own classes."""
@@ -40,7 +43,12 @@ def tell_of_forgetting(retained: RetainedScores, tune: str) -> tuple[str, ...]:
     if before is None or after is None or retained.drop is None:
         return (f"{retained.data} has no object to score: nothing is known of forgetting.",)
     scores = f"mAP {before:.3f} before, {after:.3f} after ({after - before:+.3f})"
-    if retained.drop < 0:
+    if before < KNOWN:
+        first = (
+            f"{retained.data}: mAP {before:.3f} before: this says nothing of forgetting, the base "
+            "does not know what is there."
+        )
+    elif retained.drop < 0:
         first = f"Lost nothing on {retained.data}, it even gained: {scores}."
     elif not retained.is_too_much:
         first = f"Kept what it knew of {retained.data}: {scores}."

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.scores.metric_names import METRIC, METRIC_50
+from train_teacher.scores.metric_names import ELAPSED, METRIC, METRIC_50
 
 CLASS_SUFFIX = "_precision"
 SIZES = {"small": "_s", "medium": "_m", "large": "_l"}
@@ -59,7 +59,7 @@ class RunCost(msgspec.Struct, frozen=True):
     process_mib: float | None = None
     """Most main memory of the process, where no GPU memory was logged."""
     total_seconds: float | None = None
-    """From the first step to the last validation, of the last start of the run."""
+    """From the start to the last validation, of all starts of the run together."""
 
 
 def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> RunSummary:
@@ -79,11 +79,7 @@ def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[st
     )
 
 
-def summarize_cost(
-    records: Sequence[Mapping[str, Any]],
-    steps: int | None = None,
-    total_seconds: float | None = None,
-) -> RunCost:
+def summarize_cost(records: Sequence[Mapping[str, Any]], steps: int | None = None) -> RunCost:
     """Return what a run took; without `steps` the last one that was logged counts."""
     train = [record for record in records if record.get("kind") == "train"]
     return RunCost(
@@ -92,7 +88,7 @@ def summarize_cost(
         data_seconds=_mean(train, "data_time"),
         memory_mib=_most(train, "memory"),
         process_mib=_most(train, "process_memory"),
-        total_seconds=total_seconds,
+        total_seconds=_most(records, ELAPSED),
     )
 
 

@@ -35,6 +35,8 @@ class RunFolder:
         """Canonical copies and inspection."""
         self.config = root / "mmdet_config.py"
         """What MMEngine's Runner runs."""
+        self.edited_config = root / "mmdet_config.edited.py"
+        """Copy of the file of --mmdet-config."""
         self.settings = root / "settings.yaml"
         """Every resolved setting."""
         self.checkpoints = root / "checkpoints"
@@ -67,7 +69,9 @@ class RunFolder:
     def is_whole(self) -> bool:
         """Return whether the folder holds a run, however far it got."""
         begun = (self.root / UNFINISHED).exists() or (self.root / MOVING).exists()
-        return self.settings.is_file() and self.config.is_file() and not begun
+        # A config that was edited may have been moved away: it is written anew from the settings.
+        written = self.config.is_file() or self.record.is_file()
+        return self.settings.is_file() and written and not begun
 
     def best_checkpoint(self) -> Path:
         """Return best.pth, or last.pth before the first validation."""

@@ -74,15 +74,19 @@ class DetectionAnalysis(msgspec.Struct, frozen=True):
 
 
 def analyse(
-    detections: Detections, truth: GroundTruth, class_names: Sequence[str]
+    detections: Detections,
+    truth: GroundTruth,
+    class_names: Sequence[str],
+    threshold: float | None = None,
 ) -> DetectionAnalysis:
-    """Judge the detections of a validation."""
+    """Judge the detections of a split, above a score or that of the best F1."""
     judged = judge(detections, truth, len(class_names))
     classes = tuple(
         _precision_recall(name, label, detections, judged) for label, name in enumerate(class_names)
     )
-    best, _ = _best_threshold(detections.score, judged.flags, int(judged.objects.sum()))
-    threshold = DEFAULT_THRESHOLD if best is None else round(best, 3)
+    if threshold is None:
+        best, _ = _best_threshold(detections.score, judged.flags, int(judged.objects.sum()))
+        threshold = DEFAULT_THRESHOLD if best is None else round(best, 3)
     confusion, images = _confusion(
         detections.rows(detections.score >= threshold), truth, len(class_names)
     )
@@ -117,6 +121,24 @@ def best_images(
     shown = {p.image_id for p in besides}
     found = [p for p in images if p.found and p.image_id not in shown]
     return sorted(found, key=lambda p: (-p.quality, -p.found))[:most]
+
+
+def images_of_all_classes(truth: GroundTruth, most: int) -> list[int]:
+    """Return ids of images whose objects are of as many classes as possible, fullest first."""
+    objects = ~truth.crowd
+    left = set(zip(truth.image_id[objects].tolist(), truth.label[objects].tolist(), strict=True))
+    wanted = {label for _, label in left}
+    chosen: list[int] = []
+    while left and len(chosen) < most:
+        counts: dict[int, int] = {}
+        for image_id, label in left:
+            counts[image_id] = counts.get(image_id, 0) + (label in wanted)
+        best = min(counts, key=lambda image_id: (-counts[image_id], image_id))
+        chosen.append(best)
+        seen = {label for image_id, label in left if image_id == best}
+        left = {pair for pair in left if pair[0] != best}
+        wanted = (wanted - seen) or {label for _, label in left}
+    return chosen
 
 
 def _precision_recall(

@@ -1,4 +1,8 @@
-"""The names under which MMDetection logs the scores of a validation."""
+"""The names under which MMDetection logs the scores of a validation, and ours beside them."""
 
 METRIC = "coco/bbox_mAP"
 METRIC_50 = f"{METRIC}_50"
+ELAPSED = "elapsed"
+"""Seconds that the run has taken, all its starts together."""
+LOSS_SINCE = "loss_since"
+"""Mean loss of the batches since the line before."""

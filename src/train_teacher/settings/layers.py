@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from train_teacher.console.other_tools import not_one_of, option_called_here
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean, shortened
 from train_teacher.settings.foreign_code import problems_of
@@ -168,8 +169,7 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
     if layer.lines and key in layer.lines:
         place = f"{place}, line {layer.lines[key]}"
     if key not in FIELD_TYPES:
-        hint = did_you_mean(str(key), FIELD_TYPES) or f" Known keys: {', '.join(FIELD_TYPES)}."
-        return f"{place}: {key!r} is not a setting.{hint}"
+        return f"{place}: {key!r} is not a setting.{_setting_meant(str(key))}"
     try:
         msgspec.convert(value, FIELD_TYPES[key])
     except (msgspec.ValidationError, UnicodeError) as error:
@@ -177,12 +177,20 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
     return "\n".join(f"{place}: {problem}" for problem in problems_of(key, value)) or None
 
 
+def _setting_meant(key: str) -> str:
+    options = ["--config", *(f"--{name.replace('_', '-')}" for name in FIELD_TYPES)]
+    here = option_called_here(key, options)
+    if here:
+        return f" {here}"
+    return did_you_mean(key, FIELD_TYPES) or f" Known keys: {', '.join(FIELD_TYPES)}."
+
+
 def _wrong_word(key: str, value: object) -> str | None:
     """Return what may stand instead of a word, for settings that know a few words."""
     words = list(_words(FIELD_TYPES[key]))
-    if not words or not isinstance(value, str):
-        return None
-    return f"{value!r} is not one of {', '.join(words)}.{did_you_mean(value, words)}"
+    given = value if isinstance(value, list) else [value]
+    wrong = [word for word in given if isinstance(word, str) and word not in words]
+    return not_one_of(wrong[0], words) if words and wrong else None
 
 
 def _words(kind: Any) -> Iterator[str]:

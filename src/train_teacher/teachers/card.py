@@ -13,6 +13,7 @@ from train_teacher.config.model import frozen_parts
 from train_teacher.core.errors import UserError
 from train_teacher.core.installed import installed_version
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary
 from train_teacher.runs.folder import CARD
 from train_teacher.settings.layers import SettingsLayer, merge_settings
@@ -84,7 +85,7 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The caption that the model reads."""
     preprocessing: Preprocessing
     metrics: dict[str, Any]
-    """Validation before training and at the best epoch."""
+    """Validation before training and at the best epoch, and the test split once it is scored."""
     versions: dict[str, str]
     prompt_facts: PromptInfo | None = None
     settings: CardSettings = CardSettings()
@@ -100,6 +101,7 @@ def describe_teacher(
     base: BaseFile | None,
     preprocessing: Preprocessing,
     score_threshold: float | None = None,
+    test: FinalScores | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
@@ -116,7 +118,7 @@ def describe_teacher(
         class_prompts=dict(settings.prompts),
         prompt=info.prompt.text,
         preprocessing=preprocessing,
-        metrics={"before": summary.before, "best": summary.best},
+        metrics={"before": summary.before, "best": summary.best, "test": test},
         versions={name: found for name in PACKAGES if (found := installed_version(name))},
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,17 @@ from train_teacher.core.json_file import read_json
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.pages.page import render_text
+from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
-from train_teacher.settings.read import read_layers
+from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.run_config import run_config
+from train_teacher.weights.files import expected_weights
 
 Kind = Literal["adapter", "changes", "merged"]
 MODEL_CARD = "teachers/model_card.md.j2"
@@ -39,6 +42,8 @@ class ExportResult:
     kind: Kind
     size: int
     """Bytes of all files."""
+    base: Mapping[str, str]
+    """Options that name what the bundle needs and its preset does not lead to."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,13 @@ class FinishedRun:
     settings: TeacherSettings
     dataset_info: DatasetInfo
     summary: RunSummary
-    threshold: float | None
-    """Score that balanced precision and recall at validation, if the run says."""
+    results: RunReport | None
+    """What the run tells of itself, where it has come so far."""
+
+    @property
+    def threshold(self) -> float | None:
+        """Score that balanced precision and recall at validation, if the run says."""
+        return self.results.threshold if self.results else None
 
 
 def export_teacher(
@@ -88,6 +98,7 @@ def export_teacher(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
+        test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     with new_folder(target) as new:
@@ -100,6 +111,7 @@ def export_teacher(
             card=card,
             info=info,
             summary=finished.summary,
+            verdict=finished.results.verdict if finished.results else None,
             kind=kind,
             name=target.name,
             half=half,
@@ -107,7 +119,20 @@ def export_teacher(
         write_atomically(new.work / "README.md", readme)
         new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    return ExportResult(target, kind, size)
+    return ExportResult(target, kind, size, {} if merge else _base_options(settings))
+
+
+def _base_options(settings: TeacherSettings) -> dict[str, str]:
+    used = {"weights": settings.weights, "language_model": settings.language_model}
+    try:
+        preset = preset_settings(settings.model, {})
+        known = {
+            "weights": str(expected_weights(preset.weights, preset.checkpoint)),
+            "language_model": str(resolve_language_model(preset.language_model)),
+        }
+    except UserError:  # the preset is not there any more, or its files
+        return used
+    return {name: path for name, path in used.items() if path != known[name]}
 
 
 def _write_weights(
@@ -153,12 +178,11 @@ def read_run(run: Path) -> FinishedRun:
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
     summary = summarize_run(folder.read_metrics(), info.class_names)
-    return FinishedRun(folder, settings, info, summary, _threshold(folder))
+    return FinishedRun(folder, settings, info, summary, _results(folder))
 
 
-def _threshold(folder: RunFolder) -> float | None:
+def _results(folder: RunFolder) -> RunReport | None:
     try:
-        report = read_json(folder.results, RunReport)
+        return read_json(folder.results, RunReport)
     except (OSError, msgspec.MsgspecError):
         return None
-    return report.threshold

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from train_teacher.console.command import FILE, argument, command, flag, option
+from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import allow_python_config_option
+from train_teacher.core.terminal_text import plain
 
 SAYS = {
     "adapter": "adapter in PEFT's format; it needs its base checkpoint",
@@ -26,4 +29,8 @@ def export_command(run: Path, output: Path, merge: bool, half: bool) -> int:
 
     result = export_teacher(run, output, merge=merge, half=half)
     print(f"{result.folder}: {SAYS[result.kind]}, {result.size / 1e6:.1f} MB")  # noqa: T201
+    options = {**result.base, "output": "labels.json"}
+    line = command_line("teacher predict", result.folder, "IMAGES", **options)
+    told = f"next, to label images with it (README.md beside it says more): {line}"
+    print(plain(told), file=sys.stderr)  # noqa: T201
     return 0

@@ -40,6 +40,14 @@ def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
 
 
+def setting_of_file(option: str) -> str:
+    """Return where a setting without an option is written; empty when there is none of the name."""
+    name = option.lstrip("-").replace("-", "_")
+    if name not in FIELD_TYPES:
+        return ""
+    return f"It is a setting of the file given with --config: `{name}: ...`. {field_help(name)}"
+
+
 def flag_of(name: str) -> str:
     """Return the option of a setting, such as `--lora-rank`."""
     return field_options()[name].flag or f"--{name.replace('_', '-')}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,19 @@ from typing import Any
 import msgspec
 
 from train_teacher import __version__
+from train_teacher.console import progress
+from train_teacher.console.progress import progress_line
 from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.core.words import one_line
 from train_teacher.engine import launcher, machine, process
 from train_teacher.engine import runner as mmengine_runner
 from train_teacher.engine.outer_launch import Others
+from train_teacher.engine.upstream_files import adopt_upstream_files
+from train_teacher.evaluation.final import score_test_split
 from train_teacher.evaluation.forgetting import score_retained
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.reports.forgetting import RetainedScores
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.write import (
     RunFacts,
     RunResult,
@@ -33,6 +39,9 @@ from train_teacher.teachers import adapter_folder
 from train_teacher.teachers.card import describe_teacher
 from train_teacher.teachers.run_config import run_config
 
+LONGEST_REASON = 300
+"""Characters."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -45,30 +54,43 @@ class Training:
     detector: Callable[[], Any]
     """Returns the model of the run."""
 
-    def finish(
-        self, dataset_info: DatasetInfo, retained: Callable[[int, int], None] | None = None
-    ) -> RunResult:
-        """Train, and write plots, results and report.
+    def finish(self, dataset_info: DatasetInfo) -> RunResult:
+        """Train, score the test split, and write plots, results and report.
 
         Raises:
             UserError: training cannot go on; the checkpoints written so far stay.
             KeyboardInterrupt: told to stop; the state is saved.
         """
-        started = time.monotonic()
         steps = self.train()
-        seconds = time.monotonic() - started
-        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps, seconds)
-        scores: RetainedScores | None = None
+        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps)
+        test: FinalScores | None = None
+        failure, retained = "", None
         try:
             if self.settings.tune == "lora":
                 self._write_adapter(facts)
+            test, failure = self._score_test(facts)
             if self.settings.retain:
-                device = machine.resolve_device(self.settings.device, "fp32")
-                scores = score_retained(self.folder, self.settings, dataset_info, device, retained)
+                retained = score_retained(*self._scored(facts), progress_line("retained images"))
         finally:
-            # Also when one of the two fails, which must not cost the results.
-            result = write_run_results(self.folder, facts, scores)
+            # Also when one of them fails, which must not cost the results.
+            result = write_run_results(self.folder, facts, test, failure, retained)
         return result
+
+    def _scored(self, facts: RunFacts) -> tuple[RunFolder, TeacherSettings, DatasetInfo, str]:
+        device = machine.resolve_device(self.settings.device, "fp32")
+        return self.folder, self.settings, facts.dataset_info, device
+
+    def _score_test(self, facts: RunFacts) -> tuple[FinalScores | None, str]:
+        """Return the scores on the test split, or why there are none though there is a split."""
+        threshold = facts.judged.threshold if facts.judged else None
+        try:
+            return score_test_split(
+                *self._scored(facts), threshold, progress_line("test images")
+            ), ""
+        # PyTorch tells of a full GPU with a RuntimeError.
+        except (UserError, OSError, RuntimeError, MemoryError) as error:
+            progress.close()
+            return None, one_line(str(error), LONGEST_REASON)
 
     def _write_adapter(self, facts: RunFacts) -> None:
         model = self.detector()
@@ -101,7 +123,8 @@ def start_training(
     if settings.gpus > 1 and others is None:
 
         def train_together() -> int:
-            launcher.run_processes(folder.root, settings.gpus, resume_from)
+            with _adopted(folder, settings):
+                launcher.run_processes(folder.root, settings.gpus, resume_from)
             return _last_step(folder)
 
         return Training(
@@ -115,12 +138,27 @@ def start_training(
             others.tell(folder.root, resume_from)
         kind = others.launcher.kind if others else "none"
         runner = mmengine_runner.build_runner(folder.config, launcher=kind, resume_from=resume_from)
+
+    def train() -> int:
+        with _adopted(folder, settings):
+            return process.train(runner, folder.log)
+
     return Training(
         folder,
         settings,
-        lambda: process.train(runner, folder.log),
+        train,
         lambda: mmengine_runner.detector_of(runner),
     )
+
+
+@contextmanager
+def _adopted(folder: RunFolder, settings: TeacherSettings) -> Iterator[None]:
+    """Give what MMEngine's own Runner leaves the run folder's names, however training ends."""
+    try:
+        yield
+    finally:
+        if settings.plain:
+            adopt_upstream_files(folder)
 
 
 def _last_step(folder: RunFolder) -> int:

@@ -29,6 +29,30 @@ NO_SIZE = np.full((1, 2), np.nan)
         {"cx": 14, "cy": 10, "w": 20, "h": 10},
         [4, 5, 24, 5, 24, 15, 4, 15],
         [[4, 5, 24, 5, 24, 15, 4, 15]],
+        [[4, 5], [24, 5], [24, 15], [4, 15]],
+        [[4], [5], [20], [10]],
+        [[[4, 5, 20, 10]]],
+        [{"x": 4, "y": 5}, {"x": 24, "y": 15}],
+        [{"x": 4, "y": 5, "width": 20, "height": 10}],
+        ["4px", "5px", "20 px", "10,0"],
+        ["4, 5, 20, 10"],
+        "4|5|20|10",
+        "x=4;y=5;w=20;h=10",
+        '{"xmin": 4, "ymin": 5, "xmax": 24, "ymax": 15}',
+        "{'x': 4, 'y': 5, 'width': 20, 'height': 10}",
+        "array([4., 5., 20., 10.], dtype=float32)",
+        "tensor([ 4.,  5., 20., 10.], device='cuda:0')",
+        "[np.float64(4.0), np.float64(5.0), np.float64(20.0), np.float64(10.0)]",
+        {"x": "4", "y": "5", "width": "20", "height": "10"},
+        {"x": 4, "y": 5, "width": 20, "height": 10, "rotation": 0, "label": "cat"},
+        {"xMin": 4, "yMin": 5, "xMax": 24, "yMax": 15},
+        {"x0": 4, "y0": 5, "x1": 24, "y1": 15},
+        {"xtl": 4, "ytl": 5, "xbr": 24, "ybr": 15},
+        {"topLeft": {"x": 4, "y": 5}, "bottomRight": {"x": 24, "y": 15}},
+        {"min": [4, 5], "max": [24, 15]},
+        {"center": {"x": 14, "y": 10}, "size": {"width": 20, "height": 10}},
+        {"0": 4, "1": 5, "2": 20, "3": 10},
+        {"bbox": [4, 5, 20, 10]},
     ],
 )
 def test_a_box_in_another_form_is_trained_where_it_was_drawn(tmp_path: Path, value: Any) -> None:
@@ -47,6 +71,16 @@ def test_a_box_in_another_form_is_trained_where_it_was_drawn(tmp_path: Path, val
         {"x": 4, "y": 5},
         {"x": 4, "y": 5, "width": 20, "height": 10, "angle": 3},
         {"x": "a", "y": 5, "width": 20, "height": 10},
+        {"x": 4, "left": 4, "y": 5, "width": 20, "height": 10},
+        {"0": 1, "1": 2, "2": 3},
+        "4,0; 5,0; 20,0; 10,0",
+        "BOX(4 5,24 15)",
+        "[[4, 5], [24, 15]]",
+        ["4", "5", "20", "1,000"],
+        [[4, 5, 20], [10]],
+        "'4 5 20 10",
+        "9" * 5000,
+        [1, 2, 3, 4, 0.9, 1],
         [1, 2, 3],
         [1, 2, 3, 4],
         [True, 2, 3, 4, 5],
@@ -83,6 +117,15 @@ def test_x_and_y_are_the_corner_where_boxes_would_leave_their_images_otherwise()
 
     assert boxes.tolist() == rotated[:, :4].tolist()
     assert "upper left corner" in how
+
+
+def test_a_fifth_number_that_no_turned_box_would_have_is_a_score() -> None:
+    scored = np.array([[0.0, 0.0, 64.0, 10.0, 0.9], [4.0, 4.0, 60.0, 40.0, 1.0]])
+
+    boxes, how = upright_boxes(scored, np.full((2, 2), 64.0))
+
+    assert boxes.tolist() == scored[:, :4].tolist()
+    assert "score" in how
 
 
 def test_a_mask_tells_the_box_better_than_an_angle(tmp_path: Path) -> None:

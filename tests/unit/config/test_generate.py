@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from demo_model import make_info, make_settings
 from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import generate_mmdet_config
-from train_teacher.config.model import frozen_parts, random_frozen_parts
 from train_teacher.core.errors import UsageError
 from train_teacher.inspection.facts import PromptInfo
 
@@ -32,19 +31,6 @@ def test_the_overrides_of_a_preset_are_the_reviewed_ones(model: str) -> None:
     assert "\n".join(lines) + "\n" == (GOLDEN / f"overrides_{model}.txt").read_text()
 
 
-def test_freezing_by_tune_and_by_name() -> None:
-    assert frozen_parts(make_settings()) == ("backbone", "language_model")
-    assert frozen_parts(make_settings(tune="full")) == ()
-    assert frozen_parts(make_settings(tune="full", freeze=["neck"])) == ("neck",)
-
-
-def test_lora_freezes_backbone_and_language_model_unless_they_get_adapters() -> None:
-    assert frozen_parts(make_settings(tune="lora")) == ("backbone", "language_model")
-    targets = ["decoder", "backbone", "language_model.language_backbone"]
-    assert frozen_parts(make_settings(tune="lora", lora_targets=targets)) == ()
-    assert frozen_parts(make_settings(tune="lora", freeze=["neck"]))[-1] == "neck"
-
-
 def test_lora_options_reach_the_model_and_its_rate_the_optimizer() -> None:
     values = overrides(tune="lora", lora_rank=8, lora_targets=["decoder"], lora_lr_factor=3.0)
     assert values["model.lora"] == {
@@ -58,13 +44,6 @@ def test_lora_options_reach_the_model_and_its_rate_the_optimizer() -> None:
     keys = values["optim_wrapper"]["paramwise_cfg"]["custom_keys"]
     assert keys[".lora_"] == {"lr_mult": 3.0, "decay_mult": 0.0}
     assert "model.lora" not in overrides()
-
-
-def test_frozen_parts_without_weights_are_named() -> None:
-    assert random_frozen_parts(make_settings(weights="none")) == ("backbone",)
-    assert random_frozen_parts(make_settings(weights="none", tune="full")) == ()
-    assert "decoder" in random_frozen_parts(make_settings(weights="none", tune="lora"))
-    assert random_frozen_parts(make_settings(weights="/w/base.pth")) == ()
 
 
 def test_every_override_has_a_reason() -> None:
@@ -85,11 +64,6 @@ def many_classes(tokens: int = 2) -> dict[str, Any]:
     return {override.key: override.value for override in generated.overrides}
 
 
-def test_the_pretrained_label_table_is_kept_with_any_number_of_classes() -> None:
-    assert overrides()["model.bbox_head.num_classes"] == 256
-    assert many_classes()["model.bbox_head.num_classes"] == 256
-
-
 def test_classes_that_fit_one_prompt_are_trained_and_scored_in_one() -> None:
     values = overrides()
     assert "model.test_cfg.chunked_size" not in values
@@ -104,14 +78,6 @@ def test_classes_beyond_one_prompt_are_trained_from_odvg_files_with_a_prompt_per
     steps = [step["type"] for step in dataset["pipeline"]]
     assert steps[-2:] == ["RandomPrompt", "PackDetInputs"]
     assert {"text", "custom_entities"} <= set(dataset["pipeline"][-1]["meta_keys"])
-
-
-def test_classes_beyond_one_prompt_are_scored_in_the_fewest_even_parts() -> None:
-    # 254 tokens are for phrases of 3: 84 classes, so four parts, of 75 each.
-    values = many_classes()
-    assert values["model.test_cfg.chunked_size"] == 75
-    assert values["train_dataloader"]["dataset"]["dataset"]["pipeline"][-2]["most_negatives"] == 75
-    assert values["val_dataloader"]["dataset"]["type"] == "CocoDataset"
 
 
 def test_trained_parts_learn_at_a_share_of_the_rate() -> None:

@@ -57,17 +57,27 @@ def test_the_reason_stands_above_its_key_at_any_depth() -> None:
         "    head=dict(\n"
         "        a=1,\n"
         "        # why b\n"
-        "        b=2,\n"
-        "    ),\n"
-        ")\n"
+        "        b=2))\n"
         "\n"
         "steps = [\n"
         "    dict(type='A'),\n"
         "    dict(\n"
         "        # why B\n"
-        "        type='B',\n"
-        "    ),\n"
-        "]\n"
+        "        type='B')]\n"
+    )
+
+
+def test_short_assignments_stand_together_with_their_reason_behind_them() -> None:
+    content = {"lr": 1e-4, "epochs": 12, "long": [10**29] * 4, "last": None}
+    assert render_assignments(content, {"lr": "why"}) == (
+        "lr = 0.0001  # why\n"
+        "epochs = 12\n"
+        "\n"
+        "long = [\n"
+        "    100000000000000000000000000000, 100000000000000000000000000000,\n"
+        "    100000000000000000000000000000, 100000000000000000000000000000]\n"
+        "\n"
+        "last = None\n"
     )
 
 
@@ -83,7 +93,7 @@ def test_another_folder_changes_nothing_but_its_own_name() -> None:
 def test_long_lists_and_reasons_are_broken_into_lines() -> None:
     text = render_assignments({"names": [f"class {n}" for n in range(99)]}, {"names": "why " * 50})
     assert len(text.splitlines()) > 10
-    assert all(len(line) <= WIDTH + 1 for line in text.splitlines())
+    assert all(len(line) <= WIDTH for line in text.splitlines())
 
 
 def test_an_object_is_refused(tmp_path: Path) -> None:

@@ -24,5 +24,5 @@ def test_a_pair_without_name_or_sign_is_refused_with_its_option(pair: str) -> No
 def test_another_value_is_refused_with_the_choices() -> None:
     shown = device_option(click.command("c")(lambda device: device))
     assert shown.main(["--device", "cpu"], standalone_mode=False) == "cpu"
-    with pytest.raises(click.BadParameter, match="'tpu' is not one of 'auto', 'cpu', 'cuda'"):
+    with pytest.raises(click.BadParameter, match="'tpu' is not one of auto, cpu, cuda"):
         shown.main(["--device", "tpu"], standalone_mode=False)

@@ -104,7 +104,7 @@ def test_a_training_process_whose_launcher_died_before_it_began_builds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_end_with_launcher", lambda: None)
-    assert process.main([str(tmp_path), "--launcher", "1"]) == 130
+    assert process.main([str(tmp_path), "--launcher", str(os.getpid())]) == 130
     assert not (tmp_path / "train.log").exists()
 
 

@@ -16,6 +16,7 @@ from train_teacher.reports.comparison import Comparison, compare_runs
 from train_teacher.reports.comparison_page import render_comparison
 from train_teacher.reports.comparison_text import render_comparison_text
 from train_teacher.reports.facts import RunReport, build_report
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.reports.summary import summarize_cost, summarize_run
 from train_teacher.scores.coco_scores import CocoScores
@@ -128,6 +129,33 @@ def test_what_was_forgotten_stands_beside_what_was_gained(tmp_path: Path) -> Non
     assert rows["other data: drop"].best == 1
     assert rows["detections with the adapter off"].values == ("-", "the base's")
     assert "GPU memory (MiB)" not in rows, "nothing to tell of any run"
+
+
+def test_the_test_splits_are_compared_and_none_is_best_where_they_differ(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", 0.4), write_run(tmp_path / "b", 0.5)]
+
+    def rewrite(run: Path, score: float, **changes: Any) -> None:
+        report = msgspec.json.decode((run / "results.json").read_bytes(), type=RunReport)
+        test = FinalScores(
+            num_images=15,
+            num_objects=30,
+            before=None,
+            best=_scores(score),
+            chance=None,
+            labels=None,
+        )
+        ready = msgspec.structs.replace(report.verdict, good_enough="nearly")
+        report = msgspec.structs.replace(report, test=test, verdict=ready, **changes)
+        (run / "results.json").write_bytes(msgspec.json.encode(report))
+
+    rewrite(runs[0], 0.45)
+    rewrite(runs[1], 0.3)
+    rows = {row.name: row for row in compare(runs).results}
+    assert (rows["test mAP"].values, rows["test mAP"].best) == (("0.450", "0.300"), 0)
+    assert rows["good enough to label with"].values == ("nearly", "nearly")
+    rewrite(runs[1], 0.3, splits=make_info(NAMES).splits[:2])
+    rows = {row.name: row for row in compare(runs).results}
+    assert (rows["test mAP"].best, rows["mAP50"].values) == (None, ("0.000", "0.000"))
 
 
 def _scores(value: float) -> CocoScores:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from demo_model import make_info
 from train_teacher.reports.curves import curve, run_plots
-from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.facts import RunReport, build_report
 from train_teacher.reports.summary import METRIC, summarize_cost, summarize_run
 
@@ -66,17 +63,3 @@ def test_only_a_lora_run_has_other_rates_to_tell_of() -> None:
 def test_a_number_that_some_records_lack_is_a_curve_of_the_others() -> None:
     assert curve("m", RECORDS, "memory").x == []
     assert curve("m", [*RECORDS, {"kind": "train", "step": 30, "memory": 7}], "memory").x == [30]
-
-
-def test_the_plots_with_a_file_are_drawn_and_no_other(tmp_path: Path) -> None:
-    records = [*RECORDS, {"kind": "train", "step": 30, "time": 1.0}]
-    draw_curves(run_plots(records, report_of()), tmp_path / "plots")
-    drawn = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert drawn == ["learning_rate.png", "loss.png", "validation.png"]
-    with Image.open(tmp_path / "plots" / "loss.png") as image:
-        assert image.size == (768, 432)
-
-
-def test_a_run_without_a_point_leaves_an_empty_folder(tmp_path: Path) -> None:
-    draw_curves(run_plots([], report_of()), tmp_path / "plots")
-    assert list((tmp_path / "plots").iterdir()) == []

@@ -33,6 +33,13 @@ def retained(before: float | None, after: float | None, **facts: Any) -> Retaine
             "Lost nothing on other.json, it even gained: mAP 0.500 before, 0.600 after (+0.100).",
         ),
         (0.5, 0.4, "WARNING: forgot of other.json: mAP 0.500 before, 0.400 after (-0.100), more"),
+        (
+            0.003,
+            0.004,
+            "other.json: mAP 0.003 before: this says nothing of forgetting, the base does not "
+            "know what is there.",
+        ),
+        (0.04, 0.0, "other.json: mAP 0.040 before: this says nothing"),
         (None, None, "other.json has no object to score"),
     ],
 )

@@ -1,4 +1,4 @@
-from train_teacher.reports.summary import summarize_run
+from train_teacher.reports.summary import summarize_cost, summarize_run
 
 
 def val(epoch: int, score: float, **per_class: float) -> dict[str, object]:
@@ -43,3 +43,12 @@ def test_scores_come_by_class() -> None:
 
 def test_a_run_without_validation_has_no_scores() -> None:
     assert summarize_run([], []).best is None
+
+
+def test_the_time_of_a_run_is_that_of_all_its_starts() -> None:
+    records = [
+        {"kind": "train", "step": 10, "loss": 3.0, "elapsed": 1800.0},
+        {"kind": "val", "step": 1, "elapsed": 1898.3},
+    ]
+    assert summarize_cost(records, 12).total_seconds == 1898.3
+    assert summarize_cost([{"kind": "train", "step": 3}]).total_seconds is None

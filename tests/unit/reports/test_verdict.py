@@ -1,86 +1,489 @@
-"""The run in words says what the numbers say."""
+"""Each sentence of the verdict, word for word, over a table of cases."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
+from train_teacher.inspection.facts import Finding
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import summarize_run
-from train_teacher.reports.verdict import ClassOutcome, Verdict, judge_run
+from train_teacher.reports.verdict import (
+    ClassOutcome,
+    Measured,
+    Verdict,
+    judge_run,
+    measured_finally,
+)
 from train_teacher.scores.bootstrap import Chance
+from train_teacher.scores.coco_scores import CocoScores
+from train_teacher.scores.labelling import LabelQuality
 
 
-def judged(*scores: float, classes: tuple[ClassOutcome, ...] = (), val_boxes: int = 500) -> Verdict:
+def chance(low: float, high: float) -> Chance:
+    return Chance(images=24, boxes=56, better=0.9, low=low, high=high)
+
+
+SURE = chance(0.15, 0.35)
+FALLING = (9.0, 8.0, 7.0, 6.5, 6.0, 5.5, 5.0, 4.5)
+RISING = (5.0, 4.5, 4.2, 4.0, 4.1, 4.3, 4.9, 6.0)
+NOISE = (5.0, 4.0, 6.0, 4.2, 5.0, 4.0, 6.0, 4.2)
+WORTH_IT = (
+    "Fine-tuning was worth it: box mAP 0.100 zero-shot, 0.400 after epoch 2 (+0.300, 95 % "
+    "interval +0.150 to +0.350) on 57 boxes of the test split."
+)
+YES = (
+    "Good enough to label with? Yes: from a score of 0.31 on it misses 8 of 100 objects, and 5 of "
+    "100 boxes it keeps are false."
+)
+NO_TEST = (
+    "There is no test split: these images also chose the epoch and the threshold, so expect less "
+    "on others."
+)
+LONGER = "a longer run (--epochs) may reach more."
+SHORT = f"2 validations cannot tell whether it has levelled off: {LONGER}"
+LEAK = Finding(
+    "D8", "warning", 11, "11 images of val also in train: the same file", "", "", split="val"
+)
+
+
+def labels(missed: float, false: float, objects: int = 57, **changes: Any) -> LabelQuality:
+    values: dict[str, Any] = {
+        "threshold": 0.31,
+        "images": 24,
+        "objects": objects,
+        "kept": objects,
+        "missed": missed,
+        "missed_at_most": missed + 0.1,
+        "false": false,
+        "false_at_most": false + 0.1,
+    }
+    return LabelQuality(**{**values, **changes})
+
+
+def on_test(before: float | None, best: float | None, **changes: Any) -> Measured:
+    def coco(value: float | None) -> CocoScores:
+        return CocoScores(value, value, value, value, value, value, (), ())
+
+    values: dict[str, Any] = {
+        "num_images": 24,
+        "num_objects": 57,
+        "before": None if before is None else coco(before),
+        "best": coco(best),
+        "chance": SURE,
+        "labels": labels(0.08, 0.05),
+    }
+    return measured_finally(FinalScores(**{**values, **changes}))
+
+
+ON_TEST = on_test(0.1, 0.4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run, and what is to be said of it."""
+
+    name: str
+    scores: tuple[float, ...]
+    """Of the validations, that of the base weights first."""
+    told: tuple[str, ...]
+    worth_it: bool | None = True
+    good_enough: str | None = "yes"
+    tone: str = "good"
+    test: Measured | None = ON_TEST
+    boxes: int = 56
+    """Of the validation split."""
+    chance: Chance | None = SURE
+    """Of the gain on it."""
+    labels: LabelQuality | None = None
+    failure: str = ""
+    losses: tuple[float, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    classes: tuple[ClassOutcome, ...] = ()
+    base: bool = True
+    """Whether the base weights were validated."""
+
+
+def judged(case: Case) -> Verdict:
     records = [
-        {"kind": "val", "step": epoch, "coco/bbox_mAP": score} for epoch, score in enumerate(scores)
+        {"kind": "val", "step": epoch, "coco/bbox_mAP": score}
+        for epoch, score in enumerate(case.scores, 0 if case.base else 1)
     ]
-    return judge_run(summarize_run(records, []), classes, len(scores) - 1, val_boxes)
+    summary = summarize_run(records, [])
+    validation = Measured(
+        split="validation",
+        boxes=case.boxes,
+        before=summary.before.map if summary.before else None,
+        best=summary.best.map if summary.best else None,
+        chance=case.chance,
+        labels=case.labels,
+    )
+    return judge_run(
+        summary,
+        case.classes,
+        validation,
+        test=case.test,
+        test_failure=case.failure,
+        losses=case.losses,
+        findings=case.findings,
+    )
+
+
+HEADLINES = [
+    Case("worth it and good enough", (0.1, 0.3, 0.4), (WORTH_IT, YES)),
+    Case(
+        "better, but most objects are missed",
+        (0.0, 0.1, 0.138),
+        (
+            "Fine-tuning helped, but not enough to label with yet: box mAP 0.000 zero-shot, 0.138 "
+            "after epoch 2 (+0.138, 95 % interval +0.060 to +0.200) on 32 boxes of the validation "
+            "split.",
+            "Good enough to label with? Not yet: from a score of 0.31 on it misses 62 of 100 "
+            "objects, and 48 of 100 boxes it keeps are false.",
+            NO_TEST,
+            SHORT,
+        ),
+        good_enough="not yet",
+        tone="fair",
+        test=None,
+        boxes=32,
+        chance=chance(0.06, 0.2),
+        labels=labels(20 / 32, 11 / 23, 32, kept=23),
+    ),
+    Case(
+        "the base is good already",
+        (0.8, 0.805, 0.81),
+        (
+            "Fine-tuning changed no more than another seed may: box mAP 0.800 zero-shot, 0.810 "
+            "after epoch 2 (+0.010, 95 % interval -0.010 to +0.020) on 57 boxes of the test split.",
+            YES,
+        ),
+        worth_it=False,
+        tone="fair",
+        test=on_test(0.8, 0.81, chance=chance(-0.01, 0.02)),
+    ),
+    Case(
+        "no epoch is better than the base",
+        (0.5, 0.4, 0.3),
+        (
+            "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.480 "
+            "on 57 boxes of the test split), which best.pth holds.",
+            YES,
+        ),
+        worth_it=False,
+        tone="fair",
+        test=on_test(0.48, 0.48, chance=chance(0.0, 0.0)),
+    ),
+    Case(
+        "the base knows nothing, and nothing was learned: no box overlaps an object",
+        (0.0, 0.0, 0.0),
+        (
+            "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.000 "
+            "on 57 boxes of the test split), which best.pth holds.",
+            "Good enough to label with? Not yet: from a score of 0.30 on it misses 100 of 100 "
+            "objects, and 100 of 100 boxes it keeps are false.",
+            SHORT,
+        ),
+        worth_it=False,
+        good_enough="not yet",
+        tone="bad",
+        test=on_test(
+            0.0, 0.0, chance=chance(0.0, 0.0), labels=labels(1.0, 1.0, threshold=0.3, kept=9)
+        ),
+    ),
+    Case(
+        "nothing is detected at all",
+        (0.0, 0.0, 0.0),
+        (
+            "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.000 "
+            "on 57 boxes of the test split), which best.pth holds.",
+            "Good enough to label with? Not yet: it finds nothing.",
+            SHORT,
+        ),
+        worth_it=False,
+        good_enough="not yet",
+        tone="bad",
+        test=on_test(0.0, 0.0, chance=chance(0.0, 0.0), labels=labels(1.0, 0.0, kept=0)),
+    ),
+    Case(
+        "a gain that chance can make",
+        (0.1, 0.12, 0.14),
+        (
+            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.140 after "
+            "epoch 2 (+0.040, 95 % interval -0.010 to +0.080) on 57 boxes of the test split.",
+            YES,
+        ),
+        worth_it=None,
+        tone="fair",
+        test=on_test(0.1, 0.14, chance=chance(-0.01, 0.08)),
+    ),
+    Case(
+        "validation gained, the test split lost",
+        (0.3, 0.35, 0.4),
+        (
+            "Fine-tuning made it worse: box mAP 0.400 zero-shot, 0.300 after epoch 2 (-0.100, "
+            "95 % interval -0.150 to -0.050) on 57 boxes of the test split.",
+            YES,
+        ),
+        worth_it=False,
+        tone="fair",
+        test=on_test(0.4, 0.3, chance=chance(-0.15, -0.05)),
+    ),
+    Case(
+        "a large set, where no interval is drawn",
+        (0.1, 0.3, 0.4),
+        (
+            "Fine-tuning was worth it: box mAP 0.100 zero-shot, 0.400 after epoch 2 (+0.300) on "
+            "9,000 boxes of the test split.",
+            YES,
+        ),
+        boxes=9000,
+        chance=None,
+        test=on_test(0.1, 0.4, num_objects=9000, chance=None),
+    ),
+    Case(
+        "the base was not scored",
+        (0.3, 0.4),
+        (
+            "The best epoch reaches a box mAP of 0.400 on 57 boxes of the test split; the base "
+            "weights were not scored, so what fine-tuning gained is unknown.",
+            YES,
+        ),
+        worth_it=None,
+        tone="fair",
+        base=False,
+        test=on_test(None, 0.4),
+    ),
+    Case(
+        "nothing was validated",
+        (),
+        ("Nothing was validated, so nothing can be said of the result.",),
+        worth_it=None,
+        good_enough=None,
+        tone="fair",
+        test=None,
+        chance=None,
+    ),
+]
+
+LABELLING = [
+    Case(
+        "every image needs a look",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT,
+            "Good enough to label with? Nearly: from a score of 0.31 on it misses 20 of 100 "
+            "objects, and 12 of 100 boxes it keeps are false; look through every image.",
+            SHORT,
+        ),
+        good_enough="nearly",
+        test=on_test(0.1, 0.4, labels=labels(0.2, 0.12)),
+    ),
+    Case(
+        "the count is good, and so few images could hide one object in three",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT,
+            "Good enough to label with? Nearly: from a score of 0.31 on it misses 9 of 100 "
+            "objects, and 5 of 100 boxes it keeps are false; look through every image.",
+            SHORT,
+        ),
+        good_enough="nearly",
+        test=on_test(0.1, 0.4, labels=labels(0.09, 0.05, 33, missed_at_most=0.33)),
+    ),
+    Case(
+        "a test split too small beside the validation split",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT.replace("57 boxes of the test", "56 boxes of the validation"),
+            YES,
+        ),
+        test=on_test(0.1, 0.2, num_objects=6, labels=labels(0.5, 0.5, 6)),
+        labels=labels(0.08, 0.05, 56),
+    ),
+    Case(
+        "two tiny splits",
+        (0.1, 0.3, 0.4),
+        (
+            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.400 after "
+            "epoch 2 (+0.300, 95 % interval -0.100 to +0.700) on 6 boxes of the test split.",
+            "Good enough to label with? 6 boxes are too few to tell: label more images for "
+            "validation and test.",
+        ),
+        worth_it=None,
+        good_enough=None,
+        tone="fair",
+        boxes=6,
+        test=on_test(0.1, 0.4, num_objects=6, chance=chance(-0.1, 0.7), labels=labels(0.0, 0.0, 6)),
+    ),
+    Case(
+        "the test split could not be scored",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT.replace("57 boxes of the test", "56 boxes of the validation"),
+            YES,
+            "The test split was not scored, --resume tries again: /images: there is no such "
+            "folder of images.",
+        ),
+        test=None,
+        failure="/images: there is no such folder of images.",
+        labels=labels(0.08, 0.05, 56),
+    ),
+    Case(
+        "a leak, which comes first and takes the green",
+        (0.1, 0.3, 0.4),
+        (
+            "Do not trust these scores, they are likely too high: 11 images of val also in "
+            "train: the same file (D8).",
+            WORTH_IT,
+            YES,
+        ),
+        worth_it=None,
+        good_enough=None,
+        tone="fair",
+        findings=(Finding("B2", "warning", 1, "thin boxes", "", ""), LEAK),
+    ),
+]
+
+BY_HEART = (
+    "After epoch 3 validation fell to 0.250, more than chance explains: the model began to learn "
+    "the training images by heart; best.pth is from before that."
+)
+AFTER_3 = WORTH_IT.replace("epoch 2", "epoch 3")
+ENDINGS = [
+    Case(
+        "two epochs, the second lower, and a loss that falls: no word of learning by heart",
+        (0.0, 0.113, 0.084),
+        (
+            WORTH_IT.replace("epoch 2", "epoch 1"),
+            YES,
+            "The loss was still falling at the end, and 2 validations cannot tell whether it has "
+            f"levelled off: {LONGER}",
+        ),
+        losses=FALLING,
+    ),
+    Case(
+        "a fall beyond noise, epoch after epoch",
+        (0.1, 0.4, 0.45, 0.5, 0.4, 0.35, 0.3, 0.25),
+        (AFTER_3, YES, BY_HEART),
+        losses=FALLING,
+    ),
+    Case(
+        "as deep a fall without a trend",
+        (0.1, 0.4, 0.45, 0.5, 0.25, 0.3, 0.24, 0.25),
+        (AFTER_3, YES),
+        losses=FALLING,
+    ),
+    Case(
+        "a steady fall that the images explain",
+        (0.1, 0.4, 0.45, 0.5, 0.48, 0.46, 0.44, 0.42),
+        (AFTER_3, YES),
+        losses=FALLING,
+    ),
+    Case(
+        "the same steady fall on ten thousand boxes",
+        (0.1, 0.4, 0.45, 0.5, 0.48, 0.46, 0.44, 0.42),
+        (AFTER_3, YES, BY_HEART.replace("0.250", "0.420")),
+        boxes=10_000,
+        chance=None,
+    ),
+    Case(
+        "validation that rises to the end",
+        (0.1, 0.15, 0.2, 0.25, 0.3, 0.33, 0.36, 0.4),
+        (
+            WORTH_IT.replace("epoch 2", "epoch 7"),
+            YES,
+            f"Validation rose through the second half of the run: {LONGER}",
+        ),
+        losses=FALLING,
+    ),
+    Case(
+        "validation that only jumps about",
+        (0.1, 0.064, 0.064, 0.138, 0.081, 0.115, 0.114),
+        (AFTER_3, YES),
+        losses=NOISE,
+    ),
+    Case(
+        "a loss that rises",
+        (0.1, 0.4, 0.45, 0.5, 0.4, 0.35, 0.3, 0.25),
+        (AFTER_3, YES, "The loss rose in the second half of the run: try a smaller --lr."),
+        losses=RISING,
+    ),
+    Case(
+        "a short run with a loss that jumps about",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES),
+        losses=NOISE,
+    ),
+]
+
+
+def outcome(name: str, *facts: Any) -> ClassOutcome:
+    return ClassOutcome(name, *facts)
+
+
+GOOD = outcome("cat", 400, 90, 0.2, 0.8, 0.9)
+CLASSES = [
+    Case(
+        "a class that lost more than chance takes",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES, "Lost: dog 0.60 to 0.40."),
+        classes=(GOOD, outcome("dog", 400, 90, 0.6, 0.4, 0.9), outcome("newt", 9, 9, 0.3, 0.1)),
+    ),
+    Case(
+        "a class that cannot be scored",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES, "No boxes in the validation split, so nothing is known of: ghost."),
+        classes=(GOOD, outcome("ghost", 3, 0, None, None)),
+    ),
+    Case(
+        "classes with few boxes",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT,
+            YES,
+            "Needs more labelled boxes: a (1 box), b (2 boxes), c (3 boxes).",
+        ),
+        classes=tuple(outcome(n, i, 9, 0.0, 0.1, 0.1) for i, n in enumerate("abc", 1)),
+    ),
+    Case(
+        "a class with boxes enough that the base does not see",
+        (0.1, 0.3, 0.4),
+        (
+            WORTH_IT,
+            YES,
+            "Another phrase may read better (teacher prompts, --class-prompt NAME=PHRASE): "
+            "'sprocket-7'.",
+        ),
+        classes=(GOOD, outcome("sprocket-7", 300, 50, 0.0, 0.1, 0.1)),
+    ),
+    Case(
+        "classes of which the base sees none",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES),
+        classes=(outcome("raccoon", 300, 50, 0.0, 0.1, 0.1),),
+    ),
+    Case(
+        "a weak class that the base sees, and one of which nobody asked the base",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES),
+        classes=(outcome("a", 300, 50, 0.0, 0.1, 0.9), outcome("b", 300, 50, None, 0.1)),
+    ),
+]
 
 
 @pytest.mark.parametrize(
-    ("scores", "worth_it", "words"),
-    [
-        ((0.3, 0.4, 0.5), True, "was worth it"),
-        ((0.5, 0.5, 0.51), False, "changed little"),
-        ((0.5, 0.4, 0.3), False, "best.pth holds the base weights"),
-        ((), None, "Nothing was validated"),
-    ],
+    "case", [*HEADLINES, *LABELLING, *ENDINGS, *CLASSES], ids=lambda case: case.name
 )
-def test_the_headline_tells_whether_it_was_worth_it(
-    scores: tuple[float, ...], worth_it: bool | None, words: str
-) -> None:
-    verdict = judged(*scores)
-    assert verdict.worth_it is worth_it
-    assert words in verdict.headline
+def test_a_run_is_told_in_exactly_these_sentences(case: Case) -> None:
+    verdict = judged(case)
+    assert (verdict.headline, *verdict.sentences) == case.told
+    assert (verdict.worth_it, verdict.good_enough) == (case.worth_it, case.good_enough)
+    assert verdict.tone == case.tone
 
 
-def test_without_a_base_validation_the_gain_is_unknown() -> None:
-    records = [{"kind": "val", "step": 1, "coco/bbox_mAP": 0.5}]
-    verdict = judge_run(summarize_run(records, []), (), 1, 500)
-    assert verdict.worth_it is None
-    assert "unknown" in verdict.headline
-
-
-def test_a_curve_that_still_rises_asks_for_more_epochs_and_a_flat_one_does_not() -> None:
-    assert "still rising" in " ".join(judged(0.1, 0.2, 0.3, 0.4).sentences)
-    assert "still rising" not in " ".join(judged(0.1, 0.4, 0.4, 0.4, 0.401).sentences)
-
-
-def test_a_curve_that_falls_after_its_best_epoch_is_called_learning_by_heart() -> None:
-    assert "by heart" in " ".join(judged(0.1, 0.5, 0.4, 0.3).sentences)
-
-
-def test_a_gain_that_chance_can_make_is_not_called_worth_it() -> None:
-    records = [{"kind": "val", "step": i, "coco/bbox_mAP": s} for i, s in enumerate((0.1, 0.14))]
-    summary = summarize_run(records, [])
-    unsure = judge_run(
-        summary, (), 1, 56, Chance(images=24, boxes=56, better=0.9, low=-0.01, high=0.08)
-    )
-    assert unsure.worth_it is None
-    assert "on 56 boxes that can be chance" in unsure.headline
-    sure = judge_run(
-        summary, (), 1, 56, Chance(images=24, boxes=56, better=1.0, low=0.01, high=0.08)
-    )
-    assert sure.worth_it is True
-    assert "rests on 56 boxes in 24 images" in sure.sentences[0]
-    assert "between +0.010 and +0.080, and is a gain in 100 %" in sure.sentences[0]
-
-
-def test_few_validation_boxes_make_the_scores_a_hint() -> None:
-    assert "12 boxes only" in " ".join(judged(0.1, 0.5, val_boxes=12).sentences)
-
-
-def test_classes_are_told_by_what_they_need() -> None:
-    classes = (
-        ClassOutcome("cat", 400, 90, 0.2, 0.8, 0.9),
-        ClassOutcome("dog", 400, 90, 0.6, 0.5, 0.9),
-        ClassOutcome("newt", 12, 9, 0.0, 0.1, 0.8),
-        ClassOutcome("sprocket-7", 300, 50, 0.0, 0.3, 0.1),
-        ClassOutcome("ghost", 3, 0, None, None),
-    )
-    text = "\n".join(judged(0.1, 0.5, classes=classes).sentences)
-    assert "Gained most: cat 0.20 to 0.80" in text
-    assert "Lost: dog 0.60 to 0.50" in text
-    assert "Needs more labelled boxes: newt (12 boxes)" in text
-    assert "'sprocket-7'" in text
-    assert "'cat'" not in text
-    assert "nothing is known of: ghost" in text
+@pytest.mark.parametrize("case", [*HEADLINES, *LABELLING, *ENDINGS], ids=lambda case: case.name)
+def test_a_verdict_has_five_sentences_at_most(case: Case) -> None:
+    assert len(judged(case).sentences) < 5

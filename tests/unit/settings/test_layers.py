@@ -82,3 +82,13 @@ def test_recomputed_layers_are_chosen_or_counted(layers: object) -> None:
 def test_a_part_cannot_be_frozen_and_get_adapters() -> None:
     with pytest.raises(UsageError, match="backbone is in freeze and in lora_targets"):
         merge_settings([layer(tune="lora", freeze=["backbone"], lora_targets=["backbone"])])
+
+
+def test_a_key_of_another_tool_is_answered_with_its_name_here() -> None:
+    values = {"imgsz": 640, "learning_rate": 1e-4, "freeze": ["encodr"]}
+    with pytest.raises(UsageError) as raised:
+        merge_settings([SettingsLayer("s.yaml", values)])
+    message = str(raised.value)
+    assert "'imgsz' is not a setting. Image sizes are settings" in message
+    assert "The peak learning rate is --lr" in message
+    assert "'encodr' is not one of" in message

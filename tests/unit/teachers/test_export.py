@@ -6,7 +6,10 @@ import pytest
 
 from demo_model import make_info, make_settings
 from train_teacher.pages.page import render_text
+from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary, Validation
+from train_teacher.reports.verdict import Verdict
+from train_teacher.scores.coco_scores import CocoScores
 from train_teacher.teachers.card import BaseFile, Preprocessing, describe_teacher
 from train_teacher.teachers.export import MODEL_CARD, Kind
 
@@ -15,10 +18,25 @@ VALIDATED = RunSummary(
     best=Validation(3, 0.45, 0.6, {"red circle": 0.4, "blue square": 0.5}),
     last=None,
 )
+TESTED = FinalScores(
+    num_images=15,
+    num_objects=30,
+    before=CocoScores(0.12, 0.22, 0.0, 0.0, 0.0, 0.0, (), ()),
+    best=CocoScores(0.41, 0.58, 0.0, 0.0, 0.0, 0.0, (), ()),
+    chance=None,
+    labels=None,
+)
 UNKNOWN = RunSummary(before=None, best=None, last=None)
 
 
-def readme(kind: Kind = "merged", summary: RunSummary = VALIDATED, *, based: bool = True) -> str:
+def readme(
+    kind: Kind = "merged",
+    summary: RunSummary = VALIDATED,
+    *,
+    based: bool = True,
+    test: FinalScores | None = TESTED,
+    verdict: Verdict | None = None,
+) -> str:
     """Return the README of a bundle."""
     info = make_info()
     card = describe_teacher(
@@ -27,17 +45,39 @@ def readme(kind: Kind = "merged", summary: RunSummary = VALIDATED, *, based: boo
         summary,
         base=BaseFile("base.pth", "ab" * 32) if based else None,
         preprocessing=Preprocessing([800, 1333], [123.7], [58.4], "RGB", 1),
+        test=test,
     )
     return render_text(
-        MODEL_CARD, card=card, info=info, summary=summary, kind=kind, name="bundle", half=True
+        MODEL_CARD,
+        card=card,
+        info=info,
+        summary=summary,
+        verdict=verdict,
+        kind=kind,
+        name="bundle",
+        half=True,
     )
 
 
 def test_scores_before_and_after_stand_side_by_side() -> None:
     text = readme()
-    assert "| base weights | 0.100 | 0.200 |" in text
-    assert "| this model | 0.450 | 0.600 |" in text
-    assert "AP by class: red circle 0.400, blue square 0.500." in text
+    assert (
+        "|---|---|---|\n"
+        "| base weights, validation split | 0.100 | 0.200 |\n"
+        "| this model, validation split | 0.450 | 0.600 |\n"
+        "| base weights, test split | 0.120 | 0.220 |\n"
+        "| this model, test split | 0.410 | 0.580 |\n"
+    ) in text
+    assert "AP by class (validation): red circle 0.400, blue square 0.500." in text
+
+
+def test_the_verdict_of_the_run_follows_its_scores_and_a_run_without_a_test_split_names_none() -> (
+    None
+):
+    verdict = Verdict(True, "Fine-tuning was worth it.", ("Good enough? Yes.", "Longer."))
+    text = readme(test=None, verdict=verdict)
+    assert "0.600 |\n\nFine-tuning was worth it. Good enough? Yes.\n\nAP by class" in text
+    assert "test split" not in text
 
 
 def test_a_teacher_without_a_validation_claims_nothing() -> None:

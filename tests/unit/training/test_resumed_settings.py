@@ -12,6 +12,7 @@ from train_teacher.training import plan as use_case
 from train_teacher.training.resumed_settings import resumed_settings
 
 CLASSES = ("red star", "blue ring")
+LR = "optim_wrapper.optimizer.lr"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_a_repeat_says_of_a_chosen_value_why_and_of_a_given_one_that_it_was_give
     settings = written(first)
 
     def given_rate(found: use_case.TrainingPlan) -> bool:
-        return next(o.by_user for o in found.generated.overrides if o.key == "optim_wrapper")
+        return next(o.by_user for o in found.generated.overrides if o.key == LR)
 
     assert not given_rate(plan(settings, tmp_path / "exp2"))
     assert given_rate(plan(settings, tmp_path / "exp3", lr=3e-5))

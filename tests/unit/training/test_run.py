@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from train_teacher.training.run import Training
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return what results are written with."""
     calls: list[Any] = []
-    monkeypatch.setattr(module, "gather_run_facts", lambda *_: "facts")
-    monkeypatch.setattr(module, "write_run_results", lambda *given: calls.append(given[1:]))
-    monkeypatch.setattr(module, "score_retained", lambda *_: "scores")
+    facts = SimpleNamespace(dataset_info=make_info(), judged=None)
+    monkeypatch.setattr(module, "gather_run_facts", lambda *_: facts)
+    monkeypatch.setattr(module, "write_run_results", lambda *given: calls.append(given[2:]))
+    monkeypatch.setattr(module, "score_retained", lambda *_: "retained")
+    monkeypatch.setattr(module, "score_test_split", lambda *_: "test")
     return calls
 
 
@@ -34,7 +37,27 @@ def test_results_are_written_once_with_everything(
 ) -> None:
     monkeypatch.setattr(Training, "_write_adapter", lambda *_: None)
     training_of(tmp_path).finish(make_info())
-    assert written == [("facts", "scores")]
+    assert written == [("test", "", "retained")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("/images: there is no such folder."),
+        OSError(5, "Input/output error"),
+        RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB"),
+    ],
+)
+def test_a_test_split_that_cannot_be_scored_costs_nothing_but_its_score(
+    tmp_path: Path, written: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "score_test_split", fail)
+    monkeypatch.setattr(Training, "_write_adapter", lambda *_: None)
+    training_of(tmp_path).finish(make_info())
+    assert written == [(None, " ".join(str(error).split()), "retained")]
 
 
 def test_an_adapter_that_cannot_be_written_does_not_cost_the_results(
@@ -46,4 +69,4 @@ def test_an_adapter_that_cannot_be_written_does_not_cost_the_results(
     monkeypatch.setattr(Training, "_write_adapter", fail)
     with pytest.raises(UserError, match="the disk is full"):
         training_of(tmp_path).finish(make_info())
-    assert written == [("facts", None)]
+    assert written == [(None, "", None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from train_teacher.coco.box_forms import ROTATED
+from train_teacher.coco.box_forms import ROTATED, SCORED
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Example, Finding, Severity
@@ -19,6 +19,8 @@ from train_teacher.inspection.inspected import InspectedFile
 
 OF_OTHER_KIND = "as in the list"
 """How the reader ends its remark on an id that is text in one list and a number in the other."""
+_UNNEEDED = frozenset({"area", "coco_url", "supercategory"})
+"""Members without which a record says the same; an area is computed."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -88,9 +90,11 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
 
 
 def _cure(problem: RecordProblem) -> str:
-    if problem.message.startswith(ROTATED):
+    if problem.message.startswith((ROTATED, SCORED)):
         return "Look at a few with --html FILE; if they are read wrongly, export upright boxes."
-    return f"{REPAIRED}." if problem.repairable else "Correct these records in the JSON."
+    if problem.outcome == "converted" or problem.member in _UNNEEDED:
+        return f"{REPAIRED}."
+    return "Correct these records in the JSON."
 
 
 def _consequence(outcome: Outcome, affected: str) -> str:

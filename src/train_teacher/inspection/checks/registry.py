@@ -20,10 +20,10 @@ FileCheck = Callable[[InspectedFile], list[Finding]]
 Check = Callable[[Inspected], list[Finding]]
 
 _FIRST = (
-    "placement_checks box_checks mask_checks reference_checks area_and_crowd_checks "
-    "unread_member_checks file_checks category_checks exporter_checks image_checks "
-    "class_list_checks class_presence_checks class_name_checks wording_checks token_checks "
-    "data_set_checks missing_label_checks object_size_checks duplicate_image_checks "
+    "double_box_checks placement_checks box_checks mask_checks reference_checks "
+    "area_and_crowd_checks unread_member_checks file_checks category_checks exporter_checks "
+    "image_checks class_list_checks class_presence_checks class_name_checks wording_checks "
+    "token_checks data_set_checks missing_label_checks object_size_checks duplicate_image_checks "
     "image_name_checks shared_video_checks no_validation_checks"
 ).split()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -17,7 +18,6 @@ from train_teacher.inspection.fix.records import (
     ChangeLog,
     Record,
     RepairInput,
-    id_of,
     ignored_members,
     retyped,
     without,
@@ -33,7 +33,7 @@ def repaired_annotations(
     category_ids: Mapping[int, RecordId],
     log: ChangeLog,
 ) -> Iterator[AnyRecord]:
-    """Yield the annotations that are kept, repaired; those in order exactly as they stand.
+    """Yield the annotations that are kept, repaired; those in order or unread as they stand.
 
     Args:
         given: the input.
@@ -42,26 +42,38 @@ def repaired_annotations(
         category_ids: new `category_id` by category row.
         log: grows.
     """
+    given = _without_unread_boxes(given, plan)
     dataset = given.dataset
     columns = dataset.annotations
     writer = _Writer(given, plan, image_ids, category_ids, log)
     reasons = list(plan.removed)
-    reason = reason_of(plan.removed)
     untouched = _untouched(given, plan, image_ids, category_ids).tolist()
     number = 0
-    for position, (why, index) in enumerate(
-        zip(reason.tolist(), columns.index.tolist(), strict=True)
-    ):
-        if why >= 0:
-            log.note(reasons[why], plain_id(columns.ids[position]))
-            continue
-        number += 1
+    reason = reason_of(plan.removed).tolist()
+    positions = np.full(len(dataset.raw_annotations), -1)
+    positions[columns.index] = np.arange(len(columns))
+    for index, position in enumerate(positions.tolist()):
         raw = dataset.raw_annotations[index]
-        yield raw if untouched[position] else writer.repaired(plain_record(raw), position, number)
-    lost = np.ones(len(dataset.raw_annotations), np.bool_)
-    lost[columns.index] = False
-    for index in np.flatnonzero(lost).tolist():
-        log.note("F5", id_of(plain_record(dataset.raw_annotations[index])))
+        if position < 0:
+            yield raw  # nothing of it could be read
+        elif reason[position] >= 0:
+            log.note(reasons[reason[position]], plain_id(columns.ids[position]))
+        else:
+            number += 1
+            touched = not untouched[position]
+            yield writer.repaired(plain_record(raw), position, number) if touched else raw
+
+
+def _without_unread_boxes(given: RepairInput, plan: RepairPlan) -> RepairInput:
+    """Forget what is wrong with boxes that stay as they are written."""
+    dataset = given.dataset
+    stay = {*dataset.annotations.index[plan.stays & ~plan.new_box].tolist()}
+    problems = tuple(
+        problem
+        for problem in dataset.problems
+        if problem.index not in stay or problem.member != "bbox" or problem.outcome == "converted"
+    )
+    return replace(given, dataset=replace(dataset, problems=problems))
 
 
 def _untouched(
@@ -149,14 +161,14 @@ class _Writer:
             record[key] = plain_id(ids[position])
 
     def _measure(self, record: Record, position: int) -> None:
-        plan, columns = self._plan, self._given.dataset.annotations
+        plan = self._plan
         if plan.new_box[position]:
             record["bbox"] = [tidy(value) for value in plan.boxes[position].tolist()]
             if "bbox_mode" in record:
                 record["bbox_mode"] = 1  # x, y, width, height in Detectron2
         if plan.new_area[position]:
             record["area"] = tidy(float(plan.area[position]))
-        if columns.iscrowd[position] < 0:
+        if plan.changed["B12"][position]:
             record["iscrowd"] = 0
         if plan.changed["M1"][position] or plan.changed["M2"][position]:
             mask = plain_mask(record.get("segmentation"))
@@ -188,7 +200,7 @@ class _Writer:
         now = record.get(key)
         if target is None or (now == target and type(now) is type(target)):
             return
-        if str(now).strip() == str(target):
+        if str(now).strip().lstrip("0").removesuffix(".0") == str(target).lstrip("0"):
             self._log.note("F7", id_)
         record[key] = target
 

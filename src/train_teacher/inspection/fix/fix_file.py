@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 
 from train_teacher.coco.categories import real_categories
-from train_teacher.coco.dataset import CocoDataset, plain_record
+from train_teacher.coco.dataset import CocoDataset, plain_value
 from train_teacher.coco.text import read_other_members, read_top_level
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import remove_left, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.core.protected_files import refuse_input
-from train_teacher.core.words import plural, share
+from train_teacher.core.words import share
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.facts import DatasetInfo, Finding
 from train_teacher.inspection.finding import TOLERATED_SHARE
@@ -37,10 +37,11 @@ from train_teacher.inspection.fix.records import (
     WHAT_IS_DONE,
     Change,
     ChangeLog,
-    Record,
     RepairInput,
+    id_of,
     repaired_categories,
     repaired_images,
+    unread,
 )
 from train_teacher.inspection.likely_ids import free_image_ids, meant_image_rows, with_image_ids
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
@@ -72,6 +73,8 @@ class FixReport:
     written: FixLog
     info: DatasetInfo
     """Of the copy."""
+    request: InspectRequest
+    """How the copy was looked at."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -142,7 +145,7 @@ def _fix(
         write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
         if page is not None:
             _write_page(page, info, splits)
-    return FixReport(written, info)
+    return FixReport(written, info, again)
 
 
 def _write_page(page: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:
@@ -265,16 +268,16 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
     if moved is not None:
         columns = replace(given.dataset.annotations, image_row=moved)
         given = replace(given, dataset=replace(given.dataset, annotations=columns))
-    plan = plan_repair(given)
-    if moved is not None:
-        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
-    _refuse_loss(given.dataset, plan)
-    _refuse_lost_classes(given.dataset)
     encoding = given.dataset.encoding
-    others = read_other_members(path, encoding)
     top = read_top_level(path, encoding)
     image_records, category_records = _decoded(top.images), _decoded(top.categories)
     del top
+    unread_images = {id_of(r) for r in unread(image_records, given.dataset.images).values()}
+    plan = plan_repair(given, unread_images)
+    if moved is not None:
+        plan = replace(plan, changed={**plan.changed, "R5": np.ones(len(moved), np.bool_)})
+    _refuse_loss(given.dataset, plan)
+    others = read_other_members(path, encoding)
     categories, category_ids = repaired_categories(
         given, kept_usage(given, plan), category_records, log
     )
@@ -292,33 +295,22 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
 
 
 def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
-    """Refuse a copy without more than a few of the annotations: then the whole file is misread."""
+    """Refuse a copy of little use: without, or with unread, more than a few of the annotations."""
     total = len(dataset.raw_annotations)
-    unread = total - len(dataset.annotations)
-    lost = unread + int(plan.gone.sum())
+    stays = total - len(dataset.annotations) + int((plan.stays & ~plan.gone).sum())
+    lost = stays + int(plan.gone.sum())
     if lost < LEAST_LOST or lost <= TOLERATED_SHARE * total:
         return
     first = reason_of(plan.removed)
     counts = {code: int((first == n).sum()) for n, code in enumerate(plan.removed)}
-    counts["F5"] = counts.get("F5", 0) + unread
     why = "; ".join(f"{code} {n:,} ({WHAT_IS_DONE[code]})" for code, n in counts.items() if n)
+    why += f"{'; ' * bool(why)}F5 {stays:,} (cannot be read)" if stays else ""
     raise UserError(
-        f"--fix: nothing was written: the copy would lack {share(lost, total)} annotations: {why}. "
+        f"--fix: nothing was written: of {share(lost, total)} annotations nothing could be made: "
+        f"{why}. "
         "So many are no slips: the file is read wrongly, or was written wrongly. Run "
         "inspect-data without --fix, correct the export by what these codes say, and repeat."
     )
-
-
-def _refuse_lost_classes(dataset: CocoDataset) -> None:
-    """Refuse a copy in which nobody could tell any more what was meant by undefined classes."""
-    lost = [p for p in dataset.problems if p.section == "categories" and p.outcome == "lost"]
-    undefined = int((dataset.annotations.category_row < 0).sum())
-    if lost and undefined:
-        raise UserError(
-            f"--fix: nothing was written: {lost[0].path} {lost[0].message}, and "
-            f"{plural(undefined, 'annotation')} of an undefined category may be of this one. "
-            "Correct this category, and repeat."
-        )
 
 
 def _listed(records: Iterable[AnyRecord]) -> Iterator[bytes]:
@@ -335,6 +327,5 @@ def _encoded(record: AnyRecord) -> bytes:
         return msgspec.json.encode(json.loads(text, parse_constant=lambda _: None))
 
 
-def _decoded(records: Sequence[Any]) -> list[Record]:
-    """Return records as dictionaries; one that is none is empty and will not be asked for."""
-    return [plain_record(record) for record in records]
+def _decoded(records: Sequence[Any]) -> list[Any]:
+    return [plain_value(record) for record in records]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.dataset import AnnotationColumns, CocoDataset, RecordId, plain_id
+from train_teacher.coco.dataset import (
+    CocoDataset,
+    IdColumn,
+    RecordId,
+    plain_id,
+    raw_annotation,
+)
 from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import (
     MASK_BROKEN,
@@ -20,6 +26,7 @@ from train_teacher.coco.masks.columns import (
     MASK_OTHER_FORM,
     MASK_RLE,
 )
+from train_teacher.coco.masks.forms import is_in_unknown_form
 from train_teacher.core.arrays import Boxes, Flags, Rows, every, some
 from train_teacher.inspection.box_conventions import OUTSIDE_SHARE, OVERHANG
 from train_teacher.inspection.finding import TOLERATED_SHARE
@@ -28,6 +35,7 @@ from train_teacher.inspection.fix.image_sizes import SettledSizes
 from train_teacher.inspection.fix.records import RepairInput
 from train_teacher.inspection.likely_ids import moved_category_rows
 
+_NOTHING = frozenset({"", "[]", "{}", "null", '""'})
 MIN_BOXES = 3
 """Outside their image, from which on something else is wrong than these boxes."""
 
@@ -46,6 +54,8 @@ class RepairPlan:
     """(N, 2) by which outlines are multiplied, across and down: those written as shares of the
     image size, and those drawn on an image of another size."""
     sizes: SettledSizes
+    stays: Flags
+    """Annotations of which the place or the image could not be read; only the user can tell."""
     removed: Mapping[str, Flags]
     """By code; the first one that holds is the reason."""
     changed: Mapping[str, Flags]
@@ -59,14 +69,19 @@ class RepairPlan:
         return any_of(self.removed.values())
 
 
-def plan_repair(given: RepairInput) -> RepairPlan:
-    """Decide what is changed and removed; exact copies are left to `exact_copies`."""
+def plan_repair(given: RepairInput, unread_images: Collection[RecordId | None]) -> RepairPlan:
+    """Decide what is changed and removed; exact copies are left to `exact_copies`.
+
+    Args:
+        given: the input.
+        unread_images: ids of the entries of `images` that could not be read.
+    """
     # A sum of infinities is no number, and no box.
     with np.errstate(invalid="ignore"):
-        return _planned(given)
+        return _planned(given, unread_images)
 
 
-def _planned(given: RepairInput) -> RepairPlan:
+def _planned(given: RepairInput, unread_images: Collection[RecordId | None]) -> RepairPlan:
     dataset, columns = given.dataset, given.dataset.annotations
     placed = place_boxes(given)
     boxes = placed.boxes
@@ -74,12 +89,15 @@ def _planned(given: RepairInput) -> RepairPlan:
     turned = _turn(boxes, placed.here, finite & ~placed.left & columns.has_bbox)
     flat = finite & some(boxes[:, 2:] <= 0)
     outside, over = _clip(boxes, placed.here, placed.sure & ~flat, columns.iscrowd != 1)
+    unplaced = ~columns.has_bbox & ~placed.derived & _with_extent(dataset)
+    unlisted = columns.image_row < 0
+    nowhere = unlisted & _among(columns.image_ids, unread_images)
+    written = {"B8": placed.derived, "B1": turned, "B6": over, **_members_to_write(dataset)}
+    # An area of what is not understood would make it look right.
+    written |= {code: written[code] & ~placed.left for code in ("B9", "B10")}
     changed = {
         **placed.converted,
-        "B8": placed.derived,
-        "B1": turned,
-        "B6": over,
-        **_members_to_write(columns),
+        **{code: hit & ~unplaced for code, hit in written.items()},
     }
     rows = moved_category_rows(dataset)
     changed["R6"] = np.full(len(columns), rows is not None)
@@ -92,10 +110,11 @@ def _planned(given: RepairInput) -> RepairPlan:
         new_area=new_area,
         mask_scale=placed.mask_scale,
         sizes=placed.sizes,
+        stays=unplaced | nowhere,
         removed={
-            "R5": columns.image_row < 0,
+            "R5": unlisted & ~nowhere,
             "B7": columns.has_bbox & ~finite,
-            "B8": ~columns.has_bbox & ~placed.derived,
+            "B8": ~columns.has_bbox & ~placed.derived & ~unplaced,
             "B1": flat & ~placed.left,
             "B6": outside,
             # A share of the size of an unknown image is no thin box: it cannot be judged.
@@ -107,11 +126,30 @@ def _planned(given: RepairInput) -> RepairPlan:
     )
 
 
-def _members_to_write(columns: AnnotationColumns) -> dict[str, Flags]:
+def _with_extent(dataset: CocoDataset) -> Flags:
+    """Return (N,) which annotations have something for a box or a mask, readable or not."""
+    said = [p.index for p in dataset.problems if p.member == "bbox" and p.value not in _NOTHING]
+    masks = dataset.annotations.masks
+    unread = np.isin(dataset.annotations.index, said)
+    return np.asarray(unread | (masks.kind != MASK_NONE) | (masks.flags & MASK_BROKEN != 0))
+
+
+def _among(ids: IdColumn, some_ids: Collection[RecordId | None]) -> Flags:
+    if not some_ids:
+        return np.zeros(len(ids), np.bool_)
+    return np.array([plain_id(id_) in some_ids for id_ in ids], np.bool_)
+
+
+def _members_to_write(dataset: CocoDataset) -> dict[str, Flags]:
+    columns = dataset.annotations
     masks = columns.masks
     lists = masks.kind != MASK_RLE
+    broken = (masks.flags & MASK_BROKEN != 0) & lists
+    for position in np.flatnonzero(broken & (masks.polygons == 0)).tolist():
+        mask = raw_annotation(dataset, position).get("segmentation")
+        broken[position] = not is_in_unknown_form(mask)
     return {
-        "M1": (masks.flags & MASK_BROKEN != 0) & lists,
+        "M1": broken,
         "M2": (masks.flags & (MASK_FLAT | MASK_NESTED) != 0) & lists
         | (masks.flags & MASK_OTHER_FORM != 0),
         "B9": ~np.isfinite(columns.area),

@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
-from train_teacher.coco.dataset import CocoDataset, ImageRecord, RecordId, Section
+from train_teacher.coco.dataset import (
+    CategoryRecord,
+    CocoDataset,
+    ImageRecord,
+    RecordId,
+    Section,
+)
 from train_teacher.images.facts import ImageFiles
 from train_teacher.inspection.checks.file_checks import OF_OTHER_KIND
 from train_teacher.inspection.fix.image_sizes import SettledSizes
@@ -24,7 +30,7 @@ from train_teacher.prompts.caption import canonical_name, reads_as, visible_name
 Record = dict[str, Any]
 WHAT_IS_DONE = {
     "F2": "text written as plain UTF-8 JSON",
-    "F5": "values of the wrong type converted or removed; records that cannot be read removed",
+    "F5": "values of the wrong type converted or removed",
     "F7": "references written like the ids they point to; text ids of annotations numbered",
     "F8": "width and height taken from the image file",
     "F9": "file_name taken from coco_url",
@@ -123,30 +129,26 @@ def without(record: Record, members: Collection[str]) -> Record:
     return {key: value for key, value in record.items() if key not in members}
 
 
-def note_unread(records: Sequence[Record], read: Collection[int], log: ChangeLog) -> None:
-    """Note the records that could not be read, by their id where they have one.
-
-    Args:
-        records: all entries of a section.
-        read: JSON indices of those that were read.
-        log: grows.
-    """
-    kept = set(read)
-    for index, record in enumerate(records):
-        if index not in kept:
-            log.note("F5", id_of(record))
+def unread(
+    records: Sequence[Any], read: Sequence[ImageRecord] | Sequence[CategoryRecord]
+) -> dict[int, Any]:
+    """Return, by JSON index, the entries of a section that could not be read."""
+    known = {record.index for record in read}
+    return {index: record for index, record in enumerate(records) if index not in known}
 
 
-def id_of(record: Mapping[str, Any]) -> RecordId | None:
+def id_of(record: Any) -> RecordId | None:
     """Return the id of a record that may be anything."""
-    id_ = record.get("id")
+    id_ = record.get("id") if isinstance(record, dict) else None
     return id_ if isinstance(id_, int | str) else None
 
 
 def repaired_categories(
-    given: RepairInput, used: CocoDataset, records: Sequence[Record], log: ChangeLog
-) -> tuple[list[Record], dict[int, RecordId]]:
+    given: RepairInput, used: CocoDataset, records: Sequence[Any], log: ChangeLog
+) -> tuple[list[Any], dict[int, RecordId]]:
     """Return the categories, and by category row the id that its annotations get.
+
+    Those that could not be read are returned as they stand.
 
     Args:
         given: the input.
@@ -159,7 +161,7 @@ def repaired_categories(
     converted = retyped(given.dataset, "categories")
     names = _repaired_names([category.name for category in categories])
     ignored = ignored_members(given.dataset, "categories")
-    kept: list[Record] = []
+    kept = unread(records, categories)
     ids: dict[int, RecordId] = {}
     by_name: dict[str, RecordId] = {}
     for row, category in enumerate(categories):
@@ -182,9 +184,8 @@ def repaired_categories(
             log.note("F5", category.id)
         by_name[name] = ids[row] = category.id
         record = without(records[category.index], ignored.get(category.index, ()))
-        kept.append({**record, "id": category.id, "name": name})
-    note_unread(records, [category.index for category in categories], log)
-    return kept, ids
+        kept[category.index] = {**record, "id": category.id, "name": name}
+    return [kept[index] for index in sorted(kept)], ids
 
 
 def _repaired_names(names: Sequence[str]) -> list[str]:
@@ -204,10 +205,12 @@ def repaired_images(
     given: RepairInput,
     sizes: SettledSizes,
     meant: Mapping[int, RecordId],
-    records: Sequence[Record],
+    records: Sequence[Any],
     log: ChangeLog,
-) -> tuple[list[Record], dict[int, RecordId]]:
+) -> tuple[list[Any], dict[int, RecordId]]:
     """Return the images, and by image row the id that its annotations get.
+
+    Those that could not be read are returned as they stand.
 
     Args:
         given: the input.
@@ -218,7 +221,7 @@ def repaired_images(
     """
     converted = retyped(given.dataset, "images")
     ignored = ignored_members(given.dataset, "images")
-    kept: list[Record] = []
+    kept = unread(records, given.dataset.images)
     ids: dict[int, RecordId] = {}
     first: dict[tuple[str, tuple[int, int] | None], RecordId] = {}
     for row, image in enumerate(given.dataset.images):
@@ -249,9 +252,8 @@ def repaired_images(
                 log.note("F8", image.id)
         record["file_name"] = name
         first[name, size] = ids[row] = image.id
-        kept.append(record)
-    note_unread(records, [image.index for image in given.dataset.images], log)
-    return kept, ids
+        kept[image.index] = record
+    return [kept[index] for index in sorted(kept)], ids
 
 
 def _set_sides(record: Record, image: ImageRecord) -> None:

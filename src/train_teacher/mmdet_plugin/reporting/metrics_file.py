@@ -6,15 +6,19 @@ import json
 import math
 import numbers
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import MessageHub
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.mmdet_plugin.output_folder import naming
+from train_teacher.scores.metric_names import ELAPSED, LOSS_SINCE
 
 FILE_NAME = "metrics.jsonl"
 MEMORY = "process_memory"
@@ -24,6 +28,14 @@ MEMORY = "process_memory"
 @VISBACKENDS.register_module()
 class MetricsFileBackend(BaseVisBackend):
     """Appends training and validation numbers to `metrics.jsonl` in the run folder."""
+
+    def __init__(self, save_dir: str) -> None:
+        """Start the clock where an earlier start of the run left it."""
+        super().__init__(save_dir)
+        elapsed = seconds_so_far(self.experiment)
+        self._started = time.monotonic() - elapsed
+        self._logged = None if elapsed else 0
+        """Batches at the last line, None where an earlier start wrote it."""
 
     @property
     def experiment(self) -> Path:
@@ -65,12 +77,32 @@ class MetricsFileBackend(BaseVisBackend):
             if isinstance(value, numbers.Number):
                 number = float(value)  # type: ignore[arg-type]
                 record[name] = number if math.isfinite(number) else None
-        if kind == "train" and "memory" not in record:
-            record[MEMORY] = _peak_memory()
-        record["step"] = step
+        if kind == "train":
+            record |= self._loss_since(step)
+            if "memory" not in record:
+                record[MEMORY] = _peak_memory()
+        record |= {"step": step, ELAPSED: round(time.monotonic() - self._started, 1)}
         path = self.experiment
         with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+
+    def _loss_since(self, step: int) -> dict[str, float]:
+        """Return the mean loss of the batches since the last line, where there is one.
+
+        MMEngine's own is of the last 50, whatever was told of them before: no two are independent.
+        """
+        batches = 0 if self._logged is None else step - self._logged
+        self._logged = step
+        losses = MessageHub.get_current_instance().log_scalars.get("train/loss")
+        return {LOSS_SINCE: float(losses.mean(batches))} if losses and batches > 0 else {}
+
+
+def seconds_so_far(path: Path) -> float:
+    """Return how long the run had taken at the last line of its metrics.jsonl, 0 without one."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    with suppress(IndexError, ValueError):
+        return float(json.loads(lines[-1]).get(ELAPSED, 0.0))
+    return 0.0
 
 
 def forget_after(path: Path, step: int, epoch: int) -> None:

@@ -61,8 +61,8 @@ def test_the_box_around_polygons(segmentation: Any, box: tuple[float, ...]) -> N
     [
         *(None, [], [[]], "x", 7, [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]], [["a"] * 6], {}),
         *([[0, 0, 1e9, 0, 1e9, 1e9]], [[float("nan")] * 6]),
-        *({"size": size, "counts": [5, 5]} for size in (None, 3, [10], [0, 5], ["2", 5], [-2, -5])),
-        *({"size": [2, 5], "counts": [5, c]} for c in (4, -5, 2**70, None, "5", 0.5)),
+        *({"size": size, "counts": [5, 5]} for size in (None, 3, [10], [0, 5], ["x", 5], [-2, 5])),
+        *({"size": [2, 5], "counts": [5, c]} for c in (4, -5, 2**70, None, "x", 0.5)),
         *({"size": [2, 5], "counts": c} for c in (None, [], "", "zz~~", "\udc80", [10], 10)),
         {"size": [2**40, 2**40], "counts": [2**62, 2**62]},
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ def filled() -> dict[str, Any]:
 
 
 RLE = filled()
+COUNTS = [4 * HEIGHT + 5, *[10, HEIGHT - 10] * 19, 10, (WIDTH - 23) * HEIGHT - 15]
+OUTLINE = [[4, 5, 24, 5, 24, 15]]
+PLAIN = {"size": [HEIGHT, WIDTH], "counts": COUNTS}
 POINTS = [{"x": 4, "y": 5}, {"x": 24, "y": 5}, {"x": 24, "y": 15}]
 
 
@@ -33,6 +37,25 @@ POINTS = [{"x": 4, "y": 5}, {"x": 24, "y": 5}, {"x": 24, "y": 15}]
         ([{**RLE, "counts": repr(RLE["counts"].encode())}], RLE),
         (POINTS, [[4, 5, 24, 5, 24, 15]]),
         ([POINTS], [[4, 5, 24, 5, 24, 15]]),
+        (json.dumps(RLE), RLE),
+        (str(RLE), RLE),
+        ({"rle": RLE}, RLE),
+        ({**PLAIN, "counts": [str(n) for n in COUNTS]}, PLAIN),
+        ({**PLAIN, "counts": [float(n) for n in COUNTS]}, PLAIN),
+        ({**PLAIN, "counts": " ".join(map(str, COUNTS))}, PLAIN),
+        ({**PLAIN, "counts": str(COUNTS)}, PLAIN),
+        ({**RLE, "size": [str(HEIGHT), str(WIDTH)]}, RLE),
+        ({"h": HEIGHT, "w": WIDTH, "counts": COUNTS}, {"h": HEIGHT, "w": WIDTH, **PLAIN}),
+        ("[[4, 5, 24, 5, 24, 15]]", OUTLINE),
+        ("[4, 5, 24, 5, 24, 15]", OUTLINE),
+        ("4,5 24,5 24,15", OUTLINE),
+        (["4,5 24,5 24,15"], OUTLINE),
+        ([{"X": 4, "Y": 5}, {"X": 24, "Y": 5}, {"X": 24, "Y": 15}], OUTLINE),
+        ({"all_points_x": [4, 24, 24], "all_points_y": [5, 5, 15]}, OUTLINE),
+        ({"x": [4, 24, 24], "y": [5, 5, 15]}, OUTLINE),
+        ([{"points": [[4, 5], [24, 5], [24, 15]]}], OUTLINE),
+        ({"exterior": [[4, 5], [24, 5], [24, 15]], "interior": []}, OUTLINE),
+        ({"type": "MultiPolygon", "coordinates": [[[[4, 5], [24, 5], [24, 15]]]]}, OUTLINE),
     ],
 )
 def test_a_mask_in_another_form_is_told_and_gives_its_box(
@@ -59,6 +82,12 @@ def test_a_backslash_in_the_text_of_bytes_is_one_character() -> None:
         RLE,
         [RLE, RLE],
         "text",
+        "masks/1.png",
+        "1234",
+        "1 2 3 4 5",
+        ["a", "b"],
+        {"size": [2, 5], "counts": "1.5 3"},
+        {"points": [], "polygon": []},
         {"counts": "b'"},
         {"counts": "b'a', 1"},
         [[], []],

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from train_teacher.core.errors import UserError
-from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity, identify_base
+from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity
 from train_teacher.mmdet_plugin.checkpoints.files import (
     fill_from_base,
     newest_checkpoint,
@@ -164,19 +164,6 @@ def test_the_last_checkpoint_becomes_the_previous_one_and_the_best_does_not(
         "previous.pth": "1",
         "best.pth": "2",
     }
-
-
-def test_an_unchanged_base_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "base.pth"
-    path.write_bytes(b"one")
-    first = identify_base(path)
-    with monkeypatch.context() as context:
-        context.setattr(Path, "open", lambda *_: pytest.fail("read again"))
-        assert identify_base(path) == first
-    path.write_bytes(b"other")
-    assert identify_base(path).sha256 != first.sha256
-    with pytest.raises(UserError, match=r"gone\.pth: cannot be read"):
-        identify_base(tmp_path / "gone.pth")
 
 
 def test_a_full_disk_is_one_message_and_leaves_no_half_file(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from train_teacher.coco.box_overlap import overlap_ratio
-from train_teacher.coco.dataset import CocoDataset
 from train_teacher.core.arrays import Boxes, Rows
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotations_at, finding_about
+from train_teacher.inspection.inspected import InspectedFile
 
 Pairs = list[tuple[Rows, Rows]]
 """Positions of two boxes each that are on the same object."""
@@ -24,14 +24,12 @@ MOST_PAIRS = 20
 copies are looked for."""
 
 
-def check_double_boxes(dataset: CocoDataset, rows: Rows, boxes: Boxes) -> list[Finding]:
-    """Return B14, one finding for boxes of one class and one for boxes of two.
-
-    Args:
-        dataset: the data set.
-        rows: (K,) usable rows of the annotation columns, ascending.
-        boxes: (K, 4) xywh of these, pixels.
-    """
+def check_double_boxes(file: InspectedFile) -> list[Finding]:
+    """Return B14, one finding for boxes of one class and one for boxes of two."""
+    dataset = file.dataset
+    rows, boxes = file.sound_boxes
+    if not len(rows):
+        return []
     images = dataset.annotations.image_row[rows]
     classes = dataset.annotations.category_row[rows]
     pairs = _near_pairs(images, boxes, classes)
@@ -113,3 +111,6 @@ def _split_by_class(pairs: Pairs, classes: Rows) -> Sequence[Rows]:
     later = np.maximum(first, second)
     # A set, since np.unique would import numpy.ma.
     return [np.array(sorted(set(later[k].tolist())), np.int64) for k in (equal, ~equal)]
+
+
+FILE_CHECKS = (check_double_boxes,)

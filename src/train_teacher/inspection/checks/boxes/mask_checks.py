@@ -61,10 +61,10 @@ def _broken_polygons(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[F
         annotations_at(dataset, hit, "segmentation"),
         code="M1",
         severity="warning",
-        message=f"{plural(int(hit.sum()), 'mask')} with a polygon of fewer than 3 points, or with "
-        "an odd count of numbers",
+        message=f"{plural(int(hit.sum()), 'mask')} with a polygon of fewer than 3 points, with "
+        "an odd count of numbers, or that cannot be read",
         consequence=f"{NOT_USED} stop there, or take an area of 0.",
-        fix=f"{FIX_BY_COPY} without these polygons.",
+        fix=f"{FIX_BY_COPY} without these polygons; what cannot be read stays.",
     )
 
 
@@ -86,7 +86,7 @@ def _other_form(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Findin
         code="M2",
         severity="warning",
         message=f"{plural(int(hit.sum()), 'mask')} in another form than COCO's: points as objects "
-        "(x, y), run lengths in a list, or counts as the text of Python's bytes (b'...')",
+        "(x, y), run lengths in a list, text, GeoJSON, or counts as Python's bytes (b'...')",
         consequence=f"{NOT_USED} stop with a type error.",
         fix=f"{REPAIRED}.",
     )

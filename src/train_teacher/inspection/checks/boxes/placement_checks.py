@@ -1,4 +1,4 @@
-"""B14 to B17: boxes that are fine one by one and suspicious together."""
+"""B15 to B17: boxes that are fine one by one and suspicious together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.dataset import CocoDataset, sizes_of_annotations
-from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.core.arrays import Boxes, Rows, every
 from train_teacher.core.words import listed, plural, share
-from train_teacher.inspection.checks.boxes.double_box_checks import check_double_boxes
 from train_teacher.inspection.facts import Finding
 from train_teacher.inspection.finding import annotations_at, finding_about
 from train_teacher.inspection.inspected import InspectedFile
@@ -30,20 +28,15 @@ SAMPLE = 20_000
 
 
 def check_placement(file: InspectedFile) -> list[Finding]:
-    """Return B14 (double boxes), B15 (extreme), B16 (outliers), B17 (all alike)."""
+    """Return B15 (extreme), B16 (outliers), B17 (all alike)."""
     dataset = file.dataset
-    columns = dataset.annotations
-    usable = every(np.abs(columns.bbox) < HUGE) & every(columns.bbox[:, 2:] >= 1)
-    usable &= (columns.image_row >= 0) & (columns.category_row >= 0) & (columns.iscrowd != 1)
-    rows = np.flatnonzero(usable)
+    rows, boxes = file.sound_boxes
     if not len(rows):
         return []
-    boxes = np.stack([column[usable] for column in columns.bbox.T]).T
     here = sizes_of_annotations(dataset, file.sizes, rows)
     with np.errstate(invalid="ignore"):
         whole = every(boxes[:, 2:] >= WHOLE_IMAGE * here)
     return [
-        *check_double_boxes(dataset, rows, boxes),
         *_extreme(dataset, rows, boxes, rows[whole]),
         *_outliers(dataset, rows, boxes, whole),
         *_all_alike(dataset, rows, boxes, whole),

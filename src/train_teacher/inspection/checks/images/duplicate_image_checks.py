@@ -154,7 +154,6 @@ def _same_names(splits: Sequence[InspectedFile], told: set[Place]) -> list[Findi
     return [
         msgspec.structs.replace(
             finding,
-            severity="warning",
             consequence="If they are the same images, scores would be too high.",
             fix="Inspect without --no-images: the contents are compared then.",
         )
@@ -188,7 +187,8 @@ def _between(
         findings += finding_about(
             images_at(dataset, ordered, values=[_as_named(splits, rows[row]) for row in ordered]),
             code="D8",
-            severity="error",
+            # Training is right with them: it is the scores that are wrong.
+            severity="warning",
             message=f"{plural(len(rows), 'image')} of {name} also in {elsewhere}: {what}",
             consequence=f"{name} is scored on images seen in {elsewhere}: scores would be too "
             "high.",

@@ -144,9 +144,6 @@ def _shared(
         }
         shared = sorted(video for video, count in frames.items() if count >= least)
         if shared:
-            # Two files may count their videos alike, and two images may have such a name by
-            # chance; three with a name are a video.
-            certain = any(frames[video] >= FRAMES and not _whole(video) for video in shared)
             elsewhere = [
                 split.name
                 for split, part in zip(splits, videos[:number], strict=False)
@@ -158,10 +155,9 @@ def _shared(
             findings += finding_about(
                 images_at(splits[number].dataset, rows),
                 code="D8",
-                severity="error" if certain else "warning",
+                severity="warning",
                 message=f"{what} {where}: {listed(shared)}",
-                consequence=f"{parts.consequence}: scores would be too high. train-teacher warns "
-                "of it and goes on.",
+                consequence=f"{parts.consequence}: scores would be too high.",
                 fix=f"Give every {parts.whole} to one split only, or give a single file: "
                 f"train-teacher keeps its {parts.part} together.",
                 split=splits[number].name,

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from coco_factory import annotation, category, coco, image
+from inspected_data import file_of
 from train_teacher.coco.reader import read_coco
 from train_teacher.inspection.checks.boxes import double_box_checks
 from train_teacher.inspection.checks.boxes.double_box_checks import check_double_boxes
@@ -23,9 +23,7 @@ def told(folder: Path, boxes: Sequence[Labelled]) -> list[tuple[str, tuple[objec
     ]
     categories = [category(1, "cat"), category(2, "dog")]
     path.write_text(json.dumps(coco([image(1)], annotations, categories)), encoding="utf-8")
-    dataset = read_coco(path)
-    columns = dataset.annotations
-    findings = check_double_boxes(dataset, np.arange(len(columns)), columns.bbox)
+    findings = check_double_boxes(file_of(read_coco(path)))
     return [(f.message.split(" (")[0], f.ids) for f in findings]
 
 
