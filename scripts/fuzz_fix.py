@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 DEEP = b"[" * 100
-"""In a member that nobody knows it stays, and only the exact reader takes it."""
+"""In a member that nobody knows it stays, and only the exact reader takes it. NaN becomes
+null, with which a record can be read that could not before."""
 RENAMING = frozenset({"N3", "N4", "N8", "N12", "R4", "R6"})
 WHOLE = frozenset({"R5", "R6"})
 """Ids of a file that all count from another start: told by all being listed then."""
@@ -40,7 +41,8 @@ def repair_one(path: Path, seed: int) -> None:
         repaired = {(change.code, id_) for change in first.changes for id_ in change.ids}
         found = {(f.code, id_) for f in first.info.findings for id_ in f.ids}
         assert not repaired & found, f"found again: {sorted(map(str, repaired & found))}"
-    if DEEP in output.read_bytes():
+    content = path.read_bytes()
+    if DEEP in content or b"NaN" in content or b"Infinity" in content:
         return
     second = fix_data(InspectRequest(data=output, check_images=False), again)
     assert not second.changes, f"repaired again: {second.changes} after {sorted(codes)}"

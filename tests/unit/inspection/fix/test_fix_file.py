@@ -226,6 +226,17 @@ def test_equal_boxes_of_two_undefined_classes_stay_two(tmp_path: Path) -> None:
     assert len(copy["annotations"]) == 26
 
 
+def test_equal_boxes_of_images_that_could_not_be_read_stay_apart(tmp_path: Path) -> None:
+    """Their records stay in the copy, so which of them the boxes belong to can still be told."""
+    content = coco(images=[image(n) for n in range(1, 101)])
+    content["images"] += [{"id": 201}, {"id": 202}]
+    content["annotations"] += [annotation(901, 201), annotation(902, 202)]
+    report, copy = fix(tmp_path, content)
+
+    assert {201, 202} <= {a["image_id"] for a in copy["annotations"]}
+    assert "B14" not in told(report)
+
+
 def test_classes_of_which_nothing_is_visible_are_not_merged(tmp_path: Path) -> None:
     content = coco(categories=[category(1, " "), category(2, "\u200b")])
     report, copy = fix(tmp_path, content)
