@@ -46,6 +46,7 @@ def write_language_model(folder: Path) -> Path:
 
 def write_preset(folder: Path, levels: int = 3) -> Path:
     """Write a preset of the demo's size whose widths fit, beside its language model."""
+    folder.mkdir(exist_ok=True)
     language_model = write_language_model(folder / "language_model")
     values = {
         "extends": "demo",
@@ -57,6 +58,7 @@ def write_preset(folder: Path, levels: int = 3) -> Path:
         },
         "language_model": str(language_model),
         "weights": "none",
+        "validation_resize": "pillow",  # as transformers resizes
     }
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")

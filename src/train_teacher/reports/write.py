@@ -78,6 +78,7 @@ def gather_run_facts(
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
+    seconds: float | None = None,
 ) -> RunFacts:
     """Read and count what a training left."""
     records = folder.read_metrics()
@@ -90,7 +91,7 @@ def gather_run_facts(
         settings=settings,
         records=records,
         summary=summarize_run(records, names),
-        cost=summarize_cost(records, steps),
+        cost=summarize_cost(records, steps, seconds),
         truth=truth,
         found_before=before,
         best=best,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,10 +27,14 @@ from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
+from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
 from train_teacher.teachers.run_config import run_config
 from train_teacher.weights.files import expected_weights
 
-Kind = Literal["adapter", "changes", "merged"]
+Kind = Literal["adapter", "changes", "merged", "transformers"]
+Format = Literal["mmdet", "transformers"]
+COMPARED_IMAGES = 3
+"""At every export for transformers; one would do, three show more."""
 MODEL_CARD = "teachers/model_card.md.j2"
 """README.md of a bundle: what it is, on which data, how well, how to load it."""
 
@@ -64,15 +69,21 @@ class FinishedRun:
 
 
 def export_teacher(
-    run: Path, output: Path, *, merge: bool = False, half: bool = False
+    run: Path,
+    output: Path,
+    *,
+    merge: bool = False,
+    half: bool = False,
+    form: Format = "mmdet",
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Merged, it is a complete MMDetection model instead of what needs its base; `half` stores 16 bits
-    a number.
+    Merged, it is a complete MMDetection model instead of what needs its base; for transformers it
+    always is complete. `half` stores 16 bits a number.
 
     Raises:
-        UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.
+        UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
+            transformers does not compute what the teacher does.
     """
     finished = read_run(run)
     settings, info = finished.settings, finished.dataset_info
@@ -101,8 +112,14 @@ def export_teacher(
         test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
+    kind = "transformers" if form == "transformers" else kind
     with new_folder(target) as new:
-        if kind == "adapter":
+        if kind == "transformers":
+            bundle = HubBundle(
+                model, built_from, card, Path(settings.language_model), _some_images(finished)
+            )
+            card = fill_hub_bundle(new.work, bundle, half=half)
+        elif kind == "adapter":
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:
             _write_weights(new.work, kind, finished, model, plain, card, half=half)
@@ -159,6 +176,28 @@ def _write_weights(
     write_atomically(target / CARD, card_text(card))
 
 
+def _some_images(run: FinishedRun) -> list[Path]:
+    """Return images to compare models on: validation's, where they still are.
+
+    Raises:
+        UserError: none of the run's images is where it was.
+    """
+    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
+    for split in (split for split in splits if split.image_dir):
+        path = run.folder.data / f"{split.name}.json"
+        try:
+            names = [i["file_name"] for i in msgspec.json.decode(path.read_bytes())["images"]]
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        there = (Path(str(split.image_dir)) / name for name in names)
+        if found := list(islice((path for path in there if path.is_file()), COMPARED_IMAGES)):
+            return found
+    raise UserError(
+        f"{run.folder.root}: none of its images is where it was when it was trained. They show at "
+        "the end of an export that transformers computes what the teacher does: put some back."
+    )
+
+
 def read_run(run: Path) -> FinishedRun:
     """Read what a run folder says of itself.
 
@@ -169,6 +208,7 @@ def read_run(run: Path) -> FinishedRun:
     if not folder.is_whole():
         raise UserError(
             f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+            f"{folder.what_else()}"
         )
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")

@@ -77,9 +77,10 @@ def settings_beneath(
         UsageError: the data that it names is not there.
     """
     values = dict(cli_values)
-    places = (edited.path.parent, Path(edited.content.get("work_dir") or edited.path.parent))
+    named = _named_files(edited.content)
+    places = (edited.path.parent, Path(edited.content.get("work_dir") or ""), named.run)
     run = next((run for run in map(RunFolder, places) if run.settings.is_file()), None)
-    data = {} if "data" in values else _data(edited, run)
+    data = {} if "data" in values else _data(edited.path, named, run)
     values |= data
     config = config or (run.settings if run else None)
     if config is None and "model" not in values:
@@ -88,7 +89,7 @@ def settings_beneath(
     model = edited.content["model"]
     weights, language_model = model.get("base_checkpoint"), model["language_model"].get("name")
     files: dict[str, Any] = {}
-    if data:
+    if "data" in data:
         # Other data than the run's: phrases for its classes are given anew, if they need any.
         files |= {"prompts": cli_values.get("prompts", {}), "class_from": None}
     published = Path(str(weights)).name == Path(settings.checkpoint or "").name
@@ -99,11 +100,31 @@ def settings_beneath(
     return msgspec.structs.replace(settings, mmdet_config=str(edited.path), edited={}, **files)
 
 
-def _data(edited: EditedConfig, run: RunFolder | None) -> dict[str, Any]:
-    """Return the data that the file names, nothing where it is that of the run it lies in."""
+@dataclass(frozen=True)
+class _NamedFiles:
+    """Annotation files by split and image folders, as a config names them."""
+
+    annotations: Mapping[str, Path]
+    images: frozenset[str]
+
+    @property
+    def run(self) -> Path:
+        """The run folder whose data they are, if they are a run's."""
+        return self.annotations["train"].parent.parent
+
+    def are_of(self, run: RunFolder) -> bool:
+        """Return whether they are the run's own, which may have been moved since."""
+        return all(
+            file.name in (f"{split}.json", "val.json" if split == "test" else "")
+            and (file.parent == run.data or (file.parent.name == "data" and not file.exists()))
+            for split, file in self.annotations.items()
+        )
+
+
+def _named_files(content: Mapping[str, Any]) -> _NamedFiles:
     files, folders = {}, set()
     for split in ("train", "val", "test"):
-        dataset = edited.content.get(f"{split}_dataloader", {}).get("dataset", {})
+        dataset = content.get(f"{split}_dataloader", {}).get("dataset", {})
         while isinstance(dataset.get("dataset"), Mapping):
             dataset = dataset["dataset"]
         root = Path(dataset.get("data_root") or "")
@@ -111,25 +132,24 @@ def _data(edited: EditedConfig, run: RunFolder | None) -> dict[str, Any]:
         # Beside the images of several prompts lies the file that they were made of.
         files[split] = file.with_name("train.json") if file.name == ODVG_FILE else file
         folders.add(str(root / dataset.get("data_prefix", {}).get("img", "")))
-    if run and _is_of(run, files["train"]):
-        return {}
-    gone = [str(file) for file in files.values() if not file.is_file()]
+    return _NamedFiles(files, frozenset(folders))
+
+
+def _data(path: Path, named: _NamedFiles, run: RunFolder | None) -> dict[str, Any]:
+    """Return the settings for the data that a file names, where it is not what its run has."""
+    images = {"images": min(named.images)} if len(named.images) == 1 else {}
+    if run and named.are_of(run):
+        info = msgspec.json.decode(run.dataset_info.read_bytes(), type=DatasetInfo)
+        known = {str(Path(split.image_dir or "")) for split in info.splits}
+        return {} if known == named.images else images
+    gone = [str(file) for file in named.annotations.values() if not file.is_file()]
     if gone:
         raise UsageError(
-            f"{OPTION} {edited.path}: there is no {gone[0]} (a dry run writes no data). Give "
-            "--data and what else says where it lies, as for the command that the config is from."
+            f"{OPTION} {path}: there is no {gone[0]} (a dry run writes no data). Give --data and "
+            "what else says where it lies, as for the command that the config is from."
         )
-    if files["test"] == files["val"]:
-        del files["test"]
-    names = {"train": "data", "val": "val", "test": "test"}
-    images = {"images": folders.pop()} if len(folders) == 1 else {}
-    return {**{names[split]: str(f) for split, f in files.items()}, **images}
-
-
-def _is_of(run: RunFolder, file: Path) -> bool:
-    """Return whether a training file is the run's own, which may have been moved since."""
-    own = run.data / "train.json"
-    return file == own or (file.parts[-2:] == own.parts[-2:] and not file.exists())
+    train, val, test = (str(named.annotations[split]) for split in ("train", "val", "test"))
+    return {"data": train, "val": val, **({"test": test} if test != val else {}), **images}
 
 
 def _nearest_preset(model: Mapping[str, Any]) -> str:

@@ -359,8 +359,10 @@ def _checked(accelerated: Collection[str]) -> frozenset[str]:
 
 def _set_text_width(head: Any, width: int) -> None:
     head.max_text_len = width
-    for branch in head.cls_branches:
-        branch.max_text_len = width
+    # A branch may be a wrapper of PEFT's around the one that computes.
+    for module in head.cls_branches.modules():
+        if isinstance(module, ContrastiveEmbed):
+            module.max_text_len = width
 
 
 def _padding(levels: Sequence[Tensor], samples: Sequence[Any]) -> list[Any]:

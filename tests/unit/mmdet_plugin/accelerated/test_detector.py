@@ -181,6 +181,16 @@ def test_an_unknown_rewrite_is_refused_by_name() -> None:
         build(["magic"])
 
 
+def test_logits_of_a_lora_step_are_as_wide_as_its_prompt_too() -> None:
+    model = build(accelerated=True, tune="lora")
+    widths = set()
+    for branch in model.bbox_head.cls_branches:
+        branch.register_forward_hook(lambda module, args, out: widths.add(out.shape[-1]))
+    losses_and_gradients(model, batch_of(model))
+    assert widths == {16}
+    assert {branch.max_text_len for branch in model.bbox_head.cls_branches} == {256}
+
+
 def test_predictions_have_the_full_text_width_after_a_training_step(ours: Any, stock: Any) -> None:
     losses_and_gradients(ours, batch_of(stock))
     assert ours.bbox_head.max_text_len == 256
