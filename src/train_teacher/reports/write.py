@@ -15,6 +15,7 @@ from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
+from train_teacher.core.json_file import read_json
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
@@ -154,7 +155,7 @@ def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
     Results of another length than the settings' are not its own.
     """
     try:
-        written = msgspec.json.decode(folder.results.read_bytes(), type=_Written)
+        written = read_json(folder.results, _Written)
     except (OSError, msgspec.DecodeError):
         return False
     if any(written.settings.get(n) != getattr(settings, n) for n in ("epochs", "steps")):
