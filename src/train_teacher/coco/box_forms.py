@@ -19,7 +19,6 @@ OVERHANG = 2.0
 ROTATED = "is a rotated box: five numbers, the last an angle"
 FOUR_CORNERS = "is four corners: the upright box around them is taken"
 TEXT = "is text: the numbers in it are taken"
-SCORED = "is five numbers, the last a score: it is left out"
 _BREAKS = re.compile(r"[\s,;|]+")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _NAMED = re.compile(rf"""["']?([a-z_]\w*)["']?\s*[:=]\s*["']?({_NUMBER})["']?""", re.IGNORECASE)
@@ -202,11 +201,7 @@ def upright_boxes(rotated: Floats, here: Sizes) -> tuple[Boxes, str]:
         upright = size * cos + size[:, ::-1] * sin
         around = np.hstack([rotated[:, :2] - upright / 2, upright])
         from_corner = np.hstack([rotated[:, :2] + (size - upright) / 2, upright])
-        leaving = [int(_leaves(b, here).sum()) for b in (around, from_corner, rotated[:, :4])]
-        centre = leaving[0] <= leaving[1]
-        shares = bool(((rotated[:, 4] >= 0) & (rotated[:, 4] <= 1)).all())
-    if shares and leaving[2] == 0 and min(leaving[:2]) > len(rotated) / 20:
-        return rotated[:, :4], SCORED
+        centre = _leaves(around, here).sum() <= _leaves(from_corner, here).sum()
     unit = "degrees" if degrees else "radians"
     place = "the centre" if centre else "the upper left corner before it is turned"
     how = f"{ROTATED} in {unit}; x, y is {place}, and the upright box around it is taken"

@@ -119,15 +119,6 @@ def test_x_and_y_are_the_corner_where_boxes_would_leave_their_images_otherwise()
     assert "upper left corner" in how
 
 
-def test_a_fifth_number_that_no_turned_box_would_have_is_a_score() -> None:
-    scored = np.array([[0.0, 0.0, 64.0, 10.0, 0.9], [4.0, 4.0, 60.0, 40.0, 1.0]])
-
-    boxes, how = upright_boxes(scored, np.full((2, 2), 64.0))
-
-    assert boxes.tolist() == scored[:, :4].tolist()
-    assert "score" in how
-
-
 def test_a_mask_tells_the_box_better_than_an_angle(tmp_path: Path) -> None:
     outline = [[4, 5, 24, 5, 24, 15]]
     rotated = annotation(1, bbox=[14, 10, 21, 9, 0.35], segmentation=outline)
