@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.console.command import FILE, argument, choice, command, flag, option
-from train_teacher.console.options import class_from_option, parse_assignments
+from train_teacher.console.options import class_from_option, parse_class_prompts
 from train_teacher.core.errors import UsageError
 from train_teacher.core.terminal_text import plain
 
@@ -109,7 +109,7 @@ def inspect_command(
         check_images=not no_images,
         deep=deep,
         language_model=language_model,
-        class_prompts=parse_assignments(class_prompt, "--class-prompt"),
+        class_prompts=parse_class_prompts(class_prompt),
         class_from=class_from,
         encoding=encoding,
     )
