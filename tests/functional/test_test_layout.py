@@ -12,7 +12,8 @@ WITHOUT_LOGIC = {
         mmdet_plugin/startup/hook mmdet_plugin/upstream_internals prediction/command
         prompt_trials/command reports/command teachers/export_command training/command
         weights/command""",
-    "constants": "core/rewrites failures/patterns scores/metric_names core/network core/protected_files",
+    "constants": """core/rewrites failures/patterns scores/metric_names core/network
+        core/protected_files""",
     "types": """core/arrays core/errors doctor/facts inspection/facts inspection/finding
         inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/option
         coco/masks/columns""",
