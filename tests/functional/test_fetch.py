@@ -126,7 +126,8 @@ def test_without_a_folder_the_files_go_where_training_looks(site: str, tmp_path:
 def test_offline_and_not_fetched_is_one_message(tmp_path: Path) -> None:
     code, _, err = run("teacher", "fetch", "swin-t", home=tmp_path / "home", HF_HUB_OFFLINE="1")
     assert code == 1
-    assert err.startswith("error: --language-model bert-base-uncased")
+    what = "error: the language model bert-base-uncased is not on this machine"
+    assert err.startswith(f"{what}: HF_HUB_OFFLINE=1 forbids the network")
     assert "Traceback" not in err
 
 

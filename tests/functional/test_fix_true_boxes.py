@@ -69,6 +69,17 @@ def true_areas(convert: Callable[[Box], Box], **members: Any) -> Plant:
     return plant
 
 
+def mostly(convert: Callable[[Box], Box]) -> Plant:
+    """Rewrite all boxes but one in thirty; the areas stay those of the objects."""
+
+    def plant(content: Content, _folder: Path) -> None:
+        for number, annotation in enumerate(content["annotations"]):
+            if number % 30:
+                annotation["bbox"] = convert(annotation["bbox"])
+
+    return plant
+
+
 def move_image_ids(step: int) -> Plant:
     def plant(content: Content, _folder: Path) -> None:
         for annotation in content["annotations"]:
@@ -146,6 +157,10 @@ def boxes(content: Content) -> dict[int, Box]:
         ((true_areas(corners, bbox_mode=0),), "B4"),
         ((on_scale(100),), "B3"),
         ((on_scale(100, centre),), "B3"),
+        ((on_scale(100, areas=False),), "B3"),
+        ((on_scale(100, centre, areas=False),), "B3"),
+        ((mostly(corners),), "B4"),
+        ((mostly(y_first),), "B4"),
         ((on_scale(1000),), "B3"),
         ((on_scale(1000, areas=False),), "B3"),
         ((on_scale(1000, centre),), "B3"),
@@ -245,6 +260,8 @@ def run_length_crowd(content: Content, _folder: Path) -> None:
         # x first (Qwen) and y first (Gemini) fit a square alike.
         ((on_scale(1000, corners),), "B3"),
         ((on_scale(1000, y_first),), "B3"),
+        ((on_scale(1000, corners, areas=False),), "B3"),
+        ((on_scale(100, corners, areas=False),), "B3"),
         ((strange_sizes,), "I3"),
         ((few_boxes, state(2, boxes_too=False)), "I3"),
         ((on_its_side,), "I4"),
@@ -260,7 +277,20 @@ def test_what_cannot_be_decided_is_left_as_it_is_written(
 
     assert code in {finding.code for finding in report.left}
     assert [a["bbox"] for a in copy["annotations"]] == [a["bbox"] for a in given["annotations"]]
+    assert [a.get("area") for a in copy["annotations"]] == [
+        a.get("area") for a in given["annotations"]
+    ]
     assert copy["images"] == given["images"]
+
+
+def test_boxes_that_leave_their_images_by_the_tenth_stop_training(tmp_path: Path) -> None:
+    def far_out(content: Content, _folder: Path) -> None:
+        for annotation in content["annotations"][::8]:
+            annotation["bbox"][0] += WIDTH
+
+    found = inspect_data(InspectRequest(data=spoil(tmp_path, far_out))).findings
+
+    assert [f.severity for f in found if f.code == "B6"] == ["error"]
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_a_text_that_needed_a_repair_is_trained_as_it_was_meant(tmp_path: Path, 
         (change(3, bbox="somewhere"), without(3)),
         (change(3, bbox=[1, 2, 3]), without(3)),
         (change(3, iscrowd="no idea"), AS_DRAWN),
-        (change(3, image_id=[1]), without(3)),
+        (change(3, image_id=[1, 2]), without(3)),
         (every_box(lambda b: [*b, 0.1]), None),
     ],
 )

@@ -291,6 +291,8 @@ def _rows(
         row = by_text.get(text, -1)
         if row < 0 and text.isdecimal() and text.startswith("0"):
             row = whole.get(int(text), -1)  # "000000000012", as COCO's file names have it
+        elif row < 0 and text.endswith(".0"):
+            row = by_text.get(text[:-2], -1)  # "12.0", as pandas writes it
         if row >= 0:
             rows[position] = row
             kind = "text" if isinstance(known[row], str) else "a number"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
-from train_teacher.config.differences import SET_BY_USER
+from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.model import (
     FROZEN_PARTS,
@@ -31,6 +31,7 @@ from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.scores.metric_names import METRIC
+from train_teacher.settings.edits import edited_values
 from train_teacher.settings.schema import TeacherSettings
 
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
@@ -66,7 +67,10 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     return replace(
         generated,
         overrides=_explained(generated.overrides, first.overrides),
-        decisions=first.decisions,
+        decisions=tuple(
+            was if was.value == now.value else now
+            for was, now in zip(first.decisions, generated.decisions, strict=True)
+        ),
     )
 
 
@@ -104,7 +108,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     )
     if settings.plain:
         overrides = tuple(in_plain_types(overrides, settings))
-    overrides = (*overrides, *_set_by_user(settings, overrides))
+    overrides = (*overrides, *_set_by_user(settings, overrides), *_edited(settings))
     return GeneratedConfig(
         settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
     )
@@ -120,6 +124,11 @@ def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> 
     for key, value in settings.set.items():
         # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
         yield Override(through_wrappers(ours, key), value, SET_BY_USER, by_user=True, free=True)
+
+
+def _edited(settings: TeacherSettings) -> Iterator[Override]:
+    for key, value in edited_values(settings.edited).items():
+        yield Override(key, value, EDITED, adds=True, by_user=True)
 
 
 def _split(info: DatasetInfo, name: str) -> SplitInfo | None:

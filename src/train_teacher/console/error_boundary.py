@@ -17,6 +17,7 @@ import click
 
 from train_teacher import __version__
 from train_teacher.console.progress import close
+from train_teacher.core.cores import let_threads_sleep
 from train_teacher.core.errors import UserError
 from train_teacher.core.terminal_text import plain
 from train_teacher.failures.catalogue import FailureFacts, Translation, recognise
@@ -31,6 +32,7 @@ _RUN_LOG: ContextVar[Path | None] = ContextVar("run_log", default=None)
 
 def run_command(command: click.Command, prog_name: str) -> None:
     """Run a command line and exit with the codes of the contract."""
+    let_threads_sleep()
     sys.exit(guarded(lambda: _invoke(command, prog_name)))
 
 

@@ -16,3 +16,12 @@ class UsageError(UserError):
     """The command or a settings file was written wrongly; nothing was tried."""
 
     exit_code = 2
+
+
+class NotAtHandError(UserError):
+    """A file is not on this machine and could not be downloaded."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        """Keep why it could not, for whoever knows what else is missing."""
+        super().__init__(message)
+        self.cause = cause

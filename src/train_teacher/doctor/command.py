@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train_teacher.console.command import choice, command, option
+from train_teacher.console.command import choice, command, flag, option
+from train_teacher.core.words import plural
 from train_teacher.doctor.machine_checks import gib
 from train_teacher.doctor.package_checks import check_environment, is_replaced
 
@@ -32,14 +33,19 @@ PAIR_INDENT = 19
     show_default=True,
     help="Preset whose files are looked for.",
 )
-def doctor_command(format: str, model: str) -> int:
+@flag("--verbose", "Show every package and place, also those that are as they should be.")
+def doctor_command(format: str, model: str, verbose: bool) -> int:
     """Say what in this environment would keep training from working, and what mends it."""
+    from train_teacher.console import progress
     from train_teacher.doctor.facts import Diagnosis
     from train_teacher.doctor.look import look_at_environment
 
-    environment = look_at_environment(model, Path.cwd())
+    json = format == "json"
+    shown = {} if json else {"progress": progress.show}
+    environment = look_at_environment(model, Path.cwd(), **shown)
+    progress.close()
     diagnosis = Diagnosis(environment, check_environment(environment))
-    text = render_json(diagnosis) if format == "json" else render_text(diagnosis)
+    text = render_json(diagnosis) if json else render_text(diagnosis, verbose=verbose)
     print(text)  # noqa: T201 - the result
     return 0 if diagnosis.healthy else 1
 
@@ -56,14 +62,17 @@ def render_json(diagnosis: Diagnosis) -> str:
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
 
 
-def render_text(diagnosis: Diagnosis) -> str:
+def render_text(diagnosis: Diagnosis, *, verbose: bool = False) -> str:
     """Return the diagnosis in lines of 80 columns; command lines are left in one piece."""
-    lines = [*_facts(diagnosis.environment), ""]
+    environment = diagnosis.environment
+    lines = [f"train-teacher {environment.train_teacher}, {environment.platform}", ""]
+    lines += [*_packages(environment, verbose), "", *_machine(environment, verbose), ""]
     for finding in diagnosis.findings:
-        lines += _finding(finding)
+        if verbose or finding.severity != "info":
+            lines += _finding(finding)
     lines += _all_at_once(diagnosis.findings)
     counts = [
-        f"{number} {severity}{'s' if number != 1 else ''}"
+        plural(number, severity)
         for severity in ("error", "warning")
         if (number := sum(f.severity == severity for f in diagnosis.findings))
     ]
@@ -71,47 +80,52 @@ def render_text(diagnosis: Diagnosis) -> str:
     return "\n".join([*lines, f"{', '.join(counts) or 'nothing wrong'}: {verdict}"])
 
 
-def _facts(environment: Environment) -> Iterator[str]:
-    yield f"train-teacher {environment.train_teacher}, {environment.platform}"
-    yield ""
-    yield _row("package", "installed", "tested")
-    fits = environment.python_fits
-    yield _row("python", environment.python, environment.python_specifier, fits)
+def _packages(environment: Environment, verbose: bool) -> Iterator[str]:
+    python = (environment.python, environment.python_specifier, environment.python_fits)
+    rows = [("python", *python)]
     for requirement in environment.requirements:
-        if requirement.extra and requirement.installed is None:
-            continue
-        good = requirement.fits or is_replaced(environment, requirement)
-        installed = requirement.installed or "none"
-        yield _row(requirement.name, installed, requirement.specifier, good)
-    yield ""
-    yield from _machine(environment)
+        if requirement.installed or not requirement.extra:
+            good = requirement.fits or is_replaced(environment, requirement)
+            row = requirement.name, requirement.installed or "none", requirement.specifier, good
+            rows.append(row)
+    shown = [row for row in rows if verbose or not row[-1]]
+    if shown:
+        yield _row("package", "installed", "accepted")
+    yield from (_row(*row) for row in shown)
+    if len(shown) < len(rows):
+        others = "others " if shown else "packages "
+        yield f"  {len(rows) - len(shown)} {others}are in the accepted range"
 
 
-def _machine(environment: Environment) -> Iterator[str]:
-    stack = environment.stack
-    yield _pair("modules", MODULES)
-    yield _pair("mmcv ops", stack.mmcv_ops or "not known")
-    yield _pair("deformops", "installed" if stack.deformops else "not installed (optional)")
-    driver = environment.driver
-    yield _pair("GPU driver", driver.version if driver else "none")
-    build = stack.torch_cuda or "none (CPU build)"
-    yield _pair("torch's CUDA", build if stack.torch else "not known")
+def _machine(environment: Environment, verbose: bool) -> Iterator[str]:
+    """Describe the machine; what no one needs to know when it is fine comes with `verbose`."""
+    stack, driver = environment.stack, environment.driver
+    if verbose:
+        yield _pair("modules", MODULES)
     for gpu in stack.gpus:
         sm = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
         memory = f"{gib(gpu.free_bytes)} of {gib(gpu.total_bytes)} free"
         yield _pair("GPU", f"{gpu.name}, {sm}, {memory}")
+    if not stack.gpus:
+        yield _pair("GPU", "none that PyTorch can use: training runs on CPU")
+    if verbose:
+        yield _pair("mmcv ops", stack.mmcv_ops or "not known")
+        yield _pair("deformops", "installed" if stack.deformops else "not installed (optional)")
+        yield _pair("GPU driver", driver.version if driver else "none")
+        build = stack.torch_cuda or "none (CPU build)"
+        yield _pair("torch's CUDA", build if stack.torch else "not known")
     available, total = gib(environment.memory_available), gib(environment.memory_total)
     yield _pair("memory", f"{available} of {total} free")
-    if environment.shared_memory_free is not None:
+    if verbose and environment.shared_memory_free is not None:
         yield _pair("shared memory", f"{gib(environment.shared_memory_free)} free")
-    for disk in environment.disks:
+    for disk in environment.disks if verbose else environment.disks[:1]:
         yield _pair("disk", f"{gib(disk.free_bytes)} free for {disk.what}: {disk.path}")
     if environment.offline:
-        yield _pair("network", f"forbidden by {environment.offline}")
+        yield _pair("network", environment.offline)
+    later = "" if environment.offline else ", is downloaded when training starts"
     for needed in environment.needed:
-        name = needed.wanted.rpartition("/")[2]
-        place = needed.place if needed.present else f"not here ({name})"
-        yield _pair(needed.what, place)
+        absent = f"not here{later} ({needed.wanted.rpartition('/')[2]})"
+        yield _pair(needed.what, needed.place if needed.present else absent)
 
 
 def _finding(finding: EnvironmentFinding) -> Iterator[str]:

@@ -113,7 +113,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     preset: str = "swin-t"
     needed: tuple[Needed, ...] = ()
     offline: str | None = None
-    """The switch that forbids the network, such as `HF_HUB_OFFLINE=1`."""
+    """Why nothing can be downloaded: a switch, or a server that does not answer."""
 
 
 class EnvironmentFinding(msgspec.Struct, frozen=True, kw_only=True):

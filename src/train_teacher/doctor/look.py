@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import msgspec
 from train_teacher import __version__
 from train_teacher.core.errors import UserError
 from train_teacher.core.installed import installed_version
-from train_teacher.core.network import offline_switch
+from train_teacher.core.network import hub_address, offline_switch, why_unreachable
 from train_teacher.doctor.facts import (
     Disk,
     Driver,
@@ -48,10 +49,26 @@ MEMORY_LIMITS = (
 )
 
 
-def look_at_environment(preset: str, output: Path) -> Environment:
-    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded."""
+def look_at_environment(
+    preset: str,
+    output: Path,
+    *,
+    progress: Callable[[float, str], None] = lambda _share, _what: None,
+) -> Environment:
+    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded.
+
+    Args:
+        preset: whose files are looked for.
+        output: where runs will be written.
+        progress: called with the share that is done, 0 to 1, and what is looked at next.
+    """
+    progress(0.0, "packages, memory and disk")
     specifier, fits = _python_range()
     total, available = _memory()
+    needed = _needed(preset)
+    progress(0.2, "whether missing files could be downloaded")
+    offline = _why_offline(needed)
+    progress(0.3, "imports of PyTorch and MMDetection, for some seconds")
     return Environment(
         train_teacher=__version__,
         installed=_metadata() is not None,
@@ -69,8 +86,8 @@ def look_at_environment(preset: str, output: Path) -> Environment:
         shared_memory_free=_free(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         disks=_disks(output),
         preset=preset,
-        needed=_needed(preset),
-        offline=offline_switch(),
+        needed=needed,
+        offline=offline,
     )
 
 
@@ -287,6 +304,15 @@ def _needed(preset: str) -> tuple[Needed, ...]:
         place, present = str(hub_cache()), False
     needed.append(Needed(what="language model", wanted=name, place=place, present=present))
     return tuple(needed)
+
+
+def _why_offline(needed: Sequence[Needed]) -> str | None:
+    """Return why what is missing could not be downloaded; who misses nothing is asked nothing."""
+    if switch := offline_switch():
+        return f"{switch} forbids the network"
+    absent = [file.wanted for file in needed if not file.present]
+    addresses = [wanted if "://" in wanted else hub_address() for wanted in absent]
+    return next(filter(None, map(why_unreachable, addresses)), None)
 
 
 def _damage(path: Path) -> str | None:

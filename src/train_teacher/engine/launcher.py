@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UserError
 from train_teacher.engine.process import EXIT_INTERRUPTED, FAILURE
 from train_teacher.failures.patterns import PEER_ENDED
@@ -67,7 +68,7 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     if resume_from is not None:
         command += ["--resume-from", str(resume_from)]
     # Without it torch would set it, and say so in a warning box.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     # torch takes signals over and does not give them back (elastic/multiprocessing/api.py).
     handlers = {number: signal.getsignal(number) for number in TAKEN}
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from train_teacher.core.cores import usable_cores
 from train_teacher.core.errors import UsageError
+from train_teacher.core.memory_allocator import keep_freed_memory
 
 # A GPU makes a step while one core decodes and resizes a few images: it would wait for them.
 MIN_GPU_WORKERS, MAX_GPU_WORKERS = 2, 8
@@ -35,6 +36,14 @@ GPU_VALIDATION_BATCH = 4
 def hide_gpus() -> None:
     """Have PyTorch see no GPU: MMEngine takes one whenever there is one, before it is imported."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def prepare_cpu() -> None:
+    """Have PyTorch compute with no more threads than there are cores, and keep its memory."""
+    import torch
+
+    keep_freed_memory()
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def resolve_device(device: str, precision: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from train_teacher.console import progress
 from train_teacher.core.errors import UserError
-from train_teacher.core.memory_allocator import keep_freed_memory
+from train_teacher.engine import machine
 from train_teacher.engine import runner as mmengine_runner
 from train_teacher.runs.lock import training_lock
 
@@ -44,7 +44,7 @@ def train(runner: Runner, log: Path) -> int:
         KeyboardInterrupt: told to stop; the state is saved.
     """
     if next(runner.model.parameters()).device.type == "cpu":
-        keep_freed_memory()
+        machine.prepare_cpu()
     with mmengine_runner.stdout_to_log(log):
         try:
             runner.train()

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LONGEST_SIDE = 320
-COMPARED_SIDE = 480
-FONT_SIZE = 13
+COMPARED_SIDE = 720
+"""Large enough to be looked at alone, on a click."""
+FONT_SIZE = 24
 JPEG_QUALITY = 80
 MOST_OTHERS = 500
+MOST_NAMED = 30
+"""Boxes of an image that are named: the names of more cover it."""
 MARGIN = 0.5
 """Of the image's side that is shown beyond it, for a box that lies outside."""
+AROUND, LEAST_WINDOW, CLOSE_UP = 5, 48, 0.6
+"""A box is shown with its surroundings, five times its side, where that is less than 60 % of the
+image; no closer than 48 pixels."""
 SMALLEST_MARK = 8.0
 """Pixels of the thumbnail; a smaller box is drawn larger around its centre, to be seen."""
 RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
@@ -45,7 +51,7 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     with warnings.catch_warnings():
         # An image of 100 megapixels is large, but it is the user's own.
         warnings.simplefilter("ignore")
-        opened = _open(path)
+        opened = _open(path, marked=marked)
     if opened is None:
         return None
     image, width, height = opened
@@ -58,14 +64,22 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     return _data_uri(canvas)
 
 
-def compared(
-    path: Path, labelled: Floats, detected: Floats, texts: Sequence[str], *, turned: bool = True
+def with_boxes(
+    path: Path,
+    labelled: Floats,
+    names: Sequence[str],
+    detected: Floats | None = None,
+    texts: Sequence[str] = (),
+    *,
+    turned: bool = True,
 ) -> str | None:
-    """Return an image with truth and detections drawn, as a JPEG data URI.
+    """Return an image with its labels, and what was detected in it, as a JPEG data URI.
 
     Args:
         labelled: (T, 4) xywh in pixels, drawn in green.
+        names: (T,) what is written below each of them.
         detected: (D, 4) xywh in pixels, drawn in orange.
+        texts: (D,) what is written above each of them.
         turned: whether the boxes are of the photo as EXIF turns it.
 
     Returns:
@@ -78,23 +92,29 @@ def compared(
     scale = COMPARED_SIDE / max(width, height)
     low, high = np.zeros(2), np.array([width, height], np.float64)
     canvas = _canvas(image, (width, height), low, high, scale)
-    _draw(canvas, [(_shifted(box, low, scale), GREEN, 3) for box in _finite(labelled)])
-    boxes = [_shifted(box, low, scale) for box in _finite(detected)]
-    _draw(canvas, [(box, ORANGE, 2) for box in boxes])
-    for box, text in zip(boxes, texts, strict=False):
-        _write(canvas, box, text)
+    # What was detected comes last: it is what the eye looks for.
+    for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
+        if boxes is None:
+            continue
+        places = [_shifted(box, low, scale) for box in _finite(boxes)]
+        _draw(canvas, [(box, color, 3) for box in places])
+        if len(places) <= MOST_NAMED:
+            for box, text in zip(places, told, strict=False):
+                _write(canvas, box, text, color)
     return _data_uri(canvas)
 
 
-def _write(canvas: Image, box: Floats, text: str) -> None:
+def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:
+    """Write a name above a detected box, and inside the lower edge of a labelled one."""
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(canvas)
     left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
+    high = bottom + 3
+    y = float(box[1]) - high if color == ORANGE else float(box[1] + box[3]) - high
     x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
-    above = float(box[1]) - bottom - 4
-    y = above if above >= 0 else min(max(float(box[1]), 0.0), canvas.height - bottom - 4)
-    pen.rectangle((x, y, x + right - left + 4, y + bottom + 3), fill=ORANGE)
+    y = min(max(y, 0.0), canvas.height - high)
+    pen.rectangle((x, y, x + right - left + 4, y + high), fill=color)
     pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
 
 
@@ -105,7 +125,7 @@ def _data_uri(canvas: Image) -> str:
 
 
 def _open(
-    path: Path, side: int = LONGEST_SIDE, *, turned: bool = True
+    path: Path, side: int = LONGEST_SIDE, marked: Floats | None = None, *, turned: bool = True
 ) -> tuple[Image, int, int] | None:
     """Return the image, perhaps turned and already reduced, and its width and height."""
     from PIL import Image, ImageOps
@@ -113,7 +133,8 @@ def _open(
     try:
         with Image.open(path) as image:
             width, height = image.size
-            image.draft("RGB", (side, side))
+            wanted = round(side * max(width, height) / _window(marked, width, height))
+            image.draft("RGB", (wanted, wanted))
             reduced = image.size
             upright = ImageOps.exif_transpose(image) if turned else image
             # Orientations 5 to 8 lie on their side; OpenCV turns them when training reads them.
@@ -135,11 +156,26 @@ def _rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
+def _window(marked: Floats | None, width: int, height: int) -> float:
+    """Return the side of what is shown, in pixels: the image's, or less around a small box."""
+    whole = float(max(width, height))
+    if marked is None:
+        return whole
+    near = max(AROUND * float(np.abs(marked[2:]).max()), LEAST_WINDOW)
+    inside = (marked[:2] >= 0).all() and (marked[:2] + marked[2:] <= (width, height)).all()
+    return near if inside and near < CLOSE_UP * whole else whole
+
+
 def _view(marked: Floats | None, width: int, height: int) -> tuple[Floats, Floats]:
-    """Return the corners of what is shown: the image, and as far as possible the marked box."""
+    """Return the corners of what is shown: the image and the marked box, or what is around it."""
     size = np.array([width, height], np.float64)
     low, high = np.zeros(2), size
     if marked is not None:
+        window = _window(marked, width, height)
+        if window < size.max():
+            shown = np.minimum(window, size)
+            low = np.clip(marked[:2] + marked[2:] / 2 - shown / 2, 0, size - shown)
+            return low, low + shown
         corner, far = marked[:2], marked[:2] + marked[2:]
         low = np.clip(np.minimum(corner, far), -MARGIN * size, 0)
         high = np.clip(np.maximum(corner, far), size, (1 + MARGIN) * size)
@@ -149,11 +185,16 @@ def _view(marked: Floats | None, width: int, height: int) -> tuple[Floats, Float
 def _canvas(image: Image, size: tuple[int, int], low: Floats, high: Floats, scale: float) -> Image:
     from PIL import Image
 
-    small = tuple(max(1, round(side * scale)) for side in size)
     whole = tuple(max(1, round(side)) for side in (high - low) * scale)
     canvas = Image.new("RGB", (whole[0], whole[1]), GROUND)
-    corner = tuple(round(-side) for side in low * scale)
-    canvas.paste(image.resize((small[0], small[1])), (corner[0], corner[1]))
+    first, last = np.maximum(low, 0), np.minimum(high, size)
+    small = np.array(image.size, np.float64)
+    seen = np.minimum(np.concatenate([first, last]) * np.tile(small / size, 2), np.tile(small, 2))
+    left, top, right, bottom = seen.tolist()
+    shown = [max(1, round(side)) for side in (last - first) * scale]
+    part = image.resize((shown[0], shown[1]), box=(left, top, right, bottom))
+    corner = ((first - low) * scale).round().astype(int).tolist()
+    canvas.paste(part, (corner[0], corner[1]))
     return canvas
 
 

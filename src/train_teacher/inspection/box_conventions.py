@@ -11,6 +11,7 @@ import numpy as np
 
 from train_teacher.coco.categories import decoded_record
 from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.masks.columns import MASK_APART, MASK_POLYGON
 from train_teacher.core.arrays import Boxes, Flags, Floats, every, some
 
 OVERHANG = 2.0
@@ -28,6 +29,8 @@ AREA_SLACK = 0.02
 """Share by which `area` may differ from the box's that it was computed from, and one pixel."""
 REACH = 0.9
 """Of a scale, across and down, that some box must reach where no area tells it."""
+LEAST_IN_PERCENT, CLEARLY_LARGER = 20, 200
+"""Boxes, and pixels of the shorter side, for numbers up to 100 to be no accident."""
 PEEKED = 100
 _CORNER_MODES = (0, "XYXY_ABS", "BoxMode.XYXY_ABS")
 """Values of Detectron2's `bbox_mode` for two corners in pixels."""
@@ -57,11 +60,13 @@ class Form(NamedTuple):
 
 
 COCO = Form(Reading.SIZE)
+PERCENT = 100
+_ENDS_AT_100 = "all end at 100 across and down, far from the edges of their images"
 _OTHERS = (
     Form(Reading.CORNERS),
     Form(Reading.CENTRE),
     Form(Reading.Y_FIRST),
-    *(Form(reading, full) for full in (100, 1000) for reading in Reading),
+    *(Form(reading, full) for full in (PERCENT, 1000) for reading in Reading),
 )
 # y first and x first fit a square alike, and COCO-like files of shares have x first.
 _SHARES = (Form(Reading.SIZE, 1), Form(Reading.CORNERS, 1), Form(Reading.CENTRE, 1))
@@ -116,7 +121,7 @@ def find_convention(
         area: (N,) as the file has it, square pixels, NaN where absent.
     """
     written = dataset.annotations.has_bbox  # those taken from masks are right already
-    shares = usable & every(boxes >= 0) & every(boxes <= 1)
+    shares = usable & every(boxes >= 0) & every(boxes <= 1) & some(boxes[:, 2:] > 0)
     count = int(shares.sum())
     if count >= MIN_BOXES_FOR_CONVENTION and count >= CONVENTION_SHARE * int(usable.sum()):
         return _of_shares(shares, boxes[shares & written])
@@ -128,9 +133,24 @@ def find_convention(
     step = max(1, len(boxes) // SAMPLE)
     few = judged[::step]
     sample = _Judged(boxes[::step][few], here[::step][few], area[::step][few])
+    outline = dataset.annotations.masks.kind == MASK_POLYGON
+    apart = dataset.annotations.masks.flags & MASK_APART != 0
+    on_outlines = int((outline & ~apart).sum()) > int((outline & apart).sum())
+    if not on_outlines and _in_percent(sample):
+        found = _Judged(boxes[judged], here[judged], area[judged])
+        return Convention(_in_percent(found) or (COCO,), judged, evidence=_ENDS_AT_100)
     if not _outside(sample).mean() > OUTSIDE_SHARE / 2 and not _by_area(sample):
         return Convention()
     return _of_pixels(judged, _Judged(boxes[judged], here[judged], area[judged]))
+
+
+def _in_percent(found: _Judged) -> tuple[Form, ...]:
+    """Return the forms in per cent where boxes of large images reach 100 both ways and no more."""
+    if len(found.boxes) < LEAST_IN_PERCENT or found.here.min() < CLEARLY_LARGER:
+        return ()
+    misfits = {f: _misfit(found.boxes, found.here, f) for f in _OTHERS if f.full == PERCENT}
+    best = _best(misfits)
+    return best if best and all(_reaches(found.boxes[~misfits[f]], f) for f in best) else ()
 
 
 def _of_shares(shares: Flags, boxes: Boxes) -> Convention:
@@ -209,6 +229,27 @@ def as_written_by_coco(boxes: Boxes, form: Form, here: Boxes) -> Boxes:
     return boxes * np.tile(here / form.full, 2) if form.full else boxes
 
 
+def already_right(boxes: Boxes, form: Form, here: Boxes, area: Floats) -> Flags:
+    """Return (N,) which boxes are COCO's among others, by their place or else by their area.
+
+    Args:
+        boxes: (N, 4) as they are written.
+        form: of most of them.
+        here: (N, 2) width and height of their images in pixels, NaN where unknown.
+        area: (N,) square pixels, NaN where unknown.
+    """
+    with np.errstate(invalid="ignore"):
+        own = boxes[:, 2] * boxes[:, 3]
+        other = as_written_by_coco(boxes, form, here)[:, 2:].prod(axis=1)
+        off, off_by_form = np.abs(own - area), np.abs(other - area)
+        slack = AREA_SLACK * area + 1
+        proven = (off <= slack) & (off < off_by_form)
+        # Areas that were computed from the numbers as they stand say nothing.
+        proven &= (off_by_form <= slack).sum() > (off <= slack).sum()
+        inside = every(boxes[:, 2:] > 0) & ~_misfit(boxes, here, COCO)
+    return np.asarray(inside & (proven | _misfit(boxes, here, form)))
+
+
 def _outside(found: _Judged) -> Flags:
     return np.asarray(some(found.boxes[:, :2] + found.boxes[:, 2:] > found.here + OVERHANG))
 
@@ -221,8 +262,11 @@ def _fills(found: _Judged, form: Form) -> bool:
     """
     if _agrees(found, COCO) > 1 - CONVENTION_SHARE:
         return False
-    leaving = found.boxes[_outside(found)]
-    plain = as_written_by_coco(leaving, form, np.ones((len(leaving), 2)))
+    return _reaches(found.boxes[_outside(found)], form)
+
+
+def _reaches(boxes: Boxes, form: Form) -> bool:
+    plain = as_written_by_coco(boxes, form, np.ones((len(boxes), 2)))
     return bool(((plain[:, :2] + plain[:, 2:]).max(axis=0) >= REACH).all())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -11,11 +11,14 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
 from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
 from train_teacher.core.arrays import Rows
-from train_teacher.prompts.caption import visible_name
+from train_teacher.images.names import alike
+from train_teacher.inspection.finding import TOLERATED_SHARE
+from train_teacher.prompts.caption import reads_as, visible_name
 
 
 def category_step(dataset: CocoDataset) -> int:
@@ -66,19 +69,27 @@ def image_step(dataset: CocoDataset) -> int:
     listed = {image.id for image in dataset.images}
     if not (columns.image_row < 0).any() or not isinstance(ids, np.ndarray):
         return 0
-    used = set(np.unique(ids).tolist())
     whole = {id_ for id_ in listed if isinstance(id_, int)}
+    used = _used(ids, whole)
     if len(used) < max(LEAST_SHIFTED, LEAST_COVER * len(listed)) or not whole:
         return 0
+    if {-id_ for id_ in used} <= whole:
+        return 0  # their signs are wrong, not their start
     low, high = min(whole) - min(used), max(whole) - max(used)
     steps = [step for step in (low, high) if low == high or abs(step) == 1]
     return next((step for step in steps if {id_ + step for id_ in used} <= whole), 0)
 
 
+def _used(ids: npt.NDArray[np.int64], listed: Collection[int]) -> set[int]:
+    """Return the ids that are used, without a few that are far from every listed one."""
+    far = (ids < min(listed, default=0) - 1) | (ids > max(listed, default=0) + 1)
+    return set(np.unique(ids if far.mean() > TOLERATED_SHARE else ids[~far]).tolist())
+
+
 def named_rows(dataset: CocoDataset, section: Literal["images", "categories"]) -> Rows | None:
     """Return (N,) rows of what annotations name by file or class name instead of by id.
 
-    None when one of them names nothing, or the names are not each another's.
+    None when more than a few of them name nothing, or the names are not each another's.
     """
     columns = dataset.annotations
     images = section == "images"
@@ -88,10 +99,10 @@ def named_rows(dataset: CocoDataset, section: Literal["images", "categories"]) -
         return None
     names = [image.file_name for image in dataset.images]
     names = names if images else [category.name for category in dataset.categories]
-    for spelt in (str, base_name, stem) if images else (str, visible_name):
+    for spelt in _AS_FILES if images else _AS_CLASSES:
         row_of = {spelt(name): row for row, name in enumerate(names)}
         found = [row_of.get(spelt(id_), -1) if isinstance(id_, str) else -1 for id_ in ids]
-        if len(row_of) == len(names) and min(found) >= 0:
+        if len(row_of) == len(names) and found.count(-1) <= TOLERATED_SHARE * len(found):
             return np.array(found, np.int64)
     return None
 
@@ -106,6 +117,14 @@ def stem(name: str) -> str:
     return PurePosixPath(base_name(name)).stem
 
 
+def _like_stem(name: str) -> str:
+    return alike(stem(name))
+
+
+_AS_FILES = (str, base_name, stem, _like_stem)
+_AS_CLASSES = (str, visible_name, reads_as)
+
+
 def meant_image_rows(dataset: CocoDataset) -> Rows | None:
     """Return (N,) rows of the images that were meant, None when nothing has to move."""
     step = image_step(dataset)
@@ -113,7 +132,7 @@ def meant_image_rows(dataset: CocoDataset) -> Rows | None:
         return named_rows(dataset, "images")
     row_of = {image.id: row for row, image in enumerate(dataset.images)}
     ids = np.asarray(dataset.annotations.image_ids).tolist()
-    return np.array([row_of[id_ + step] for id_ in ids], np.int64)
+    return np.array([row_of.get(id_ + step, -1) for id_ in ids], np.int64)
 
 
 def free_image_ids(dataset: CocoDataset) -> dict[int, int]:

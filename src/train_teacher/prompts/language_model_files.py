@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import filecmp
-import os
 from pathlib import Path
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
-from train_teacher.core.network import offline_switch
-from train_teacher.prompts.tokenizer import hub_cache, missing_model_message, resolve_language_model
+from train_teacher.core.network import hub_address, why_unreachable
+from train_teacher.prompts.tokenizer import hub_cache, missing_model, resolve_language_model
 
 # The weights are not among them: they come with the Grounding DINO checkpoint.
 REQUIRED_FILES = ("config.json", "vocab.txt")
 OPTIONAL_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
-
-TIMEOUT_SECONDS = 10
 
 
 def obtain_language_model(value: str) -> Path:
@@ -33,11 +30,9 @@ def obtain_language_model(value: str) -> Path:
         looks_like_path = Path(value).exists() or Path(value).is_absolute() or "\\" in value
         if looks_like_path or value.startswith((".", "~")) or value.count("/") > 1:
             raise
-        switch = offline_switch()
-        if switch:
-            raise UserError(
-                missing_model_message(value, f"{switch} forbids the network")
-            ) from error
+        # Without a connection huggingface_hub repeats each request for 23 seconds; this asks once.
+        if cause := why_unreachable(hub_address()):
+            raise missing_model(value, cause) from error
     _download(value)
     return resolve_language_model(value)
 
@@ -71,18 +66,15 @@ def fetch_language_model(value: str, folder: Path) -> Path:
 
 def _download(name: str) -> None:
     """Fill the Hugging Face cache; HF_ENDPOINT, HF_TOKEN and the proxy variables are honoured."""
-    import requests
-    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     # The hub knows the first BERTs under their owner; a mirror may not know the old short name.
     repository = name if "/" in name else f"google-bert/{name}"
-    endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+    endpoint = hub_address()
     try:
-        # Without a connection huggingface_hub repeats each request for 23 seconds; this asks once.
-        requests.head(endpoint, timeout=TIMEOUT_SECONDS)
         for file in (*REQUIRED_FILES, *OPTIONAL_FILES):
             try:
                 hf_hub_download(repository, file, cache_dir=hub_cache(), endpoint=endpoint)
@@ -91,4 +83,4 @@ def _download(name: str) -> None:
                     raise
     except (OSError, HFValidationError) as error:
         cause = f"{repository} could not be read from {endpoint}: {type(error).__name__}"
-        raise UserError(missing_model_message(name, cause)) from error
+        raise missing_model(name, cause) from error

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_teacher.core.errors import UserError
+from train_teacher.core.errors import NotAtHandError, UserError
 from train_teacher.prompts.caption import build_prompt, clean_label_name, estimate_tokens
 
+LANGUAGE_MODEL = "bert-base-uncased"
+"""That of all published Grounding DINOs."""
 VOCABULARIES = ("vocab.txt", "tokenizer.json")
 FRAME_TOKENS = 3
 """[CLS], [SEP] and the full stop of a single class."""
@@ -36,18 +38,18 @@ def resolve_language_model(value: str | Path) -> Path:
         return folder.resolve()
     cached = _cached_snapshot(str(value))
     if cached is None:
-        raise UserError(missing_model_message(str(value), "looked for there only"))
+        raise missing_model(str(value), "no such folder, and not in the cache")
     return cached
 
 
-def missing_model_message(value: str, cause: str) -> str:
-    """Return what to tell a user whose language model is not at hand, and the cause."""
-    return (
-        f"--language-model {value}: no such folder, and not in the local cache "
-        f"({hub_cache()}; {cause}). The caption cannot be read without its config.json and "
-        "vocab.txt.\n"
+def missing_model(value: str, cause: str) -> NotAtHandError:
+    """Return the error of a language model that is neither a folder nor in the local cache."""
+    return NotAtHandError(
+        f"the language model {value} is not on this machine: {cause}. Without its config.json and "
+        f"vocab.txt the class names cannot be read; they were looked for in {hub_cache()}.\n"
         "  Run `teacher fetch PRESET --to DIR` on a machine with network, copy the folder here\n"
-        "  and give --language-model DIR (or any folder that holds the two files)."
+        "  and give --language-model DIR (or any folder that holds the two files).",
+        cause,
     )
 
 
@@ -66,7 +68,7 @@ class TokenCount:
 def count_tokens(names: Sequence[str], language_model: str | Path | None) -> TokenCount:
     """Count the tokens of the caption for canonical class names; None is bert-base-uncased."""
     try:
-        folder = resolve_language_model(language_model or "bert-base-uncased")
+        folder = resolve_language_model(language_model or LANGUAGE_MODEL)
     except UserError:
         own = tuple(estimate_tokens([name]) - FRAME_TOKENS for name in names)
         return TokenCount(estimate_tokens(names), False, own, ((),) * len(names))

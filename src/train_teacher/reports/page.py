@@ -8,11 +8,12 @@ from train_teacher.core.words import change, score, shortened
 from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
-from train_teacher.pages.parts import Figure, Image, Table
+from train_teacher.pages.parts import Figure, Table
 from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.reports.setting_sources import CHOSEN, YOU, applies
+from train_teacher.reports.shown_images import NO_IMAGES, ShownImages
 from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
@@ -28,8 +29,7 @@ SIZES = {"small": "under 32 x 32", "medium": "32 to 96", "large": "over 96 x 96"
 def render_report(
     report: RunReport,
     plots: Sequence[Plot],
-    worst: Sequence[Image] = (),
-    best: Sequence[Image] = (),
+    images: ShownImages = NO_IMAGES,
 ) -> str:
     """Return the report of a run as a complete HTML document; every name in it is escaped."""
     shown = [n for n, value in report.settings.items() if applies(n, value, report.tune)]
@@ -47,7 +47,9 @@ def render_report(
         precision_recall=_precision_recall(report.precision_recall),
         confused=_confused(report),
         wrong=_wrong(report),
-        images=(("Where it goes wrong", worst), ("Where it does best", best)),
+        images=(("Where it goes wrong", images.worst), ("Where it does best", images.best)),
+        pairs=images.pairs,
+        thresholds=images.thresholds,
         splits=_splits(report),
         mask_kinds=_mask_kinds(report.masks) if report.masks else [],
         dropped=[f"{count:,} {why}" for why, count in report.dropped.items() if count],

@@ -138,12 +138,14 @@ def judge_run(
     """
     enough = test and test.best is not None and test.boxes >= min(CHANCE_BOXES, validation.boxes)
     measured = test if test and enough else validation
-    worth_it, headline = _headline(summary, measured)
     good_enough, labelling = _labelling(measured)
+    worth_it, headline = _headline(summary, measured, usable=good_enough != "not yet")
     sentences = [
         *labelling,
         *_no_test(summary, test, test_failure),
-        *_ending(summary, validation.noise, losses),
+        *_ending(
+            summary, validation.noise, losses, unfinished=good_enough in ("nearly", "not yet")
+        ),
         *_classes(classes)[:1],
     ]
     leaks = [f for f in findings if f.code == LEAK]
@@ -154,7 +156,7 @@ def judge_run(
     return Verdict(worth_it, headline, tuple(sentences), good_enough)
 
 
-def _headline(summary: RunSummary, measured: Measured) -> tuple[bool | None, str]:
+def _headline(summary: RunSummary, measured: Measured, *, usable: bool) -> tuple[bool | None, str]:
     best = summary.best
     if best is None or measured.best is None:
         return None, "Nothing was validated, so nothing can be said of the result."
@@ -169,23 +171,26 @@ def _headline(summary: RunSummary, measured: Measured) -> tuple[bool | None, str
             f"Fine-tuning did not help: no epoch was better than the base weights (box mAP "
             f"{measured.before:.3f} {on}), which best.pth holds."
         )
-    return _gain(measured.before, measured.best, measured.chance, f"after epoch {best.epoch}", on)
-
-
-def _gain(
-    before: float, best: float, chance: Chance | None, when: str, on: str
-) -> tuple[bool | None, str]:
-    gain = best - before
+    gain, chance = measured.best - measured.before, measured.chance
+    worth_it, told = _of_gain(gain, chance)
+    if worth_it and not usable:
+        told = "Fine-tuning helped, but not enough to label with yet"
     interval = f", 95 % interval {chance.low:+.3f} to {chance.high:+.3f}" if chance else ""
-    scores = f"box mAP {before:.3f} zero-shot, {best:.3f} {when} ({gain:+.3f}{interval}) {on}"
+    return worth_it, (
+        f"{told}: box mAP {measured.before:.3f} zero-shot, {measured.best:.3f} after epoch "
+        f"{best.epoch} ({gain:+.3f}{interval}) {on}."
+    )
+
+
+def _of_gain(gain: float, chance: Chance | None) -> tuple[bool | None, str]:
     low, high = (chance.low, chance.high) if chance else (gain, gain)
     if low > 0 and gain >= CLEAR_GAIN:
-        return True, f"Fine-tuning was worth it: {scores}."
+        return True, "Fine-tuning was worth it"
     if high < 0 and gain <= -CLEAR_GAIN:
-        return False, f"Fine-tuning made it worse: {scores}."
+        return False, "Fine-tuning made it worse"
     if low <= 0 <= high and high - low > 2 * CLEAR_GAIN:
-        return None, f"Whether fine-tuning helped cannot be told: {scores}."
-    return False, f"Fine-tuning changed little: {scores}, no more than another seed may."
+        return None, "Whether fine-tuning helped cannot be told"
+    return False, "Fine-tuning changed no more than another seed may"
 
 
 def _labelling(measured: Measured) -> tuple[Ready | None, list[str]]:
@@ -223,8 +228,17 @@ def _no_test(summary: RunSummary, test: Measured | None, failure: str) -> list[s
     ]
 
 
-def _ending(summary: RunSummary, noise: float, losses: Sequence[float]) -> list[str]:
-    """Return what the curves say by tests that allow for noise."""
+def _ending(
+    summary: RunSummary, noise: float, losses: Sequence[float], *, unfinished: bool
+) -> list[str]:
+    """Return what the curves say by tests that allow for noise.
+
+    Args:
+        summary: the validations.
+        noise: difference of mAP that other images could make.
+        losses: means of consecutive batches.
+        unfinished: whether the result leaves something to be wished for.
+    """
     best, last = summary.best, summary.last
     if not best or not last:
         return []
@@ -244,9 +258,10 @@ def _ending(summary: RunSummary, noise: float, losses: Sequence[float]) -> list[
     longer = "a longer run (--epochs) may reach more."
     if trend(half) > 0:
         return [f"Validation rose through the second half of the run: {longer}"]
-    if loss < 0 and len(half) < LEAST_POINTS:
-        few = plural(len(scores), "validation is", "validations are")
-        return [f"The loss was still falling at the end, and {few} too few to say more: {longer}"]
+    if len(half) < LEAST_POINTS and (loss < 0 or unfinished):
+        few = f"{plural(len(scores), 'validation')} cannot tell whether it has levelled off"
+        falling = "The loss was still falling at the end, and " if loss < 0 else ""
+        return [f"{falling}{few}: {longer}"]
     return []
 
 
@@ -278,7 +293,8 @@ def _classes(classes: Sequence[ClassOutcome]) -> list[str]:
         ),
         (
             "Another phrase may read better (teacher prompts, --class-prompt NAME=PHRASE)",
-            [repr(c.name) for c in blind],
+            # A base that sees no class at all lacks more than words.
+            [repr(c.name) for c in blind if len(blind) < len(classes)],
         ),
     )
     return [f"{what}: {_listed(names)}." for what, names in told if names]

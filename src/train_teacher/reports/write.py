@@ -5,21 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from train_teacher import __version__
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
-from train_teacher.images.thumbnails import compared
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.pages.parts import Image
+from train_teacher.inspection.words import name_in_file
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
@@ -28,23 +25,22 @@ from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.reports.page import render_report
 from train_teacher.reports.setting_sources import setting_reasons, setting_sources
+from train_teacher.reports.shown_images import (
+    NO_IMAGES,
+    ImageDrawer,
+    Judged,
+    ShownImages,
+    shown_images,
+)
 from train_teacher.reports.summary import RunCost, RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
-from train_teacher.scores.analysis import (
-    DetectionAnalysis,
-    ImageResult,
-    analyse,
-    best_images,
-    worst_images,
-)
+from train_teacher.scores.analysis import DetectionAnalysis, analyse
 from train_teacher.scores.bootstrap import Chance, chance_of_gain
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.metric_names import LOSS_SINCE
 from train_teacher.scores.validation_files import ValidationTruth, read_detections, read_truth
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.settings.yaml_files import read_preset
-
-SHOWN_IMAGES = 6
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,11 @@ class RunFacts:
     summary: RunSummary
     cost: RunCost
     truth: ValidationTruth
+    found_before: Detections | None
+    """By the base weights."""
     best: Detections | None
     before: DetectionAnalysis | None
+    """Of `found_before`."""
     judged: DetectionAnalysis | None
     """Of `best`."""
     chance: Chance | None
@@ -78,6 +77,7 @@ def gather_run_facts(
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
+    seconds: float | None = None,
 ) -> RunFacts:
     """Read and count what a training left."""
     records = folder.read_metrics()
@@ -90,8 +90,9 @@ def gather_run_facts(
         settings=settings,
         records=records,
         summary=summarize_run(records, names),
-        cost=summarize_cost(records, steps),
+        cost=summarize_cost(records, steps, seconds),
         truth=truth,
+        found_before=before,
         best=best,
         before=analyse(before, truth.truth, names) if before else None,
         judged=analyse(best, truth.truth, names) if best else None,
@@ -133,8 +134,7 @@ def write_run_results(
     )
     plots = run_plots(facts.records, report)
     draw_curves(plots, folder.plots)
-    worst, right = _images(facts)
-    write_atomically(folder.report, render_report(report, plots, worst, right))
+    write_atomically(folder.report, render_report(report, plots, _images(facts)))
     # Last: where it lies, the rest is complete (`is_complete`).
     write_atomically(folder.results, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return RunResult(folder, report)
@@ -188,52 +188,15 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
     return {str(path.relative_to(folder.root)): path.stat().st_size for path in files}
 
 
-def _images(facts: RunFacts) -> tuple[list[Image], list[Image]]:
-    """Return the validation images with most errors, and the best ones."""
-    info, found, analysis = facts.dataset_info, facts.best, facts.judged
+def _images(facts: RunFacts) -> ShownImages:
+    """Return images of the validation split, none where it was not judged or has no folder."""
+    info, before = facts.dataset_info, None
     split = next((s for s in info.splits if s.name == "val"), None)
-    if found is None or analysis is None or split is None or split.image_dir is None:
-        return [], []
-    shown = found.rows(found.score >= analysis.threshold)
-    draw = partial(
-        _drawn,
-        folder=Path(split.image_dir),
-        truth=facts.truth,
-        found=shown,
-        names=info.class_names,
-        turned=facts.settings.exif_orientation != "ignore",
-    )
-    # Of a handful of images, half: none is both among the worst and among the best.
-    most = min(SHOWN_IMAGES, -(-len(analysis.images) // 2))
-    worst = worst_images(analysis.images, most)
-    return draw(worst), draw(best_images(analysis.images, most, besides=worst))
-
-
-def _drawn(
-    images: Sequence[ImageResult],
-    folder: Path,
-    truth: ValidationTruth,
-    found: Detections,
-    names: Sequence[str],
-    *,
-    turned: bool,
-) -> list[Image]:
-    drawn = []
-    for image in images:
-        here = found.rows(found.image_id == image.image_id)
-        labelled = truth.truth.rows(truth.truth.image_id == image.image_id)
-        texts = [
-            f"{names[label]} {score:.2f}"
-            for label, score in zip(here.label.tolist(), here.score.tolist(), strict=True)
-        ]
-        file = truth.file_names[image.image_id]
-        boxes = _xywh(labelled.box), _xywh(here.box)
-        source = compared(folder / file, *boxes, texts, turned=turned)
-        if source:
-            note = f"{image.found} found, {image.missed} missed, {image.false} made up"
-            drawn.append(Image(source, file, note))
-    return drawn
-
-
-def _xywh(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    if facts.best is None or facts.judged is None or split is None or split.image_dir is None:
+        return NO_IMAGES
+    if facts.found_before is not None and facts.before is not None:
+        before = Judged(facts.found_before, facts.before)
+    turned = facts.settings.exif_orientation != "ignore"
+    names = [name_in_file(info, number) for number in range(info.num_classes)]
+    drawer = ImageDrawer(Path(split.image_dir), facts.truth, names, turned)
+    return shown_images(drawer, before, Judged(facts.best, facts.judged))

@@ -123,6 +123,24 @@ def best_images(
     return sorted(found, key=lambda p: (-p.quality, -p.found))[:most]
 
 
+def images_of_all_classes(truth: GroundTruth, most: int) -> list[int]:
+    """Return ids of images whose objects are of as many classes as possible, fullest first."""
+    objects = ~truth.crowd
+    left = set(zip(truth.image_id[objects].tolist(), truth.label[objects].tolist(), strict=True))
+    wanted = {label for _, label in left}
+    chosen: list[int] = []
+    while left and len(chosen) < most:
+        counts: dict[int, int] = {}
+        for image_id, label in left:
+            counts[image_id] = counts.get(image_id, 0) + (label in wanted)
+        best = min(counts, key=lambda image_id: (-counts[image_id], image_id))
+        chosen.append(best)
+        seen = {label for image_id, label in left if image_id == best}
+        left = {pair for pair in left if pair[0] != best}
+        wanted = (wanted - seen) or {label for _, label in left}
+    return chosen
+
+
 def _precision_recall(
     name: str, label: int, detections: Detections, judged: Judgement
 ) -> PrecisionRecall:

@@ -13,8 +13,8 @@ from train_teacher.scores.judgement import judge
 RESAMPLES = 200
 MOST_IMAGES = 400
 """Of a set that is drawn anew: on larger ones chance is small, and counting would take long."""
-IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
-"""Every other one of COCO's: half the work, and a gain that hardly differs."""
+IOUS = tuple(percent / 100 for percent in range(50, 100, 5))
+"""COCO's, so that the interval is of the gain that is told."""
 TAILS = (0.025, 0.975)
 
 
@@ -29,11 +29,6 @@ class Chance(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     """Gain of mAP above which 97.5 % of the resampled sets are."""
     high: float
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether chance is ruled out as far as these images can tell."""
-        return self.low > 0
 
 
 def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> Chance | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
@@ -134,7 +135,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         about(
             "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
         ),
-    ] = "bert-base-uncased"
+    ] = LANGUAGE_MODEL
     tune: Annotated[
         Tune,
         about(
@@ -276,6 +277,19 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     set: Annotated[
         dict[str, Any],
         about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
+    ] = {}
+    mmdet_config: Annotated[
+        str | None,
+        about(
+            "Config that you edited, written or printed by train-teacher: it is run as Python, "
+            "and what it says is trained.",
+            TRAINING,
+            "FILE",
+        ),
+    ] = None
+    edited: Annotated[
+        dict[str, str],
+        about("What that file changes beyond settings, as Python literals; written for a repeat."),
     ] = {}
 
     # Hardware

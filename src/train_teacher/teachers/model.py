@@ -16,7 +16,6 @@ from train_teacher.config import merge
 from train_teacher.config.model import Override, model_overrides
 from train_teacher.config.pipelines import as_labelled, validation_pipeline
 from train_teacher.core.errors import UserError
-from train_teacher.core.memory_allocator import keep_freed_memory
 from train_teacher.core.python_files import OPTION, python_files_allowed
 from train_teacher.core.terminal_text import plain
 from train_teacher.engine import machine, runner
@@ -298,6 +297,6 @@ def _prompt_facts(card: TeacherCard) -> PromptInfo:
 def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:
     detector.requires_grad_(False)
     if device == "cpu":
-        keep_freed_memory()
+        machine.prepare_cpu()
     unlabelled = [step for step in pipeline if step["type"] != "LoadAnnotations"]
     return TeacherModel(detector.to(device).eval(), unlabelled, batch_size)

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Sequence
 
+from train_teacher.console.follow_up import command_line
 from train_teacher.core.errors import UserError
 from train_teacher.engine import machine
-from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.settings.schema import TeacherSettings
-from train_teacher.weights.files import address_to_fetch
+from train_teacher.weights.missing import Missing
 
 
-def obstacles(settings: TeacherSettings) -> tuple[str, ...]:
+def download_line(missing: Sequence[Missing]) -> str:
+    """Return what would be downloaded before the run, and how much it is."""
+    what = " and ".join(map(str, missing)) or "nothing: weights and vocabulary are here"
+    return f"download  {what}"
+
+
+def obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> tuple[str, ...]:
     """Return for what reasons the run would stop here.
 
-    Raises:
-        UserError: weights that were named as a file are missing, so that it can never start.
+    Args:
+        settings: as given.
+        missing: what would be downloaded.
     """
-    return tuple(_obstacles(settings))
+    return tuple(_obstacles(settings, missing))
 
 
-def _obstacles(settings: TeacherSettings) -> Iterator[str]:
+def _obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> Iterator[str]:
     try:
         machine.resolve_device(settings.device, settings.precision)
         machine.require_gpus(settings.device, settings.gpus)
     except UserError as error:
         yield str(error)
-    address = address_to_fetch(settings.weights, settings.checkpoint)
-    if address:
-        host = urlsplit(address).hostname
-        yield f"without a network: the weights are not at hand and would come from {host}"
-    try:
-        resolve_language_model(settings.language_model)
-    except UserError:
+    if missing:
         yield (
-            f"without a network: the vocabulary of {settings.language_model} is not at hand. "
-            "Both can be fetched before, also on another machine: teacher fetch --help"
+            "without a network, for what is to be downloaded. To fetch it before, also on another "
+            f"machine: {command_line('teacher fetch', settings.model, to='DIR')}"
         )

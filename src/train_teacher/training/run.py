@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,8 +62,11 @@ class Training:
             UserError: training cannot go on; the checkpoints written so far stay.
             KeyboardInterrupt: told to stop; the state is saved.
         """
+        started = time.monotonic()
         steps = self.train()
-        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps)
+        # MMEngine's own lines do not tell the time, and such a run has one start.
+        seconds = time.monotonic() - started if self.settings.plain else None
+        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps, seconds)
         test: FinalScores | None = None
         failure, retained = "", None
         try:

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import replacing
-from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.core.file_digest import sha256_of
 from train_teacher.core.network import offline_switch
 
@@ -303,14 +303,16 @@ def _cause(error: requests.RequestException) -> str:
     return f"no connection or it broke: {type(error).__name__}"
 
 
-def _download_error(url: str, target: Path, cause: str) -> UserError:
-    return UserError(
-        f"the base weights could not be downloaded ({cause}).\n"
+def _download_error(url: str, target: Path, cause: str) -> NotAtHandError:
+    return NotAtHandError(
+        f"the base weights {target.name} are not on this machine and could not be downloaded: "
+        f"{cause}.\n"
         f"  address: {shown_address(url)}\n"
         f"  Download it on a machine with network and put it at {target},\n"
         "  or make a folder there with `teacher fetch PRESET --to DIR`, copy it here and give\n"
         "  --weights DIR (or --weights PATH of the file), or train from random weights with "
-        "--weights none."
+        "--weights none.",
+        cause,
     )
 
 

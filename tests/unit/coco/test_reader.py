@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,11 +71,23 @@ def test_every_bad_record_is_found_in_one_run_with_its_json_path(tmp_path: Path)
 def test_a_record_without_a_usable_reference_is_lost_with_all_its_mistakes(
     tmp_path: Path, key: str
 ) -> None:
-    dataset = read(tmp_path, coco(annotations=[annotation(1, area="x", **{key: [1]})]))
+    dataset = read(tmp_path, coco(annotations=[annotation(1, area="x", **{key: [1, 2]})]))
 
     assert len(dataset.annotations) == 0
     told = {p.path: p.outcome for p in dataset.problems}
     assert told == {f"annotations[0].{key}": "lost", "annotations[0].area": "lost"}
+
+
+@pytest.mark.parametrize("form", [lambda i: [i], lambda i: {"id": i}, lambda i: f"{i}.0"])
+def test_an_id_inside_a_list_an_object_or_a_fraction_is_understood(
+    tmp_path: Path, form: Callable[[int], Any]
+) -> None:
+    record = annotation(1, image_id=form(1), category_id=form(2))
+    dataset = read(tmp_path, coco(annotations=[record]))
+
+    assert dataset.annotations.image_row.tolist() == [0]
+    assert dataset.annotations.category_row.tolist() == [1]
+    assert {problem.outcome for problem in dataset.problems} == {"converted"}
 
 
 def test_an_image_with_an_unusable_side_or_address_keeps_its_boxes(tmp_path: Path) -> None:

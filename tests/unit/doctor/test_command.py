@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from train_teacher.doctor.command import render_json, render_text
 from train_teacher.doctor.facts import (
     Diagnosis,
@@ -29,7 +31,7 @@ SEEN = Environment(
     stack=TrainingStack(torch="2.13.0", torch_cuda="13.0", cuda_available=True, gpus=(GPU,)),
     disks=(Disk(what="runs", path="/a/very/long/path/" * 6, free_bytes=2**33),),
     needed=(Needed(what="base weights", wanted="http://x/y/w.pth", place="/c", present=False),),
-    offline="HF_HUB_OFFLINE=1",
+    offline="HF_HUB_OFFLINE=1 forbids the network",
 )
 
 
@@ -50,11 +52,38 @@ SICK = Diagnosis(
 )
 
 
-def test_what_does_not_fit_is_marked_and_optional_packages_are_left_out() -> None:
-    lines = {line.split()[0]: line for line in render_text(SICK).splitlines() if line.split()}
-    assert lines["setuptools"].split() == ["setuptools", "82.0.0", "<81", "<--"]
+def rows_of(text: str) -> dict[str, str]:
+    return {line.split()[0]: line for line in text.splitlines() if line.split()}
+
+
+def test_only_packages_that_do_not_fit_are_shown_and_the_others_counted() -> None:
+    text = render_text(SICK)
+    assert rows_of(text)["setuptools"].split() == ["setuptools", "82.0.0", "<81", "<--"]
+    assert "mmdet" in rows_of(text)
+    assert "torch" not in rows_of(text)
+    assert "  2 others are in the accepted range\n" in text
+    fine = msgspec.structs.replace(SEEN, requirements=SEEN.requirements[:1])
+    assert "  2 packages are in the accepted range\n" in render_text(Diagnosis(fine, ()))
+
+
+def test_every_package_and_place_is_shown_on_request() -> None:
+    lines = rows_of(render_text(SICK, verbose=True))
     assert lines["torch"].endswith(">=2.6,<2.14")
+    assert {"mmcv", "deformops", "torch's"} <= lines.keys()
     assert "tensorboard" not in lines
+    assert not {"mmcv", "deformops", "torch's"} & rows_of(render_text(SICK)).keys()
+
+
+def test_what_is_only_worth_knowing_is_shown_on_request() -> None:
+    known = Diagnosis(SEEN, (finding("no-gpu", "info", ""),))
+    assert "info" not in rows_of(render_text(known))
+    assert "info" in rows_of(render_text(known, verbose=True))
+
+
+def test_a_missing_file_that_can_be_had_is_no_finding_but_told() -> None:
+    online = msgspec.structs.replace(SEEN, offline=None)
+    text = " ".join(render_text(Diagnosis(online, ())).split())
+    assert "base weights not here, is downloaded when training starts (w.pth)" in text
 
 
 def test_prose_keeps_to_80_columns_and_commands_and_paths_stay_whole() -> None:
@@ -75,7 +104,7 @@ def test_one_command_for_all_packages_and_a_verdict_close_the_report() -> None:
 def test_the_machine_is_described() -> None:
     text = render_text(SICK)
     assert "NVIDIA H100, sm_90, 70.0 GiB of 80.0 GiB free" in text
-    assert "forbidden by HF_HUB_OFFLINE=1" in text
+    assert "HF_HUB_OFFLINE=1 forbids the network" in text
     assert "not here (w.pth)" in text
 
 

@@ -76,7 +76,7 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
     (
         "no-base-weights",
         "error",
-        lambda: environment(needed=(absent(),), offline="HF_HUB_OFFLINE=1"),
+        lambda: environment(needed=(absent(),), offline="HF_HUB_OFFLINE=1 forbids the network"),
         "teacher fetch swin-t --to DIR",
     ),
     (

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributed
 
-from train_teacher.engine import outer_launch, process
+from train_teacher.engine import machine, outer_launch, process
 from train_teacher.engine.outer_launcher import OuterLauncher
 
 
@@ -18,7 +18,7 @@ def test_memory_is_kept_from_step_to_step_where_the_model_is_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: str, keeps: bool
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr(process, "keep_freed_memory", lambda: done.append("kept"))
+    monkeypatch.setattr(machine, "keep_freed_memory", lambda: done.append("kept"))
     runner = SimpleNamespace(
         model=torch.nn.Linear(1, 1, device=device), train=lambda: done.append("trained"), iter=3
     )

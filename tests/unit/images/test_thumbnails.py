@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train_teacher.images.thumbnails import compared
+from train_teacher.images.thumbnails import with_boxes
 
 TURN_RIGHT = 6
 
@@ -22,7 +22,7 @@ def test_a_photo_is_turned_as_it_was_labelled(tmp_path: Path, turned: bool, upri
     path = tmp_path / "photo.jpg"
     Image.new("RGB", (80, 40)).save(path, exif=exif)
     none = np.zeros((0, 4))
-    drawn = compared(path, none, none, [], turned=turned)
+    drawn = with_boxes(path, none, [], turned=turned)
     assert drawn is not None
     with Image.open(io.BytesIO(base64.b64decode(drawn.partition(",")[2]))) as image:
         assert (image.height > image.width) == upright

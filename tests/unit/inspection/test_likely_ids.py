@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coco_factory import annotation, image, make_coco
@@ -21,7 +22,10 @@ from train_teacher.inspection.likely_ids import (
 
 
 def numbered(
-    folder: Path, ids: Sequence[object], pointed_to: Sequence[object], files: str = "abcdef"
+    folder: Path,
+    ids: Sequence[object],
+    pointed_to: Sequence[object],
+    files: Sequence[str] = "abcdef",
 ) -> CocoDataset:
     """Return a file with images of these ids, and annotations that point to some."""
     return read_coco(
@@ -97,6 +101,7 @@ def test_categories_counted_from_the_wrong_end_are_moved_together(
         ([1, 2, 3, 4], [0, 0, 0, 0], 0),
         ([1, 2, 4, 8], [0, 1, 2, 3], 0),
         ([10, 20, 30, 40], [1, 2, 3, 4], 0),
+        ([1, 2, 3, 4], [-1, -2, -3, -4], 0),
     ],
 )
 def test_image_ids_are_moved_only_by_what_brings_all_of_them_into_the_list(
@@ -117,6 +122,7 @@ def test_image_ids_are_moved_only_by_what_brings_all_of_them_into_the_list(
         (["a.jpg", "c.jpg"], [0, 2]),
         (["photos/a.jpg", "c.jpg"], [0, 2]),
         (["a", "c"], [0, 2]),
+        (["A.JPG", "C.PNG"], [0, 2]),
         (["a.jpg", "x.jpg"], None),
         (["a.jpg", 2], None),
     ],
@@ -146,3 +152,33 @@ def test_category_ids_that_are_class_names_find_their_classes(tmp_path: Path) ->
 
     assert rows is not None
     assert rows.tolist() == [0, 1]
+
+
+def test_class_names_in_place_of_ids_may_have_other_capitals_and_underscores(
+    tmp_path: Path,
+) -> None:
+    named = [annotation(1, 1, "Cat"), annotation(2, 1, "red_car")]
+    rows = moved_category_rows(
+        read_coco(make_coco(tmp_path, annotations=named, write_images=False))
+    )
+
+    assert rows is not None
+    assert rows.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("pointed_to", "lost"),
+    [
+        ([*range(40), 999], [40]),
+        ([*(f"p{n}.jpg" for n in range(1, 41)), "lost.jpg"], [40]),
+    ],
+)
+def test_a_few_ids_that_are_lost_anyway_do_not_hide_what_the_others_mean(
+    tmp_path: Path, pointed_to: list[object], lost: list[int]
+) -> None:
+    ids = range(1, 41)
+    dataset = numbered(tmp_path, ids, pointed_to, [f"p{n}" for n in ids])
+    rows = meant_image_rows(dataset)
+
+    assert rows is not None
+    assert np.flatnonzero(rows < 0).tolist() == lost

@@ -148,8 +148,12 @@ def test_a_model_that_the_hub_does_not_know_is_one_message(hub: FakeHub) -> None
 def test_no_connection_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(UserError, match="teacher fetch"):
+    with pytest.raises(UserError, match="teacher fetch") as caught:
         obtain_language_model("bert-base-uncased")
+    first = (
+        "the language model bert-base-uncased is not on this machine: 127.0.0.1 cannot be reached"
+    )
+    assert str(caught.value).startswith(first)
 
 
 def test_a_proxy_is_used(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:

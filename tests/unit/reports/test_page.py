@@ -16,6 +16,7 @@ from train_teacher.pages.parts import Image
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.facts import ClassErrors, RunReport, build_report
 from train_teacher.reports.page import render_report
+from train_teacher.reports.shown_images import ShownImages
 from train_teacher.reports.summary import summarize_cost, summarize_run
 from train_teacher.reports.verdict import ClassOutcome, Verdict
 from train_teacher.scores.analysis import (
@@ -39,7 +40,6 @@ RECORDS: list[dict[str, Any]] = [
         "coco/bbox_mAP_l": -1.0,
         "coco/red circle_precision": 0.4,
         f"coco/{EVIL}_precision": 0.2,
-        "elapsed": 75.0,
     },
 ]
 
@@ -61,7 +61,7 @@ def report_of(**changes: Any) -> RunReport:
         "name": "exp1",
         "version": "1",
         "command": "train-teacher --config exp1/settings.yaml --output FOLDER",
-        "cost": summarize_cost(RECORDS, 20),
+        "cost": summarize_cost(RECORDS, 20, 75.0),
         "files": {"checkpoints/best.pth": 12_000_000},
         "freeze_table": "part  parameters  state",
         **changes,
@@ -123,7 +123,7 @@ def test_the_facts_of_the_data_are_there() -> None:
 def test_settings_that_were_given_or_chosen_stand_before_those_folded_away() -> None:
     sources = {"epochs": "you", "lr": "chosen from the data", "tune": "default"}
     html = page_of(report_of(sources=sources, reasons={"lr": "because"}))
-    section = html[html.index("<h2>Settings") :]
+    section = html[html.index(">Settings</h2>") :]
     assert section.index("epochs") < section.index("because") < section.index("<details>")
     assert section.index("<details>") < section.index("tune")
 
@@ -164,9 +164,12 @@ def test_a_size_without_objects_is_left_out() -> None:
 
 def test_every_name_is_escaped_and_nothing_is_loaded_from_elsewhere() -> None:
     image = Image("data:image/jpeg;base64,AA==", EVIL, EVIL)
-    html = page_of(report_of(name=EVIL, environment={EVIL: EVIL}), worst=[image])
+    html = page_of(
+        report_of(name=EVIL, environment={EVIL: EVIL}),
+        images=ShownImages(worst=[image], pairs=[image, image]),
+    )
     assert "<script" not in html
-    assert not re.search(r"""(src|href)=["'](?!data:)""", html)
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", html)
 
 
 @SEVERAL_PAGES
@@ -197,7 +200,7 @@ def page_with(text: str, *, matrix: bool) -> str:
         **changes,
     )
     image = Image("data:image/jpeg;base64,AA==", text, text)
-    return page_of(report, worst=[image], best=[image])
+    return page_of(report, images=ShownImages([image], worst=[image], best=[image]))
 
 
 def test_a_run_without_a_validation_still_has_a_page() -> None:
@@ -221,3 +224,21 @@ def test_a_run_without_a_validation_still_has_a_page() -> None:
 def test_results_json_can_be_read_back() -> None:
     report = report_of()
     assert msgspec.json.decode(msgspec.json.encode(report), type=RunReport) == report
+
+
+def test_images_stand_before_numbers_and_details_are_folded() -> None:
+    image = Image("data:image/jpeg;base64,AA==", "a.jpg")
+    html = page_of(report_of(), images=ShownImages([image, image], (0.2, 0.4), worst=[image]))
+
+    assert html.index("Before and after</h2>") < html.index(">Classes</h2>")
+    assert "at least 0.20 and 0.40" in html
+    folded = re.findall(r'<details class="part"><summary><h2>(.*?)</h2>', html)
+    assert {"Where it goes wrong", "Confusions", "Data", "Settings"} <= set(folded)
+
+
+def test_the_table_of_contents_leads_to_every_part() -> None:
+    html = page_of(report_of())
+    places = re.findall(r'<a href="#(part-\d+)">', html)
+
+    assert places == re.findall(r'id="(part-\d+)"', html)
+    assert len(places) == len(re.findall(r"</h2>", html))

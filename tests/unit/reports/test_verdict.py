@@ -42,6 +42,8 @@ NO_TEST = (
     "There is no test split: these images also chose the epoch and the threshold, so expect less "
     "on others."
 )
+LONGER = "a longer run (--epochs) may reach more."
+SHORT = f"2 validations cannot tell whether it has levelled off: {LONGER}"
 LEAK = Finding(
     "D8", "warning", 11, "11 images of val also in train: the same file", "", "", split="val"
 )
@@ -135,11 +137,13 @@ HEADLINES = [
         "better, but most objects are missed",
         (0.0, 0.1, 0.138),
         (
-            "Fine-tuning was worth it: box mAP 0.000 zero-shot, 0.138 after epoch 2 (+0.138, 95 % "
-            "interval +0.060 to +0.200) on 32 boxes of the validation split.",
+            "Fine-tuning helped, but not enough to label with yet: box mAP 0.000 zero-shot, 0.138 "
+            "after epoch 2 (+0.138, 95 % interval +0.060 to +0.200) on 32 boxes of the validation "
+            "split.",
             "Good enough to label with? Not yet: from a score of 0.31 on it misses 62 of 100 "
             "objects, and 48 of 100 boxes it keeps are false.",
             NO_TEST,
+            SHORT,
         ),
         good_enough="not yet",
         tone="fair",
@@ -152,9 +156,8 @@ HEADLINES = [
         "the base is good already",
         (0.8, 0.805, 0.81),
         (
-            "Fine-tuning changed little: box mAP 0.800 zero-shot, 0.810 after epoch 2 (+0.010, "
-            "95 % interval -0.010 to +0.020) on 57 boxes of the test split, no more than another "
-            "seed may.",
+            "Fine-tuning changed no more than another seed may: box mAP 0.800 zero-shot, 0.810 "
+            "after epoch 2 (+0.010, 95 % interval -0.010 to +0.020) on 57 boxes of the test split.",
             YES,
         ),
         worth_it=False,
@@ -181,6 +184,7 @@ HEADLINES = [
             "on 57 boxes of the test split), which best.pth holds.",
             "Good enough to label with? Not yet: from a score of 0.30 on it misses 100 of 100 "
             "objects, and 100 of 100 boxes it keeps are false.",
+            SHORT,
         ),
         worth_it=False,
         good_enough="not yet",
@@ -196,6 +200,7 @@ HEADLINES = [
             "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.000 "
             "on 57 boxes of the test split), which best.pth holds.",
             "Good enough to label with? Not yet: it finds nothing.",
+            SHORT,
         ),
         worth_it=False,
         good_enough="not yet",
@@ -271,6 +276,7 @@ LABELLING = [
             WORTH_IT,
             "Good enough to label with? Nearly: from a score of 0.31 on it misses 20 of 100 "
             "objects, and 12 of 100 boxes it keeps are false; look through every image.",
+            SHORT,
         ),
         good_enough="nearly",
         test=on_test(0.1, 0.4, labels=labels(0.2, 0.12)),
@@ -282,6 +288,7 @@ LABELLING = [
             WORTH_IT,
             "Good enough to label with? Nearly: from a score of 0.31 on it misses 9 of 100 "
             "objects, and 5 of 100 boxes it keeps are false; look through every image.",
+            SHORT,
         ),
         good_enough="nearly",
         test=on_test(0.1, 0.4, labels=labels(0.09, 0.05, 33, missed_at_most=0.33)),
@@ -344,7 +351,6 @@ BY_HEART = (
     "After epoch 3 validation fell to 0.250, more than chance explains: the model began to learn "
     "the training images by heart; best.pth is from before that."
 )
-LONGER = "a longer run (--epochs) may reach more."
 AFTER_3 = WORTH_IT.replace("epoch 2", "epoch 3")
 ENDINGS = [
     Case(
@@ -353,8 +359,8 @@ ENDINGS = [
         (
             WORTH_IT.replace("epoch 2", "epoch 1"),
             YES,
-            "The loss was still falling at the end, and 2 validations are too few to say more: "
-            f"{LONGER}",
+            "The loss was still falling at the end, and 2 validations cannot tell whether it has "
+            f"levelled off: {LONGER}",
         ),
         losses=FALLING,
     ),
@@ -452,6 +458,12 @@ CLASSES = [
             "'sprocket-7'.",
         ),
         classes=(GOOD, outcome("sprocket-7", 300, 50, 0.0, 0.1, 0.1)),
+    ),
+    Case(
+        "classes of which the base sees none",
+        (0.1, 0.3, 0.4),
+        (WORTH_IT, YES),
+        classes=(outcome("raccoon", 300, 50, 0.0, 0.1, 0.1),),
     ),
     Case(
         "a weak class that the base sees, and one of which nobody asked the base",

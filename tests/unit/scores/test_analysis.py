@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train_teacher.scores.analysis import ImageResult, analyse, best_images, worst_images
+from train_teacher.scores.analysis import (
+    ImageResult,
+    analyse,
+    best_images,
+    images_of_all_classes,
+    worst_images,
+)
 from train_teacher.scores.detections import Detections, GroundTruth
 
 NAMES = ("cat", "dog", "bird")
@@ -154,3 +160,17 @@ def test_best_images_are_those_with_the_highest_f1_when_none_is_perfect() -> Non
     assert [p.image_id for p in worst] == [1, 2]
     assert [p.image_id for p in best_images(images, 2, worst)] == [4, 3]
     assert [p.image_id for p in best_images(images, 9)] == [4, 3, 2]
+
+
+def test_images_are_chosen_until_every_class_was_seen_and_then_again() -> None:
+    box = (0.0, 0.0, 9.0, 9.0)
+    truth = _truth((1, 0, box), (2, 0, box), (2, 1, box), (3, 2, box), (4, 0, box), images=5)
+
+    assert images_of_all_classes(truth, 2) == [2, 3]
+    assert images_of_all_classes(truth, 9) == [2, 3, 1, 4], "none without an object"
+
+
+def test_a_crowd_is_no_object_to_show() -> None:
+    box = (0.0, 0.0, 9.0, 9.0)
+
+    assert images_of_all_classes(_truth((1, 0, box), (2, 0, box), crowd=(0,)), 4) == [2]

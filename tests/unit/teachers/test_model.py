@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from train_teacher.engine import machine
 from train_teacher.teachers import model as teacher_model
 
 
@@ -11,7 +12,7 @@ def test_memory_is_kept_from_image_to_image_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch, device: str, keeps: int
 ) -> None:
     kept: list[bool] = []
-    monkeypatch.setattr(teacher_model, "keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr(machine, "keep_freed_memory", lambda: kept.append(True))
     teacher = teacher_model._ready(torch.nn.Linear(1, 1), [], 1, device)
     assert len(kept) == keeps
     assert not teacher.detector.training

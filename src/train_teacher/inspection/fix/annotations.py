@@ -200,7 +200,7 @@ class _Writer:
         now = record.get(key)
         if target is None or (now == target and type(now) is type(target)):
             return
-        if str(now).strip() == str(target):
+        if str(now).strip().lstrip("0").removesuffix(".0") == str(target).lstrip("0"):
             self._log.note("F7", id_)
         record[key] = target
 

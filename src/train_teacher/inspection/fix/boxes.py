@@ -10,12 +10,13 @@ import numpy as np
 from train_teacher.coco.dataset import boxes_with_derived, sizes_of_annotations
 from train_teacher.coco.masks.boxes import HUGE
 from train_teacher.coco.masks.columns import MASK_POLYGON, MaskColumns
-from train_teacher.core.arrays import Boxes, Flags, every
+from train_teacher.core.arrays import Boxes, Flags, Floats, every
 from train_teacher.inspection.box_conventions import (
     COCO,
     Convention,
     Form,
     Reading,
+    already_right,
     as_written_by_coco,
     convention_code,
     find_convention,
@@ -67,8 +68,9 @@ def place_boxes(given: RepairInput) -> PlacedBoxes:
     scale = np.append(sizes.scale, [[1.0, 1.0]], axis=0)[columns.image_row]
     boxes[telling] *= np.tile(scale[telling], 2)
     growth = np.where(telling, scale[:, 0] * scale[:, 1], 1.0)
-    convention = find_convention(dataset, boxes, finite, judged_by, columns.area * growth)
-    converted, left = _convert(convention, boxes, finite, columns.has_bbox, here, unsettled)
+    area = columns.area * growth
+    convention = find_convention(dataset, boxes, finite, judged_by, area)
+    converted, left = _convert(convention, boxes, finite, columns.has_bbox, here, unsettled, area)
     shares = converted.get("B3", np.zeros(len(columns), np.bool_))
     moved = telling & (scale != 1).any(axis=1)
     new = derived | moved
@@ -97,6 +99,7 @@ def _convert(
     has_bbox: Flags,
     here: Boxes,
     unsettled: Flags,
+    area: Floats,
 ) -> tuple[dict[str, Flags], Flags]:
     """Turn boxes in another convention into xywh in pixels; return which, and what is left."""
     nothing = np.zeros(len(boxes), np.bool_)
@@ -111,6 +114,8 @@ def _convert(
     if form.full and not known[shares].all():
         return {}, shares
     # Boxes that were taken from masks are right already, but for their unit.
+    if not convention.are_shares:
+        shares = shares & ~already_right(boxes, form, here, area)
     own = shares & has_bbox
     boxes[own] = as_written_by_coco(boxes[own], form, here[own])
     rest = shares & ~has_bbox

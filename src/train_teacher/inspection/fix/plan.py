@@ -93,6 +93,8 @@ def _planned(given: RepairInput, unread_images: Collection[RecordId | None]) -> 
     unlisted = columns.image_row < 0
     nowhere = unlisted & _among(columns.image_ids, unread_images)
     written = {"B8": placed.derived, "B1": turned, "B6": over, **_members_to_write(dataset)}
+    # An area of what is not understood would make it look right.
+    written |= {code: written[code] & ~placed.left for code in ("B9", "B10")}
     changed = {
         **placed.converted,
         **{code: hit & ~unplaced for code, hit in written.items()},

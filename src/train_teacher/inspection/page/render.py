@@ -86,6 +86,7 @@ class InspectionView:
     """None when there is only one."""
     shares: ClassTable
     """Of the boxes of each split, the largest differences first."""
+    gallery: Sequence[Image]
 
 
 def render_inspection(
@@ -93,6 +94,7 @@ def render_inspection(
     charts: InspectionCharts,
     split_charts: Sequence[SplitCharts] = (),
     images: Mapping[int, Sequence[Image]] | None = None,
+    gallery: Sequence[Image] = (),
 ) -> str:
     """Return the page.
 
@@ -101,6 +103,7 @@ def render_inspection(
         charts: the numbers of the plots, over all splits.
         split_charts: one for each of `info.splits`; nothing when there is only one split.
         images: by position in `info.findings`.
+        gallery: a few images with their labels.
 
     Returns:
         A complete HTML document; every text from the data set in it is escaped.
@@ -125,6 +128,7 @@ def render_inspection(
         figures=chart_figures(charts),
         splits=_splits(info, split_charts) if len(info.splits) > 1 else None,
         shares=_shares(info),
+        gallery=gallery,
     )
     return render_page("inspection/page/inspection.html.j2", **vars(view))
 

@@ -18,13 +18,20 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.protected_files import refuse_input
 from train_teacher.images.files import image_paths
 from train_teacher.images.names import relative_name
-from train_teacher.images.thumbnails import thumbnail
+from train_teacher.images.thumbnails import thumbnail, with_boxes
 from train_teacher.inspection.facts import DatasetInfo, Example, Finding
 from train_teacher.inspection.load import TRAIN, LoadedSplit
-from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts, join_samples
+from train_teacher.inspection.page.chart_numbers import (
+    BoxSample,
+    inspection_charts,
+    join_samples,
+    training_sides,
+)
+from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
+from train_teacher.inspection.training_scale import short_sides
 from train_teacher.pages.parts import Image
-from train_teacher.prompts.caption import match_names
+from train_teacher.prompts.caption import match_names, visible_name
 
 MOST_IMAGES = 24
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
@@ -55,11 +62,13 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
     names = [category.name for category in real_categories(splits[0].dataset)]
     replayed = [_replay(split, names) for split in splits]
     samples = [_sample(one) for one in replayed]
+    scale = short_sides(info.sizes)[-1]
     html = render_inspection(
         info,
-        inspection_charts(join_samples(samples)),
-        [_split_charts(sample) for sample in samples] if len(samples) > 1 else (),
+        inspection_charts(join_samples(samples), scale),
+        [_split_charts(sample, scale) for sample in samples] if len(samples) > 1 else (),
         _images(info.findings, replayed),
+        _gallery(replayed[0], scale),
     )
     # Names may hold half a surrogate pair, which no encoding can write.
     write_atomically(path, html.encode("utf-8", errors="replace"))
@@ -92,13 +101,42 @@ def _sample(replayed: _Replayed) -> BoxSample:
     )
 
 
-def _split_charts(sample: BoxSample) -> SplitCharts:
-    charts = inspection_charts(sample)
+def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
+    charts = inspection_charts(sample, scale)
     return SplitCharts(
         boxes_per_image=len(sample.boxes) / max(len(sample.sizes), 1),
         side_median=charts.side_median,
         small_share=charts.small_shares[-1],
     )
+
+
+def _gallery(replayed: _Replayed, scale: int) -> list[Image]:
+    """Return a few images of the training file with their labels."""
+    split, kept = replayed.split, np.flatnonzero(replayed.loaded.kept)
+    columns, dataset, boxes = split.dataset.annotations, split.dataset, replayed.loaded.boxes
+    if split.files.image_dir is None:
+        return []
+    images = []
+    sides = training_sides(_sample(replayed), scale)
+    found = LabelledBoxes(columns.image_row[kept], columns.category_row[kept], sides)
+    for row, position, why in choose_images(found):
+        path = _file_of(split, row)
+        here = kept[columns.image_row[kept] == row]
+        if why == SMALLEST and position is not None:
+            source = thumbnail(path, boxes[kept[position]], boxes[here])
+        else:
+            classes = columns.category_row[here].tolist()
+            names = [visible_name(dataset.categories[label].name) for label in classes]
+            source = with_boxes(path, boxes[here], names)
+        side = "" if position is None else f", {sides[position]:.0f} pixels at training scale"
+        if source is not None:
+            images.append(Image(source, dataset.images[row].file_name, why and why + side))
+    return images
+
+
+def _file_of(split: LoadedSplit, row: int) -> Path:
+    name = split.files.name_of(row, split.dataset.images[row].file_name)
+    return (split.files.image_dir or Path()) / relative_name(name)
 
 
 def _images(findings: Sequence[Finding], splits: Sequence[_Replayed]) -> dict[int, list[Image]]:
@@ -129,15 +167,11 @@ def _image(example: Example, splits: Sequence[_Replayed]) -> Image | None:
     for replayed in splits:
         split = replayed.split
         row, position = _place(example, split)
-        folder = split.files.image_dir
-        if row is None or folder is None:
+        if row is None or split.files.image_dir is None:
             continue
-        name = split.dataset.images[row].file_name
-        marked, others = _boxes(replayed, row, position)
-        found = folder / relative_name(split.files.name_of(row, name))
-        source = thumbnail(found, marked, others)
+        source = thumbnail(_file_of(split, row), *_boxes(replayed, row, position))
         if source is not None:
-            return Image(source, _caption(name, example))
+            return Image(source, _caption(split.dataset.images[row].file_name, example))
     return None
 
 

@@ -34,7 +34,7 @@ def test_numbers_written_as_text_are_one_f5_warning(dataset_of: Any) -> None:
 def test_unreadable_records_are_an_f5_error_from_five_percent_on(
     dataset_of: Any, good: int, severity: str
 ) -> None:
-    records = [annotation(i + 2) for i in range(good)] + [annotation(1, image_id=[1])]
+    records = [annotation(i + 2) for i in range(good)] + [annotation(1, image_id=[1, 2])]
 
     finding = only(check_file(file_of(dataset_of(annotations=records))), "F5")
 

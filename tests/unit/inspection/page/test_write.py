@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from coco_factory import annotation, category, clean_annotations, image, make_coco
+from coco_factory import annotation, category, clean_annotations, image, make_coco, write_image
 from train_teacher.core.errors import UserError
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.load import InspectRequest, load_splits
@@ -27,7 +27,9 @@ def page_of(tmp_path: Path, data: Path, **options: Any) -> str:
 
 
 def images_of(html: str) -> list[Image.Image]:
-    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    """Return the images of findings."""
+    part = html.partition(">Findings in images</h2>")[2]
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', part)
     return [Image.open(io.BytesIO(base64.b64decode(source))).convert("RGB") for source in sources]
 
 
@@ -35,11 +37,12 @@ def is_red(color: Any) -> bool:
     return bool(color[0] > 170 and color[1] < 100 and color[2] < 100)
 
 
-def test_a_clean_set_gives_a_page_without_images(tmp_path: Path) -> None:
+def test_a_clean_set_gives_a_page_with_labelled_images_and_no_finding(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d"))
 
     assert "No errors and no warnings: ready to train." in html
-    assert "How it looks" not in html
+    assert "Findings in images" not in html
+    assert html.count("<img") == 12, "all there are"
     assert html.count("<svg") == 5
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["page.html"]
 
@@ -53,7 +56,7 @@ def test_the_box_concerned_is_drawn_in_red_where_it_is(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes))
 
     shown = images_of(html)
-    assert len(shown) == html.count("<figure><img") == 1
+    assert len(shown) == 1
     assert shown[0].size == (320, 240), "the JSON's 64 x 48, enlarged five times"
     reds = [(x, y) for x in range(320) for y in range(240) if is_red(shown[0].getpixel((x, y)))]
     across, down = zip(*reds, strict=True)
@@ -121,8 +124,8 @@ def test_no_more_images_than_agreed_and_one_of_every_finding_first(tmp_path: Pat
     ]
     html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=boxes, categories=names))
 
-    assert 0 < html.count("<figure><img") <= MOST_IMAGES
-    part = html[html.index("How it looks") :]
+    part = html.partition(">Findings in images</h2>")[2]
+    assert 0 < part.count("<img") <= MOST_IMAGES
     assert {code for code in ("B1", "B2", "B6") if f"<code>{code}</code>" in part} == {
         "B1",
         "B2",
@@ -145,7 +148,7 @@ def test_without_images_the_page_has_the_numbers(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d", write_images=False))
 
     assert "not found" in html
-    assert images_of(html) == []
+    assert "<img" not in html
     assert html.count("<svg") == 5
 
 
@@ -175,3 +178,18 @@ def test_a_folder_that_does_not_exist_is_the_users_error(tmp_path: Path) -> None
 
     with pytest.raises(UserError, match="cannot be written"):
         write_inspection_page(tmp_path / "no" / "page.html", describe(splits, request), splits)
+
+
+def test_a_small_box_is_shown_close_up(tmp_path: Path) -> None:
+    boxes = [annotation(1, 1, bbox=[1500, 900, 0, 12]), annotation(2, 2)]
+    images = [image(1, width=2000, height=1500), image(2)]
+    data = make_coco(tmp_path / "d", images=images, annotations=boxes, write_images=False)
+    whole = Image.new("RGB", (2000, 1500))
+    whole.paste((0, 0, 255), (1490, 890, 1520, 920))
+    whole.save(tmp_path / "d" / "1.jpg", quality=95)
+    write_image(tmp_path / "d" / "2.jpg")
+
+    shown = images_of(page_of(tmp_path, data))[0]
+
+    blue = [p for p in shown.getdata() if p[2] > 150 and p[0] < 100]
+    assert len(blue) > 0.15 * shown.width * shown.height, "its surroundings fill the image"

@@ -10,6 +10,7 @@ from train_teacher.core.arrays import Boxes, Flags, every, some
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.box_conventions import (
     COCO,
+    OUTSIDE_SHARE,
     OVERHANG,
     SAMPLE,
     Convention,
@@ -27,6 +28,7 @@ from train_teacher.inspection.finding import (
 from train_teacher.inspection.inspected import InspectedFile
 
 MIN_BOXES_FOR_CORNER = 50
+MIN_BOXES = 3
 CORNER_REACH = 0.55
 _READ_AS = {
     Reading.CORNERS: "[x1, y1, x2 - x1, y2 - y1]",
@@ -121,6 +123,8 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
         what = ", and whether as corner and size, two corners, or centre and size cannot be told"
     elif reading is not Reading.SIZE:
         what, how = f" and look like {reading.value}", f" and writes {_READ_AS[reading]}{how}"
+    if reading is Reading.CORNERS:
+        how += ". If y comes first, as TensorFlow writes it, exchange the numbers before"
     return finding_about(
         annotations_at(dataset, shares, "bbox"),
         code="B3",
@@ -230,12 +234,16 @@ def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> 
         findings += finding_about(
             annotations_at(dataset, hit, "bbox"),
             code="B6",
-            severity="warning",
+            severity="error" if hit is fully and _are_many(hit, judged) else "warning",
             message=f"{plural(int(hit.sum()), 'box', 'boxes')} {what}",
             consequence=consequence,
             fix="Check that width and height in the JSON are those of the labelled image.",
         )
     return findings
+
+
+def _are_many(hit: Flags, judged: Flags) -> bool:
+    return int(hit.sum()) >= MIN_BOXES and int(hit.sum()) > OUTSIDE_SHARE * int(judged.sum())
 
 
 FILE_CHECKS = (check_boxes,)
