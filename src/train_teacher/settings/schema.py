@@ -126,7 +126,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     weights: Annotated[
         str,
         about(
-            "Base weights: auto, none, a file or an http(s) address.", MODEL, "auto|none|PATH|URL"
+            "Base weights: auto, none, a file or an address, of MMDetection or transformers; or "
+            "hf://ORG/NAME.",
+            MODEL,
+            "auto|none|PATH|URL",
         ),
     ] = "auto"
     language_model: Annotated[
