@@ -246,7 +246,7 @@ class HuggingFaceCase(Case):
 def build_case(mode: str, options: argparse.Namespace, bert: Path) -> Case:
     """Return the case of a mode, in a process that is its own."""
     torch.set_num_threads(options.threads)
-    prepare_upstream(options.device)
+    prepare_upstream()
     if options.device == "cpu" and mode in KEEP_MEMORY:
         keep_freed_memory()
     return HuggingFaceCase(mode, options) if mode in PEERS else MMDetectionCase(mode, options, bert)

@@ -75,6 +75,14 @@ def test_mmdetections_train_tool_runs_the_written_config(run: Path, tmp_path: Pa
     assert result.returncode == 0, result.stderr[-3000:]
     assert (tmp_path / "stock" / "checkpoints" / "best.pth").is_file()
     assert config.read_bytes() == before
+    told = start(Path(sys.executable).parent / "teacher", "evaluate", tmp_path / "stock")
+    assert told.returncode == 1
+    assert "what MMDetection's tools/train.py leaves" in told.stderr
+    command = f"train-teacher --mmdet-config {tmp_path / 'stock' / 'mmdet_config.py'} --output "
+    assert command in " ".join(told.stderr.split())
+    again = train_teacher(*command.split()[1:], tmp_path / "again", "--dry-run")
+    assert again.returncode == 0, again.stderr
+    assert "edited " not in again.stderr
 
 
 def test_mmdetections_test_tool_measures_what_the_run_measured(run: Path, tmp_path: Path) -> None:
@@ -91,6 +99,8 @@ def test_mmdetections_test_tool_measures_what_the_run_measured(run: Path, tmp_pa
     last = [record for line in lines if (record := json.loads(line))["kind"] == "val"][-1]
     assert last["step"] == 1
     assert values(json.loads(written.read_text())) == pytest.approx(values(last))
+    (printed,) = [line for line in result.stdout.splitlines() if line.startswith("coco/bbox_mAP ")]
+    assert float(printed.split()[1]) == pytest.approx(last["coco/bbox_mAP"], abs=1e-3)
 
 
 def test_a_repeat_in_another_folder_differs_in_the_folder_only(run: Path, tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     lines = [p.read_text().splitlines() for p in (tmp_path / "yolo" / "labels").rglob("*.txt")]
     assert {len(line.split()) for file in lines for line in file} == {5}
     assert len(list((tmp_path / "yolo" / "images").rglob("*.*"))) == 24
+    assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in result.stderr
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     assert sum(len(t["predictions"][0]["result"]) for t in tasks if "predictions" in t) == len(
         content["annotations"]

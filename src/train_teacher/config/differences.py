@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from train_teacher.config.model import Override
 
 SET_BY_USER = "set by you"
+EDITED = "as the file of --mmdet-config has it"
 LEFT_OUT = "not in this run"
 YOUR_DATA = "your data in place of the recipe's"
 DATA_KEYS = frozenset({"ann_file", "data_prefix", "data_root", "metainfo"})
@@ -46,7 +47,7 @@ def group_differences(
     for difference in differences:
         override = _cause(difference[0], overrides)
         topic = _topic(difference[0])
-        if override is not None and override.free and override.by_user:
+        if override is not None and override.reason in (SET_BY_USER, EDITED):
             topic = SET_BY_USER
         reason = override.reason if override is not None else LEFT_OUT
         if topic == DATA_TOPIC and DATA_KEYS & set(difference[0].split(".")):

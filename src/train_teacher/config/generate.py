@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
-from train_teacher.config.differences import SET_BY_USER
+from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.model import (
     FROZEN_PARTS,
@@ -22,6 +22,7 @@ from train_teacher.config.model import (
 )
 from train_teacher.config.optimization import build_optimizer, build_param_scheduler
 from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
+from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.schedule import Schedule
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import plural
@@ -30,6 +31,7 @@ from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.scores.metric_names import METRIC
+from train_teacher.settings.edits import edited_values
 from train_teacher.settings.schema import TeacherSettings
 
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
@@ -65,7 +67,10 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
     return replace(
         generated,
         overrides=_explained(generated.overrides, first.overrides),
-        decisions=first.decisions,
+        decisions=tuple(
+            was if was.value == now.value else now
+            for was, now in zip(first.decisions, generated.decisions, strict=True)
+        ),
     )
 
 
@@ -88,6 +93,8 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     train = _split(dataset_info, "train")
     if train is None:
         raise ValueError("the data set has no training split")
+    if settings.plain:
+        refuse_what_plain_cannot(dataset_info.prompt, settings)
     decisions = tune(dataset_info, settings)
     reasons = {d.name: GIVEN if d.given else d.reason for d in decisions}
     by_user = settings.epochs is not None or settings.steps is not None
@@ -99,7 +106,9 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *_optimization(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings, schedule),
     )
-    overrides = (*overrides, *_set_by_user(settings, overrides))
+    if settings.plain:
+        overrides = tuple(in_plain_types(overrides, settings))
+    overrides = (*overrides, *_set_by_user(settings, overrides), *_edited(settings))
     return GeneratedConfig(
         settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
     )
@@ -115,6 +124,11 @@ def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> 
     for key, value in settings.set.items():
         # `train_dataloader.dataset.pipeline` is where MMDetection's own configs have it.
         yield Override(through_wrappers(ours, key), value, SET_BY_USER, by_user=True, free=True)
+
+
+def _edited(settings: TeacherSettings) -> Iterator[Override]:
+    for key, value in edited_values(settings.edited).items():
+        yield Override(key, value, EDITED, adds=True, by_user=True)
 
 
 def _split(info: DatasetInfo, name: str) -> SplitInfo | None:
@@ -244,7 +258,9 @@ def _optimization(
     optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
-        "constructor": "MergedGroupsConstructor",
+        "constructor": "MergedGroupsConstructor"
+        if settings.accelerated
+        else "DefaultOptimWrapperConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
@@ -294,6 +310,9 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     for part in FROZEN_PARTS:
         if part not in frozen:
             keys[part] = {"lr_mult": settings.backbone_lr_factor}
+    if settings.plain:
+        # As the recipe freezes: a part keeps its weights because its rate is 0.
+        keys |= {part: {"lr_mult": 0.0} for part in frozen}
     return keys
 
 

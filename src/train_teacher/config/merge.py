@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_teacher.config.differences import SET_BY_USER
+from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import (
     fitted,
     is_wrapper,
@@ -99,8 +99,7 @@ def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
     """
     from mmengine.config import Config
 
-    base = Config.fromfile(find_base_config(base_config), import_custom_modules=False)
-    content: dict[str, Any] = base.to_dict()
+    content = run_file(find_base_config(base_config))
     for key in set(content) - set(RUNNER_KEYS):
         del content[key]
     content.setdefault("vis_backends", [])
@@ -114,12 +113,20 @@ def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
     return Config({key: content[key] for key in RUNNER_KEYS if key in content})
 
 
+def run_file(path: Path) -> dict[str, Any]:
+    """Return what a config file says, running it: for one that the user named to be run."""
+    from mmengine.config import Config
+
+    content: dict[str, Any] = Config.fromfile(path, import_custom_modules=False).to_dict()
+    return content
+
+
 def _apply(content: dict[str, Any], override: Override) -> str | None:
     """Set one dotted key in place; return a problem instead of inventing a key."""
     key, value = override.key, override.value
     try:
         if not override.free:
-            set_value(content, key, value, adds=override.adds)
+            put(content, key, value, adds=override.adds)
             return None
         old = None if override.adds else value_at(content, key)
     except KeyError:
@@ -128,6 +135,18 @@ def _apply(content: dict[str, Any], override: Override) -> str | None:
     if problem:
         return f"{key}: {problem}."
     return _apply_free(content, key, old, value, adds=override.adds)
+
+
+def put(content: dict[str, Any], key: str, value: Any, *, adds: bool = True) -> None:
+    """Set a dotted key in place; `...` removes it.
+
+    Raises:
+        KeyError: there is no such key, and it may not be created.
+    """
+    set_value(content, key, value, adds=adds)
+    if value is ...:
+        parent, _, last = key.rpartition(".")
+        del (value_at(content, parent) if parent else content)[last]
 
 
 def _setting_instead(key: str) -> str | None:
@@ -160,15 +179,17 @@ def _apply_free(
 def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
     """Return the text of `mmdet_config.py`, always the same.
 
-    Of the reasons, by dotted key, those stand in it which a reader needs.
+    Of the reasons, by dotted key, those stand in it which a reader needs and nobody made untrue.
     """
+    changed = [key for key, reason in reasons.items() if reason in (SET_BY_USER, EDITED)]
     assigned, paths = with_variables(config.to_dict())
     names = {path: name for name, path in paths.items()}
     comments = {
         names.get(key, key): reason
         for key, reason in reasons.items()
-        if (key in layout().commented and reason not in (GIVEN, ARCHITECTURE))
+        if (key in layout().commented and reason not in (GIVEN, ARCHITECTURE, EDITED))
         or reason == SET_BY_USER
+        if not any(inner.startswith(f"{key}.") for inner in changed)
     }
     return f"{render_header(header)}\n{render_assignments(assigned, comments, paths)}"
 
@@ -180,10 +201,8 @@ def differences_from(
 
     A side without the key has `...`.
     """
-    from mmengine.config import Config
-
-    base = Config.fromfile(find_base_config(generated.base_config), import_custom_modules=False)
-    theirs = {key: value for key, value in base.to_dict().items() if key in RUNNER_KEYS}
+    base = run_file(find_base_config(generated.base_config))
+    theirs = {key: value for key, value in base.items() if key in RUNNER_KEYS}
     return [
         difference
         for key in RUNNER_KEYS

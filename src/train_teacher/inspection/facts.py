@@ -155,3 +155,8 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     original_names: tuple[str, ...] = ()
     """Names as they stand in the training JSON, in the order of `class_names`, which are the
     phrases that the user gave for some."""
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names that the user's data has, whatever the model reads for them."""
+        return self.original_names or self.class_names

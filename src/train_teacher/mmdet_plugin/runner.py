@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -102,6 +103,14 @@ class TeacherRunner(Runner):
                 hook.fit(self)
         model: nn.Module = super().train()
         return model
+
+    def test(self) -> dict[str, float]:
+        """Test, and print the scores: the terminal gets no log."""
+        scores: dict[str, float] = super().test()
+        if is_main_process():
+            width = max(map(len, scores), default=0)
+            sys.stdout.write("".join(f"{n:<{width}}  {v:.4f}\n" for n, v in scores.items()))
+        return scores
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         """Wrap the model for several processes; on CPUs without the device that MMEngine names."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from train_teacher.console.follow_up import command_line
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.reports.comparison import ComparedRun
 from train_teacher.reports.facts import RunReport
@@ -38,7 +38,7 @@ def _read(folder: RunFolder) -> ComparedRun:
     except FileNotFoundError:
         raise UserError(
             f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "
-            f"train-teacher --output {shlex.quote(str(folder.root))} --resume"
+            f"{command_line('train-teacher', output=folder.root, resume=True)}"
         ) from None
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UserError(f"{folder.results}: cannot be read: {error}") from error

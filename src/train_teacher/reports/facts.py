@@ -52,6 +52,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run folder."""
     model: str
     tune: str
+    modules: str = "accelerated"
+    """What trained: `plain`, `own modules` or `accelerated`."""
     data: str
     version: str
     """Of train-teacher."""

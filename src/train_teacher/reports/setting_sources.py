@@ -23,7 +23,7 @@ FROM_THE_MACHINE = {
 FROM_OVERRIDES = {
     "epochs": "train_cfg",
     "val_interval": "train_cfg",
-    "lr": "optim_wrapper",
+    "lr": "optim_wrapper.optimizer.lr",
     "schedule": "param_scheduler",
 }
 """Settings and the key of the generated config whose reason is theirs."""

@@ -79,8 +79,18 @@ def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[st
     )
 
 
-def summarize_cost(records: Sequence[Mapping[str, Any]], steps: int | None = None) -> RunCost:
-    """Return what a run took; without `steps` the last one that was logged counts."""
+def summarize_cost(
+    records: Sequence[Mapping[str, Any]], steps: int | None = None, seconds: float | None = None
+) -> RunCost:
+    """Return what a run took.
+
+    Args:
+        records: lines of metrics.jsonl.
+        steps: optimizer steps done; the last one that was logged when None.
+        seconds: that a run took whose lines do not say so.
+    """
+    # An earlier version's lines lack them: what a resumed run took in all is unknown then.
+    timed = bool(records) and all(ELAPSED in record for record in records)
     train = [record for record in records if record.get("kind") == "train"]
     return RunCost(
         steps=steps if steps is not None else int(train[-1]["step"]) if train else 0,
@@ -88,7 +98,7 @@ def summarize_cost(records: Sequence[Mapping[str, Any]], steps: int | None = Non
         data_seconds=_mean(train, "data_time"),
         memory_mib=_most(train, "memory"),
         process_mib=_most(train, "process_memory"),
-        total_seconds=_most(records, ELAPSED),
+        total_seconds=_most(records, ELAPSED) if timed else seconds,
     )
 
 

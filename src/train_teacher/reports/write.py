@@ -77,6 +77,7 @@ def gather_run_facts(
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
+    seconds: float | None = None,
 ) -> RunFacts:
     """Read and count what a training left."""
     records = folder.read_metrics()
@@ -89,7 +90,7 @@ def gather_run_facts(
         settings=settings,
         records=records,
         summary=summarize_run(records, names),
-        cost=summarize_cost(records, steps),
+        cost=summarize_cost(records, steps, seconds),
         truth=truth,
         found_before=before,
         best=best,
@@ -123,6 +124,7 @@ def write_run_results(
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
+        modules=settings.modules,
         retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
         cost=facts.cost,

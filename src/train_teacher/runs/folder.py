@@ -31,6 +31,8 @@ class RunFolder:
         """Canonical copies and inspection."""
         self.config = root / "mmdet_config.py"
         """What MMEngine's Runner runs."""
+        self.edited_config = root / "mmdet_config.edited.py"
+        """Copy of the file of --mmdet-config."""
         self.settings = root / "settings.yaml"
         """Every resolved setting."""
         self.checkpoints = root / "checkpoints"
@@ -63,7 +65,22 @@ class RunFolder:
     def is_whole(self) -> bool:
         """Return whether the folder holds a run, however far it got."""
         begun = (self.root / UNFINISHED).exists() or (self.root / MOVING).exists()
-        return self.settings.is_file() and self.config.is_file() and not begun
+        # A config that was edited may have been moved away: it is written anew from the settings.
+        written = self.config.is_file() or self.record.is_file()
+        return self.settings.is_file() and written and not begun
+
+    def what_else(self) -> str:
+        """Return what to do with a folder of MMDetection's tools/train.py; empty for another."""
+        config = next(iter(sorted(self.root.glob("*.py"))), None)
+        weights = next(iter(sorted(self.root.rglob("*.pth"))), None)
+        if config is None or weights is None:
+            return ""
+        return (
+            " It is what MMDetection's tools/train.py leaves, which does not say what its data is. "
+            f"To score it: python -m train_teacher.mmdet_plugin PATH/tools/test.py {config} "
+            f"{weights}. For a run with report, evaluate and export, train its config here: "
+            f"train-teacher --mmdet-config {config} --output ANOTHER_FOLDER."
+        )
 
     def best_checkpoint(self) -> Path:
         """Return best.pth, or last.pth before the first validation."""

@@ -54,7 +54,7 @@ def read_record(folder: RunFolder) -> RunRecord | None:
 
 def config_was_edited(folder: RunFolder, record: RunRecord) -> bool:
     """Return whether mmdet_config.py is another text than was written."""
-    return _digest(folder.config.read_bytes()) != record.config_sha256
+    return folder.config.is_file() and _digest(folder.config.read_bytes()) != record.config_sha256
 
 
 def _digest(content: bytes) -> str:

@@ -22,9 +22,10 @@ import msgspec
 
 from train_teacher.core.python_files import CURE, python_files_allowed
 from train_teacher.core.words import shortened
+from train_teacher.settings.edits import edited_values
 from train_teacher.settings.registered_names import is_registered, registered_names
 
-BUILT = frozenset({"architecture", "augmentation", "schedule", "optimizer", "set"})
+BUILT = frozenset({"architecture", "augmentation", "schedule", "optimizer", "set", "edited"})
 """Settings that become parts of MMDetection's config."""
 # Keys whose text a registry looks up.
 NAMING_KEYS = frozenset(
@@ -61,6 +62,12 @@ def problems_of(setting: str, value: Any) -> Iterator[str]:
         yield f"base_config: {problem}"
     if setting not in BUILT:
         return
+    if setting == "edited" and isinstance(value, Mapping):
+        try:
+            value = edited_values(value)
+        except ValueError as error:
+            yield f"edited: holds what is no Python literal: {error}"
+            return
     members = list(islice(_members(setting, value), MOST_VALUES + 1))
     if len(members) > MOST_VALUES:
         yield f"{setting}: has more than {MOST_VALUES:,} values, or refers to itself."

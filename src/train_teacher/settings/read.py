@@ -41,6 +41,11 @@ def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
 def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
     """Return preset and settings file; of several ways to name the preset, all must agree."""
     chain = yaml_files.read_chain(config) if config else yaml_files.SettingsChain(())
+    if "mmdet_config" in chain.values and not chain.complete:
+        raise UsageError(
+            f"--config {config}: mmdet_config is given on the command line (--mmdet-config): it "
+            "names a Python file that is run."
+        )
     named = model or chain.values.get("model")
     beneath = chain.values.get("model") if chain.complete else chain.preset
     if not chain.complete and beneath is None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
@@ -137,7 +138,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         about(
             "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
         ),
-    ] = "bert-base-uncased"
+    ] = LANGUAGE_MODEL
     tune: Annotated[
         Tune,
         about(
@@ -268,9 +269,30 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_before: Annotated[
         bool, about("Validate the base weights first, to see what training gained.")
     ] = True
+    plain: Annotated[
+        bool,
+        about(
+            "Train with types of MMDetection, MMEngine and mmcv only: the recipe's freezing, no "
+            "LoRA, no exact resume.",
+            TRAINING,
+        ),
+    ] = False
     set: Annotated[
         dict[str, Any],
         about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
+    ] = {}
+    mmdet_config: Annotated[
+        str | None,
+        about(
+            "Config that you edited, written or printed by train-teacher: it is run as Python, "
+            "and what it says is trained.",
+            TRAINING,
+            "FILE",
+        ),
+    ] = None
+    edited: Annotated[
+        dict[str, str],
+        about("What that file changes beyond settings, as Python literals; written for a repeat."),
     ] = {}
 
     # Hardware
@@ -293,6 +315,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
     ] = None
+    accelerated: Annotated[
+        bool,
+        about(
+            "Exchange modules of MMDetection for faster ones that compute the same; false: "
+            "its own modules, with our freezing, LoRA and checkpoints."
+        ),
+    ] = True
     checkpoint_layers: Annotated[
         Literal["auto"] | Count,
         about(
@@ -316,6 +345,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
         Decided()
     )
+
+    @property
+    def modules(self) -> str:
+        """Return which of the three trains: `plain`, `own modules` or `accelerated`."""
+        if self.plain:
+            return "plain"
+        return "accelerated" if self.accelerated else "own modules"
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)

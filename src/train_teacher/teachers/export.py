@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from itertools import islice
@@ -16,16 +17,18 @@ from train_teacher.core.errors import UserError
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.pages.page import render_text
+from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
-from train_teacher.settings.read import read_layers
+from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
 from train_teacher.teachers.run_config import run_config
+from train_teacher.weights.files import expected_weights
 
 Kind = Literal["adapter", "changes", "merged", "transformers"]
 Format = Literal["mmdet", "transformers"]
@@ -43,6 +46,8 @@ class ExportResult:
     kind: Kind
     size: int
     """Bytes of all files."""
+    base: Mapping[str, str]
+    """Options that name what the bundle needs and its preset does not lead to."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,20 @@ def export_teacher(
         write_atomically(new.work / "README.md", readme)
         new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    return ExportResult(target, kind, size)
+    return ExportResult(target, kind, size, {} if merge else _base_options(settings))
+
+
+def _base_options(settings: TeacherSettings) -> dict[str, str]:
+    used = {"weights": settings.weights, "language_model": settings.language_model}
+    try:
+        preset = preset_settings(settings.model, {})
+        known = {
+            "weights": str(expected_weights(preset.weights, preset.checkpoint)),
+            "language_model": str(resolve_language_model(preset.language_model)),
+        }
+    except UserError:  # the preset is not there any more, or its files
+        return used
+    return {name: path for name, path in used.items() if path != known[name]}
 
 
 def _write_weights(
@@ -189,6 +207,7 @@ def read_run(run: Path) -> FinishedRun:
     if not folder.is_whole():
         raise UserError(
             f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+            f"{folder.what_else()}"
         )
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")

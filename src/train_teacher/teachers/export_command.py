@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.console.command import FILE, Word, argument, command, flag, option
+from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import allow_python_config_option
+from train_teacher.core.terminal_text import plain
 
 if TYPE_CHECKING:
     from train_teacher.teachers.export import Format
@@ -39,4 +42,10 @@ def export_command(run: Path, output: Path, form: Format, merge: bool, half: boo
 
     result = export_teacher(run, output, merge=merge, half=half, form=form)
     print(f"{result.folder}: {SAYS[result.kind]}, {result.size / 1e6:.1f} MB")  # noqa: T201
+    if result.kind == "transformers":
+        return 0  # README.md beside it says how transformers loads it
+    options = {**result.base, "output": "labels.json"}
+    line = command_line("teacher predict", result.folder, "IMAGES", **options)
+    told = f"next, to label images with it (README.md beside it says more): {line}"
+    print(plain(told), file=sys.stderr)  # noqa: T201
     return 0

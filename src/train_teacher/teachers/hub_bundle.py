@@ -70,7 +70,7 @@ def fill_hub_bundle(folder: Path, bundle: HubBundle, *, half: bool = False) -> T
     )
     _write_weights(folder, detector, config, half=half)
     _write_processor(folder, detector.language_model.tokenizer, card)
-    write_language_model(folder / LANGUAGE_MODEL, bundle.language_model, detector.state_dict())
+    write_language_model(folder / LANGUAGE_MODEL, bundle.language_model)
     write_atomically(folder / DETECT, render_text(f"teachers/{DETECT}.j2"))
     write_atomically(folder / CARD, card_text(card))
     _require_equal(folder, detector, card, bundle.images)

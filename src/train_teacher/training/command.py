@@ -18,6 +18,8 @@ from train_teacher.training.options import given_settings, setting_of_file, sett
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
+    from train_teacher.settings.schema import TeacherSettings
+    from train_teacher.training.edited_config import EditedConfig
 
 
 @command(params=setting_options(), unknown=setting_of_file)
@@ -36,6 +38,8 @@ def train_command(
     given = given_settings(settings)
     if resume and dry_run:
         raise UsageError("--resume and --dry-run exclude each other.")
+    if resume and "mmdet_config" in given:
+        raise UsageError("--resume and --mmdet-config exclude each other: the run has its config.")
     if diff and not dry_run:
         raise UsageError("--diff goes with --dry-run: it prints, and trains nothing.")
     with interruptible():
@@ -69,18 +73,20 @@ def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> in
 
 
 def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
-    from train_teacher.settings.read import read_layers
     from train_teacher.training import plan as use_case
     from train_teacher.training.choose_model import settle_model
-    from train_teacher.training.device import device_lines
+    from train_teacher.training.device import device_lines, memory_line
     from train_teacher.training.differences_text import render_differences
-    from train_teacher.training.obstacles import obstacles
+    from train_teacher.training.obstacles import download_line, obstacles
     from train_teacher.training.text import render_plan
+    from train_teacher.weights.missing import missing_files
 
-    asked = read_layers(given, config)
+    edited, asked = _asked(given, config)
     settings, manager = settle_model(asked, given, config)
-    plan = use_case.plan_training(settings, manager=manager, dry_run=True)
-    summary = render_plan(plan, device_lines(plan.settings), obstacles(settings))
+    plan = use_case.plan_training(settings, manager=manager, edited=edited, dry_run=True)
+    missing = missing_files(settings)
+    device = [*device_lines(plan.settings), memory_line(plan.settings), download_line(missing)]
+    summary = render_plan(plan, device, obstacles(settings, missing))
     # The summary comes last: it is what remains on the screen.
     sys.stdout.write(render_differences(plan) if diff else plan.config_text)
     sys.stdout.flush()
@@ -88,21 +94,37 @@ def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
     return 0
 
 
+def _asked(
+    given: dict[str, Any], config: Path | None
+) -> tuple[EditedConfig | None, TeacherSettings]:
+    """Return the config that the user edited, if any, and the settings without its changes."""
+    if "mmdet_config" not in given:
+        from train_teacher.settings.read import read_layers
+
+        return None, read_layers(given, config)
+    from train_teacher.training.edited_config import read_edited, settings_beneath
+
+    edited = read_edited(Path(given["mmdet_config"]), given)
+    return edited, settings_beneath(edited, given, config)
+
+
 def _train(given: dict[str, Any], config: Path | None, others: Others | None) -> int:
     from train_teacher.console.progress import progress_line
     from train_teacher.engine import machine
-    from train_teacher.settings.read import read_layers
     from train_teacher.training import plan as use_case
     from train_teacher.training import text as training_text
     from train_teacher.training.choose_model import settle_model
     from train_teacher.training.device import device_lines
 
-    settings = read_layers(given, config)
+    edited, settings = _asked(given, config)
     if others is None:
         machine.require_gpus(settings.device, settings.gpus)
     settings, manager = settle_model(settings, given, config)
     plan = use_case.plan_training(
-        settings, manager=manager, progress=progress_line("weights", unit="MiB", per=2**20)
+        settings,
+        manager=manager,
+        edited=edited,
+        progress=progress_line("weights", unit="MiB", per=2**20),
     )
     text = training_text.render_plan(plan, device_lines(plan.settings))
     print(plain(text), file=sys.stderr)  # noqa: T201
@@ -110,9 +132,11 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     try:
         result = use_case.train_teacher(plan, others=others)
     except KeyboardInterrupt:
-        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
+        told = training_text.render_interruption(plan.folder, plain=plan.settings.plain)
+        print(told, file=sys.stderr)  # noqa: T201
         return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0
 
 
@@ -135,4 +159,5 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
             print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
             return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ from train_teacher.config import merge
 from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
+from train_teacher.config.plain import LANGUAGE_MODEL
 from train_teacher.console.progress import Progress
+from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
@@ -22,12 +23,15 @@ from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import write_retained
 from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
 from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.inspection.next_step import inspect_line
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.write import RunResult
 from train_teacher.runs import folder as run_folder
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import standalone_model
+from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 from train_teacher.weights.missing import cannot_download, missing_files
@@ -52,12 +56,15 @@ class TrainingPlan:
     frozen: tuple[str, ...]
     retained: LabelledImages | None
     """What forgetting is measured on."""
+    edited: EditedConfig | None = None
+    """The file of --mmdet-config."""
 
 
 def plan_training(
     settings: TeacherSettings,
     *,
     manager: DataManager | None = None,
+    edited: EditedConfig | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TrainingPlan:
@@ -71,11 +78,14 @@ def plan_training(
     folder = run_folder.check_free(Path(settings.output).resolve())
     manager = manager or data_manager(settings)
     info = manager.inspect()
-    _refuse_errors(info)
+    _refuse_errors(info, manager)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
     retained = _retained(settings)
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
+    if edited:
+        before, settings = settings, with_edits(info, settings, edited)
+        asked = _with_changes(asked, before, settings)
     generated = generate_mmdet_config(info, settings)
     config = merge.build_config(generated)
     return TrainingPlan(
@@ -90,7 +100,16 @@ def plan_training(
         differences=merge.differences_from(config, generated),
         frozen=frozen_parts(settings),
         retained=retained,
+        edited=edited,
     )
+
+
+def _with_changes(
+    asked: TeacherSettings, before: TeacherSettings, after: TeacherSettings
+) -> TeacherSettings:
+    """Return what was asked for, with what the edited config asks for."""
+    names = [n for n in after.__struct_fields__ if getattr(after, n) != getattr(before, n)]
+    return msgspec.structs.replace(asked, **{name: getattr(after, name) for name in names})
 
 
 def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunResult:
@@ -124,6 +143,14 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
     plan.manager.write_splits(folder.data)
     if plan.retained:
         write_retained(folder, plan.retained)
+    if plan.settings.plain:
+        standalone_model.write_language_model(
+            folder.root / LANGUAGE_MODEL,
+            Path(plan.settings.language_model),
+            with_weights=plan.settings.weights == "none",
+        )
+    if plan.edited:
+        write_atomically(folder.edited_config, plan.edited.text)
     write_plan(folder, plan.settings, plan.dataset_info, plan.config_text)
 
 
@@ -155,13 +182,13 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
     return read_labelled(Path(settings.retain), images)
 
 
-def _refuse_errors(info: DatasetInfo) -> None:
+def _refuse_errors(info: DatasetInfo, manager: DataManager) -> None:
     errors = [f for f in info.findings if f.severity == "error"]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(
             f"{info.path}: {len(errors)} kinds of errors would make training wrong:\n{shown}\n"
-            f"See them all: inspect-data {shlex.quote(info.path)}"
+            f"See them all: {inspect_line(manager.request)}"
         )
 
 
@@ -196,7 +223,7 @@ def _resolve(
         language_model=language_model,
         precision=machine.resolve_precision(settings.precision, settings.device),
         workers=workers,
-        val_batch_size=settings.val_batch_size or machine.choose_validation_batch(settings.device),
+        val_batch_size=settings.val_batch_size or _validation_batch(settings),
     )
 
 
@@ -213,6 +240,11 @@ def _downloaded(settings: TeacherSettings, progress: Progress | None) -> tuple[P
         if len(missing) == 1:
             raise
         raise cannot_download(missing, settings.model, error.cause) from error
+
+
+def _validation_batch(settings: TeacherSettings) -> int:
+    # MMDetection pads the images of a batch, and with it changes what is found in them.
+    return 1 if settings.plain else machine.choose_validation_batch(settings.device)
 
 
 def _language_model_or_name(value: str) -> str:
@@ -249,9 +281,16 @@ def _with_schedule(
 
 def config_header(settings: TeacherSettings) -> str:
     """Return the comment at the top of a generated config."""
-    return (
+    start = (
         f"Generated by train-teacher {__version__}\n"
         f"from {settings.base_config} of MMDetection 3.3.0.\n"
-        "Its tools/train.py runs this file too, and tools/test.py with a checkpoint (where mmcv\n"
-        "is mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
+    )
+    if settings.plain:
+        return (
+            f"{start}Every type is MMDetection's, MMEngine's or mmcv's: its tools/train.py and "
+            "tools/test.py\nrun this file, and the data that it names, without train-teacher."
+        )
+    return (
+        f"{start}Its tools/train.py runs this file too, and tools/test.py with a checkpoint (where "
+        "mmcv\nis mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
     )

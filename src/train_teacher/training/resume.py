@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +27,6 @@ from train_teacher.training.plan import config_header
 from train_teacher.training.resumed_settings import read_changes, resumed_settings
 from train_teacher.training.run import start_training, write_plan
 
-EDITED_CONFIG = "mmdet_config.edited.py"
-
 
 @dataclass(frozen=True)
 class ResumePlan:
@@ -42,8 +40,6 @@ class ResumePlan:
     epochs: int
     """Epochs wanted."""
     config_text: str
-    config_edited: bool
-    """Whether somebody else wrote into mmdet_config.py."""
     notes: tuple[str, ...]
     """What the user should know: settings that changed, a checkpoint that was damaged."""
 
@@ -76,7 +72,7 @@ def plan_resume(
 
     Raises:
         UsageError: a setting was changed that cannot be.
-        UserError: the run is damaged, or it has finished.
+        UserError: the run is damaged, it has finished, or its config was edited.
     """
     given = read_changes(cli_values, config)
     found = checkpoints.newest_usable(folder.checkpoints)
@@ -93,7 +89,8 @@ def plan_resume(
         merge.build_config(generated), config_header(settings), reasons_by_key(generated.overrides)
     )
     # A resume that was killed may have written it, and not yet the record of it.
-    edited = resumed.config_edited and folder.config.read_bytes() != text.encode()
+    if resumed.config_edited and folder.config.read_bytes() != text.encode():
+        raise UserError(_edited_config(folder))
     return ResumePlan(
         folder=folder,
         settings=settings,
@@ -101,8 +98,7 @@ def plan_resume(
         found=found,
         epochs=epochs,
         config_text=text,
-        config_edited=edited,
-        notes=(*resumed.notes, *found.notes, *_edited_config(edited), *_rounding(settings)),
+        notes=(*resumed.notes, *found.notes, *_rounding(settings)),
     )
 
 
@@ -130,13 +126,13 @@ def _refuse_finished(
         )
 
 
-def _edited_config(edited: bool) -> tuple[str, ...]:
-    if not edited:
-        return ()
+def _edited_config(folder: RunFolder) -> str:
+    file = shlex.quote(str(folder.config))
     return (
-        "mmdet_config.py was edited by hand. A run goes on as it was planned, so it is written "
-        f"anew from settings.yaml; the edited one is kept as {EDITED_CONFIG}. Keys of the config "
-        "are changed with --set KEY=VALUE, in a new run.",
+        f"--resume: {folder.config} was edited since the run was started with it. Half of the run "
+        "would be trained in one way and half in another. Train what it says now as a new run: "
+        f"train-teacher --mmdet-config {file} --output ANOTHER_FOLDER. Or go on as it was planned: "
+        "move the file away, and it is written anew."
     )
 
 
@@ -158,8 +154,6 @@ def resume_training(plan: ResumePlan, *, others: Others | None = None) -> RunRes
     """
     folder, settings = plan.folder, plan.settings
     machine.resolve_device(settings.device, settings.precision)
-    if plan.config_edited:
-        shutil.copyfile(folder.config, folder.root / EDITED_CONFIG)
     # What is told of fewer epochs would pass for what is told of these.
     folder.results.unlink(missing_ok=True)
     write_plan(folder, settings, plan.dataset_info, plan.config_text)

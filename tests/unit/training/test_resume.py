@@ -131,7 +131,21 @@ def test_a_run_with_lora_is_complete_with_an_adapter_of_its_best_checkpoint(
         run.plan()
 
 
-def test_results_of_a_run_that_goes_on_are_removed_and_an_edited_config_is_kept_and_told(
+def test_an_edited_config_is_refused_by_name_with_the_command_that_trains_it(run: Run) -> None:
+    run.finish()
+    assert run.plan(epochs=4)
+    run.folder.config.write_text("my config\n")
+    with pytest.raises(UserError) as refused:
+        run.plan(epochs=4)
+    told = str(refused.value)
+    assert told.startswith(f"--resume: {run.folder.config} was edited since")
+    assert f"train-teacher --mmdet-config {run.folder.config} --output ANOTHER_FOLDER" in told
+    # As it says: moved away, the run goes on as it was planned.
+    run.folder.config.unlink()
+    assert "model = dict(" in run.plan(epochs=4).config_text
+
+
+def test_results_of_a_run_that_goes_on_are_removed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Training:
@@ -141,13 +155,8 @@ def test_results_of_a_run_that_goes_on_are_removed_and_an_edited_config_is_kept_
 
     monkeypatch.setattr(use_case, "start_training", lambda *_: Training)
     run.finish()
-    assert not run.plan(epochs=4).config_edited
-    run.folder.config.write_text("my config\n")
-    plan = run.plan(epochs=4)
-    assert "mmdet_config.py was edited by hand" in plan.notes[-1]
-    use_case.resume_training(plan)
-    assert (run.folder.root / "mmdet_config.edited.py").read_text() == "my config\n"
-    assert not run.plan(epochs=5).config_edited
+    use_case.resume_training(run.plan(epochs=4))
+    assert run.plan(epochs=5)
 
 
 def test_an_edited_settings_file_is_refused_by_name_unless_the_run_can_go_on_with_it(
@@ -290,9 +299,9 @@ def test_what_was_half_written_when_the_run_was_killed_is_removed(run: Run) -> N
 
 def test_a_config_that_a_killed_resume_wrote_is_not_taken_for_an_edited_one(run: Run) -> None:
     run.folder.config.write_text(run.plan(epochs=EPOCHS + 1).config_text)
-    plan = run.plan(epochs=EPOCHS + 1)
-    assert (plan.config_edited, plan.notes) == (False, ("epochs: 3 -> 4",))
-    assert run.plan(epochs=EPOCHS + 2).config_edited
+    assert run.plan(epochs=EPOCHS + 1).notes == ("epochs: 3 -> 4",)
+    with pytest.raises(UserError, match="was edited"):
+        run.plan(epochs=EPOCHS + 2)
 
 
 def test_on_a_gpu_equal_losses_are_promised_up_to_rounding_only(

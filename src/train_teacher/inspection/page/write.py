@@ -29,6 +29,7 @@ from train_teacher.inspection.page.chart_numbers import (
 )
 from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
+from train_teacher.inspection.training_scale import short_sides
 from train_teacher.pages.parts import Image
 from train_teacher.prompts.caption import match_names, visible_name
 
@@ -61,12 +62,13 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
     names = [category.name for category in real_categories(splits[0].dataset)]
     replayed = [_replay(split, names) for split in splits]
     samples = [_sample(one) for one in replayed]
+    scale = short_sides(info.sizes)[-1]
     html = render_inspection(
         info,
-        inspection_charts(join_samples(samples)),
-        [_split_charts(sample) for sample in samples] if len(samples) > 1 else (),
+        inspection_charts(join_samples(samples), scale),
+        [_split_charts(sample, scale) for sample in samples] if len(samples) > 1 else (),
         _images(info.findings, replayed),
-        _gallery(replayed[0]),
+        _gallery(replayed[0], scale),
     )
     # Names may hold half a surrogate pair, which no encoding can write.
     write_atomically(path, html.encode("utf-8", errors="replace"))
@@ -99,8 +101,8 @@ def _sample(replayed: _Replayed) -> BoxSample:
     )
 
 
-def _split_charts(sample: BoxSample) -> SplitCharts:
-    charts = inspection_charts(sample)
+def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
+    charts = inspection_charts(sample, scale)
     return SplitCharts(
         boxes_per_image=len(sample.boxes) / max(len(sample.sizes), 1),
         side_median=charts.side_median,
@@ -108,14 +110,14 @@ def _split_charts(sample: BoxSample) -> SplitCharts:
     )
 
 
-def _gallery(replayed: _Replayed) -> list[Image]:
+def _gallery(replayed: _Replayed, scale: int) -> list[Image]:
     """Return a few images of the training file with their labels."""
     split, kept = replayed.split, np.flatnonzero(replayed.loaded.kept)
     columns, dataset, boxes = split.dataset.annotations, split.dataset, replayed.loaded.boxes
     if split.files.image_dir is None:
         return []
     images = []
-    sides = training_sides(_sample(replayed))
+    sides = training_sides(_sample(replayed), scale)
     found = LabelledBoxes(columns.image_row[kept], columns.category_row[kept], sides)
     for row, position, why in choose_images(found):
         path = _file_of(split, row)
