@@ -12,7 +12,7 @@ from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.settings.read import preset_settings
-from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
 from train_teacher.teachers.facts import TeacherFacts, teacher_facts
@@ -89,6 +89,17 @@ def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeach
         language_model = str(place / standalone_model.LANGUAGE_MODEL)
         settings = detector_settings(card, "none", language_model, str(place / CARD))
         return OpenTeacher(facts, load_merged(place, card, settings, device), None)
+    complete = place / hub_bundle.WEIGHTS
+    if complete.is_file():
+        if request.base:
+            raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
+        settings = detector_settings(
+            card,
+            str(resolve_weights(str(complete), None)),
+            str(place / standalone_model.LANGUAGE_MODEL),
+            str(place / CARD),
+        )
+        return OpenTeacher(facts, load_bundle(place, card, settings, device, base=True), None)
     weights, language_model = _find_base(card, request)
     settings = detector_settings(card, weights, language_model, str(place / CARD))
     model = load_bundle(place, card, settings, device, base=request.base)
