@@ -6,9 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from PIL import Image
 
-from demo_model import DEMO_BASE, build_model, make_info, make_settings
+from demo_model import DEMO_BASE, build_config, build_model, make_info, make_settings
+from train_teacher.reports.summary import RunSummary
+from train_teacher.teachers.adapter_folder import preprocessing_of
+from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
+
+CLASSES = ("red circle", "big blue square", "cat")
 
 LEVELS = {
     3: {},
@@ -80,3 +88,24 @@ def build_small(folder: Path, levels: int = 3, classes: tuple[str, ...] = ("red 
     """Return settings and detector of a small model with random weights."""
     settings = make_settings(str(write_preset(folder, levels)), val_scale=[160, 160], tune="full")
     return settings, perturb(build_model(settings, make_info(classes))).eval()
+
+
+def bundle_of(folder: Path, classes: tuple[str, ...] = CLASSES) -> HubBundle:
+    """Return what a bundle of a small model with random weights is made of."""
+    settings, detector = build_small(folder, classes=classes)
+    model = build_config(settings, make_info(classes)).model.to_dict()
+    summary = RunSummary(before=None, best=None, last=None)
+    card = describe_teacher(make_info(classes), settings, summary, base=None,
+                            preprocessing=preprocessing_of(model, [160, 200]))  # fmt: skip
+    image = folder / "a.png"
+    noise = np.random.default_rng(3).integers(0, 255, (120, 170, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(image)
+    return HubBundle(detector, model, card, Path(settings.language_model), [image])
+
+
+def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:
+    """Return a bundle and the folder it was written to."""
+    bundle = bundle_of(folder)
+    (folder / "out").mkdir()
+    fill_hub_bundle(folder / "out", bundle, **options)
+    return bundle, folder / "out"

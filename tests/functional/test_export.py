@@ -208,3 +208,39 @@ def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(tmp_pa
         own = sorted((r["score"] for r in records if r["image_id"] == image["id"]), reverse=True)
         assert own
         assert scores_there[: len(own)] == pytest.approx(own, abs=1e-4)
+
+
+def test_a_base_made_by_transformers_alone_is_trained_and_exported_again(tmp_path: Path) -> None:
+    from transformers import MMGroundingDinoConfig, MMGroundingDinoForObjectDetection
+
+    from demo_model import build_config, make_settings
+    from train_teacher.hub.geometry import DELIMITERS, transformers_config
+
+    preset = write_preset(tmp_path / "small")
+    with preset.open("a") as file:
+        file.write("evaluate_before: false\n")  # or best.pth would be the base, as good at 0
+    settings = make_settings(str(preset))
+    bert = json.loads((tmp_path / "small" / "language_model" / "config.json").read_text())
+    config = transformers_config(build_config(settings).model.to_dict(), bert, DELIMITERS)
+    torch.manual_seed(1)
+    base = MMGroundingDinoForObjectDetection(MMGroundingDinoConfig(**config))
+    base.save_pretrained(tmp_path / "base")
+    data = make_images(tmp_path / "data", images=12, seed=5, classes=CLASSES)
+    train = ("train", "--data", data, "--device", "cpu", "--epochs", 1)
+    run = tmp_path / "exp"
+    options = ("--output", run, "--model", preset, "--weights", tmp_path / "base")
+    result = teacher(*train, *options)
+    assert result.returncode == 0, result.stderr
+    log = "".join(path.read_text() for path in run.rglob("*.log"))
+    assert "not in the file: dn_query_generator.label_embedding.weight" in log
+    folder = bundle(run, "hub", "--format", "transformers")
+    there = MMGroundingDinoForObjectDetection.from_pretrained(folder).state_dict()
+    frozen = "model.backbone.conv_encoder.model.encoder.layers.1.downsample.reduction.weight"
+    assert torch.equal(there[frozen], base.state_dict()[frozen])
+    trained = "model.encoder.layers.0.fusion_layer.attn.text_proj.weight"
+    assert not torch.equal(there[trained], base.state_dict()[trained])
+    wrong = teacher(*train, "--output", tmp_path / "no", "--weights", tmp_path / "base",
+                    "--language-model", tmp_path / "small" / "language_model")  # fmt: skip
+    assert wrong.returncode == 1
+    assert "does not fit the model" in wrong.stderr
+    assert "use --model demo" in wrong.stderr

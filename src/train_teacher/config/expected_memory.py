@@ -31,9 +31,10 @@ def expected_gpu_memory(settings: TeacherSettings) -> tuple[float, float] | None
     Args:
         settings: resolved.
     """
-    if settings.model not in _SIZES or not settings.train_scales:
+    model = settings.model.removeprefix("llmdet-")  # of the same sizes
+    if model not in _SIZES or not settings.train_scales:
         return None
-    parameters, tokens = _SIZES[settings.model]
+    parameters, tokens = _SIZES[model]
     fixed = _WEIGHT * parameters + _TRAINED_WEIGHT * _TRAINED.get(settings.tune, parameters)
     pixels = max(
         short * min(long, short * _LONGEST) for short, long in map(sorted, settings.train_scales)

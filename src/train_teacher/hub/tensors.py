@@ -18,6 +18,8 @@ from train_teacher.hub.names import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+HEADS = ("bbox_embed.", "class_embed.")
+
 
 def transformers_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Return a detector's weights by transformers' names, and names that have no place there."""
@@ -31,6 +33,9 @@ def transformers_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tenso
             continue
         for place in places:
             found[place.name] = _for_transformers(tensor, place)
+            if place.name.startswith(HEADS):
+                # The decoder's are the same heads; version 5 draws them anew where they are absent.
+                found[f"model.decoder.{place.name}"] = found[place.name].clone()
     return found, unplaced
 
 

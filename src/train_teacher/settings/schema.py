@@ -108,9 +108,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[
         str,
         about(
-            "Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
-            "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
-            "from the data and the machine.",
+            "Preset: swin-t, swin-b, swin-l, llmdet-swin-t, llmdet-swin-b, llmdet-swin-l, "
+            "grounding-dino-swin-t, grounding-dino-swin-b, demo, the path of your own YAML, or "
+            "auto: chosen with --tune from the data and the machine.",
             MODEL,
             "PRESET",
         ),
@@ -127,7 +127,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     weights: Annotated[
         str,
         about(
-            "Base weights: auto, none, a file or an http(s) address.", MODEL, "auto|none|PATH|URL"
+            "Base weights: auto, none, a file or an address, of MMDetection or transformers; or "
+            "hf://ORG/NAME.",
+            MODEL,
+            "auto|none|PATH|URL",
         ),
     ] = "auto"
     language_model: Annotated[

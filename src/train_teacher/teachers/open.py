@@ -14,7 +14,7 @@ from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.settings.read import preset_settings
-from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
 from train_teacher.teachers.facts import TeacherFacts, teacher_facts
@@ -101,18 +101,22 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
 def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
     facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
-    merged = (place / standalone_model.WEIGHTS).is_file()
-    if merged and request.base:
-        raise UsageError(f"--base: {request.place} is merged and holds no base any more.")
+    merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
+    if request.base and (merged.is_file() or complete.is_file()):
+        raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
 
     def build() -> TeacherModel:
-        if merged:
-            language_model = str(place / standalone_model.LANGUAGE_MODEL)
-            settings = detector_settings(card, "none", language_model, str(place / CARD))
+        own_language = str(place / standalone_model.LANGUAGE_MODEL)
+        if merged.is_file():
+            settings = detector_settings(card, "none", own_language, str(place / CARD))
             return load_merged(place, card, settings, _device(request))
-        weights, language_model = _find_base(card, request)
+        if complete.is_file():
+            weights, language_model = str(resolve_weights(str(complete), None)), own_language
+        else:
+            weights, language_model = _find_base(card, request)
         settings = detector_settings(card, weights, language_model, str(place / CARD))
-        return load_bundle(place, card, settings, _device(request), base=request.base)
+        base = request.base or complete.is_file()
+        return load_bundle(place, card, settings, _device(request), base=base)
 
     return OpenTeacher(facts, None, build)
 

@@ -7,40 +7,14 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from demo_model import build_config, make_info
-from hub_model import build_small
+from hub_model import CLASSES, bundle_of, exported
 from train_teacher.core.errors import UserError
-from train_teacher.reports.summary import RunSummary
 from train_teacher.teachers import hub_bundle
-from train_teacher.teachers.adapter_folder import preprocessing_of
-from train_teacher.teachers.card import describe_teacher
-from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
-
-CLASSES = ("red circle", "big blue square", "cat")
-
-
-def bundle_of(folder: Path, classes: tuple[str, ...] = CLASSES) -> HubBundle:
-    settings, detector = build_small(folder, classes=classes)
-    model = build_config(settings, make_info(classes)).model.to_dict()
-    summary = RunSummary(before=None, best=None, last=None)
-    card = describe_teacher(make_info(classes), settings, summary, base=None,
-                            preprocessing=preprocessing_of(model, [160, 200]))  # fmt: skip
-    image = folder / "a.png"
-    noise = np.random.default_rng(3).integers(0, 255, (120, 170, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(image)
-    return HubBundle(detector, model, card, Path(settings.language_model), [image])
-
-
-def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:
-    bundle = bundle_of(folder)
-    (folder / "out").mkdir()
-    fill_hub_bundle(folder / "out", bundle, **options)
-    return bundle, folder / "out"
+from train_teacher.teachers.hub_bundle import fill_hub_bundle
 
 
 def helper_of(folder: Path) -> Any:
