@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 RECIPE = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+WITHOUT = "-without-"
+"""Between a tuning mode and one rewrite that is left out (ablation.py)."""
 WITH_TF32 = ("frozen", "lora")
 """As `train-teacher` has it; all others keep PyTorch's default, as their own tools do."""
 
@@ -92,6 +94,12 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     config = merge.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
     config.model.checkpoint_layers = options.checkpoint_layers
+    left_out = mode.partition(WITHOUT)[2]
+    if left_out == "optimizer":
+        config.optim_wrapper.constructor = "DefaultOptimWrapperConstructor"
+    # What `geometry` hands on only our deformable attention can read.
+    needs = {left_out, "geometry"} if left_out == "deformable_attention" else {left_out}
+    config.model.accelerated = [n for n in config.model.accelerated if n not in needs]
     return config
 
 

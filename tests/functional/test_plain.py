@@ -162,6 +162,18 @@ def test_a_plain_teacher_is_evaluated_as_it_was_validated(folder: Path) -> None:
     assert f"mAP {best['map']:.3f}" in result.stdout
 
 
+def test_plain_processes_on_a_cpu_are_refused_before_anything_is_written(
+    folder: Path, tmp_path: Path
+) -> None:
+    result = ours(
+        "train-teacher", "--config", folder / "plain" / "settings.yaml", "--output", tmp_path / "x",
+        "--gpus", 2,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "--plain --gpus 2: MMEngine's own Runner joins processes on GPUs only" in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_plain_run_is_not_resumed_and_says_why(folder: Path) -> None:
     result = ours("train-teacher", "--resume", "--output", folder / "plain", "--epochs", 2)
     assert result.returncode == 1

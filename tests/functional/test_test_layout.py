@@ -18,7 +18,7 @@ WITHOUT_LOGIC = {
         evaluation/forgetting prompt_trials/try_phrases engine/outer_launch reports/environment
         reports/write mmdet_plugin/startup/prompt_check mmdet_plugin/startup/preflight
         mmdet_plugin/loop/train_loop images/drawings teachers/hub_comparison""",
-    "types": """core/arrays core/errors doctor/facts inspection/facts inspection/finding
+    "types": """core/arrays core/errors doctor/facts inspection/finding
         inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/option
         coco/masks/columns""",
 }

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.core.json_file import decode_json
+
 _YAML_NAMES = re.compile(rb"^(names|nc|train|path)\s*:", re.MULTILINE)
 _FIRST_OF_ODVG = re.compile(rb'^\{[^\n]*"filename"[^\n]*"(detection|grounding)"\s*:[^\n]*\}\s*\n')
 _FIRST_LINES = {
@@ -118,7 +120,7 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
 
 def _is_json(line: bytes) -> bool:
     try:
-        msgspec.json.decode(line)
+        decode_json(line, object)
     except msgspec.DecodeError:
         return False
     return True

@@ -253,18 +253,20 @@ def _with_rotated(
         return columns, problems
     # The bounds of a mask are surer than what an angle may mean.
     bare = set(columns.index[columns.masks.kind == MASK_NONE].tolist())
-    hits = {n for n, p in enumerate(problems) if p.message == ROTATED and p.index in bare}
+    found = [n for n, problem in enumerate(problems) if problem.message == ROTATED]
+    hits = {n for n in found if problems[n].index in bare}
     if not hits:
         return columns, problems
-    indices = [problems[n].index for n in sorted(hits)]
+    indices = [problems[n].index for n in found]
     forms = [other_form(plain_record(records[index]).get("bbox")) for index in indices]
     rotated = np.array([form.numbers for form in forms if form], np.float64)
     rows = np.searchsorted(columns.index, indices)
     sides = [(image.width or np.nan, image.height or np.nan) for image in images]
     here = np.array([*sides, (np.nan, np.nan)], np.float64)[columns.image_row[rows]]
-    boxes, how = upright_boxes(rotated, here)
+    boxes, how = upright_boxes(rotated, here, columns.area[rows])
     bbox, has_bbox = columns.bbox.copy(order="F"), columns.has_bbox.copy()
-    bbox[rows], has_bbox[rows] = boxes, True
+    taken = np.array([n in hits for n in found])
+    bbox[rows[taken]], has_bbox[rows[taken]] = boxes[taken], True
     told = [
         msgspec.structs.replace(p, message=how, outcome="converted") if n in hits else p
         for n, p in enumerate(problems)

@@ -125,9 +125,12 @@ def _for_upstream(config: Config) -> Config:
     It names no module of ours, so that mmcv-lite's stand-in is put in here.
     """
     from mmengine.config import Config
+    from transformers import logging as transformers_logging
 
     import train_teacher.mmdet_plugin  # noqa: F401
 
+    # It reports every tensor that the base brings and the language model's folder does not.
+    transformers_logging.set_verbosity_error()
     return Config(config.to_dict(), format_python_code=False)
 
 

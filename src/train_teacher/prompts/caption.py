@@ -69,6 +69,11 @@ def visible_name(name: str) -> str:
     return " ".join(visible.split())
 
 
+def told_name(own: str, phrase: str) -> str:
+    """Return the name of a class for people, with the model's words where they are others."""
+    return own if own == phrase else f'{own} ("{phrase}")'
+
+
 def canonical_name(name: str) -> str:
     """Return a visible name without phrase separators, as the canonical copies have it."""
     return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())

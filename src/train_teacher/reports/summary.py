@@ -62,12 +62,21 @@ class RunCost(msgspec.Struct, frozen=True):
     """From the start to the last validation, of all starts of the run together."""
 
 
-def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> RunSummary:
+def summarize_run(
+    records: Sequence[Mapping[str, Any]],
+    class_names: Sequence[str],
+    own_names: Sequence[str] | None = None,
+) -> RunSummary:
     """Find the scores of the base weights, of the best and of the last epoch in metrics.jsonl.
 
     Best is the first validation with the highest mAP, the base included.
+
+    Args:
+        class_names: what the model reads, by which the scores were logged.
+        own_names: of the same classes, by which they are told of.
     """
-    validations = [_validation(r, class_names) for r in records if r.get("kind") == "val"]
+    names = dict(zip(class_names, own_names or class_names, strict=True))
+    validations = [_validation(r, names) for r in records if r.get("kind") == "val"]
     before = next((v for v in validations if v.epoch == 0), None)
     trained = [v for v in validations if v.epoch > 0]
     best = max(validations, key=lambda v: v.map) if validations else None
@@ -111,10 +120,10 @@ def _mean(records: Sequence[Mapping[str, Any]], key: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _validation(record: Mapping[str, Any], class_names: Sequence[str]) -> Validation:
+def _validation(record: Mapping[str, Any], names: Mapping[str, str]) -> Validation:
     per_class = {
-        name: value
-        for name in class_names
+        own: value
+        for name, own in names.items()
         if (value := record.get(f"coco/{name}{CLASS_SUFFIX}")) is not None
     }
     sizes = {name: record.get(f"{METRIC}{suffix}") for name, suffix in SIZES.items()}

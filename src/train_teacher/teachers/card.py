@@ -127,7 +127,7 @@ def describe_teacher(
         tune=settings.tune,
         frozen=list(frozen_parts(settings)),
         class_names=list(info.class_names),
-        class_prompts=dict(settings.prompts),
+        class_prompts=info.phrases,
         prompt=info.prompt.text,
         preprocessing=preprocessing,
         metrics={"before": summary.before, "best": summary.best, "test": test},

@@ -14,6 +14,7 @@ import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.pages.page import render_text
@@ -213,15 +214,15 @@ def read_run(run: Path) -> FinishedRun:
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
     settings = read_layers({"output": str(folder.root)}, folder.settings)
     try:
-        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
+        info = read_json(folder.dataset_info, DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
-    summary = summarize_run(folder.read_metrics(), info.class_names)
+    summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
     return FinishedRun(folder, settings, info, summary, _results(folder))
 
 
 def _results(folder: RunFolder) -> RunReport | None:
     try:
-        return msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+        return read_json(folder.results, RunReport)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -205,6 +205,11 @@ def _resolve(
     dry_run: bool,
     progress: Progress | None,
 ) -> TeacherSettings:
+    if settings.plain and settings.gpus > 1 and not machine.has_gpu(settings.device):
+        raise UsageError(
+            f"--plain --gpus {settings.gpus}: MMEngine's own Runner joins processes on GPUs only. "
+            "On a CPU leave --gpus out."
+        )
     machine.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
     given = {name: getattr(settings, name) for name in INPUTS}
     workers = settings.workers

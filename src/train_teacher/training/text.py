@@ -48,7 +48,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
-        f"classes   {info.num_classes}: {one_line(', '.join(info.class_names))}",
+        f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),

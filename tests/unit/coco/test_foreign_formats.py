@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from train_teacher.coco.foreign_formats import name_text_format
 from train_teacher.coco.reader import read_coco
 from train_teacher.core.errors import UserError
 
@@ -156,3 +157,8 @@ def test_what_is_no_known_format_is_given_no_name(
 
     with pytest.raises(UserError, match=f": {said}"):
         read_coco(path)
+
+
+def test_a_first_line_that_is_nested_too_deep_is_no_json_lines() -> None:
+    line = b'{"a":' + b"[" * 5000
+    assert name_text_format(line + b"\n" + line, ".json") is None

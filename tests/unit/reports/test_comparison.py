@@ -18,7 +18,13 @@ from train_teacher.scores.coco_scores import CocoScores
 NAMES = ("red circle", "<b>blue</b> square")
 
 
-def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **settings: Any) -> Path:
+def write_run(
+    folder: Path,
+    score: float,
+    names: tuple[str, ...] = NAMES,
+    own: tuple[str, ...] = (),
+    **settings: Any,
+) -> Path:
     records = [
         {"kind": "train", "step": 10, "loss": 3.0, "lr": 1e-4, "time": score, "data_time": 0.0},
         {
@@ -32,8 +38,8 @@ def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **sett
     (folder / "mmdet_config.py").write_text("")
     (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     report = build_report(
-        make_info(names),
-        summarize_run(records, names),
+        msgspec.structs.replace(make_info(names), original_names=own),
+        summarize_run(records, names, own),
         before=None,
         best=None,
         settings={"model": "demo", "tune": "frozen", "data": "d.json", **settings},
@@ -66,9 +72,8 @@ def test_runs_are_compared_in_what_they_were_trained_with_whatever_version_wrote
 def test_runs_that_differ_in_a_phrase_are_compared_under_the_names_of_the_data(
     tmp_path: Path,
 ) -> None:
-    other = write_run(
-        tmp_path / "b", 0.5, (NAMES[0], "azure square"), prompts={NAMES[1]: "azure square"}
-    )
+    read = NAMES[0], "azure square"
+    other = write_run(tmp_path / "b", 0.5, read, own=NAMES, prompts={NAMES[1]: "azure square"})
     compared = compare([write_run(tmp_path / "a", 0.4, prompts={}), other])
     assert compared.same_data
     assert [row.name for row in compared.classes] == list(NAMES)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from demo_model import make_settings
 from train_teacher.core.errors import UserError
@@ -33,6 +34,19 @@ def test_what_the_machine_lacks_is_named(settings: dict[str, Any], said: str) ->
     given = make_settings(**settings)
     (found,) = obstacles(given, missing_files(given))
     assert said in found
+
+
+@pytest.mark.parametrize(("gpus", "cure"), [(1, "leave --gpus out"), (2, "use --gpus 2")])
+def test_more_processes_than_gpus_would_stop_the_run(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, cure: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    (found,) = obstacles(make_settings(gpus=4), ())
+    assert f"--gpus 4: PyTorch sees {gpus}" in found
+    assert cure in found
+    assert obstacles(make_settings(gpus=gpus), ()) == ()
+    assert obstacles(make_settings(gpus=4, device="cpu"), ()) == ()
 
 
 def test_what_would_be_downloaded_is_told_with_its_size_and_source() -> None:

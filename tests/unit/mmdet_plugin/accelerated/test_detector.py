@@ -15,6 +15,7 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.rewrites import REWRITES
 from train_teacher.mmdet_plugin.accelerated import deformable_attention
 from train_teacher.mmdet_plugin.accelerated.detector import FASTER
+from train_teacher.teachers.standalone_model import write_language_model
 
 # Relative to the largest gradient of the tensor: sums run in another order.
 GRADIENT_TOLERANCE = 2e-4
@@ -70,6 +71,26 @@ def assert_same(ours: Any, stock: Any, batch: tuple[Any, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
+def plain(stock: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Build what --plain trains: no type of ours, the base loaded as MMEngine loads it."""
+    from mmdet.registry import MODELS
+
+    output = tmp_path_factory.mktemp("plain")
+    (output / "data").mkdir()
+    write_language_model(output / "data" / "language_model", DEMO_BASE.parent / "language_model")
+    settings = make_settings(weights=str(DEMO_BASE), plain=True, output=str(output))
+    config = build_config(settings).model
+    config.dn_cfg.label_noise_scale = 1e-12
+    config.encoder.fusion_layer_cfg.dropout = 0.0
+    model = MODELS.build(config)
+    missing = model.load_state_dict(torch.load(DEMO_BASE)["state_dict"], strict=False).missing_keys
+    assert not [name for name in missing if name in dict(model.named_parameters())]
+    model.train()
+    model.language_model.eval()
+    return model
+
+
+@pytest.fixture(scope="module")
 def stock() -> Any:
     return build(accelerated=False)
 
@@ -113,6 +134,26 @@ BATCHES: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 @pytest.mark.parametrize("name", BATCHES)
 def test_losses_and_gradients_equal_those_of_mmdetection(ours: Any, stock: Any, name: str) -> None:
     assert_same(ours, stock, BATCHES[name](stock))
+
+
+@pytest.mark.parametrize("boxes", [0, 1, 20])
+@pytest.mark.parametrize("classes", [3, 60])
+def test_plain_own_modules_and_accelerated_begin_with_the_same_step(
+    plain: Any, stock: Any, ours: Any, boxes: int, classes: int
+) -> None:
+    names = tuple(f"thing {number}" for number in range(classes))
+    batch = batch_of(stock, boxes=(boxes, boxes), texts=[names, names])
+    expected_losses, everything = losses_and_gradients(plain, batch)
+    for model in (stock, ours):
+        losses, gradients = losses_and_gradients(model, batch)
+        assert list(losses) == list(expected_losses)
+        for name, loss in losses.items():
+            assert float(loss) == pytest.approx(float(expected_losses[name]), rel=1e-5, abs=1e-5)
+        frozen = ("backbone.", "language_model.")
+        assert gradients.keys() == {n for n in everything if not n.startswith(frozen)}
+        for name, gradient in gradients.items():
+            scale = max(float(everything[name].abs().max()), 1e-3)
+            assert float((gradient - everything[name]).abs().max()) <= 1e-4 * scale, name
 
 
 def test_it_is_the_same_when_everything_trains() -> None:
