@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -55,6 +55,8 @@ MAX_ID = 2**63
 BLOCK_RECORDS = 2048
 PEEKED_ANNOTATIONS = 50
 SPARE_DEPTH = 150
+_LIKE_FILE_NAME = "filename fileName image_path img_path path image_name image name".split()
+"""Members that other exporters have for it."""
 SPREAD = 4
 """Up to so many times as many numbers as ids, a table is faster than bisection."""
 _COCO_URL = "http://images.cocodataset.org/"
@@ -190,7 +192,7 @@ def _images(
             # "n/a" is no address.
             name = address.removeprefix(_COCO_URL) if "." in address.rpartition("/")[2] else ""
             if not name:
-                what = _no_name(entry)
+                what = _no_name(entry, plain_record(records[index]))
                 reader.report(index, "file_name", what, "", "lost")
                 continue
             from_addresses.append(index)
@@ -198,9 +200,10 @@ def _images(
         yield ImageRecord(index, entry.id, name, _pixels(entry.width), _pixels(entry.height))
 
 
-def _no_name(entry: ImageEntry) -> str:
-    if entry.filename:
-        return "missing, the record has `filename`: call it file_name"
+def _no_name(entry: ImageEntry, record: Mapping[str, Any]) -> str:
+    for other in _LIKE_FILE_NAME:
+        if isinstance(record.get(other), str) and record[other]:
+            return f"missing, the record has `{other}`: call it file_name"
     if entry.file_name is None:
         return "missing: the image cannot be found"
     return "empty (as V7 Darwin exports it): the image cannot be found"

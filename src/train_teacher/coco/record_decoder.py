@@ -23,7 +23,6 @@ class ImageEntry(msgspec.Struct, gc=False):
 
     id: int | str
     file_name: str | None = None
-    filename: Any = None
     coco_url: str | None = None
     width: int | float | None = None
     height: int | float | None = None

@@ -1,11 +1,8 @@
+"""What a text spells is read; what it does not spell is nothing."""
+
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from train_teacher.coco.literals import literal
 
@@ -13,25 +10,22 @@ from train_teacher.coco.literals import literal
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("[1, 2, 3, 4]", [1, 2, 3, 4]),
-        ("(1, 2.5)", [1, 2.5]),
-        ("{'x': 1}", {"x": 1}),
-        (" [1] ", [1]),
-        ("None", None),
+        ("[1, 2.5]", [1, 2.5]),
+        ('{"x": null}', {"x": None}),
+        (" {'x': (1, 2), 'y': None} ", {"x": [1, 2], "y": None}),
     ],
 )
-def test_what_json_and_python_print_is_understood(text: str, value: Any) -> None:
+def test_a_text_of_json_or_python_spells_a_value(text: str, value: object) -> None:
     assert literal(text) == value
 
 
 @pytest.mark.parametrize(
-    "text", ["cat", "1 2 3", "[1,", "__import__('os').getcwd()", "f(1)", "b'x'", "[" * 9999]
+    "text", ["", "1 2", "a.png", "{1, 2}", "b'x'", "__import__('os')", "[" * 9999, "9" * 9999, "\0"]
 )
-def test_what_spells_no_value_is_none_and_never_run(text: str) -> None:
+def test_what_spells_no_value_is_nothing(text: str) -> None:
     assert literal(text) is None
 
 
-@given(st.recursive(st.integers() | st.text() | st.booleans(), st.lists))
-def test_json_is_read_back(value: Any) -> None:
-    assert literal(json.dumps(value)) == value
-    assert literal(repr(value)) == value
+def test_python_says_nothing_of_its_own_about_a_text(recwarn: pytest.WarningsRecorder) -> None:
+    assert literal(r"'\d'") == r"\d"
+    assert not recwarn.list
