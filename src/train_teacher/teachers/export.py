@@ -27,11 +27,11 @@ from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
-from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
+from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_adapter, fill_hub_bundle
 from train_teacher.teachers.run_config import run_config
 from train_teacher.weights.files import expected_weights
 
-Kind = Literal["adapter", "changes", "merged", "transformers"]
+Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter"]
 Format = Literal["mmdet", "transformers"]
 COMPARED_IMAGES = 3
 """At every export for transformers; one would do, three show more."""
@@ -78,8 +78,8 @@ def export_teacher(
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Merged, it is a complete MMDetection model instead of what needs its base; for transformers it
-    always is complete. `half` stores 16 bits a number.
+    Merged, it is complete instead of what needs its base; for transformers everything but an
+    adapter is. `half` stores 16 bits a number.
 
     Raises:
         UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
@@ -112,13 +112,17 @@ def export_teacher(
         test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
-    kind = "transformers" if form == "transformers" else kind
+    if form == "transformers":
+        kind = "hub_adapter" if kind == "adapter" and card.base else "transformers"
     with new_folder(target) as new:
-        if kind == "transformers":
+        if form == "transformers":
             bundle = HubBundle(
                 model, built_from, card, Path(settings.language_model), _some_images(finished)
             )
-            card = fill_hub_bundle(new.work, bundle, half=half)
+            if kind == "hub_adapter":
+                card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)
+            else:
+                card = fill_hub_bundle(new.work, bundle, half=half)
         elif kind == "adapter":
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:

@@ -18,6 +18,7 @@ SAYS = {
     "adapter": "adapter in PEFT's format; it needs its base checkpoint",
     "changes": "tensors that training changed; they need their base checkpoint",
     "merged": "MMDetection model, complete",
+    "hub_adapter": "adapter for PEFT on transformers' copy of its base, with the teacher's outputs",
     "transformers": "Hugging Face transformers' model, complete; its outputs are the teacher's",
 }
 
@@ -33,7 +34,7 @@ SAYS = {
     show_default=True,
     help="What loads it: MMDetection, or Hugging Face transformers alone.",
 )
-@flag("--merge", "A complete model that MMDetection loads alone.")
+@flag("--merge", "A complete model, which needs no base.")
 @flag("--half", "Store 16 bits a number.")
 @allow_python_config_option
 def export_command(run: Path, output: Path, form: Format, merge: bool, half: bool) -> int:

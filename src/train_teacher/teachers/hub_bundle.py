@@ -16,7 +16,9 @@ from train_teacher.hub.names import UNPAIRED
 from train_teacher.hub.tensors import transformers_tensors
 from train_teacher.pages.page import render_text
 from train_teacher.runs.folder import CARD
+from train_teacher.teachers.adapter_folder import fill_adapter
 from train_teacher.teachers.card import Caption, TeacherCard, card_text
+from train_teacher.teachers.hub_adapter import load_renamed, rename_adapter
 from train_teacher.teachers.hub_comparison import compare_outputs
 from train_teacher.teachers.standalone_model import LANGUAGE_MODEL, write_language_model
 
@@ -54,32 +56,58 @@ def fill_hub_bundle(folder: Path, bundle: HubBundle, *, half: bool = False) -> T
         UserError: transformers' class cannot hold the model, computes something else, or the system
             refuses.
     """
+    from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
 
-    detector = bundle.detector
-    config = transformers_config(
-        bundle.model,
-        msgspec.json.decode((bundle.language_model / CONFIG).read_bytes()),
-        dict(zip(DELIMITERS, _ids_of(detector, DELIMITERS), strict=True)),
-    )
+    detector, config = bundle.detector, _config_of(bundle)
     merge_adapters(detector)
     if half:
         detector.half().float()  # what is compared is what is written
-    card = msgspec.structs.replace(
-        bundle.card, captions=_captions(detector, bundle.card.class_names)
-    )
+    card = _with_captions(bundle)
     _write_weights(folder, detector, config, half=half)
     _write_processor(folder, detector.language_model.tokenizer, card)
     write_language_model(folder / LANGUAGE_MODEL, bundle.language_model)
     write_atomically(folder / DETECT, render_text(f"teachers/{DETECT}.j2"))
     write_atomically(folder / CARD, card_text(card))
-    _require_equal(folder, detector, card, bundle.images)
+    twin: Any = AutoModelForZeroShotObjectDetection.from_pretrained(folder, local_files_only=True)
+    processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    _require_equal(bundle, twin.float().eval(), processor.image_processor, card)
     return card
 
 
-def _ids_of(detector: Any, tokens: Sequence[str] | Mapping[str, int]) -> list[int]:
-    found: list[int] = detector.language_model.tokenizer.convert_tokens_to_ids(list(tokens))
-    return found
+def fill_hub_adapter(
+    folder: Path, bundle: HubBundle, checkpoint: Path, *, half: bool = False
+) -> TeacherCard:
+    """Write an adapter for transformers' copy of the base, as `fill_hub_bundle` writes a model.
+
+    Raises:
+        UserError: see there; or the adapter is on layers that transformers does not have.
+    """
+    from train_teacher.mmdet_plugin.checkpoints.base import read_state_dict
+
+    config, card = _config_of(bundle), _with_captions(bundle)
+    if half:
+        for parameter in bundle.detector.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.half().float()
+    base = read_state_dict(Path(bundle.model["base_checkpoint"]))
+    fill_adapter(folder, bundle.detector, checkpoint, card, half=half)
+    rename_adapter(folder, base, card)
+    twin = load_renamed(folder, base, config)
+    _require_equal(bundle, twin, _image_processor(card), card)
+    return card
+
+
+def _config_of(bundle: HubBundle) -> dict[str, Any]:
+    ids = bundle.detector.language_model.tokenizer.convert_tokens_to_ids(list(DELIMITERS))
+    bert = msgspec.json.decode((bundle.language_model / CONFIG).read_bytes())
+    return transformers_config(bundle.model, bert, dict(zip(DELIMITERS, ids, strict=True)))
+
+
+def _with_captions(bundle: HubBundle) -> TeacherCard:
+    captions = _captions(bundle.detector, bundle.card.class_names)
+    return msgspec.structs.replace(bundle.card, captions=captions)
 
 
 def _captions(detector: Any, class_names: Sequence[str]) -> list[Caption]:
@@ -116,31 +144,32 @@ def _write_weights(folder: Path, detector: Any, config: dict[str, Any], *, half:
 
 
 def _write_processor(folder: Path, tokenizer: Any, card: TeacherCard) -> None:
-    from transformers import GroundingDinoImageProcessor, GroundingDinoProcessor
+    from transformers import GroundingDinoProcessor
+
+    GroundingDinoProcessor(_image_processor(card), tokenizer).save_pretrained(folder)
+
+
+def _image_processor(card: TeacherCard) -> Any:
+    from transformers import GroundingDinoImageProcessor
 
     images = card.preprocessing
-    processor = GroundingDinoImageProcessor(
+    return GroundingDinoImageProcessor(
         size={"shortest_edge": min(images.scale), "longest_edge": max(images.scale)},
         image_mean=[value / 255 for value in images.mean],
         image_std=[value / 255 for value in images.std],
     )
-    GroundingDinoProcessor(processor, tokenizer).save_pretrained(folder)
 
 
-def _require_equal(folder: Path, detector: Any, card: TeacherCard, images: Sequence[Path]) -> None:
-    """Load what was written and compare it on images, as its own processor prepares them."""
+def _require_equal(bundle: HubBundle, twin: Any, processor: Any, card: TeacherCard) -> None:
+    """Compare what was written and loaded on images, as its own processor prepares them."""
     from PIL import Image
-    from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
-    twin: Any = AutoModelForZeroShotObjectDetection.from_pretrained(folder, local_files_only=True)
-    twin = twin.float().eval()
-    processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    assert not isinstance(card.captions, msgspec.UnsetType)
-    for path in images:
+    captions = card.captions or []
+    for path in bundle.images:
         with Image.open(path) as image:
-            pixels = processor.image_processor(image.convert("RGB"), return_tensors="pt")
-        for caption in card.captions:
-            found = compare_outputs(detector, twin, pixels["pixel_values"], caption.text)
+            pixels = processor(image.convert("RGB"), return_tensors="pt")["pixel_values"]
+        for caption in captions:
+            found = compare_outputs(bundle.detector, twin, pixels, caption.text)
             largest, where = found.largest
             # Written so that NaN fails too.
             if not largest <= TOLERANCE:
