@@ -72,21 +72,22 @@ def valid_annotations(content: bytes, *, names_matter: bool) -> set[tuple[Any, .
     return found
 
 
-def _key(value: Any) -> Any:
-    return value if type(value) is int else None
+def _key(value: Any) -> str | None:
+    """Return an id, the same for 7 and "7"."""
+    return str(value) if type(value) in (int, str) else None
 
 
 def _by_id(records: Any, sound: Callable[[Any], bool]) -> dict[Any, Any]:
     """Return records by id, those left out that are not alone with theirs or are not sound."""
     records = records if isinstance(records, list) else []
     ids = Counter(_key(r.get("id")) for r in records if isinstance(r, dict))
-    return {r["id"]: r for r in records if sound(r) and ids[r["id"]] == 1}
+    return {_key(r["id"]): r for r in records if sound(r) and ids[_key(r["id"])] == 1}
 
 
 def _sound_image(record: Any) -> bool:
     return (
         isinstance(record, dict)
-        and type(record.get("id")) is int
+        and _key(record.get("id")) is not None
         and isinstance(record.get("file_name"), str)
         and record["file_name"].isascii()
         and (record.get("width"), record.get("height")) == (64, 48)
@@ -96,7 +97,7 @@ def _sound_image(record: Any) -> bool:
 def _sound_category(record: Any) -> bool:
     return (
         isinstance(record, dict)
-        and type(record.get("id")) is int
+        and _key(record.get("id")) is not None
         and record.get("name") in ("cat", "red car")
     )
 
