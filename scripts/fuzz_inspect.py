@@ -1,12 +1,16 @@
-"""Throw damaged annotation files at inspect-data: findings or one clear error, never a traceback.
+"""Throw damaged files at the commands: a result or one clear error, never a traceback.
 
-python scripts/fuzz_inspect.py --inputs 200000 --seconds 600
-python scripts/fuzz_inspect.py --inputs 200000 --seconds 600 --large
+python scripts/fuzz_inspect.py --mode inspect --inputs 200000 --seconds 600
 
-Every input is a small valid data set with random damage: values replaced, members removed or
-repeated, records doubled, bytes flipped, cut or inserted. A crash is printed with its seed.
-With --large the small files are read as if they were large ones (mapped and cut into blocks, in
-one process), and what comes out is compared with the ordinary reader's.
+Every input is a small valid one with random damage: values replaced, members removed or repeated,
+records doubled, bytes flipped, cut or inserted. A crash is printed with its seed.
+
+inspect   an annotation file
+large     the same, read as if it were a large one (mapped and cut into blocks, in one process),
+          and what comes out is compared with the ordinary reader's
+fix       the same for --fix: no valid annotation is lost, no repaired finding stays (fuzz_fix.py)
+settings  a settings file, a preset, --set (fuzz_settings.py)
+resume    a file of a run folder, before --resume, evaluate, export or compare (fuzz_resume.py)
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
@@ -30,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 500
+MODES = ("inspect", "large", "fix", "settings", "resume")
 LARGE_INSPECTED = 8
 """Of so many files read in both ways, one is inspected: what was read is the same."""
 ODD_VALUES: tuple[Any, ...] = (
@@ -120,7 +125,12 @@ def make_input(seed: int) -> bytes:
     written = json.dumps(content, ensure_ascii=chance.random() < 0.5)
     depth = chance.choice(DEPTHS) + chance.randrange(10)
     written = written.replace('"<deep>"', "[" * depth + "]" * depth)
-    text = bytearray(written.encode("utf-8", "surrogatepass"))
+    return damage_bytes(written.encode("utf-8", "surrogatepass"), chance)
+
+
+def damage_bytes(content: bytes, chance: random.Random) -> bytes:
+    """Return a text with up to three bytes changed, inserted, or cut off."""
+    text = bytearray(content)
     for _ in range(chance.choice((0, 0, 1, 3))):
         place = chance.randrange(len(text) + 1)
         kind = chance.random()
@@ -225,10 +235,35 @@ def inspect_one(path: Path, seed: int, large: bool) -> None:
         fix_data(request, path.with_name(f"fixed{seed}.json"))
 
 
-def run_batch(seeds: range, large: bool = False) -> tuple[int, int, list[tuple[int, str]]]:
-    """Return how many gave findings, how many one clear error, and the crashes."""
+def checks(mode: str) -> Callable[[Path, int], None]:
+    """Return what a mode does with the file that it may write, and a seed."""
+    if mode == "settings":
+        from fuzz_settings import settings_one
+
+        return settings_one
+    if mode == "resume":
+        from fuzz_resume import resume_one, whole_run
+
+        whole_run()
+        return resume_one
+
+    def annotations(path: Path, seed: int) -> None:
+        path.write_bytes(make_input(seed))
+        if mode == "fix":
+            from fuzz_fix import repair_one
+
+            repair_one(path, seed)
+        else:
+            inspect_one(path, seed, mode == "large")
+
+    return annotations
+
+
+def run_batch(seeds: range, mode: str = "inspect") -> tuple[int, int, list[tuple[int, str]]]:
+    """Return how many gave a result, how many one clear error, and the crashes."""
     from train_teacher.core.errors import UserError
 
+    check = checks(mode)
     findings = errors = 0
     crashes = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -236,9 +271,8 @@ def run_batch(seeds: range, large: bool = False) -> tuple[int, int, list[tuple[i
         warnings.simplefilter("error")
         path = Path(folder) / "data.json"
         for seed in seeds:
-            path.write_bytes(make_input(seed))
             try:
-                inspect_one(path, seed, large)
+                check(path, seed)
                 findings += 1
             except UserError as error:
                 errors += bool(str(error))
@@ -254,12 +288,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--mode", choices=MODES, default="inspect")
     arguments = parser.parse_args()
     started = time.monotonic()
     first, last = arguments.first_seed, arguments.first_seed + arguments.inputs
     batches = [range(s, min(s + BATCH, last)) for s in range(first, last, BATCH)]
-    run = partial(run_batch, large=arguments.large)
+    # What a mode prepares is made once, before the processes are.
+    checks(arguments.mode)
+    run = partial(run_batch, mode=arguments.mode)
     done = findings = errors = 0
     crashes: dict[str, tuple[int, str]] = {}
     with ProcessPoolExecutor(arguments.processes) as pool:
@@ -269,13 +305,14 @@ def main() -> int:
                 done, findings, errors = done + len(batch), findings + good, errors + clear
                 for seed, text in bad:
                     crashes.setdefault("\n".join(text.splitlines()[-3:]), (seed, text))
-            print(f"{done:,} inputs, {len(crashes)} kinds of crash", file=sys.stderr)
+            print(f"{done:,} inputs, {len(crashes)} kinds of crash", file=sys.stderr, flush=True)
             if time.monotonic() - started > arguments.seconds:
                 break
     for seed, text in crashes.values():
         print(f"seed {seed}:\n{text}")
     print(
-        f"{done:,} inputs: {findings:,} with findings, {errors:,} with one clear error, "
+        f"{arguments.mode}: {done:,} inputs from seed {first:,}: {findings:,} with a result, "
+        f"{errors:,} with one clear error, "
         f"{len(crashes)} kinds of crash, {time.monotonic() - started:.0f} s"
     )
     return int(bool(crashes))

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 RECIPE = "mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+WITHOUT = "-without-"
+"""Between a tuning mode and one rewrite that is left out (ablation.py)."""
 WITH_TF32 = ("frozen", "lora")
 """As `train-teacher` has it; all others keep PyTorch's default, as their own tools do."""
 
@@ -78,7 +80,8 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     values = {
         "data": "data.json",
         "output": "run",
-        "tune": mode.removesuffix("-plain"),
+        "tune": mode.partition("-")[0],
+        "accelerated": "-plain" not in mode,
         "weights": "none",
         "language_model": str(bert),
         "precision": options.precision,
@@ -91,11 +94,12 @@ def our_config(mode: str, options: argparse.Namespace, bert: Path) -> Any:
     config = merge.build_config(generate_mmdet_config(info, merge_settings(layers)))
     config.model.language_model.own_weights = "never"
     config.model.checkpoint_layers = options.checkpoint_layers
-    if mode.endswith("-plain"):
-        config.model.accelerated = False
-        config.model.language_model.cache_text = False
-        config.model.bbox_head.type = "GroundingDINOHead"
-        del config.optim_wrapper["constructor"]
+    left_out = mode.partition(WITHOUT)[2]
+    if left_out == "optimizer":
+        config.optim_wrapper.constructor = "DefaultOptimWrapperConstructor"
+    # What `geometry` hands on only our deformable attention can read.
+    needs = {left_out, "geometry"} if left_out == "deformable_attention" else {left_out}
+    config.model.accelerated = [n for n in config.model.accelerated if n not in needs]
     return config
 
 
@@ -131,17 +135,14 @@ def write_bert(folder: Path, model: str = "swin-t") -> Path:
     return folder
 
 
-def prepare_upstream(device: str) -> None:
-    """Register everything; give the stock model a deformable attention where none is compiled."""
-    plugin = importlib.import_module("train_teacher.mmdet_plugin")
-    from mmcv.ops import multi_scale_deform_attn
+def prepare_upstream() -> None:
+    """Register everything."""
+    importlib.import_module("train_teacher.mmdet_plugin")
     from mmdet.utils import register_all_modules
     from mmengine.logging import MMLogger
 
     register_all_modules(init_default_scope=True)
     MMLogger.get_instance("benchmark", log_level="ERROR")
-    if device == "cuda" and plugin.mmcv_ops.install() == "stand-in":
-        multi_scale_deform_attn.IS_CUDA_AVAILABLE = False
 
 
 @contextmanager

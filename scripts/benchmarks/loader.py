@@ -192,7 +192,7 @@ def read_options() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     options = read_options()
-    prepare_upstream("cpu")
+    prepare_upstream()
     with tempfile.TemporaryDirectory() as name:
         data = write_photos(Path(name) / "data", options.images)
         values = settings_for(options, data, Path(name))

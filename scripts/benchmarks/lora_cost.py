@@ -123,7 +123,7 @@ def main() -> None:
     vars(options).update(
         model="swin-t", names=class_names(3), boxes=4, batch=1, precision="fp32", device="cpu"
     )
-    prepare_upstream("cpu")
+    prepare_upstream()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         bert = write_bert(Path(folder) / "bert")

@@ -64,7 +64,7 @@ def losses(case: MMDetectionCase, options: argparse.Namespace) -> list[float]:
 
 def measure(options: argparse.Namespace) -> dict[str, list[float]]:
     """Train each mode in each number format from the same weights."""
-    prepare_upstream(options.device)
+    prepare_upstream()
     curves: dict[str, list[float]] = {}
     start: dict[str, Tensor] | None = None
     with tempfile.TemporaryDirectory() as folder:

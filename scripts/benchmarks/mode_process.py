@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 
 class ModeProcess:
@@ -16,6 +16,7 @@ class ModeProcess:
 
     def __init__(self, build: Callable[..., Any], *arguments: Any) -> None:
         """Start the process and wait until the case is built."""
+        self._mode = str(arguments[0])
         context = multiprocessing.get_context("spawn")
         self._asked, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=True)
@@ -46,19 +47,26 @@ class ModeProcess:
         self._process.join()
 
     def _ask(self, method: str) -> tuple[Any, Any]:
-        self._asked.send(method)
+        try:
+            self._asked.send(method)
+        except (BrokenPipeError, ConnectionResetError):
+            self._tell_its_end()
         return self._receive()
 
     def _receive(self) -> tuple[Any, Any]:
         """Return an answer and what was measured so far."""
         try:
             answer, measured = self._asked.recv()
-        except EOFError:
-            self._process.join()
-            raise SystemExit(
-                f"the process of a mode ended with {self._process.exitcode}; -9: out of memory"
-            ) from None
+        except (EOFError, ConnectionResetError):
+            self._tell_its_end()
         return answer, measured
+
+    def _tell_its_end(self) -> NoReturn:
+        self._process.join()
+        raise SystemExit(
+            f"the process of mode {self._mode} ended with {self._process.exitcode}; -9: the system "
+            "ran out of memory and killed it: measure fewer modes at once, or a smaller --batch"
+        ) from None
 
 
 def _serve(asked: Connection, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

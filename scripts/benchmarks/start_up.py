@@ -164,7 +164,7 @@ def write_base(model: str, folder: Path) -> tuple[Path, Path]:
     import torch
     from benchmark_models import class_names, our_config, prepare_upstream, write_bert
 
-    prepare_upstream("cpu")
+    prepare_upstream()
     from mmdet.registry import MODELS
 
     bert = write_bert(folder / "bert")

@@ -11,8 +11,9 @@ starts. On CPU a mode takes up to 8 GB at batch 2. `--steps 0` counts only.
 `stock` is MMDetection's configs/mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py:
 lr_mult 0 for backbone and BERT, both checkpointed, six encoder layers recomputed. Where fairscale
 is missing its layers are recomputed by torch.utils.checkpoint, which costs the same arithmetic.
-`stock-kept` is the same with our memory settings (core/memory_allocator.py). A mode with `-plain`
-is ours without the accelerated modules, text cache, merged groups, TF32 and memory settings.
+A mode with `-plain` is ours on MMDetection's own modules (`accelerated: false`), without TF32 and
+memory settings; with `-kept` a mode has our memory settings (core/memory_allocator.py), so that
+`stock-kept` is what ours is to be compared with on a CPU.
 `--peers` adds Hugging Face's MM Grounding DINO of the same size (huggingface_step.py).
 """
 
@@ -34,6 +35,8 @@ from typing import Any
 
 import torch
 from benchmark_models import (
+    WITH_TF32,
+    WITHOUT,
     RecomputedLayer,
     backends,
     class_names,
@@ -47,12 +50,17 @@ from huggingface_step import MODES as PEERS
 from huggingface_step import Peer
 from mode_process import ModeProcess
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from train_teacher.core.memory_allocator import keep_freed_memory
 
 STOCK = ("stock", "stock-kept")
-MODES = (*STOCK, "frozen-plain", "frozen", "lora-plain", "lora", *PEERS)
-KEEP_MEMORY = ("stock-kept", "frozen", "lora")
+MODES = (
+    *STOCK,
+    "frozen-plain", "frozen-plain-kept", "frozen",
+    "lora-plain", "lora-plain-kept", "lora",
+    *PEERS,
+)  # fmt: skip
 WARM_UP = 4
 """Kept memory takes some steps to find its shape."""
 
@@ -65,6 +73,7 @@ class Measured:
     trained_millions: float
     gflop: float = 0.0
     host_reads: int = 0
+    calls: int = 0
     groups: int = 0
     kept_mib: float = 0.0
     peak_mib: float | None = None
@@ -149,8 +158,12 @@ class Case:
             self.train(batch)
         arithmetic = count_flops(self.step)
         self.wrapper.optimizer.step = update
+        batch = self.batch()
+        with self.products(), Calls() as calls:
+            self.train(batch)
         self.measured.kept_mib = kept.mib
         self.measured.host_reads = reads.total
+        self.measured.calls = calls.total
         self.measured.gflop = arithmetic / 1e9
 
     def timed_step(self) -> tuple[float, int]:
@@ -246,10 +259,29 @@ class HuggingFaceCase(Case):
 def build_case(mode: str, options: argparse.Namespace, bert: Path) -> Case:
     """Return the case of a mode, in a process that is its own."""
     torch.set_num_threads(options.threads)
-    prepare_upstream(options.device)
-    if options.device == "cpu" and mode in KEEP_MEMORY:
+    prepare_upstream()
+    if options.device == "cpu" and keeps_memory(mode):
         keep_freed_memory()
     return HuggingFaceCase(mode, options) if mode in PEERS else MMDetectionCase(mode, options, bert)
+
+
+def keeps_memory(mode: str) -> bool:
+    """Return whether a mode keeps freed memory, as train-teacher does on a CPU."""
+    return mode.endswith("-kept") or mode in WITH_TF32 or WITHOUT in mode
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operators that reach ATen while it is active: on a GPU each is a launch or two."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count an operator."""
+        self.total += 1
+        return func(*args, **(kwargs or {}))
 
 
 def count_flops(work: Callable[[], Any]) -> int:

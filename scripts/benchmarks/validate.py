@@ -205,9 +205,7 @@ def read_with(config: Any, backend: str) -> None:
 
 def make_stock(config: Any) -> None:
     """Turn our config into MMDetection's own classes."""
-    config.model.accelerated = False
-    config.model.bbox_head.type = "GroundingDINOHead"
-    config.model.language_model.cache_text = False
+    config.model.accelerated = []
     config.val_evaluator.type = "CocoMetric"
     config.val_dataloader.update(
         batch_size=1, num_workers=min(2, config.val_dataloader.num_workers)
@@ -268,7 +266,7 @@ def measure(options: argparse.Namespace) -> list[Case]:
     """Count the waits of every mode, then time passes in turns."""
     from host_reads import HostReads
 
-    prepare_upstream(options.device)
+    prepare_upstream()
     with tempfile.TemporaryDirectory() as folder:
         cases = make_cases(options, Path(folder))
         for case in cases:

@@ -14,6 +14,7 @@ import torch
 
 from demo_model import demo_batch
 from generated_data import make_images
+from hub_model import write_preset
 from train_teacher.engine import runner
 from train_teacher.teachers import standalone_model
 
@@ -153,3 +154,93 @@ def test_what_cannot_be_exported_is_one_message(run: Path, tmp_path: Path) -> No
     assert used.returncode == 1
     assert "already holds" in used.stderr
     assert not (tmp_path / "out").exists()
+
+
+# What a user of transformers has: neither of these can be imported.
+ALONE = """
+import sys
+
+for name in ("mmdet", "mmengine", "mmcv", "train_teacher"):
+    sys.modules[name] = None
+sys.path.insert(0, sys.argv[1])
+import json
+from pathlib import Path
+from detect import Detector
+from PIL import Image
+from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+folder, *images = sys.argv[1:]
+AutoModelForZeroShotObjectDetection.from_pretrained(folder)
+AutoProcessor.from_pretrained(folder)
+detector = Detector(folder)
+found = [[part.tolist() for part in detector(Image.open(image))] for image in images]
+Path(folder, "found.json").write_text(json.dumps(found))
+"""
+
+
+def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(tmp_path: Path) -> None:
+    data = make_images(tmp_path / "data", images=12, seed=5, classes=CLASSES)
+    run = tmp_path / "exp"
+    result = teacher("train", "--data", data, "--output", run, "--device", "cpu", "--epochs", 1,
+                     "--model", write_preset(tmp_path / "small"), "--tune", "full")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    folder = bundle(run, "hub", "--format", "transformers")
+    header = (folder / "README.md").read_text().split("---")[1]
+    for line in ("library_name: transformers", "pipeline_tag: zero-shot-object-detection"):
+        assert line in header
+    found = tmp_path / "found.json"
+    scores = teacher("evaluate", run, "--device", "cpu", "--detections", found)
+    assert scores.returncode == 0, scores.stderr
+    content = json.loads((run / "data" / "val.json").read_text())
+    paths = [tmp_path / "data" / image["file_name"] for image in content["images"]]
+    paths = [path if path.is_file() else next((tmp_path / "data").rglob(path.name))
+             for path in paths]  # fmt: skip
+    alone = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ALONE, folder, *paths],
+        capture_output=True, text=True, timeout=300, check=False, cwd="/",
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CUDA_VISIBLE_DEVICES": "",
+             "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+    theirs = json.loads((folder / "found.json").read_text())
+    records = json.loads(found.read_text())
+    for image, (_, _, scores_there) in zip(content["images"], theirs, strict=True):
+        own = sorted((r["score"] for r in records if r["image_id"] == image["id"]), reverse=True)
+        assert own
+        assert scores_there[: len(own)] == pytest.approx(own, abs=1e-4)
+
+
+def test_a_base_made_by_transformers_alone_is_trained_and_exported_again(tmp_path: Path) -> None:
+    from transformers import MMGroundingDinoConfig, MMGroundingDinoForObjectDetection
+
+    from demo_model import build_config, make_settings
+    from train_teacher.hub.geometry import DELIMITERS, transformers_config
+
+    preset = write_preset(tmp_path / "small")
+    with preset.open("a") as file:
+        file.write("evaluate_before: false\n")  # or best.pth would be the base, as good at 0
+    settings = make_settings(str(preset))
+    bert = json.loads((tmp_path / "small" / "language_model" / "config.json").read_text())
+    config = transformers_config(build_config(settings).model.to_dict(), bert, DELIMITERS)
+    torch.manual_seed(1)
+    base = MMGroundingDinoForObjectDetection(MMGroundingDinoConfig(**config))
+    base.save_pretrained(tmp_path / "base")
+    data = make_images(tmp_path / "data", images=12, seed=5, classes=CLASSES)
+    train = ("train", "--data", data, "--device", "cpu", "--epochs", 1)
+    run = tmp_path / "exp"
+    options = ("--output", run, "--model", preset, "--weights", tmp_path / "base")
+    result = teacher(*train, *options)
+    assert result.returncode == 0, result.stderr
+    log = "".join(path.read_text() for path in run.rglob("*.log"))
+    assert "not in the file: dn_query_generator.label_embedding.weight" in log
+    folder = bundle(run, "hub", "--format", "transformers")
+    there = MMGroundingDinoForObjectDetection.from_pretrained(folder).state_dict()
+    frozen = "model.backbone.conv_encoder.model.encoder.layers.1.downsample.reduction.weight"
+    assert torch.equal(there[frozen], base.state_dict()[frozen])
+    trained = "model.encoder.layers.0.fusion_layer.attn.text_proj.weight"
+    assert not torch.equal(there[trained], base.state_dict()[trained])
+    wrong = teacher(*train, "--output", tmp_path / "no", "--weights", tmp_path / "base",
+                    "--language-model", tmp_path / "small" / "language_model")  # fmt: skip
+    assert wrong.returncode == 1
+    assert "does not fit the model" in wrong.stderr
+    assert "use --model demo" in wrong.stderr

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fuzz_inspect
 from inspected_data import inspect_data
 from train_teacher.core.errors import UserError
 from train_teacher.inspection.load import InspectRequest
 from train_teacher.inspection.text import render_json, render_text
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "fuzz_inspect.py"
 BULK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
-@pytest.fixture(scope="module")
-def fuzz() -> Any:
-    spec = importlib.util.spec_from_file_location("fuzz_inspect", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("mode", ["inspect", "large"])
 @BULK
 @given(seed=st.integers(0, 2**40))
-def test_a_damaged_data_set_gives_findings_or_one_error(fuzz: Any, seed: int, large: bool) -> None:
-    findings, errors, crashes = fuzz.run_batch(range(seed, seed + 1), large)
+def test_a_damaged_file_gives_a_result_or_one_error(mode: str, seed: int) -> None:
+    findings, errors, crashes = fuzz_inspect.run_batch(range(seed, seed + 1), mode)
 
     assert crashes == []
     assert findings + errors == 1
+
+
+@pytest.mark.parametrize(("mode", "inputs"), [("fix", 300), ("settings", 200), ("resume", 60)])
+def test_repairs_settings_and_damaged_runs_end_in_a_result_or_one_error(
+    mode: str, inputs: int
+) -> None:
+    results, errors, crashes = fuzz_inspect.run_batch(range(inputs), mode)
+
+    assert crashes == []
+    assert results + errors == inputs
+    assert results > inputs / 5
 
 
 @BULK

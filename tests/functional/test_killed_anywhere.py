@@ -7,12 +7,16 @@ Training itself is replaced but for three moments, the model of a teacher where 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import multiprocessing
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -329,6 +333,53 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_with_the_losses_of_a_w
     assert content(output).keys() == content(uninterrupted).keys()
     results = [json.loads((run / "results.json").read_text()) for run in (output, uninterrupted)]
     assert results[0]["freeze_table"] == results[1]["freeze_table"] != ""
+
+
+def processes_of(group: int) -> list[int]:
+    """Return the processes of a group that live."""
+    members = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, itself = place.read_text().rpartition(")")[2].split()[:3]
+            if int(itself) == group and state != "Z":
+                members.append(int(place.parent.name))
+    return members
+
+
+def until(done: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no shared memory")
+@pytest.mark.parametrize("everything", [False, True])
+def test_killed_loading_processes_end_and_leave_nothing_in_shared_memory(
+    data: Path, tmp_path: Path, everything: bool
+) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("extends: demo\nevaluate_before: false\nworkers: 2\n")
+    output, shared = tmp_path / "run", Path("/dev/shm")
+    before = set(shared.iterdir())
+    command = ["--data", data, "--output", output, *QUICK, "--config", settings, "--epochs", "99"]
+    logged = ["--set", "default_hooks.logger.interval=1"]
+    program = Path(sys.executable).with_name("train-teacher")
+    process = subprocess.Popen(
+        [program, *map(str, command), *logged],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until((output / "metrics.jsonl").exists, 200)
+        assert len(processes_of(process.pid)) >= 3
+    finally:
+        (os.killpg if everything else os.kill)(process.pid, signal.SIGKILL)
+        process.wait()
+    # Loading processes look every five seconds whether their parent is still there.
+    until(lambda: not processes_of(process.pid), 30)
+    until(lambda: not set(shared.iterdir()) - before, 30)
 
 
 def test_an_export_killed_at_any_moment_leaves_a_whole_bundle_or_none(

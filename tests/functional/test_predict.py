@@ -21,6 +21,7 @@ from generated_data import make_images
 from tiny_sam import write_tiny_sam
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
+from train_teacher.evaluation.text import render_evaluation
 from train_teacher.prediction.predict import PredictRequest, predict
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation
@@ -36,8 +37,13 @@ def command(program: str, *arguments: object) -> list[str]:
     return [str(Path(sys.executable).parent / program), *(str(a) for a in arguments)]
 
 
-def run_command(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_command(
+    program: str, *arguments: object, modules: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if modules:
+        paths = (str(modules), os.environ.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.run(
         command(program, *arguments),
         capture_output=True,
@@ -79,7 +85,7 @@ def validations(run: Path) -> list[dict[str, Any]]:
 def test_evaluating_a_run_gives_what_its_validation_gave(run: Path, scored: Evaluation) -> None:
     best = max(record["coco/bbox_mAP"] for record in validations(run))
     assert scored.scores.average_precision == pytest.approx(best, abs=1e-3)
-    assert [entry.name for entry in scored.scores.classes] == [CLASSES[0], PHRASE]
+    assert [entry.name for entry in scored.scores.classes] == list(CLASSES)
     before = evaluate(EvaluateRequest(cpu(run, base=True))).scores.average_precision
     assert before == pytest.approx(validations(run)[0]["coco/bbox_mAP"], abs=1e-3)
 
@@ -131,6 +137,30 @@ def test_the_run_says_what_the_test_split_gives_with_and_without_what_was_traine
         assert results["test"]["num_objects"] == again.num_objects
     assert results["test_failure"] == ""
     assert results["verdict"]["headline"] in html.unescape((run / "report.html").read_text())
+
+
+def test_a_phrase_changes_what_the_model_reads_and_no_name_of_a_class(
+    run: Path, scored: Evaluation, tmp_path: Path
+) -> None:
+    results = json.loads((run / "results.json").read_text())
+    for part in (results["classes"], results["errors"], results["precision_recall"]):
+        assert [entry["name"] for entry in part] == list(CLASSES)
+    assert [entry["name"] for entry in results["test"]["best"]["classes"]] == list(CLASSES)
+    assert set(results["summary"]["best"]["per_class"]) == set(CLASSES)
+    assert all(entry["best"] is not None for entry in results["classes"])
+    assert results["phrases"] == {CLASSES[1]: PHRASE}
+
+    told = f'{CLASSES[1]} ("{PHRASE}")'
+    assert told in html.unescape((run / "report.html").read_text())
+    assert told in render_evaluation(scored)
+    export_teacher(run, tmp_path / "bundle")
+    assert told in (tmp_path / "bundle" / "README.md").read_text()
+    plan = run_command(
+        "train-teacher", "--config", run / "settings.yaml", "--output", tmp_path / "n", "--dry-run"
+    )
+    assert f"classes   2: {CLASSES[0]}, {told}" in plan.stderr
+    assert PHRASE in plan.stdout
+    assert CLASSES[1] not in plan.stdout
 
 
 @pytest.mark.parametrize("options", [{}, {"merge": True}], ids=["adapter", "merged"])
@@ -202,10 +232,33 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     lines = [p.read_text().splitlines() for p in (tmp_path / "yolo" / "labels").rglob("*.txt")]
     assert {len(line.split()) for file in lines for line in file} == {5}
     assert len(list((tmp_path / "yolo" / "images").rglob("*.*"))) == 24
+    assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in result.stderr
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     assert sum(len(t["predictions"][0]["result"]) for t in tasks if "predictions" in t) == len(
         content["annotations"]
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("predict", "RUN", "lost.jpg", "--output", "OUT"), "lost.jpg: there is no such file"),
+        (("predict", "RUN", "DATA", "--images", "lost", "--output", "OUT"), "--images lost"),
+        (("evaluate", "RUN", "--data", "lost.json"), "lost.json: F1 there is no such file"),
+        (("evaluate", "RUN", "--data", "DATA", "--images", "lost"), "--images lost"),
+        (("predict", "lost", "DATA", "--output", "OUT"), "lost: is neither a run folder"),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_slow_is_imported(
+    run: Path, tmp_path: Path, wrong: tuple[str, ...], said: str
+) -> None:
+    for name in ("torch", "mmengine"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')\n")
+    data = run.parent / "data" / "annotations.json"
+    places = {"RUN": run, "DATA": data, "OUT": tmp_path / "labels.json"}
+    result = run_command("teacher", *(places.get(word, word) for word in wrong), modules=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {said}")
 
 
 def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_path: Path) -> None:

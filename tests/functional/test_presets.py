@@ -20,6 +20,9 @@ CHECKPOINTS = {
     "swin-l": f"{MM}{LARGE}/{LARGE}-56d69e78.pth",
     "grounding-dino-swin-t": f"{ORIGINAL}groundingdino_swint_ogc_mmdet-822d7e9d.pth",
     "grounding-dino-swin-b": f"{ORIGINAL}groundingdino_swinb_cogcoor_mmdet-55949c9c.pth",
+    "llmdet-swin-t": "hf://iSEE-Laboratory/llmdet_tiny",
+    "llmdet-swin-b": "hf://iSEE-Laboratory/llmdet_base",
+    "llmdet-swin-l": "hf://iSEE-Laboratory/llmdet_large",
 }
 # What train-teacher changes in every model, for reasons that the dry run gives.
 OURS = {
@@ -53,7 +56,7 @@ def model_of(name: str) -> dict[str, Any]:
 def test_the_checkpoint_is_the_published_one(name: str) -> None:
     checkpoint = make_settings(name).checkpoint
     assert checkpoint == CHECKPOINTS[name]
-    assert re.search(r"-[0-9a-f]{8}\.pth$", checkpoint)
+    assert re.search(r"-[0-9a-f]{8}\.pth$", checkpoint) or checkpoint.startswith("hf://")
 
 
 def test_these_are_all_presets() -> None:
@@ -95,3 +98,10 @@ def test_every_preset_says_what_it_is_and_how_to_run_it(name: str) -> None:
     assert comment.startswith("# ")
     assert "train-teacher --data data.json" in comment
     assert "Apache-2.0" in text
+
+
+@pytest.mark.parametrize("size", ["t", "b", "l"])
+def test_llmdet_is_mm_grounding_dino_field_for_field(size: str) -> None:
+    built = [build_config(make_settings(f"{name}swin-{size}")).to_dict()["model"]
+             for name in ("", "llmdet-")]  # fmt: skip
+    assert built[0] == built[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ BOX_NUMBERS = 4
 ROTATED_NUMBERS = 5
 CORNER_NUMBERS = 8
 OVERHANG = 2.0
+ROUNDED = 1e-3
+UNDECIDED = "nothing in the file tells them from degrees"
 ROTATED = "is a rotated box: five numbers, the last an angle"
 FOUR_CORNERS = "is four corners: the upright box around them is taken"
 TEXT = "is text: the numbers in it are taken"
@@ -184,33 +186,87 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def upright_boxes(rotated: Floats, here: Sizes) -> tuple[Boxes, str]:
-    """Return the boxes around rotated ones, and how these were read.
+class _Upright(NamedTuple):
+    """Rotated boxes in one reading."""
 
-    Angles beyond a full turn in radians are degrees. x and y are the centre, as in Detectron2 and
-    MMRotate, unless more boxes stay in their images as upper left corners.
+    boxes: Boxes
+    centre: bool
+    """Whether x and y are the centre."""
+    leaving: int
+    """Boxes outside their images."""
+
+
+def upright_boxes(rotated: Floats, here: Sizes, area: Floats) -> tuple[Boxes, str]:
+    """Return the boxes around rotated ones, and how these were read, by what all of them say.
+
+    x and y are the centre, as in Detectron2 and MMRotate, unless more boxes stay in their images
+    as upper left corners.
 
     Args:
         rotated: (K, 5) x, y, width, height, angle.
         here: (K, 2) width and height of their images in pixels, NaN where unknown.
+        area: (K,) as they are written, NaN where they are not.
     """
-    with np.errstate(invalid="ignore"):
-        degrees = bool((np.abs(rotated[:, 4]) > 2 * math.pi + 1e-3).any())
-        angle = np.radians(rotated[:, 4]) if degrees else rotated[:, 4]
-        cos, sin = np.abs(np.cos(angle))[:, None], np.abs(np.sin(angle))[:, None]
-        size = rotated[:, 2:4]
-        upright = size * cos + size[:, ::-1] * sin
-        around = np.hstack([rotated[:, :2] - upright / 2, upright])
-        from_corner = np.hstack([rotated[:, :2] + (size - upright) / 2, upright])
-        leaving = [int(_leaves(b, here).sum()) for b in (around, from_corner, rotated[:, :4])]
-        centre = leaving[0] <= leaving[1]
-        shares = bool(((rotated[:, 4] >= 0) & (rotated[:, 4] <= 1)).all())
-    if shares and leaving[2] == 0 and min(leaving[:2]) > len(rotated) / 20:
-        return rotated[:, :4], SCORED
+    angle = rotated[:, 4]
+    with np.errstate(invalid="ignore", over="ignore"):
+        readings = [_placed(rotated, turn, here) for turn in (angle, np.radians(angle))]
+        stay = not _leaves(rotated[:, :4], here).any()
+        if _may_be_scores(angle) and stay and readings[0].leaving > len(rotated) / 20:
+            return rotated[:, :4], SCORED
+        degrees, why = _are_degrees(rotated, readings, area)
+    chosen = readings[degrees]
     unit = "degrees" if degrees else "radians"
-    place = "the centre" if centre else "the upper left corner before it is turned"
-    how = f"{ROTATED} in {unit}; x, y is {place}, and the upright box around it is taken"
-    return (around if centre else from_corner), how
+    place = "the centre" if chosen.centre else "the upper left corner before it is turned"
+    how = f"{ROTATED} in {unit}{why}; x, y is {place}, and the upright box around it is taken"
+    return chosen.boxes, how
+
+
+def _may_be_scores(values: Floats) -> bool:
+    """Return whether all are shares, and not one and the same that no detector would give."""
+    alike = len(values) > 1 and (values == values[0]).all() and values[0] not in (0, 1)
+    return bool(((values >= 0) & (values <= 1)).all()) and not alike
+
+
+def _placed(rotated: Floats, angle: Floats, here: Sizes) -> _Upright:
+    cos, sin = np.abs(np.cos(angle))[:, None], np.abs(np.sin(angle))[:, None]
+    size = rotated[:, 2:4]
+    upright = size * cos + size[:, ::-1] * sin
+    around = np.hstack([rotated[:, :2] - upright / 2, upright])
+    from_corner = np.hstack([rotated[:, :2] + (size - upright) / 2, upright])
+    leaving, by_corner = (int(_leaves(boxes, here).sum()) for boxes in (around, from_corner))
+    centre = leaving <= by_corner
+    return _Upright(around if centre else from_corner, centre, min(leaving, by_corner))
+
+
+def _are_degrees(rotated: Floats, readings: Sequence[_Upright], area: Floats) -> tuple[bool, str]:
+    """Return whether angles are degrees, and what tells it, the surest first."""
+    in_radians, in_degrees = readings
+    turned = rotated[:, 4][rotated[:, 4] != 0]
+    if (np.abs(turned) > 2 * math.pi + ROUNDED).any():
+        return True, ""
+    if np.allclose(in_radians.boxes, in_degrees.boxes, rtol=0, atol=1, equal_nan=True):
+        return False, ""
+    fit, fit_degrees = (_with_area(reading.boxes, rotated, area) for reading in readings)
+    quarter = np.isclose(np.abs(turned), math.pi / 2, rtol=0, atol=ROUNDED).any()
+    votes = (
+        (fit_degrees - fit, ", by their areas"),
+        (int((turned == np.round(turned)).all()), ", as all are whole numbers"),
+        (-int(quarter), ", as some are a quarter turn"),
+        (
+            in_radians.leaving - in_degrees.leaving,
+            ", since more boxes would leave their images otherwise",
+        ),
+    )
+    undecided = (0, f" as it seems: {UNDECIDED}")
+    vote, why = next((vote for vote in votes if vote[0]), undecided)
+    return vote > 0, why
+
+
+def _with_area(boxes: Boxes, rotated: Floats, area: Floats) -> int:
+    """Return how many written areas are those of upright boxes, and not of the turned ones."""
+    own, around = rotated[:, 2] * rotated[:, 3], boxes[:, 2] * boxes[:, 3]
+    fits = np.isclose(area, around, rtol=0.01) & ~np.isclose(own, around, rtol=0.03)
+    return int(fits.sum())
 
 
 def _leaves(boxes: Boxes, here: Sizes) -> Flags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -14,12 +15,17 @@ BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
 NO_OBJECTS = frozenset({"background", "none", "objects"})
 """Names of what is no class of object, unless somebody labelled it."""
 IGNORED_REGIONS = frozenset(
-    "dontcare|don't care|dont care|void|unlabeled|unlabelled|ignore|ignored|ignore region|"
-    "ignored region|ignored regions".split("|")
+    "dontcare|don t care|dont care|void|unlabeled|unlabelled|ignore|ignored|ignore region|"
+    "ignore regions|ignored region|ignored regions".split("|")
 )
 """Names of regions in which nothing is to be learnt: KITTI, VisDrone, Cityscapes."""
+BACKGROUND_WORDS = frozenset(
+    "background|none|bg|no object|no objects|hintergrund|fondo|\u80cc\u666f".split("|")
+)
+"""Names of what is behind the objects."""
 FEDERATED_MEMBERS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
 PEEKED_ANNOTATIONS = 20
+_SIGNS = re.compile(r"[\W_]+")
 _FINGERPRINTS = (
     ("roboflow", "Roboflow"),
     ("fiftyone", "FiftyOne"),
@@ -50,7 +56,7 @@ def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
         category
         for row, category in enumerate(dataset.categories)
         if row not in used
-        and (category.name in parents or _word(category) in BACKGROUND_NAMES | NO_OBJECTS)
+        and (category.name in parents or is_background(category) or word_of(category) in NO_OBJECTS)
     ]
     # With every class unused there is nothing to tell a root from a class.
     return tuple(dummies) if len(dummies) < len(dataset.categories) else ()
@@ -62,8 +68,14 @@ def real_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
     return tuple(c for c in dataset.categories if c.index not in dummies)
 
 
-def _word(category: CategoryRecord) -> str:
-    return category.name.strip().lower()
+def is_background(category: CategoryRecord) -> bool:
+    """Return whether it is an entry that labelme writes into every file."""
+    return category.name.strip().lower() in BACKGROUND_NAMES
+
+
+def word_of(category: CategoryRecord) -> str:
+    """Return the name in lower case with spaces for all signs: `_background_`, `dont_care`."""
+    return _SIGNS.sub(" ", category.name.lower()).strip()
 
 
 def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -> str | None:

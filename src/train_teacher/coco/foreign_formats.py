@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.core.json_file import decode_json
+
 _YAML_NAMES = re.compile(rb"^(names|nc|train|path)\s*:", re.MULTILINE)
 _FIRST_OF_ODVG = re.compile(rb'^\{[^\n]*"filename"[^\n]*"(detection|grounding)"\s*:[^\n]*\}\s*\n')
 _FIRST_LINES = {
@@ -22,7 +24,9 @@ _FIRST_LINES = {
         re.IGNORECASE,
     ),
     "python": re.compile(rb"^(b'|[\[({\s]*'\w+'\s*:)"),
-    "script": re.compile(rb"^((var|let|const)\s+)?[\w.]+\s*=\s*[\[{]"),
+    "script": re.compile(rb"^((var|let|const)\s+)?[\w.]+\s*(=\s*[\[{]|\([\[{])"),
+    "comments": re.compile(rb"^(//|/\*|#)"),
+    "paths": re.compile(rb"^[^,;\t{]+\.(jpe?g|png|bmp|webp|tiff?)\s*$", re.IGNORECASE),
     "dota": re.compile(rb"^(imagesource|gsd):|^(-?\d+(\.\d+)?\s+){8}[A-Za-z]"),
     "yolo": re.compile(rb"^\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*$", re.IGNORECASE),
     "numbers": re.compile(rb"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?){5,}\s*,?\s*$"),
@@ -116,7 +120,7 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
 
 def _is_json(line: bytes) -> bool:
     try:
-        msgspec.json.decode(line)
+        decode_json(line, object)
     except msgspec.DecodeError:
         return False
     return True

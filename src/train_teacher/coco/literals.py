@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 from typing import Any
 
 
@@ -14,6 +15,8 @@ def literal(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return json.loads(json.dumps(ast.literal_eval(text.strip())))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of signs that Python reads in an old-fashioned way
+            return json.loads(json.dumps(ast.literal_eval(text.strip())))
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         return None

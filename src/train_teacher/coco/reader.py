@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -55,6 +55,8 @@ MAX_ID = 2**63
 BLOCK_RECORDS = 2048
 PEEKED_ANNOTATIONS = 50
 SPARE_DEPTH = 150
+_LIKE_FILE_NAME = "filename fileName image_path img_path path image_name image name".split()
+"""Members that other exporters have for it."""
 SPREAD = 4
 """Up to so many times as many numbers as ids, a table is faster than bisection."""
 _COCO_URL = "http://images.cocodataset.org/"
@@ -190,7 +192,7 @@ def _images(
             # "n/a" is no address.
             name = address.removeprefix(_COCO_URL) if "." in address.rpartition("/")[2] else ""
             if not name:
-                what = _no_name(entry)
+                what = _no_name(entry, plain_record(records[index]))
                 reader.report(index, "file_name", what, "", "lost")
                 continue
             from_addresses.append(index)
@@ -198,9 +200,10 @@ def _images(
         yield ImageRecord(index, entry.id, name, _pixels(entry.width), _pixels(entry.height))
 
 
-def _no_name(entry: ImageEntry) -> str:
-    if entry.filename:
-        return "missing, the record has `filename`: call it file_name"
+def _no_name(entry: ImageEntry, record: Mapping[str, Any]) -> str:
+    for other in _LIKE_FILE_NAME:
+        if isinstance(record.get(other), str) and record[other]:
+            return f"missing, the record has `{other}`: call it file_name"
     if entry.file_name is None:
         return "missing: the image cannot be found"
     return "empty (as V7 Darwin exports it): the image cannot be found"
@@ -250,18 +253,20 @@ def _with_rotated(
         return columns, problems
     # The bounds of a mask are surer than what an angle may mean.
     bare = set(columns.index[columns.masks.kind == MASK_NONE].tolist())
-    hits = {n for n, p in enumerate(problems) if p.message == ROTATED and p.index in bare}
+    found = [n for n, problem in enumerate(problems) if problem.message == ROTATED]
+    hits = {n for n in found if problems[n].index in bare}
     if not hits:
         return columns, problems
-    indices = [problems[n].index for n in sorted(hits)]
+    indices = [problems[n].index for n in found]
     forms = [other_form(plain_record(records[index]).get("bbox")) for index in indices]
     rotated = np.array([form.numbers for form in forms if form], np.float64)
     rows = np.searchsorted(columns.index, indices)
     sides = [(image.width or np.nan, image.height or np.nan) for image in images]
     here = np.array([*sides, (np.nan, np.nan)], np.float64)[columns.image_row[rows]]
-    boxes, how = upright_boxes(rotated, here)
+    boxes, how = upright_boxes(rotated, here, columns.area[rows])
     bbox, has_bbox = columns.bbox.copy(order="F"), columns.has_bbox.copy()
-    bbox[rows], has_bbox[rows] = boxes, True
+    taken = np.array([n in hits for n in found])
+    bbox[rows[taken]], has_bbox[rows[taken]] = boxes[taken], True
     told = [
         msgspec.structs.replace(p, message=how, outcome="converted") if n in hits else p
         for n, p in enumerate(problems)

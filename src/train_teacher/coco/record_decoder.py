@@ -23,7 +23,6 @@ class ImageEntry(msgspec.Struct, gc=False):
 
     id: int | str
     file_name: str | None = None
-    filename: Any = None
     coco_url: str | None = None
     width: int | float | None = None
     height: int | float | None = None
@@ -71,7 +70,8 @@ _NEEDED: dict[Section, frozenset[str]] = {
 """Members without which nothing useful is left of a record."""
 _NAMES = frozenset({"name", "file_name"})
 """Members that are understood when they are a number instead of text."""
-_IDS = frozenset({"id", "image_id", "category_id"})
+_PLAIN = frozenset({"id", "image_id", "category_id", *_NAMES})
+_HELD_INSIDE = "should be the one value inside"
 _TYPE_WORDS = (("array", "a list"), ("object", "an object"), ("float", "a number"))
 
 
@@ -214,8 +214,9 @@ def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake],
     if name == "bbox":
         return _read_box(kind, value)
     inside = [value.get("id")] if isinstance(value, dict) else value
-    if name in _IDS and isinstance(inside, list) and [*map(type, inside)] in ([int], [str]):
-        return inside[0], [_Mistake(name, "holds the id inside", _value_at(value, ""))], True
+    if name in _PLAIN and isinstance(inside, list) and [*map(type, inside)] in ([int], [str]):
+        inner, mistakes, usable = _read_member(name, kind, inside[0])
+        return inner, mistakes or [_Mistake(name, _HELD_INSIDE, _value_at(value, ""))], usable
     read, mistake, usable = _read_value(name, kind, value)
     return read, [mistake] if mistake else [], usable
 

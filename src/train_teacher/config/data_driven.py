@@ -14,26 +14,20 @@ import msgspec
 from train_teacher.config.schedule import Schedule, build_schedule
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
+from train_teacher.inspection.training_scale import (
+    DEFAULT_QUERIES,
+    LONG_SIDE,
+    OFFICIAL_SHORT,
+    least_side,
+    short_sides,
+)
 from train_teacher.settings.schema import TeacherSettings
 
-DEFAULT_QUERIES = 900
-"""num_queries of the base configs; a preset's `architecture` may name another."""
 EFFECTIVE_BATCH = 8
 """Images of an optimizer step: 8 to 16 is what small sets are trained with (training.md 9)."""
 FEW_IMAGES = 64
 """Below it, larger steps would leave too few of them in an epoch."""
 MOST_VALIDATIONS = 20
-OFFICIAL_SHORT = tuple(range(480, 801, 32))
-"""Short sides of grounding_dino_swin-t_finetune_8xb4_20e_cat.py."""
-LONG_SIDE = 1333
-STEP = 32
-"""Pixels: the coarsest stride but one, so that levels are whole."""
-ENLARGED = ((32.0, 2.0), (96.0, 1.5))
-"""Pixels of the median box and how far images are enlarged at most: COCO's small and medium
-objects gain from it, larger ones only cost time."""
-STRIDES = (8, 16, 32, 64)
-"""Of the four levels of the encoder; its points must be no fewer than the queries (dino.py:226:
-topk of num_queries fails otherwise; measured at 160 x 160)."""
 FEW_OBJECTS, CROWDED = 30, 100
 DENOISING = 100
 """num_dn_queries of the base configs: one group of queries for each image holds that many."""
@@ -100,12 +94,9 @@ def _accumulation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 
 
 def _train_scales(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    sizes = info.sizes
-    short = min(sizes.width_median, sizes.height_median) or OFFICIAL_SHORT[-1]
-    least = least_side(_queries(settings))
-    enlarged = next((by for side, by in ENLARGED if 0 < sizes.box_side_median < side), 1.0)
-    top = max(min(OFFICIAL_SHORT[-1], _rounded(short * enlarged)), least)
-    sides = [side for side in OFFICIAL_SHORT if least <= side <= top] or [top]
+    sizes, queries = info.sizes, _queries(settings)
+    sides = short_sides(sizes, queries)
+    top, least = sides[-1], least_side(queries)
     image = f"images of {sizes.width_median} x {sizes.height_median}"
     if top >= OFFICIAL_SHORT[-1]:
         why = f"{image}, boxes of {sizes.box_side_median:.0f} pixels: the recipe's scales"
@@ -131,20 +122,8 @@ def _val_scale(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     )
 
 
-def least_side(queries: int) -> int:
-    """Return the least side, in pixels, of a square image with as many points as queries."""
-    side = STEP
-    while sum((side // stride) ** 2 for stride in STRIDES) < queries:
-        side += STEP
-    return side
-
-
 def _queries(settings: TeacherSettings) -> int:
     return int(settings.architecture.get("model.num_queries", DEFAULT_QUERIES))
-
-
-def _rounded(pixels: float) -> int:
-    return max(STEP, STEP * round(pixels / STEP))
 
 
 def _max_per_img(info: DatasetInfo, settings: TeacherSettings) -> Decision:

@@ -22,6 +22,7 @@ from train_teacher.config.model import (
 )
 from train_teacher.config.optimization import build_optimizer, build_param_scheduler
 from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
+from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.schedule import Schedule
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import plural
@@ -92,6 +93,8 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     train = _split(dataset_info, "train")
     if train is None:
         raise ValueError("the data set has no training split")
+    if settings.plain:
+        refuse_what_plain_cannot(dataset_info.prompt, settings)
     decisions = tune(dataset_info, settings)
     reasons = {d.name: GIVEN if d.given else d.reason for d in decisions}
     by_user = settings.epochs is not None or settings.steps is not None
@@ -103,6 +106,8 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
         *_optimization(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings, schedule),
     )
+    if settings.plain:
+        overrides = tuple(in_plain_types(overrides, settings))
     overrides = (*overrides, *_set_by_user(settings, overrides), *_edited(settings))
     return GeneratedConfig(
         settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
@@ -253,7 +258,9 @@ def _optimization(
     optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
     wrapper: dict[str, Any] = {
         "type": "OptimWrapper",
-        "constructor": "MergedGroupsConstructor",
+        "constructor": "MergedGroupsConstructor"
+        if settings.accelerated
+        else "DefaultOptimWrapperConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
         "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
@@ -303,6 +310,9 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     for part in FROZEN_PARTS:
         if part not in frozen:
             keys[part] = {"lr_mult": settings.backbone_lr_factor}
+    if settings.plain:
+        # As the recipe freezes: a part keeps its weights because its rate is 0.
+        keys |= {part: {"lr_mult": 0.0} for part in frozen}
     return keys
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
 from train_teacher.inspection.facts import PromptInfo
 from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.settings.schema import TeacherSettings
@@ -95,6 +96,7 @@ def model_overrides(
     )
     if settings.tune == "lora":
         yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
+    yield _exchanged(settings)
     yield Override("load_from", None, "the model loads its own base checkpoint")
     yield Override(
         "model.language_model.type", "ConfiguredBertModel", "built from its config, never online"
@@ -107,7 +109,6 @@ def model_overrides(
     )
     yield Override("model.backbone.with_cp", False, "recomputed is the encoder, if anything")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
-    yield Override("model.bbox_head.type", "TeacherGroundingDINOHead", "same losses, fewer waits")
     yield Override(
         "model.bbox_head.num_classes",
         PRETRAINED_NUM_CLASSES,
@@ -124,6 +125,14 @@ def model_overrides(
             f"tokens, the model reads {prompt.limit}",
             adds=True,
         )
+
+
+def _exchanged(settings: TeacherSettings) -> Override:
+    names = REWRITES if settings.accelerated else ()
+    if settings.accelerated and settings.tune == "lora":
+        names = (*names, LORA_PRODUCT)
+    reason = "exchanged for faster equals" if names else "MMDetection's own modules"
+    return Override("model.accelerated", list(names), reason, adds=True)
 
 
 def _lora(settings: TeacherSettings) -> dict[str, Any]:

@@ -50,6 +50,12 @@ def parse_assignments(pairs: Iterable[str], name: str) -> dict[str, str]:
     return dict(parse_pairs(pairs, name))
 
 
+def parse_class_prompts(pairs: Iterable[str]) -> dict[str, str]:
+    """Split NAME=PHRASE arguments at the last `=`: names of classes have them, phrases hardly."""
+    whole = ("=".join(pair) for pair in parse_pairs(pairs, "--class-prompt"))
+    return {name.strip(): phrase for name, _, phrase in (each.rpartition("=") for each in whole)}
+
+
 def parse_pairs(pairs: Iterable[str], name: str) -> list[tuple[str, str]]:
     """Split NAME=VALUE arguments; the value may hold further equals signs.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.json_file import read_json
 
 FILE_NAME = "freeze_table.json"
 
@@ -61,6 +62,6 @@ def write_freeze_table(path: Path, table: FreezeTable) -> None:
 def read_freeze_table(path: Path) -> FreezeTable | None:
     """Return the table of a run, None for a run that wrote none or a damaged one."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=FreezeTable)
+        return read_json(path, FreezeTable)
     except (OSError, msgspec.DecodeError):
         return None

@@ -72,7 +72,7 @@ class DataManager:
         language_model: str | Path | None = None,
     ) -> None:
         """Note what was asked; nothing is read yet."""
-        self._request = InspectRequest(
+        self.request = InspectRequest(
             data=data,
             val=val,
             test=test,
@@ -97,11 +97,11 @@ class DataManager:
 
     @cached_property
     def _info(self) -> DatasetInfo:
-        return describe(self._loaded, self._request)
+        return describe(self._loaded, self.request)
 
     @cached_property
     def _loaded(self) -> tuple[LoadedSplit, ...]:
-        return load_splits(self._request)
+        return load_splits(self.request)
 
     def plan_splits(self, folder: Path) -> tuple[SplitInfo, ...]:
         """Return what `write_splits(folder)` would write, without writing.
@@ -116,7 +116,7 @@ class DataManager:
         for info in planned:
             if info.name in ("train", "val") and info.num_boxes == 0:
                 raise UserError(
-                    f"{self._request.data}: the {info.name} split has no usable box in "
+                    f"{self.request.data}: the {info.name} split has no usable box in "
                     f"{info.num_images} images: "
                     + (
                         "there is nothing to learn from. Run inspect-data to see why."
@@ -125,7 +125,7 @@ class DataManager:
                     )
                 )
         if "val" not in self._parts:
-            raise UserError(f"{self._request.data}: {self._why_no_validation()}")
+            raise UserError(f"{self.request.data}: {self._why_no_validation()}")
         return planned
 
     def write_splits(self, folder: Path) -> dict[str, Path]:
@@ -226,7 +226,7 @@ class DataManager:
 
     @cached_property
     def _class_names(self) -> tuple[str, ...]:
-        return apply_class_prompts(self._original_names, self._request.class_prompts)
+        return apply_class_prompts(self._original_names, self.request.class_prompts)
 
     def _targets(self, dataset: CocoDataset) -> npt.NDArray[np.int64]:
         dummies = frozenset(c.name for c in dummy_categories(dataset))

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from train_teacher.doctor.facts import Diagnosis, Environment, EnvironmentFinding
 
 WIDTH = 80
+MODULES = (
+    "accelerated where nothing else is said; own modules with `accelerated: false` in a settings "
+    "file; plain with --plain"
+)
 INDENT = 9
 PAIR_INDENT = 19
 
@@ -96,6 +100,8 @@ def _packages(environment: Environment, verbose: bool) -> Iterator[str]:
 def _machine(environment: Environment, verbose: bool) -> Iterator[str]:
     """Describe the machine; what no one needs to know when it is fine comes with `verbose`."""
     stack, driver = environment.stack, environment.driver
+    if verbose:
+        yield _pair("modules", MODULES)
     for gpu in stack.gpus:
         sm = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
         memory = f"{gib(gpu.free_bytes)} of {gib(gpu.total_bytes)} free"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -96,6 +98,9 @@ def build_runner(
     # The imported code stays: MMEngine collects garbage with every data set it reads, and each time
     # would look through a million objects.
     gc.freeze()
+    plain = "runner_type" not in cfg
+    if plain:
+        cfg = _for_upstream(cfg)
     cfg.launcher = launcher
     if launcher != "none":
         _join_without_gpu()
@@ -103,9 +108,30 @@ def build_runner(
         cfg.resume, cfg.load_from = True, str(resume_from)
 
     from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
 
-    runner: Runner = RUNNERS.build(cfg)
+    runner: Runner = Runner.from_cfg(cfg) if plain else RUNNERS.build(cfg)
+    if plain:
+        # Results go to stdout, what MMEngine says of itself does not.
+        for handler in runner.logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and not hasattr(handler, "baseFilename"):
+                handler.setStream(sys.stderr)
     return runner
+
+
+def _for_upstream(config: Config) -> Config:
+    """Return a config that MMEngine's own Runner does not write over the run's (dump_config).
+
+    It names no module of ours, so that mmcv-lite's stand-in is put in here.
+    """
+    from mmengine.config import Config
+    from transformers import logging as transformers_logging
+
+    import train_teacher.mmdet_plugin  # noqa: F401
+
+    # It reports every tensor that the base brings and the language model's folder does not.
+    transformers_logging.set_verbosity_error()
+    return Config(config.to_dict(), format_python_code=False)
 
 
 def detector_of(runner: Runner) -> nn.Module:

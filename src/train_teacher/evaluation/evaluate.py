@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
@@ -124,9 +125,11 @@ def split_of_run(
         raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
     path = folder.data / f"{name}.json"
     try:
-        content = msgspec.json.decode(path.read_bytes())
+        content = read_json(path, dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    for category, own in zip(content["categories"], info.own_names, strict=False):
+        category["name"] = own
     images = images or Path(split.image_dir)
     if not images.is_dir():
         raise UserError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from train_teacher.console.progress import Progress, part_of
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.forgetting import RetainedScores
@@ -26,7 +28,7 @@ def write_retained(folder: RunFolder, images: LabelledImages) -> None:
 
 def _read_retained(folder: RunFolder) -> LabelledImages:
     try:
-        content = msgspec.json.decode(folder.retained.read_bytes())
+        content = read_json(folder.retained, dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{folder.retained}: is missing or damaged: {error}.") from error
     names = tuple(category["name"] for category in content["categories"])

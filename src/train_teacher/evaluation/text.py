@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from train_teacher.pages.page import render_text
+from train_teacher.prompts.caption import told_name
 from train_teacher.scores.coco_scores import Evaluation
 
 NAME_WIDTH = 40
@@ -17,10 +18,14 @@ def render_evaluation_json(evaluation: Evaluation) -> str:
 
 def render_evaluation(evaluation: Evaluation) -> str:
     """Return the evaluation for a terminal."""
-    names = [entry.name[:NAME_WIDTH] for entry in evaluation.scores.classes]
+    classes = evaluation.scores.classes
+    names = [
+        told_name(entry.name, phrase)[:NAME_WIDTH]
+        for entry, phrase in zip(classes, evaluation.prompt, strict=True)
+    ]
     return render_text(
         "evaluation/evaluation.txt.j2",
         evaluation=evaluation,
-        name_width=NAME_WIDTH,
+        names=names,
         width=max(5, *map(len, names)) if names else 5,
     ).rstrip("\n")

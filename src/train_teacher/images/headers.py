@@ -36,7 +36,7 @@ from train_teacher.images.facts import (
     WEB_PAGE,
     ImageFacts,
 )
-from train_teacher.images.opencv_reading import ask_opencv
+from train_teacher.images.opencv_reading import BIG_TIFF, ask_opencv
 
 # What Pillow says of a file on stderr, the findings say with the name of the file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -46,7 +46,11 @@ EXIF_BYTES = 4096
 MOST_CHUNKS = 32
 LOOKED_THROUGH = 10
 """Files with an alpha channel that are decoded to see whether anything is transparent."""
-_OTHERS_START = ((b"GIF8", "GIF"), (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"))
+_OTHERS_START = (
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", *BIG_TIFF)),
+)
 _HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _ORIENTATION_TAG = 0x0112

@@ -20,9 +20,13 @@ MOST_ASKED = 3
 _TURNING = tuple(map(FORMATS.index, ("TIFF", "AVIF", "WEBP", "other")))
 """Formats whose orientation OpenCV obeys always, never or as it is told, by version."""
 _TIFF, _OTHER = map(FORMATS.index, ("TIFF", "other"))
+_BY_VERSION = (_OTHER, *map(FORMATS.index, ("GIF", "AVIF")))
+"""Formats that some OpenCV read and others do not."""
+BIG_TIFF = (b"II+\0", b"MM\0+")
+"""What a TIFF of more than 4 GiB, and many a smaller one, begins with."""
 _USUAL = {0x0115: (1, 3, 4), 0x0102: (1, 8, 16), 0x0103: (1, 5, 7, 8, 32773, 32946)}
 """Channels, bits of a channel and compressions of a TIFF that every OpenCV reads, by tag."""
-_BANDS_TAG = 0x0115
+_BANDS_TAG, _BIG = 0x0115, 0
 _SHORT = 3
 _SILENT = 0
 """The level of OpenCV's log below every message."""
@@ -72,10 +76,12 @@ def _doubtful(
     turned = np.isin(facts.format, _TURNING) & (facts.orientation > 1)
     unknown = (facts.size == 0).any(axis=1) & (facts.format > 0)
     looked_into = np.isin(facts.format, (_TIFF, _OTHER))
-    doubtful = facts.exists & (facts.damage == SOUND) & (turned | unknown | looked_into)
+    by_version = np.isin(facts.format, _BY_VERSION)
+    doubtful = facts.exists & (facts.damage == SOUND)
+    doubtful &= turned | unknown | looked_into | by_version
     for row in np.flatnonzero(doubtful).tolist():
         unusual, start = _look(Path(str(paths[row]))) if looked_into[row] else ({}, b"")
-        if not (turned[row] or unknown[row] or unusual or facts.format[row] == _OTHER):
+        if not (turned[row] or unknown[row] or unusual or by_version[row]):
             continue
         kind = int(facts.format[row]), int(facts.orientation[row]), bool(unknown[row]), start
         bands = f"{unusual[_BANDS_TAG]} bands" if _BANDS_TAG in unusual else ""
@@ -116,7 +122,7 @@ def _look(path: Path) -> tuple[dict[int, int], bytes]:
             head = file.read(8)
             order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
             if order is None:
-                return {}, head[:3]
+                return {_BIG: 1} if head[:4] in BIG_TIFF else {}, head[:3]
             file.seek(unpack_from(f"{order}I", head, 4)[0])
             (entries,) = unpack_from(f"{order}H", file.read(2))
             directory = file.read(12 * entries)

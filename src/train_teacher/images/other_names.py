@@ -55,6 +55,8 @@ def _replacing(pattern: str, by: str = "") -> Callable[[str], str]:
 _without_ending = _replacing(f"({_ENDING})+$")
 _without_zeros = _replacing(r"(?<!\d)0+(?=\d)")
 _one_sign = _replacing(r"[\W_]+", "_")
+# As Python prints bytes and paths: b'a.jpg', PosixPath('a.jpg').
+_printed = re.compile(r"^(b(?=['\"])|\w*Path\()|(?<=['\"])\)$").sub
 
 
 def _core(name: str) -> str:
@@ -67,8 +69,8 @@ SPELLINGS = (
     Spelling("without the sub-folder that the file is in", str),
     Spelling(
         "with a space, a line break or quotes around them",
-        lambda name: name.strip(_AROUND),
-        f"[{re.escape(_AROUND)}][\0/]|[\0/][{re.escape(_AROUND)}]",
+        lambda name: _printed("", name).strip(_AROUND),
+        f"[{re.escape(_AROUND)}][\0/]|[\0/][{re.escape(_AROUND)}]|[\0/](b['\"]|\\w*Path\\()",
     ),
     Spelling(
         "with HTML entities such as &amp;", lambda name: html.unescape(html.unescape(name)), "&"
@@ -80,6 +82,12 @@ SPELLINGS = (
         "without the .rf. that Roboflow gives to files",
         _replacing(_ROBOFLOW),
         r"\.rf\.",
+        sure=False,
+    ),
+    Spelling(
+        "with a random prefix (UUID) that the other lacks",
+        _replacing(r"(?<![^/])([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})[-_.]"),
+        "[0-9a-f]{12}[-_.]",
         sure=False,
     ),
     Spelling("with other leading zeros than the file", _core, r"\D0+\d", sure=False),

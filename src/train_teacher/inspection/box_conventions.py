@@ -121,7 +121,7 @@ def find_convention(
         area: (N,) as the file has it, square pixels, NaN where absent.
     """
     written = dataset.annotations.has_bbox  # those taken from masks are right already
-    shares = usable & every(boxes >= 0) & every(boxes <= 1)
+    shares = usable & every(boxes >= 0) & every(boxes <= 1) & some(boxes[:, 2:] > 0)
     count = int(shares.sum())
     if count >= MIN_BOXES_FOR_CONVENTION and count >= CONVENTION_SHARE * int(usable.sum()):
         return _of_shares(shares, boxes[shares & written])

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_teacher.console.command import FILE, argument, choice, command, flag, option
-from train_teacher.console.options import class_from_option, parse_assignments
+from train_teacher.console.options import class_from_option, parse_class_prompts
 from train_teacher.core.errors import UsageError
+from train_teacher.core.terminal_text import plain
 
 if TYPE_CHECKING:
     from train_teacher.console.progress import Progress
@@ -93,6 +94,7 @@ def inspect_command(
     from train_teacher.core.memory_allocator import share_freed_memory
     from train_teacher.inspection.describe import describe
     from train_teacher.inspection.load import InspectRequest, load_splits
+    from train_teacher.inspection.next_step import next_step
     from train_teacher.inspection.text import render_json, render_text
 
     if deep and no_images:
@@ -107,7 +109,7 @@ def inspect_command(
         check_images=not no_images,
         deep=deep,
         language_model=language_model,
-        class_prompts=parse_assignments(class_prompt, "--class-prompt"),
+        class_prompts=parse_class_prompts(class_prompt),
         class_from=class_from,
         encoding=encoding,
     )
@@ -125,6 +127,8 @@ def inspect_command(
     sys.stdout.write(text or render_text(info, color=sys.stdout.isatty()))
     if html is not None:
         _write_page(html, info, splits)
+    if format == "text":
+        sys.stderr.write(f"{plain(next_step(request, info))}\n")
     return _exit_code(info, fail_on)
 
 
@@ -156,7 +160,6 @@ def _fix(
     progress: Progress | None,
 ) -> int:
     """Repair, and report on the copy as on any data set."""
-    from train_teacher.core.terminal_text import plain
     from train_teacher.inspection.fix.fix_file import fix_data
     from train_teacher.inspection.fix.text import render_fix, render_fix_json
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from train_teacher.prompts.caption import told_name, visible_name
+
 Severity = Literal["error", "warning", "info"]
 
 
@@ -155,3 +157,19 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     original_names: tuple[str, ...] = ()
     """Names as they stand in the training JSON, in the order of `class_names`, which are the
     phrases that the user gave for some."""
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names that people gave the classes, whatever the model reads for them."""
+        return tuple(map(visible_name, self.original_names)) or self.class_names
+
+    @property
+    def phrases(self) -> dict[str, str]:
+        """What the model reads for a class, by its own name, where that is something else."""
+        pairs = zip(self.own_names, self.class_names, strict=True)
+        return {own: phrase for own, phrase in pairs if own != phrase}
+
+    @property
+    def told_names(self) -> tuple[str, ...]:
+        """The own names, with what the model reads beside them where that is something else."""
+        return tuple(map(told_name, self.own_names, self.class_names))

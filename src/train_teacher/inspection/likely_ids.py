@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.coco.categories import dummy_categories
-from train_teacher.coco.dataset import CocoDataset, RecordId, plain_id
+from train_teacher.coco.dataset import CocoDataset, RecordId, Section, plain_id
 from train_teacher.core.arrays import Rows
 from train_teacher.images.names import alike
 from train_teacher.inspection.finding import TOLERATED_SHARE
@@ -28,6 +28,8 @@ def category_step(dataset: CocoDataset) -> int:
     unknown = columns.category_row < 0
     whole = [c.id for c in dataset.categories if isinstance(c.id, int)]
     if not unknown.any() or not isinstance(ids, np.ndarray) or not whole:
+        return 0
+    if _some_lost(dataset, "categories"):
         return 0
     low, high = min(whole), max(whole)
     found, used = set(ids[unknown].tolist()), set(ids.tolist())
@@ -53,6 +55,11 @@ def moved_category_rows(dataset: CocoDataset) -> Rows | None:
     return np.array([row_of[id_ + step] for id_ in ids], np.int64)
 
 
+def _some_lost(dataset: CocoDataset, section: Section) -> bool:
+    """Return whether records could not be read: unknown ids may be theirs, and no mistake."""
+    return any(p.section == section and p.outcome == "lost" for p in dataset.problems)
+
+
 LEAST_COVER = 0.9
 """Share of the listed ids that moved ids must be, for a shift to be no accident."""
 LEAST_SHIFTED = 3
@@ -68,6 +75,8 @@ def image_step(dataset: CocoDataset) -> int:
     ids = columns.image_ids
     listed = {image.id for image in dataset.images}
     if not (columns.image_row < 0).any() or not isinstance(ids, np.ndarray):
+        return 0
+    if _some_lost(dataset, "images"):
         return 0
     whole = {id_ for id_ in listed if isinstance(id_, int)}
     used = _used(ids, whole)
@@ -143,6 +152,8 @@ def free_image_ids(dataset: CocoDataset) -> dict[int, int]:
     """
     ids = [image.id for image in dataset.images if isinstance(image.id, int)]
     if len(ids) < len(dataset.images) or len(set(ids)) == len(ids):
+        return {}
+    if _some_lost(dataset, "images"):
         return {}
     rows: dict[int, list[int]] = defaultdict(list)
     for row, id_ in enumerate(ids):

@@ -68,7 +68,7 @@ def name_in_file(info: DatasetInfo, number: int) -> str:
         info: the facts.
         number: position in `class_names`.
     """
-    return visible_name((info.original_names or info.class_names)[number])
+    return visible_name(info.own_names[number])
 
 
 def name_as_read(info: DatasetInfo, number: int) -> str:

@@ -2,7 +2,8 @@
 
 mmdet imports `mmcv.ops` everywhere, and each module there loads the compiled `mmcv._ext` when it is
 imported. Grounding DINO runs one op of it, multi-scale deformable attention, which has a PyTorch
-path that mmcv takes on CPU by itself. So names have to resolve, and nothing has to work.
+path that mmcv takes on CPU by itself, and here on a GPU too. So names have to resolve, and nothing
+has to work.
 """
 
 from __future__ import annotations
@@ -47,5 +48,8 @@ def install() -> str:
         # mmengine looks for a loader to learn whether ops are compiled: none is the truth.
         stand_in.__spec__ = ModuleSpec(MODULE, loader=None)
         sys.modules[MODULE] = stand_in
+        # On a GPU mmcv would call the op that is not there, and it asks this name which way to go.
+        attention = importlib.import_module("mmcv.ops.multi_scale_deform_attn")
+        vars(attention)["IS_CUDA_AVAILABLE"] = False
         return "stand-in"
     return "compiled"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_teacher.console.command import FILE, argument, command, option
+from train_teacher.console.command import FILE, argument, command, flag, option
+from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import (
     allow_python_config_option,
     images_option,
@@ -49,8 +49,19 @@ SHOWN_FILES = 5
 @images_option
 @masks_option
 @option("--draw", metavar="DIR", type=FILE, help="Also copies of the images with boxes.")
-@option("--yolo", metavar="DIR", type=FILE, help="Also in YOLO's format.")
-@option("--label-studio", metavar="FILE", type=FILE, help="Also as Label Studio imports it.")
+@option(
+    "--yolo",
+    metavar="DIR",
+    type=FILE,
+    help="Also as Ultralytics trains on it: data.yaml, labels, links to the images.",
+)
+@flag("--copy-images", "Copy the images into --yolo, so that the folder can be moved.")
+@option(
+    "--label-studio",
+    metavar="FILE",
+    type=FILE,
+    help="Also as tasks of Label Studio, with the labelling config beside.",
+)
 @teacher_options
 @allow_python_config_option
 def predict_command(
@@ -63,12 +74,14 @@ def predict_command(
     masks: str | None,
     draw: Path | None,
     yolo: Path | None,
+    copy_images: bool,
     label_studio: Path | None,
     **teacher: Any,
 ) -> int:
     """Label images with a trained teacher; the same command goes on after an interruption."""
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
+    from train_teacher.prediction.other_formats import label_studio_start
     from train_teacher.prediction.predict import PredictRequest, predict
     from train_teacher.teachers.open import TeacherRequest
 
@@ -82,6 +95,7 @@ def predict_command(
         masks=masks,
         draw=draw,
         yolo=yolo,
+        copy_images=copy_images,
         label_studio=label_studio,
     )
     try:
@@ -90,6 +104,9 @@ def predict_command(
         print("\ninterrupted: the same command goes on from here", file=sys.stderr)  # noqa: T201
         return 130
     print(plain(_told(result)), file=sys.stderr)  # noqa: T201
+    if label_studio:
+        told = label_studio_start(result.image_root.absolute(), label_studio)
+        print(plain(told), file=sys.stderr)  # noqa: T201
     counts = f"{result.annotations:,} boxes in {result.images:,} images"
     print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result
     return 0
@@ -106,6 +123,6 @@ def _told(result: PredictResult) -> str:
         lines.append(f"warning: {count} images cannot be read and are left out:")
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
-    place, root = (shlex.quote(str(path)) for path in (result.output, result.image_root))
-    lines.append(f"look at it: {result.review}, or inspect-data {place} --images {root}")
+    line = command_line("inspect-data", result.output, images=result.image_root)
+    lines.append(f"next, to look at it: {result.review}, or {line}")
     return "\n".join(lines)

@@ -1,66 +1,174 @@
-"""Other formats than COCO, written by panlabel."""
+"""The labels in other formats than COCO, each with what its tool needs to open it at once."""
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
 
-from train_teacher.core.errors import UsageError, UserError
+import yaml
 
-Format = Literal["yolo", "label-studio"]
-SHOWN_CHARACTERS = 300
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.images.drawings import class_color
+from train_teacher.prediction.prediction_file import PredictedImage, separated
+
+VALIDATED_EACH = 10
+"""One image of so many is for `val`; with fewer images `val` is `train`."""
+DATA_YAML = """\
+# Ultralytics: yolo detect train data={place}
+# All labels, also those of val, are {teacher}'s: how good a student is, say only images that a
+# person labelled. Paths are relative to this file.
+"""
 
 
-def require_converter(option: str) -> None:
-    """Check that panlabel is installed, before hours of work.
+@dataclass(frozen=True)
+class Labelled:
+    """Images as a teacher labelled them."""
 
-    Raises:
-        UsageError: it is not.
-    """
-    if _program() is None:
-        raise UsageError(
-            f"{option}: needs panlabel, which is not installed. Install it with: "
-            "pip install 'train-teacher[convert]'"
+    images: Callable[[], Iterable[PredictedImage]]
+    """Reads them anew at each call."""
+    count: int
+    root: Path
+    """Absolute; the names of the images are relative to it."""
+    names: Sequence[str]
+    """Of the classes."""
+    teacher: str
+
+    def readable(self) -> Iterator[tuple[int, PredictedImage]]:
+        """Yield the images that could be read, with their numbers from 0."""
+        return (
+            (number, image) for number, image in enumerate(self.images()) if not image.unreadable
         )
 
 
-def _program() -> str | None:
-    beside = Path(sys.executable).with_name("panlabel")
-    return str(beside) if beside.is_file() else shutil.which("panlabel")
+def write_yolo(labelled: Labelled, target: Path, *, copy: bool = False) -> None:
+    """Write a folder that Ultralytics trains on: data.yaml, labels, and links to the images.
 
-
-def write_yolo(source: Path, target: Path, root: Path, names: Sequence[str]) -> None:
-    """Write a COCO JSON as YOLO's folder, with links in `images/` to the images below `root`.
+    Args:
+        labelled: images and labels.
+        target: the folder.
+        copy: copy the images instead, so that the folder can be moved.
 
     Raises:
-        UserError: panlabel or the system refuses.
+        UserError: the system refuses.
     """
-    convert(source, target, "yolo")
+    tenth = labelled.count // VALIDATED_EACH
+    taken: set[PurePosixPath] = set()
     try:
-        for name in names:
-            link = target / "images" / name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(root / name)
+        for number, image in labelled.readable():
+            part = "val" if number >= labelled.count - tenth else "train"
+            name = _yolo_name(part, image.name, taken)
+            label, place = target / "labels" / name.with_suffix(".txt"), target / "images" / name
+            for path in (label, place):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            label.write_text("".join(_yolo_lines(image)), encoding="utf-8")
+            (shutil.copyfile if copy else os.symlink)(labelled.root / image.name, place)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}.") from error
+    content = {
+        "train": "images/train",
+        "val": "images/val" if tenth else "images/train",
+        "names": dict(enumerate(labelled.names)),
+    }
+    told = DATA_YAML.format(place=target / "data.yaml", teacher=labelled.teacher)
+    text = told + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    write_atomically(target / "data.yaml", text)
 
 
-def convert(source: Path, target: Path, to: Format) -> None:
-    """Write a COCO JSON as a folder (yolo) or a file (label-studio).
+def _yolo_name(part: str, name: str, taken: set[PurePosixPath]) -> PurePosixPath:
+    """Return where an image lies so that Ultralytics finds its labels, and no other image's.
+
+    It replaces the last `images` of a path by `labels` and the ending by `.txt`.
+    """
+    folders = ("images_" if folder == "images" else folder for folder in PurePosixPath(name).parts)
+    path = PurePosixPath(part, *folders)
+    while path.with_suffix("") in taken:
+        path = path.with_name(f"{path.stem}_{path.suffix[1:]}{path.suffix}")
+    taken.add(path.with_suffix(""))
+    return path
+
+
+def _yolo_lines(image: PredictedImage) -> Iterator[str]:
+    """Yield `class centre_x centre_y width height` of each box, as shares of the image."""
+    for label, (x, y, width, height) in zip(image.labels, image.boxes, strict=True):
+        left, right = (min(max(edge / image.width, 0), 1) for edge in (x, x + width))
+        top, bottom = (min(max(edge / image.height, 0), 1) for edge in (y, y + height))
+        values = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        yield f"{label} {' '.join(f'{value:.6f}' for value in values)}\n"
+
+
+def label_studio_config(tasks: Path) -> Path:
+    """Return where the labelling config of a file of tasks lies."""
+    return tasks.with_suffix(".xml")
+
+
+def write_label_studio(labelled: Labelled, target: Path) -> None:
+    """Write tasks with predictions, and beside them the labelling config they need.
+
+    Their images are served by Label Studio's local storage, whose document root is the folder
+    above that of the images.
 
     Raises:
-        UserError: panlabel refuses.
+        UserError: the system refuses.
     """
-    # Images without labels and other things that the format has no place for are left out.
-    command = [str(_program()), "convert", "--from", "coco", "--to", to]
-    command += ["--input", str(source), "--output", str(target), "--allow-lossy"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        said = " ".join((result.stderr or result.stdout).split())[:SHOWN_CHARACTERS]
-        raise UserError(
-            f"{target}: panlabel could not convert {source}: {said}. The COCO JSON is complete."
+    tasks = separated(_task(labelled, image) for _, image in labelled.readable())
+    write_atomically(target, (part for parts in ((b"[",), tasks, (b"\n]\n",)) for part in parts))
+    labels = "".join(
+        f"    <Label value={quoteattr(name)} background={_hexadecimal(class_color(number))}/>\n"
+        for number, name in enumerate(labelled.names)
+    )
+    write_atomically(
+        label_studio_config(target),
+        '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
+        f'  <RectangleLabels name="label" toName="image">\n{labels}  </RectangleLabels>\n</View>\n',
+    )
+
+
+def _hexadecimal(color: tuple[int, int, int]) -> str:
+    return f'"#{bytes(color).hex()}"'
+
+
+def _task(labelled: Labelled, image: PredictedImage) -> dict[str, Any]:
+    size = {"original_width": image.width, "original_height": image.height, "image_rotation": 0}
+    result = [
+        {
+            "id": f"box{number}",
+            "type": "rectanglelabels",
+            "from_name": "label",
+            "to_name": "image",
+            **size,
+            "value": {
+                "x": 100 * x / image.width,
+                "y": 100 * y / image.height,
+                "width": 100 * width / image.width,
+                "height": 100 * height / image.height,
+                "rotation": 0,
+                "rectanglelabels": [labelled.names[label]],
+            },
+            "score": score,
+        }
+        for number, (label, score, (x, y, width, height)) in enumerate(
+            zip(image.labels, image.scores, image.boxes, strict=True), 1
         )
+    ]
+    place = quote((PurePosixPath(labelled.root.name) / image.name).as_posix())
+    # The least sure box stands for the image: tasks can be ordered by it.
+    least = min(image.scores, default=1.0)
+    prediction = {"model_version": labelled.teacher, "score": least, "result": result}
+    return {"data": {"image": f"/data/local-files/?d={place}"}, "predictions": [prediction]}
+
+
+def label_studio_start(root: Path, tasks: Path) -> str:
+    """Return how to open the tasks, in a line."""
+    return (
+        "Label Studio: start it with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
+        f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root.parent}, paste {label_studio_config(tasks)} "
+        f"as the labelling config, add {root} as local storage (without syncing it) and import "
+        f"{tasks}"
+    )

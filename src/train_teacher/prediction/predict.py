@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
-from train_teacher.core.atomic_file import PARTIAL
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
 from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
-from train_teacher.prediction.other_formats import convert, require_converter, write_yolo
+from train_teacher.prediction.other_formats import (
+    Labelled,
+    label_studio_config,
+    write_label_studio,
+    write_yolo,
+)
 from train_teacher.prediction.prediction_file import (
     PredictedImage,
     PredictionFile,
@@ -55,9 +58,11 @@ class PredictRequest:
     draw: Path | None = None
     """Folder for copies of the images with the boxes drawn."""
     yolo: Path | None = None
-    """Folder for the same labels in YOLO's format."""
+    """Folder for the same labels as Ultralytics trains on them."""
+    copy_images: bool = False
+    """Put copies of the images there instead of links."""
     label_studio: Path | None = None
-    """File for the same labels as Label Studio imports them."""
+    """File for the same labels as Label Studio imports them, with its labelling config beside."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,10 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     lines.begin_results(path for _, path in _results(request))
     images, annotations = lines.write(request.output, listed.ids, categories, description)
     try:
-        _write_other_formats(request, lines, listed, categories)
+        root = listed.root.absolute()
+        names = teacher.facts.original_names
+        labelled = Labelled(lines.images, len(listed.names), root, names, teacher.facts.name)
+        _write_other_formats(request, labelled)
         reviewed = Reviewed(
             title=request.output.name,
             teacher=teacher.facts.name,
@@ -164,8 +172,10 @@ def _check(request: PredictRequest) -> None:
         raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
     if request.draw and request.draw.exists() and not request.draw.is_dir():
         raise UsageError(f"--draw {request.draw}: is a file; give a folder.")
-    if request.yolo or request.label_studio:
-        require_converter("--yolo" if request.yolo else "--label-studio")
+    if request.label_studio and request.label_studio.suffix.lower() != ".json":
+        raise UsageError(f"--label-studio {request.label_studio}: give the name of a .json file.")
+    if request.copy_images and not request.yolo:
+        raise UsageError("--copy-images goes with --yolo: it is the images of that folder.")
 
 
 def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
@@ -176,6 +186,7 @@ def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
         yield "--yolo", request.yolo
     if request.label_studio:
         yield "--label-studio", request.label_studio
+        yield "--label-studio", label_studio_config(request.label_studio)
 
 
 def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
@@ -274,18 +285,8 @@ def _draw(folder: Path, root: Path, line: PredictedImage, teacher: OpenTeacher) 
     )
 
 
-def _write_other_formats(
-    request: PredictRequest,
-    lines: PredictionFile,
-    listed: ImageList,
-    categories: Sequence[dict[str, Any]],
-) -> None:
+def _write_other_formats(request: PredictRequest, labelled: Labelled) -> None:
     if request.yolo:
-        # A sixth column would be an error where the labels are trained on.
-        output = request.output
-        with TemporaryDirectory(PARTIAL, f".{output.name}.", output.parent) as folder:
-            plain = Path(folder) / "labels.json"
-            lines.write(plain, listed.ids, categories, "", scores=False)
-            write_yolo(plain, request.yolo, listed.root, listed.names)
+        write_yolo(labelled, request.yolo, copy=request.copy_images)
     if request.label_studio:
-        convert(request.output, request.label_studio, "label-studio")
+        write_label_studio(labelled, request.label_studio)

@@ -155,8 +155,6 @@ class PredictionFile:
         ids: Sequence[int],
         categories: Sequence[dict[str, Any]],
         description: str,
-        *,
-        scores: bool = True,
     ) -> tuple[int, int]:
         """Write a COCO JSON from the lines, an image at a time; label 0 is the first category.
 
@@ -170,9 +168,9 @@ class PredictionFile:
         def parts() -> Iterator[bytes]:
             info = msgspec.json.encode({"description": description})
             yield b'{"info":' + info + b',"images":['
-            yield from _separated(self._images(ids, written))
+            yield from separated(self._images(ids, written))
             yield b'],"annotations":['
-            yield from _separated(self._annotations(ids, categories, written, scores=scores))
+            yield from separated(self._annotations(ids, categories, written))
             yield b'],"categories":' + msgspec.json.encode(list(categories)) + b"}\n"
 
         write_atomically(target, parts())
@@ -225,8 +223,6 @@ class PredictionFile:
         ids: Sequence[int],
         categories: Sequence[dict[str, Any]],
         written: dict[str, int],
-        *,
-        scores: bool,
     ) -> Iterator[dict[str, Any]]:
         for image_id, image in zip(ids, self.images(), strict=True):
             masks = image.masks or (None,) * len(image.boxes)
@@ -242,7 +238,7 @@ class PredictionFile:
                     "bbox": box,
                     "area": area or round(box[2] * box[3], 2),
                     "iscrowd": 0,
-                    **({"score": score} if scores else {}),
+                    "score": score,
                     # A SAM model may find nothing in a box: no mask then, instead of an empty one.
                     **({"segmentation": mask} if mask and area else {}),
                 }
@@ -263,7 +259,8 @@ def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
     return float(run_lengths.area(mask))
 
 
-def _separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+def separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """Yield the members of a JSON list, a line each."""
     first = True
     for record in records:
         yield (b"\n" if first else b",\n") + msgspec.json.encode(record)

@@ -69,6 +69,11 @@ def visible_name(name: str) -> str:
     return " ".join(visible.split())
 
 
+def told_name(own: str, phrase: str) -> str:
+    """Return the name of a class for people, with the model's words where they are others."""
+    return own if own == phrase else f'{own} ("{phrase}")'
+
+
 def canonical_name(name: str) -> str:
     """Return a visible name without phrase separators, as the canonical copies have it."""
     return " ".join(SEPARATORS.sub(" ", visible_name(name)).split())
@@ -115,6 +120,7 @@ def apply_class_prompts(
         UsageError: a phrase is for a class that does not exist, or is empty.
     """
     problems = []
+    prompts = _split_at_names(prompts, names)
     places = match_names(list(prompts), names)
     for (name, phrase), place in zip(prompts.items(), places, strict=True):
         if place < 0:
@@ -131,9 +137,22 @@ def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str
 
     Spaces of a class name do not count.
     """
+    prompts = _split_at_names(prompts, names)
     places = match_names(list(prompts), names)
     given = {names[at]: text for at, text in zip(places, prompts.values(), strict=True) if at >= 0}
     return tuple(given.get(name, name) for name in names)
+
+
+def _split_at_names(prompts: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return the prompts split at the `=` before which the name of a class stands."""
+    meant: dict[str, str] = {}
+    for name, phrase in prompts.items():
+        parts = f"{name}={phrase}".split("=")
+        ways = [("=".join(parts[:n]), "=".join(parts[n:])) for n in range(len(parts) - 1, 0, -1)]
+        places = match_names([left for left, _ in ways], names)
+        fitting = [way for way, at in zip(ways, places, strict=True) if at >= 0]
+        meant.update([fitting[0] if "=" in name and fitting else (name, phrase)])
+    return meant
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

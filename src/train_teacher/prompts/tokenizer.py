@@ -10,6 +10,8 @@ from pathlib import Path
 from train_teacher.core.errors import NotAtHandError, UserError
 from train_teacher.prompts.caption import build_prompt, clean_label_name, estimate_tokens
 
+LANGUAGE_MODEL = "bert-base-uncased"
+"""That of all published Grounding DINOs."""
 VOCABULARIES = ("vocab.txt", "tokenizer.json")
 FRAME_TOKENS = 3
 """[CLS], [SEP] and the full stop of a single class."""
@@ -64,10 +66,16 @@ class TokenCount:
 
 
 def count_tokens(names: Sequence[str], language_model: str | Path | None) -> TokenCount:
-    """Count the tokens of the caption for canonical class names; None is bert-base-uncased."""
+    """Count the tokens of the caption for canonical class names; None is bert-base-uncased.
+
+    Raises:
+        UserError: the language model is a folder that lacks a file.
+    """
     try:
-        folder = resolve_language_model(language_model or "bert-base-uncased")
+        folder = resolve_language_model(language_model or LANGUAGE_MODEL)
     except UserError:
+        if language_model and Path(language_model).is_dir():
+            raise  # another vocabulary than the one that was meant would be counted
         own = tuple(estimate_tokens([name]) - FRAME_TOKENS for name in names)
         return TokenCount(estimate_tokens(names), False, own, ((),) * len(names))
     from tokenizers import BertWordPieceTokenizer, Tokenizer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from train_teacher.console.follow_up import command_line
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.reports.comparison import ComparedRun
 from train_teacher.reports.facts import RunReport
 from train_teacher.runs.folder import RunFolder
@@ -34,12 +35,12 @@ def _read(folder: RunFolder) -> ComparedRun:
     if not folder.config.exists():
         raise UserError(f"{folder.root}: is no run folder (it has no mmdet_config.py).")
     try:
-        report = msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+        report = read_json(folder.results, RunReport)
     except FileNotFoundError:
         raise UserError(
             f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "
-            f"train-teacher --output {shlex.quote(str(folder.root))} --resume"
+            f"{command_line('train-teacher', output=folder.root, resume=True)}"
         ) from None
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{folder.results}: cannot be read: {error}") from error
     return ComparedRun(report, folder.read_metrics())

@@ -76,14 +76,8 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 def _split_of(report: RunReport, name: str) -> tuple[object, ...]:
     found = next((split for split in report.splits if split.name == name), None)
-    names = tuple(_class_names(report).values())
+    names = tuple(c.name for c in report.classes)
     return (names, found.num_images, found.boxes_per_class) if found else (names,)
-
-
-def _class_names(report: RunReport) -> dict[str, str]:
-    """Return the names of the data by what the model read, in order (--class-prompt)."""
-    own = {phrase: name for name, phrase in report.settings.get("prompts", {}).items()}
-    return {c.name: own.get(c.name, c.name) for c in report.classes}
 
 
 def _differing_settings(reports: Sequence[RunReport]) -> list[Row]:
@@ -172,10 +166,7 @@ def _costs(reports: Sequence[RunReport]) -> list[Row]:
 
 
 def _classes(reports: Sequence[RunReport]) -> list[Row]:
-    found = [
-        {name: c.best for c, name in zip(r.classes, _class_names(r).values(), strict=True)}
-        for r in reports
-    ]
+    found = [{c.name: c.best for c in report.classes} for report in reports]
     names = dict.fromkeys(name for classes in found for name in classes)
     return [_scores(name, [classes.get(name) for classes in found]) for name in names]
 

@@ -52,6 +52,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run folder."""
     model: str
     tune: str
+    modules: str = "accelerated"
+    """What trained: `plain`, `own modules` or `accelerated`."""
     data: str
     version: str
     """Of train-teacher."""
@@ -69,6 +71,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, str] = {}
     """Who gave a setting: you, preset, default, or chosen from the data."""
     prompt: PromptInfo | None = None
+    phrases: dict[str, str] = {}
+    """What the model reads for a class, where that is not its name."""
     sizes: SizeInfo | None = None
     masks: MaskInfo | None = None
     dropped: dict[str, int] = {}
@@ -115,7 +119,7 @@ def build_report(
     nothing = (0,) * info.num_classes
     val = boxes.get("val", nothing)
     recall = {c.name: c.recall for c in before.classes} if before else {}
-    classes = outcomes(info.class_names, boxes.get("train", nothing), val, summary, recall)
+    classes = outcomes(info.own_names, boxes.get("train", nothing), val, summary, recall)
     labels = label_quality(best) if best else None
     validation = Measured(
         split="validation",
@@ -147,6 +151,7 @@ def build_report(
         splits=info.splits,
         findings=info.findings,
         prompt=info.prompt,
+        phrases=info.phrases,
         sizes=info.sizes,
         masks=info.masks,
         dropped=info.trained.dropped,
@@ -158,7 +163,7 @@ def build_report(
         threshold=best.threshold if best else None,
         confusions=best.confusions[:KEPT_CONFUSIONS] if best else (),
         confusion_matrix=best.matrix if best and info.num_classes <= MOST_IN_MATRIX else (),
-        errors=_errors(info.class_names, best),
+        errors=_errors(info.own_names, best),
         precision_recall=best.classes if best else (),
         **facts,
     )

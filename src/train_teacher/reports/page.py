@@ -9,6 +9,7 @@ from train_teacher.inspection.facts import MaskInfo
 from train_teacher.pages.charts import Line, line_chart
 from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure, Table
+from train_teacher.prompts.caption import told_name
 from train_teacher.reports.curves import Plot, accumulates
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.forgetting import RetainedScores
@@ -18,7 +19,8 @@ from train_teacher.reports.summary import Validation
 from train_teacher.scores.analysis import PrecisionRecall
 
 CURVES_OF_CLASSES = 8
-SHOWN_CLASSES = 200
+FIRST_CLASSES, SHOWN_CLASSES = 12, 200
+"""Shown at once, and when the rest is unfolded."""
 SHOWN_CONFUSIONS = 15
 RECALL_AXIS = tuple(point / 100 for point in range(101))
 LONGEST_VALUE = 200
@@ -39,7 +41,8 @@ def render_report(
     return render_page(
         "reports/report.html.j2",
         report=report,
-        classes=_classes(report),
+        classes=_classes(report, 0, FIRST_CLASSES),
+        more_classes=_classes(report, FIRST_CLASSES, SHOWN_CLASSES),
         hidden_classes=len(report.classes) - SHOWN_CLASSES,
         sizes=_sizes(report.summary.before, report.summary.best),
         retained=_retained(report.retained) if report.retained else None,
@@ -60,11 +63,11 @@ def render_report(
     )
 
 
-def _classes(report: RunReport) -> Table:
+def _classes(report: RunReport, start: int, stop: int) -> Table:
     header = ["class", "train boxes", "val boxes", "AP before", "AP best", "change"]
     rows = [
         [
-            c.name,
+            told_name(c.name, report.phrases.get(c.name, c.name)),
             f"{c.train_boxes:,}",
             f"{c.val_boxes:,}",
             score(c.before),
@@ -72,7 +75,7 @@ def _classes(report: RunReport) -> Table:
             change(c.gain),
             _share(c.zero_shot_recall),
         ]
-        for c in report.classes[:SHOWN_CLASSES]
+        for c in report.classes[start:stop]
     ]
     if any(c.zero_shot_recall is not None for c in report.classes):
         return Table([*header, "found zero-shot"], rows)

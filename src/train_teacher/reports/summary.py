@@ -62,12 +62,21 @@ class RunCost(msgspec.Struct, frozen=True):
     """From the start to the last validation, of all starts of the run together."""
 
 
-def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> RunSummary:
+def summarize_run(
+    records: Sequence[Mapping[str, Any]],
+    class_names: Sequence[str],
+    own_names: Sequence[str] | None = None,
+) -> RunSummary:
     """Find the scores of the base weights, of the best and of the last epoch in metrics.jsonl.
 
     Best is the first validation with the highest mAP, the base included.
+
+    Args:
+        class_names: what the model reads, by which the scores were logged.
+        own_names: of the same classes, by which they are told of.
     """
-    validations = [_validation(r, class_names) for r in records if r.get("kind") == "val"]
+    names = dict(zip(class_names, own_names or class_names, strict=True))
+    validations = [_validation(r, names) for r in records if r.get("kind") == "val"]
     before = next((v for v in validations if v.epoch == 0), None)
     trained = [v for v in validations if v.epoch > 0]
     best = max(validations, key=lambda v: v.map) if validations else None
@@ -79,8 +88,18 @@ def summarize_run(records: Sequence[Mapping[str, Any]], class_names: Sequence[st
     )
 
 
-def summarize_cost(records: Sequence[Mapping[str, Any]], steps: int | None = None) -> RunCost:
-    """Return what a run took; without `steps` the last one that was logged counts."""
+def summarize_cost(
+    records: Sequence[Mapping[str, Any]], steps: int | None = None, seconds: float | None = None
+) -> RunCost:
+    """Return what a run took.
+
+    Args:
+        records: lines of metrics.jsonl.
+        steps: optimizer steps done; the last one that was logged when None.
+        seconds: that a run took whose lines do not say so.
+    """
+    # An earlier version's lines lack them: what a resumed run took in all is unknown then.
+    timed = bool(records) and all(ELAPSED in record for record in records)
     train = [record for record in records if record.get("kind") == "train"]
     return RunCost(
         steps=steps if steps is not None else int(train[-1]["step"]) if train else 0,
@@ -88,7 +107,7 @@ def summarize_cost(records: Sequence[Mapping[str, Any]], steps: int | None = Non
         data_seconds=_mean(train, "data_time"),
         memory_mib=_most(train, "memory"),
         process_mib=_most(train, "process_memory"),
-        total_seconds=_most(records, ELAPSED),
+        total_seconds=_most(records, ELAPSED) if timed else seconds,
     )
 
 
@@ -101,10 +120,10 @@ def _mean(records: Sequence[Mapping[str, Any]], key: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _validation(record: Mapping[str, Any], class_names: Sequence[str]) -> Validation:
+def _validation(record: Mapping[str, Any], names: Mapping[str, str]) -> Validation:
     per_class = {
-        name: value
-        for name in class_names
+        own: value
+        for name, own in names.items()
         if (value := record.get(f"coco/{name}{CLASS_SUFFIX}")) is not None
     }
     sizes = {name: record.get(f"{METRIC}{suffix}") for name, suffix in SIZES.items()}

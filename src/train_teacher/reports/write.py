@@ -15,8 +15,8 @@ from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError
 from train_teacher.core.freeze_table import read_freeze_table
+from train_teacher.core.json_file import read_json
 from train_teacher.inspection.facts import DatasetInfo
-from train_teacher.inspection.words import name_in_file
 from train_teacher.reports.curves import run_plots
 from train_teacher.reports.curves_png import draw_curves
 from train_teacher.reports.environment import describe_environment
@@ -77,10 +77,11 @@ def gather_run_facts(
     dataset_info: DatasetInfo,
     settings: TeacherSettings,
     steps: int | None = None,
+    seconds: float | None = None,
 ) -> RunFacts:
     """Read and count what a training left."""
     records = folder.read_metrics()
-    names = dataset_info.class_names
+    names = dataset_info.own_names
     truth = read_truth(folder.data / "val.json")
     best = read_detections(folder.detections_best)
     before = read_detections(folder.detections_before)
@@ -88,8 +89,8 @@ def gather_run_facts(
         dataset_info=dataset_info,
         settings=settings,
         records=records,
-        summary=summarize_run(records, names),
-        cost=summarize_cost(records, steps),
+        summary=summarize_run(records, dataset_info.class_names, names),
+        cost=summarize_cost(records, steps, seconds),
         truth=truth,
         found_before=before,
         best=best,
@@ -123,6 +124,7 @@ def write_run_results(
         sources=setting_sources(settings, _preset(settings.model)),
         name=folder.root.name,
         version=__version__,
+        modules=settings.modules,
         retained=retained,
         command=f"train-teacher --config {shlex.quote(str(folder.settings))} --output FOLDER",
         cost=facts.cost,
@@ -153,7 +155,7 @@ def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
     Results of another length than the settings' are not its own.
     """
     try:
-        written = msgspec.json.decode(folder.results.read_bytes(), type=_Written)
+        written = read_json(folder.results, _Written)
     except (OSError, msgspec.DecodeError):
         return False
     if any(written.settings.get(n) != getattr(settings, n) for n in ("epochs", "steps")):
@@ -195,6 +197,5 @@ def _images(facts: RunFacts) -> ShownImages:
     if facts.found_before is not None and facts.before is not None:
         before = Judged(facts.found_before, facts.before)
     turned = facts.settings.exif_orientation != "ignore"
-    names = [name_in_file(info, number) for number in range(info.num_classes)]
-    drawer = ImageDrawer(Path(split.image_dir), facts.truth, names, turned)
+    drawer = ImageDrawer(Path(split.image_dir), facts.truth, info.own_names, turned)
     return shown_images(drawer, before, Judged(facts.best, facts.judged))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from train_teacher.core.errors import UserError
 
 NEWEST_FIRST = ("last.pth", "previous.pth")
@@ -27,6 +29,12 @@ class FoundCheckpoint:
     notes: tuple[str, ...] = ()
 
 
+class _Meta(msgspec.Struct):
+    epoch: int
+    iter: int
+    base: dict[str, Any] | None = None
+
+
 def newest_usable(folder: Path) -> FoundCheckpoint:
     """Return the newest checkpoint of a run that is not damaged.
 
@@ -41,13 +49,14 @@ def newest_usable(folder: Path) -> FoundCheckpoint:
         if not path.exists():
             continue
         try:
-            meta = read_checkpoint(path).get("meta") or {}
+            meta = msgspec.convert(read_checkpoint(path)["meta"], _Meta)
         except UserError as error:
             notes.append(f"{error} The one before it is used.")
             continue
-        return FoundCheckpoint(
-            path, int(meta["epoch"]), int(meta["iter"]), meta.get("base"), tuple(notes)
-        )
+        except msgspec.ValidationError as error:
+            notes.append(f"{path}: is damaged: {error}. The one before it is used.")
+            continue
+        return FoundCheckpoint(path, meta.epoch, meta.iter, meta.base, tuple(notes))
     if notes:
         raise UserError(
             f"--resume: no checkpoint in {folder} can be read: {notes[0]} Remove the folder and "

@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import decode_json
 from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
@@ -17,6 +20,7 @@ UNFINISHED = ".unfinished"
 """Folder in one that was empty: what is written there until it is complete."""
 MOVING = ".moving.json"
 """Beside it: the names that are being moved up, for who finds the folder after a kill."""
+_CURE = "Remove this line: nothing but its numbers in curves and report is lost."
 LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
 """How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
 
@@ -92,10 +96,20 @@ class RunFolder:
         return self.metrics.exists() or any(self.checkpoints.glob("*.pth"))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the records of `metrics.jsonl`, oldest first; empty before the first one."""
+        """Return the records of `metrics.jsonl`, oldest first; empty before the first one.
+
+        Raises:
+            UserError: one of its lines is damaged.
+        """
         if not self.metrics.exists():
             return []
-        return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+        try:
+            lines = self.metrics.read_bytes().splitlines(keepends=True)
+        except OSError as error:
+            raise UserError(f"{self.metrics}: cannot be read: {error.strerror}.") from error
+        if lines and not lines[-1].endswith(b"\n"):
+            lines.pop()  # cut off by a crash
+        return [_logged(line, f"{self.metrics}, line {n}") for n, line in enumerate(lines, 1)]
 
     def foreign_names(self) -> list[str]:
         """Return what lies in the folder and no run writes there, sorted."""
@@ -117,6 +131,18 @@ class RunFolder:
         for entry in self.root.iterdir():
             if LOG_FOLDER.fullmatch(entry.name) and not any(entry.iterdir()):
                 entry.rmdir()
+
+
+def _logged(line: bytes, place: str) -> dict[str, Any]:
+    """Return what was logged at one moment: numbers by name, but for its `kind`."""
+    try:
+        record = decode_json(line, dict[str, int | float | str | None])
+    except msgspec.DecodeError as error:
+        raise UserError(f"{place}: is damaged: {error}. {_CURE}") from error
+    words = [name for name, value in record.items() if isinstance(value, str)]
+    if words != ["kind"] or not isinstance(record.get("step"), int):
+        raise UserError(f"{place}: is damaged: a number or its `kind` is missing. {_CURE}")
+    return record
 
 
 def check_free(output: Path) -> RunFolder:

@@ -9,6 +9,7 @@ import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.schema import TeacherSettings
 
@@ -41,7 +42,7 @@ def read_record(folder: RunFolder) -> RunRecord | None:
         UserError: it is damaged.
     """
     try:
-        return msgspec.json.decode(folder.record.read_bytes(), type=RunRecord)
+        return read_json(folder.record, RunRecord)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

@@ -30,11 +30,6 @@ class Chance(msgspec.Struct, frozen=True, kw_only=True):
     """Gain of mAP above which 97.5 % of the resampled sets are."""
     high: float
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether chance is ruled out as far as these images can tell."""
-        return self.low > 0
-
 
 def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> Chance | None:
     """Draw the validation images anew and see how often the gain is still there.

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.scores.detections import Detections, GroundTruth
 
 
@@ -58,8 +60,15 @@ def read_detections(path: Path) -> Detections | None:
 
 
 def read_truth(path: Path) -> ValidationTruth:
-    """Return the labels of a canonical copy, with classes numbered from 0 in its order."""
-    return _truth(msgspec.json.decode(path.read_bytes(), type=_Canonical))
+    """Return the labels of a canonical copy, with classes numbered from 0 in its order.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return _truth(read_json(path, _Canonical))
+    except (OSError, msgspec.DecodeError, KeyError) as error:
+        raise UserError(f"{path}: is missing or damaged: {error}.") from error
 
 
 def canonical_truth(content: Mapping[str, Any]) -> GroundTruth:

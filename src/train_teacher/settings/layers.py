@@ -172,7 +172,7 @@ def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:
         return f"{place}: {key!r} is not a setting.{_setting_meant(str(key))}"
     try:
         msgspec.convert(value, FIELD_TYPES[key])
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         return f"{place}: {key}: {_wrong_word(key, value) or _readable(error, value)}"
     return "\n".join(f"{place}: {problem}" for problem in problems_of(key, value)) or None
 
@@ -201,7 +201,7 @@ def _words(kind: Any) -> Iterator[str]:
             yield from _words(part)
 
 
-def _readable(error: msgspec.ValidationError, value: object) -> str:
+def _readable(error: Exception, value: object) -> str:
     text = str(error)
     path = ""
     if " - at `$" in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -63,14 +64,21 @@ def _optimizers() -> frozenset[str]:
         for path in (Path(folder) / "optim").glob("*.py")
         if path.name not in NO_OPTIMIZERS
     ]
-    bodies = (ast.parse(path.read_text(encoding="utf-8")).body for path in files)
+    bodies = (_parsed(path.read_text(encoding="utf-8")).body for path in files)
     classes = (node.name for body in bodies for node in body if isinstance(node, ast.ClassDef))
     return frozenset(name for name in classes if not name.startswith("_"))
 
 
+def _parsed(text: str) -> ast.Module:
+    # Python warns of escapes in their texts, which are nobody's business here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
 @cache
 def _registered_in(text: str) -> frozenset[str]:
-    return frozenset(name for node in ast.walk(ast.parse(text)) for name in _names(node))
+    return frozenset(name for node in ast.walk(_parsed(text)) for name in _names(node))
 
 
 def _names(node: ast.AST) -> Iterator[str]:

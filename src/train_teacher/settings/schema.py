@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
@@ -107,9 +108,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[
         str,
         about(
-            "Preset: swin-t, swin-b, swin-l, grounding-dino-swin-t, "
-            "grounding-dino-swin-b, demo, the path of your own YAML, or auto: chosen with --tune "
-            "from the data and the machine.",
+            "Preset: swin-t, swin-b, swin-l, llmdet-swin-t, llmdet-swin-b, llmdet-swin-l, "
+            "grounding-dino-swin-t, grounding-dino-swin-b, demo, the path of your own YAML, or "
+            "auto: chosen with --tune from the data and the machine.",
             MODEL,
             "PRESET",
         ),
@@ -126,7 +127,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     weights: Annotated[
         str,
         about(
-            "Base weights: auto, none, a file or an http(s) address.", MODEL, "auto|none|PATH|URL"
+            "Base weights: auto, none, a file or an address, of MMDetection or transformers; or "
+            "hf://ORG/NAME.",
+            MODEL,
+            "auto|none|PATH|URL",
         ),
     ] = "auto"
     language_model: Annotated[
@@ -134,7 +138,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         about(
             "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
         ),
-    ] = "bert-base-uncased"
+    ] = LANGUAGE_MODEL
     tune: Annotated[
         Tune,
         about(
@@ -265,6 +269,14 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_before: Annotated[
         bool, about("Validate the base weights first, to see what training gained.")
     ] = True
+    plain: Annotated[
+        bool,
+        about(
+            "Train with types of MMDetection, MMEngine and mmcv only: the recipe's freezing, no "
+            "LoRA, no exact resume.",
+            TRAINING,
+        ),
+    ] = False
     set: Annotated[
         dict[str, Any],
         about("Dotted keys of the generated config, set last.", TRAINING, "DOTTED.KEY=VALUE"),
@@ -303,6 +315,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
     ] = None
+    accelerated: Annotated[
+        bool,
+        about(
+            "Exchange modules of MMDetection for faster ones that compute the same; false: "
+            "its own modules, with our freezing, LoRA and checkpoints."
+        ),
+    ] = True
     checkpoint_layers: Annotated[
         Literal["auto"] | Count,
         about(
@@ -326,6 +345,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
         Decided()
     )
+
+    @property
+    def modules(self) -> str:
+        """Return which of the three trains: `plain`, `own modules` or `accelerated`."""
+        if self.plain:
+            return "plain"
+        return "accelerated" if self.accelerated else "own modules"
 
 
 FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                break  # the base class says where
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"{key!r} is written twice, in lines {seen[key]} and {line}"
@@ -170,9 +173,10 @@ def _extended_file(extended: object, layer: SettingsLayer) -> Path:
 def _with_own_paths(layer: SettingsLayer, folder: Path) -> SettingsLayer:
     values = dict(layer.values)
     for key in ("checkpoint", "language_model", "base_config"):
-        beside = folder / str(values.get(key))
-        if values.get(key) and beside.exists():
-            values[key] = str(beside.resolve())
+        name = values.get(key)
+        with suppress(OSError, ValueError):  # a name that no file can have
+            if name and isinstance(name, str) and (folder / name).exists():
+                values[key] = str((folder / name).resolve())
     return SettingsLayer(layer.source, values, layer.lines)
 
 

@@ -63,6 +63,16 @@ class Preprocessing(msgspec.Struct, frozen=True):
     pad_size_divisor: int
 
 
+class Caption(msgspec.Struct, frozen=True):
+    """One prompt of a bundle for transformers."""
+
+    text: str
+    classes: list[int]
+    """Labels of the classes in it."""
+    tokens: list[list[int]]
+    """Places of the tokens of each."""
+
+
 class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of `teacher.json`."""
 
@@ -87,6 +97,8 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metrics: dict[str, Any]
     """Validation before training and at the best epoch, and the test split once it is scored."""
     versions: dict[str, str]
+    captions: list[Caption] | UnsetType = UNSET
+    """Of a bundle for transformers: several where the classes need more than 256 tokens."""
     prompt_facts: PromptInfo | None = None
     settings: CardSettings = CardSettings()
     score_threshold: float | None = None
@@ -115,7 +127,7 @@ def describe_teacher(
         tune=settings.tune,
         frozen=list(frozen_parts(settings)),
         class_names=list(info.class_names),
-        class_prompts=dict(settings.prompts),
+        class_prompts=info.phrases,
         prompt=info.prompt.text,
         preprocessing=preprocessing,
         metrics={"before": summary.before, "best": summary.best, "test": test},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,20 +14,27 @@ import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.pages.page import render_text
+from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
-from train_teacher.settings.read import read_layers
+from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
+from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_adapter, fill_hub_bundle
 from train_teacher.teachers.run_config import run_config
+from train_teacher.weights.files import expected_weights
 
-Kind = Literal["adapter", "changes", "merged"]
+Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter"]
+Format = Literal["mmdet", "transformers"]
+COMPARED_IMAGES = 3
+"""At every export for transformers; one would do, three show more."""
 MODEL_CARD = "teachers/model_card.md.j2"
 """README.md of a bundle: what it is, on which data, how well, how to load it."""
 
@@ -38,6 +47,8 @@ class ExportResult:
     kind: Kind
     size: int
     """Bytes of all files."""
+    base: Mapping[str, str]
+    """Options that name what the bundle needs and its preset does not lead to."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +69,21 @@ class FinishedRun:
 
 
 def export_teacher(
-    run: Path, output: Path, *, merge: bool = False, half: bool = False
+    run: Path,
+    output: Path,
+    *,
+    merge: bool = False,
+    half: bool = False,
+    form: Format = "mmdet",
 ) -> ExportResult:
     """Write a bundle from a run's best checkpoint.
 
-    Merged, it is a complete MMDetection model instead of what needs its base; `half` stores 16 bits
-    a number.
+    Merged, it is complete instead of what needs its base; for transformers everything but an
+    adapter is. `half` stores 16 bits a number.
 
     Raises:
-        UserError: RUN is no run with a checkpoint, its base is gone, or OUTPUT is used.
+        UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
+            transformers does not compute what the teacher does.
     """
     finished = read_run(run)
     settings, info = finished.settings, finished.dataset_info
@@ -95,8 +112,18 @@ def export_teacher(
         test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
+    if form == "transformers":
+        kind = "hub_adapter" if kind == "adapter" and card.base else "transformers"
     with new_folder(target) as new:
-        if kind == "adapter":
+        if form == "transformers":
+            bundle = HubBundle(
+                model, built_from, card, Path(settings.language_model), _some_images(finished)
+            )
+            if kind == "hub_adapter":
+                card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)
+            else:
+                card = fill_hub_bundle(new.work, bundle, half=half)
+        elif kind == "adapter":
             adapter_folder.fill_adapter(new.work, model, checkpoint, card, half=half)
         else:
             _write_weights(new.work, kind, finished, model, plain, card, half=half)
@@ -113,7 +140,20 @@ def export_teacher(
         write_atomically(new.work / "README.md", readme)
         new.complete(locked=False)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    return ExportResult(target, kind, size)
+    return ExportResult(target, kind, size, {} if merge else _base_options(settings))
+
+
+def _base_options(settings: TeacherSettings) -> dict[str, str]:
+    used = {"weights": settings.weights, "language_model": settings.language_model}
+    try:
+        preset = preset_settings(settings.model, {})
+        known = {
+            "weights": str(expected_weights(preset.weights, preset.checkpoint)),
+            "language_model": str(resolve_language_model(preset.language_model)),
+        }
+    except UserError:  # the preset is not there any more, or its files
+        return used
+    return {name: path for name, path in used.items() if path != known[name]}
 
 
 def _write_weights(
@@ -140,6 +180,28 @@ def _write_weights(
     write_atomically(target / CARD, card_text(card))
 
 
+def _some_images(run: FinishedRun) -> list[Path]:
+    """Return images to compare models on: validation's, where they still are.
+
+    Raises:
+        UserError: none of the run's images is where it was.
+    """
+    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
+    for split in (split for split in splits if split.image_dir):
+        path = run.folder.data / f"{split.name}.json"
+        try:
+            names = [i["file_name"] for i in msgspec.json.decode(path.read_bytes())["images"]]
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        there = (Path(str(split.image_dir)) / name for name in names)
+        if found := list(islice((path for path in there if path.is_file()), COMPARED_IMAGES)):
+            return found
+    raise UserError(
+        f"{run.folder.root}: none of its images is where it was when it was trained. They show at "
+        "the end of an export that transformers computes what the teacher does: put some back."
+    )
+
+
 def read_run(run: Path) -> FinishedRun:
     """Read what a run folder says of itself.
 
@@ -156,15 +218,15 @@ def read_run(run: Path) -> FinishedRun:
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
     settings = read_layers({"output": str(folder.root)}, folder.settings)
     try:
-        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
+        info = read_json(folder.dataset_info, DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
-    summary = summarize_run(folder.read_metrics(), info.class_names)
+    summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
     return FinishedRun(folder, settings, info, summary, _results(folder))
 
 
 def _results(folder: RunFolder) -> RunReport | None:
     try:
-        return msgspec.json.decode(folder.results.read_bytes(), type=RunReport)
+        return read_json(folder.results, RunReport)
     except (OSError, msgspec.MsgspecError):
         return None

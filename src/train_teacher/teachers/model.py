@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from train_teacher.config import merge
 from train_teacher.config.model import Override, model_overrides
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Transforms = Sequence[Mapping[str, Any]]
+Pixels = npt.NDArray[np.uint8]
+"""(height, width, 3) RGB."""
 MOST_IN_PROMPT = 10_000
 """More classes than any prompt holds: where a prompt ends is left to its tokens."""
 
@@ -58,7 +61,7 @@ class TeacherModel:
         return without_adapters(self.detector)
 
     def detect(
-        self, paths: Sequence[Path], class_names: Sequence[str], *, workers: int = 0
+        self, images: Sequence[Path | Pixels], class_names: Sequence[str], *, workers: int = 0
     ) -> Iterator[ImageDetections | UnreadableImage]:
         """Look for phrases in images, in order; a label is a position among the phrases.
 
@@ -69,7 +72,7 @@ class TeacherModel:
 
         _fit_prompts(self.detector, class_names)
         loader: Any = DataLoader(
-            _Images(paths, self.pipeline, class_names),  # type: ignore[arg-type]
+            _Images(images, self.pipeline, class_names),  # type: ignore[arg-type]
             batch_size=self.batch_size,
             num_workers=workers,
             collate_fn=list,
@@ -100,30 +103,33 @@ class _Images:
     """The images as PyTorch's DataLoader takes them."""
 
     def __init__(
-        self, paths: Sequence[Path], pipeline: Transforms, class_names: Sequence[str]
+        self, images: Sequence[Path | Pixels], pipeline: Transforms, class_names: Sequence[str]
     ) -> None:
         from mmengine.dataset import Compose
 
-        self._paths = paths
+        self._images = images
         self._transform = Compose([dict(step) for step in pipeline])
         self._class_names = tuple(class_names)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> Any:
         from train_teacher.mmdet_plugin.samples.load_image import UnreadableImageError
 
+        image = self._images[index]
+        # CocoDataset's return_classes gives the last two.
+        asked = {"img_id": index, "text": self._class_names, "custom_entities": True}
+        if not isinstance(image, Path):
+            size = image.shape[:2]
+            pixels = np.ascontiguousarray(image[..., ::-1])  # BGR, as a file is read
+            sample: Any = {**asked, "img": pixels, "img_path": None, "img_shape": size}
+            sample["ori_shape"] = size
+            for step in self._transform.transforms[1:]:
+                sample = step(sample)
+            return sample
         try:
-            return self._transform(
-                {
-                    "img_path": str(self._paths[index]),
-                    "img_id": index,
-                    # CocoDataset's return_classes gives these two.
-                    "text": self._class_names,
-                    "custom_entities": True,
-                }
-            )
+            return self._transform({**asked, "img_path": str(image)})
         except UnreadableImageError as error:
             return UnreadableImage(error.path, error.reason)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from train_teacher.core.errors import UsageError, UserError
@@ -12,7 +14,7 @@ from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD, RunFolder
 from train_teacher.settings.read import preset_settings
-from train_teacher.teachers import adapter_folder, standalone_model
+from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
 from train_teacher.teachers.facts import TeacherFacts, teacher_facts
@@ -37,36 +39,48 @@ class TeacherRequest:
 
 @dataclass(frozen=True)
 class OpenTeacher:
-    """A teacher that is ready to look at images."""
+    """A teacher whose folder was read; its detector is built when it is first asked for.
+
+    So what is wrong with the images or the labels that it shall see is told at once.
+    """
 
     facts: TeacherFacts
-    model: TeacherModel
     run: FinishedRun | None
     """None for a bundle: it holds no data."""
+    build: Callable[[], TeacherModel]
+
+    @cached_property
+    def model(self) -> TeacherModel:
+        """The detector, ready to look at images.
+
+        Raises:
+            UserError: a part of it is missing or damaged.
+            UsageError: there is no such device.
+        """
+        # MMEngine's logger writes to stdout, which is for results.
+        with redirect_stdout(sys.stderr):
+            return self.build()
 
 
 def open_teacher(request: TeacherRequest) -> OpenTeacher:
-    """Read a run or a bundle and build its detector.
+    """Read a run or a bundle.
 
     Raises:
         UserError: it is neither, or a part of it is missing or damaged.
         UsageError: an option does not fit it.
     """
-    device = machine.resolve_device(request.device, "fp32")
     place = request.place.resolve()
-    # MMEngine's logger writes to stdout, which is for results.
-    with redirect_stdout(sys.stderr):
-        if (place / "settings.yaml").is_file():
-            return _open_run(place, request, device)
-        if (place / CARD).is_file():
-            return _open_bundle(place, request, device)
+    if (place / "settings.yaml").is_file():
+        return _open_run(place, request)
+    if (place / CARD).is_file():
+        return _open_bundle(place, request)
     raise UserError(
         f"{request.place}: is neither a run folder (settings.yaml) nor a bundle of teacher export "
         f"({CARD}).{RunFolder(place).what_else()}"
     )
 
 
-def _open_run(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
+def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
     if request.weights or request.language_model:
         raise UsageError(
             "--weights and --language-model are for bundles: a run knows its own (settings.yaml)."
@@ -74,25 +88,41 @@ def _open_run(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
     facts = teacher_facts(
-        place.name, run.dataset_info.class_names, run.settings.prompts, run.threshold
+        place.name, run.dataset_info.class_names, run.dataset_info.phrases, run.threshold
     )
-    model = load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
-    return OpenTeacher(facts, model, run)
+
+    def build() -> TeacherModel:
+        device = _device(request)
+        return load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
+
+    return OpenTeacher(facts, run, build)
 
 
-def _open_bundle(place: Path, request: TeacherRequest, device: str) -> OpenTeacher:
+def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
     facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
-    if (place / standalone_model.WEIGHTS).is_file():
-        if request.base:
-            raise UsageError(f"--base: {request.place} is merged and holds no base any more.")
-        language_model = str(place / standalone_model.LANGUAGE_MODEL)
-        settings = detector_settings(card, "none", language_model, str(place / CARD))
-        return OpenTeacher(facts, load_merged(place, card, settings, device), None)
-    weights, language_model = _find_base(card, request)
-    settings = detector_settings(card, weights, language_model, str(place / CARD))
-    model = load_bundle(place, card, settings, device, base=request.base)
-    return OpenTeacher(facts, model, None)
+    merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
+    if request.base and (merged.is_file() or complete.is_file()):
+        raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
+
+    def build() -> TeacherModel:
+        own_language = str(place / standalone_model.LANGUAGE_MODEL)
+        if merged.is_file():
+            settings = detector_settings(card, "none", own_language, str(place / CARD))
+            return load_merged(place, card, settings, _device(request))
+        if complete.is_file():
+            weights, language_model = str(resolve_weights(str(complete), None)), own_language
+        else:
+            weights, language_model = _find_base(card, request)
+        settings = detector_settings(card, weights, language_model, str(place / CARD))
+        base = request.base or complete.is_file()
+        return load_bundle(place, card, settings, _device(request), base=base)
+
+    return OpenTeacher(facts, None, build)
+
+
+def _device(request: TeacherRequest) -> str:
+    return machine.resolve_device(request.device, "fp32")
 
 
 def _find_base(card: TeacherCard, request: TeacherRequest) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.errors import UserError
@@ -35,7 +37,9 @@ def run_config(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) 
     if _was_edited(folder):
         note = f"note: {folder.config} was edited and is not run; {OPTION} runs it."
         sys.stderr.write(f"{plain(note)}\n")
-    return merge.build_config(generate_mmdet_config(info, settings))
+    # A plain run's checkpoint holds every weight: our detector takes it, and has its base as well.
+    ours = msgspec.structs.replace(settings, plain=False)
+    return merge.build_config(generate_mmdet_config(info, ours))
 
 
 def _was_edited(folder: RunFolder) -> bool:

@@ -151,21 +151,39 @@ def write_plain_model(
     meta = {"dataset_meta": {"classes": tuple(class_names)}}
     write_tensors(folder / WEIGHTS, meta, weights, half=half)
     write_atomically(folder / CONFIG, config_text)
-    _write_language_model(folder / LANGUAGE_MODEL, language_model, weights)
+    write_language_model(folder / LANGUAGE_MODEL, language_model)
 
 
-def _write_language_model(folder: Path, source: Path, weights: Mapping[str, Tensor]) -> None:
-    """Copy config and vocabulary, and add one tensor: mmdet's BertModel wants a weights file."""
+def write_language_model(folder: Path, source: Path, *, with_weights: bool = False) -> None:
+    """Copy config and vocabulary; mmdet's BertModel wants a weights file beside them.
+
+    Args:
+        with_weights: copy the source's own weights; else one tensor has to do, because those of
+            the detector's checkpoint are loaded over it.
+
+    Raises:
+        UserError: the source has no weights, or the system refuses.
+    """
+    import torch
     from safetensors.torch import save
+    from transformers import BertConfig
 
+    from train_teacher.mmdet_plugin.model.language_model import WEIGHT_FILES
+
+    names = WEIGHT_FILES if with_weights else ()
+    if with_weights and not any((source / name).is_file() for name in names):
+        raise UserError(
+            f"--language-model {source}: has no weights ({' or '.join(names)}), and with --weights "
+            "none they come from nowhere else. Add the file or give --weights."
+        )
     try:
         folder.mkdir(exist_ok=True)
-        for name in LANGUAGE_FILES:
+        for name in (*LANGUAGE_FILES, *names):
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
-    wanted = "embeddings.LayerNorm.weight"
-    tensor = next(t for n, t in weights.items() if n.endswith(f".{wanted}"))
-    content = save({wanted: tensor.float().clone()}, metadata={"format": "pt"})
-    write_atomically(folder / "model.safetensors", content)
+    if not with_weights:
+        width = BertConfig.from_pretrained(source, local_files_only=True).hidden_size
+        tensors = {"embeddings.LayerNorm.weight": torch.ones(width)}
+        write_atomically(folder / WEIGHT_FILES[0], save(tensors, metadata={"format": "pt"}))

@@ -75,15 +75,18 @@ def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> in
 def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
     from train_teacher.training import plan as use_case
     from train_teacher.training.choose_model import settle_model
-    from train_teacher.training.device import device_lines
+    from train_teacher.training.device import device_lines, memory_line
     from train_teacher.training.differences_text import render_differences
-    from train_teacher.training.obstacles import obstacles
+    from train_teacher.training.obstacles import download_line, obstacles
     from train_teacher.training.text import render_plan
+    from train_teacher.weights.missing import missing_files
 
     edited, asked = _asked(given, config)
     settings, manager = settle_model(asked, given, config)
     plan = use_case.plan_training(settings, manager=manager, edited=edited, dry_run=True)
-    summary = render_plan(plan, device_lines(plan.settings), obstacles(settings))
+    missing = missing_files(settings)
+    device = [*device_lines(plan.settings), memory_line(plan.settings), download_line(missing)]
+    summary = render_plan(plan, device, obstacles(settings, missing))
     # The summary comes last: it is what remains on the screen.
     sys.stdout.write(render_differences(plan) if diff else plan.config_text)
     sys.stdout.flush()
@@ -129,9 +132,11 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     try:
         result = use_case.train_teacher(plan, others=others)
     except KeyboardInterrupt:
-        print(training_text.render_interruption(plan.folder), file=sys.stderr)  # noqa: T201
+        told = training_text.render_interruption(plan.folder, plain=plan.settings.plain)
+        print(told, file=sys.stderr)  # noqa: T201
         return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0
 
 
@@ -154,4 +159,5 @@ def _resume(given: dict[str, Any], config: Path | None, others: Others | None) -
             print(training_text.render_interruption(folder), file=sys.stderr)  # noqa: T201
             return 130
     print(plain(training_text.render_result(result)))  # noqa: T201
+    print(plain(training_text.next_step(result.folder)), file=sys.stderr)  # noqa: T201
     return 0

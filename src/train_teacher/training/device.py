@@ -7,9 +7,10 @@ import textwrap
 from collections.abc import Iterator
 from itertools import chain
 
+from train_teacher.config.expected_memory import expected_gpu_memory
 from train_teacher.core.cores import usable_cores
 from train_teacher.doctor.look import look_at_gpus, nvidia_driver
-from train_teacher.doctor.machine_checks import unused_gpu
+from train_teacher.doctor.machine_checks import GIB, unused_gpu
 from train_teacher.engine import machine
 from train_teacher.settings.schema import TeacherSettings
 
@@ -38,6 +39,24 @@ def device_lines(settings: TeacherSettings) -> list[str]:
         unused = (f"{f.what} {f.consequence} To mend it: {f.fix}" for f in findings)
         warnings = chain(unused, warnings)
     return [f"device    {line}", *(_wrapped(text) for text in warnings)]
+
+
+def memory_line(settings: TeacherSettings) -> str:
+    """Return how much memory a run will take, as far as it is known before.
+
+    Args:
+        settings: resolved.
+    """
+    if not machine.has_gpu(settings.device):
+        return "memory    not known on CPU"
+    expected = expected_gpu_memory(settings)
+    if expected is None:
+        return f"memory    not known for {settings.model}; a step before training tries it"
+    least, most = (f"{count / GIB:.0f}" for count in expected)
+    return (
+        f"memory    {least} to {most} GiB of a GPU, an estimate; a step before training tries it "
+        "and recomputes what does not fit"
+    )
 
 
 def _crowded() -> Iterator[str]:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from train_teacher.console.follow_up import command_line
 from train_teacher.core.errors import UserError
 from train_teacher.engine import machine
 from train_teacher.settings.schema import TeacherSettings
-from train_teacher.weights.missing import missing_files
+from train_teacher.weights.missing import Missing
 
 
-def obstacles(settings: TeacherSettings) -> tuple[str, ...]:
+def download_line(missing: Sequence[Missing]) -> str:
+    """Return what would be downloaded before the run, and how much it is."""
+    what = " and ".join(map(str, missing)) or "nothing: weights and vocabulary are here"
+    return f"download  {what}"
+
+
+def obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> tuple[str, ...]:
     """Return for what reasons the run would stop here.
 
-    Raises:
-        UserError: weights that were named as a file are missing, so that it can never start.
+    Args:
+        settings: as given.
+        missing: what would be downloaded.
     """
-    return tuple(_obstacles(settings))
+    return tuple(_obstacles(settings, missing))
 
 
-def _obstacles(settings: TeacherSettings) -> Iterator[str]:
+def _obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> Iterator[str]:
     try:
         machine.resolve_device(settings.device, settings.precision)
         machine.require_gpus(settings.device, settings.gpus)
     except UserError as error:
         yield str(error)
-    if missing := missing_files(settings):
+    if missing:
         yield (
-            f"without a network: {' and '.join(map(str, missing))} "
-            f"{'is' if len(missing) == 1 else 'are'} not at hand. To fetch before, also on "
-            f"another machine: teacher fetch {shlex.quote(settings.model)} --to DIR"
+            "without a network, for what is to be downloaded. To fetch it before, also on another "
+            f"machine: {command_line('teacher fetch', settings.model, to='DIR')}"
         )

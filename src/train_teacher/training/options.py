@@ -9,12 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import click
 
 from train_teacher.console.command import PanelOption
-from train_teacher.console.options import parse_assignments
+from train_teacher.console.options import parse_assignments, parse_class_prompts
 from train_teacher.core.errors import UsageError
 from train_teacher.settings.option import Option
 from train_teacher.settings.schema import FIELD_TYPES, field_help, field_options
-
-PAIRS = frozenset({"prompts", "set"})
 
 
 def setting_options() -> list[click.Parameter]:
@@ -31,10 +29,11 @@ def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     from train_teacher.settings.yaml_files import parse_value
 
     given = {name: value for name, value in values.items() if value not in (None, ())}
-    for name in PAIRS & given.keys():
-        given[name] = parse_assignments(given[name], flag_of(name))
+    if "prompts" in given:
+        given["prompts"] = parse_class_prompts(given["prompts"])
     if "set" in given:
-        given["set"] = {key: parse_value(_filled(key, v)) for key, v in given["set"].items()}
+        assigned = parse_assignments(given["set"], flag_of("set")).items()
+        given["set"] = {key: parse_value(_filled(key, v)) for key, v in assigned}
     if "batch_size" in given:
         given["batch_size"] = parse_value(given["batch_size"])
     return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from train_teacher.config import merge
 from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
+from train_teacher.config.plain import LANGUAGE_MODEL
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
@@ -23,12 +23,14 @@ from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import write_retained
 from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
 from train_teacher.inspection.facts import DatasetInfo, Finding
+from train_teacher.inspection.next_step import inspect_line
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.write import RunResult
 from train_teacher.runs import folder as run_folder
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers import standalone_model
 from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
@@ -76,7 +78,7 @@ def plan_training(
     folder = run_folder.check_free(Path(settings.output).resolve())
     manager = manager or data_manager(settings)
     info = manager.inspect()
-    _refuse_errors(info)
+    _refuse_errors(info, manager)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
     retained = _retained(settings)
     asked = settings
@@ -141,6 +143,12 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
     plan.manager.write_splits(folder.data)
     if plan.retained:
         write_retained(folder, plan.retained)
+    if plan.settings.plain:
+        standalone_model.write_language_model(
+            folder.root / LANGUAGE_MODEL,
+            Path(plan.settings.language_model),
+            with_weights=plan.settings.weights == "none",
+        )
     if plan.edited:
         write_atomically(folder.edited_config, plan.edited.text)
     write_plan(folder, plan.settings, plan.dataset_info, plan.config_text)
@@ -174,13 +182,13 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
     return read_labelled(Path(settings.retain), images)
 
 
-def _refuse_errors(info: DatasetInfo) -> None:
+def _refuse_errors(info: DatasetInfo, manager: DataManager) -> None:
     errors = [f for f in info.findings if f.severity == "error"]
     if errors:
         shown = "\n".join(_finding_line(finding) for finding in errors)
         raise UserError(
             f"{info.path}: {len(errors)} kinds of errors would make training wrong:\n{shown}\n"
-            f"See them all: inspect-data {shlex.quote(info.path)}"
+            f"See them all: {inspect_line(manager.request)}"
         )
 
 
@@ -197,6 +205,11 @@ def _resolve(
     dry_run: bool,
     progress: Progress | None,
 ) -> TeacherSettings:
+    if settings.plain and settings.gpus > 1 and not machine.has_gpu(settings.device):
+        raise UsageError(
+            f"--plain --gpus {settings.gpus}: MMEngine's own Runner joins processes on GPUs only. "
+            "On a CPU leave --gpus out."
+        )
     machine.require_loggers(tensorboard=settings.tensorboard, wandb=bool(settings.wandb))
     given = {name: getattr(settings, name) for name in INPUTS}
     workers = settings.workers
@@ -215,7 +228,7 @@ def _resolve(
         language_model=language_model,
         precision=machine.resolve_precision(settings.precision, settings.device),
         workers=workers,
-        val_batch_size=settings.val_batch_size or machine.choose_validation_batch(settings.device),
+        val_batch_size=settings.val_batch_size or _validation_batch(settings),
     )
 
 
@@ -232,6 +245,11 @@ def _downloaded(settings: TeacherSettings, progress: Progress | None) -> tuple[P
         if len(missing) == 1:
             raise
         raise cannot_download(missing, settings.model, error.cause) from error
+
+
+def _validation_batch(settings: TeacherSettings) -> int:
+    # MMDetection pads the images of a batch, and with it changes what is found in them.
+    return 1 if settings.plain else machine.choose_validation_batch(settings.device)
 
 
 def _language_model_or_name(value: str) -> str:
@@ -268,9 +286,16 @@ def _with_schedule(
 
 def config_header(settings: TeacherSettings) -> str:
     """Return the comment at the top of a generated config."""
-    return (
+    start = (
         f"Generated by train-teacher {__version__}\n"
         f"from {settings.base_config} of MMDetection 3.3.0.\n"
-        "Its tools/train.py runs this file too, and tools/test.py with a checkpoint (where mmcv\n"
-        "is mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
+    )
+    if settings.plain:
+        return (
+            f"{start}Every type is MMDetection's, MMEngine's or mmcv's: its tools/train.py and "
+            "tools/test.py\nrun this file, and the data that it names, without train-teacher."
+        )
+    return (
+        f"{start}Its tools/train.py runs this file too, and tools/test.py with a checkpoint (where "
+        "mmcv\nis mmcv-lite: python -m train_teacher.mmdet_plugin PATH/tools/test.py ...)."
     )

@@ -14,6 +14,7 @@ import msgspec
 from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.json_file import read_json
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
 from train_teacher.inspection.facts import DatasetInfo
@@ -21,6 +22,7 @@ from train_teacher.reports.write import RunResult, is_complete
 from train_teacher.runs import checkpoints
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.lock import run_lock
+from train_teacher.scores.validation_files import read_truth
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.moved_files import with_images_in
 from train_teacher.training.plan import config_header
@@ -79,6 +81,9 @@ def plan_resume(
     resumed = resumed_settings(folder, given, found)
     settings = resumed.settings
     info = _dataset_info(folder)
+    # Both are read again after training: their damage must not wait until then.
+    folder.read_metrics()
+    read_truth(folder.data / "val.json")
     if resumed.images_before is not None:
         before = Path(resumed.images_before or info.splits[0].image_dir or "")
         info = with_images_in(folder, info, before, Path(str(settings.images)))
@@ -166,7 +171,7 @@ def resume_training(plan: ResumePlan, *, others: Others | None = None) -> RunRes
 def _dataset_info(folder: RunFolder) -> DatasetInfo:
     missing = [n for n in ("train.json", "val.json") if not (folder.data / n).is_file()]
     try:
-        info = msgspec.json.decode(folder.dataset_info.read_bytes(), type=DatasetInfo)
+        info = read_json(folder.dataset_info, DatasetInfo)
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"--resume: {folder.dataset_info} cannot be read: {error}.") from error
     if missing:

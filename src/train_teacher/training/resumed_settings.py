@@ -84,6 +84,13 @@ def resumed_settings(
     # What `--model auto` chose stands in the folder's settings.
     named = {name: value for name, value in given.items() if (name, value) != ("model", AUTO)}
     stored = _stored(folder)
+    if stored.plain:
+        raise UserError(
+            f"--resume: {folder.root} was trained with --plain: MMEngine's own checkpoints hold "
+            "neither a place within an epoch nor random states, so nothing goes on exactly. "
+            "MMDetection's tools/train.py RUN/mmdet_config.py --resume RUN/checkpoints/last.pth "
+            "goes on from its last epoch in its own way."
+        )
     precision = _precision_of_device(named, stored)
     named |= precision
     wanted = read_layers({**named, "output": str(folder.root)}, folder.settings)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from train_teacher.core.words import one_line
 from train_teacher.engine import launcher, machine, process
 from train_teacher.engine import runner as mmengine_runner
 from train_teacher.engine.outer_launch import Others
+from train_teacher.engine.upstream_files import adopt_upstream_files
 from train_teacher.evaluation.final import score_test_split
 from train_teacher.evaluation.forgetting import score_retained
 from train_teacher.inspection.facts import DatasetInfo
@@ -59,8 +62,11 @@ class Training:
             UserError: training cannot go on; the checkpoints written so far stay.
             KeyboardInterrupt: told to stop; the state is saved.
         """
+        started = time.monotonic()
         steps = self.train()
-        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps)
+        # MMEngine's own lines do not tell the time, and such a run has one start.
+        seconds = time.monotonic() - started if self.settings.plain else None
+        facts = gather_run_facts(self.folder, dataset_info, self.settings, steps, seconds)
         test: FinalScores | None = None
         failure, retained = "", None
         try:
@@ -121,7 +127,8 @@ def start_training(
     if settings.gpus > 1 and others is None:
 
         def train_together() -> int:
-            launcher.run_processes(folder.root, settings.gpus, resume_from)
+            with _adopted(folder, settings):
+                launcher.run_processes(folder.root, settings.gpus, resume_from)
             return _last_step(folder)
 
         return Training(
@@ -135,12 +142,27 @@ def start_training(
             others.tell(folder.root, resume_from)
         kind = others.launcher.kind if others else "none"
         runner = mmengine_runner.build_runner(folder.config, launcher=kind, resume_from=resume_from)
+
+    def train() -> int:
+        with _adopted(folder, settings):
+            return process.train(runner, folder.log)
+
     return Training(
         folder,
         settings,
-        lambda: process.train(runner, folder.log),
+        train,
         lambda: mmengine_runner.detector_of(runner),
     )
+
+
+@contextmanager
+def _adopted(folder: RunFolder, settings: TeacherSettings) -> Iterator[None]:
+    """Give what MMEngine's own Runner leaves the run folder's names, however training ends."""
+    try:
+        yield
+    finally:
+        if settings.plain:
+            adopt_upstream_files(folder)
 
 
 def _last_step(folder: RunFolder) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from train_teacher.config.model import random_frozen_parts
 from train_teacher.config.schedule import Schedule
+from train_teacher.console.follow_up import command_line
+from train_teacher.core.python_files import python_files_allowed
 from train_teacher.core.words import one_line, plural, score, shortened
+from train_teacher.inspection.next_step import inspect_line
 from train_teacher.reports.summary import Validation
 from train_teacher.reports.verdict import ClassOutcome
 from train_teacher.reports.write import RunResult
@@ -22,6 +24,10 @@ SHOWN_FINDINGS = 8
 SHOWN_CLASSES = 20
 LONGEST_NAME = 40
 COLUMNS = 80
+PLAIN = """\
+plain     MMDetection's own types only. Of what is frozen the backbone is so
+          (frozen_stages=4); any other part has a rate of 0: its dropout stays on,
+          and its gradients take memory and count in clipping"""
 
 
 def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] = ()) -> str:
@@ -29,7 +35,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
 
     Args:
         plan: the plan.
-        device: lines on what it computes on.
+        device: lines on what it computes on and what it needs.
         stops: why the run itself could not start on this machine, for a dry run.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
@@ -42,11 +48,12 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
-        f"classes   {info.num_classes}: {one_line(', '.join(info.class_names))}",
+        f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
         f"frozen    {_frozen(plan)}",
+        *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",
         *_set_lines(plan),
@@ -124,7 +131,7 @@ def _findings(plan: TrainingPlan) -> list[str]:
     return [
         *shown[:SHOWN_FINDINGS],
         *([f"          and {hidden} more"] if hidden > 0 else []),
-        f"          explained by: inspect-data {shlex.quote(plan.dataset_info.path)}",
+        f"          explained by: {inspect_line(plan.manager.request)}",
     ]
 
 
@@ -154,11 +161,19 @@ def render_result(result: RunResult) -> str:
     if summary.best and summary.best.epoch:
         lines += class_table(result.report.classes)
     lines += [result.report.verdict.headline, *result.report.verdict.sentences]
+    lines.append(f"modules: {result.report.modules}")
     lines.append(f"best weights: {folder.checkpoints / 'best.pth'}")
     if folder.adapter.exists():
         lines.append(f"adapter: {folder.adapter}")
     lines.append(f"report: {folder.report}")
     return "\n".join(lines)
+
+
+def next_step(folder: RunFolder) -> str:
+    """Return what to do with a trained teacher, in a line that ends with the command."""
+    told = {"output": "labels.json", "allow_python_config": python_files_allowed()}
+    line = command_line("teacher predict", folder.root, "IMAGES", **told)
+    return f"next, if the report says that it is good enough, to label images of yours: {line}"
 
 
 def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
@@ -207,12 +222,16 @@ def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
     return "\n".join([first, *device, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
 
-def render_interruption(folder: RunFolder) -> str:
-    """Return what is kept after Ctrl-C, and how to go on."""
+def render_interruption(folder: RunFolder, *, plain: bool = False) -> str:
+    """Return what is kept after Ctrl-C, and how to go on; a plain run cannot."""
     if not folder.root.exists():
         return "\ninterrupted before training began; nothing was kept."
     kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
-    again = f"Go on: train-teacher --resume --output {shlex.quote(str(folder.root))}"
+    allowed = python_files_allowed()
+    options = {"output": folder.root, "resume": True, "allow_python_config": allowed}
+    again = f"Go on: {command_line('train-teacher', **options)}"
+    if plain:
+        again = "A run with --plain cannot go on exactly."
     if not kept:
         return f"\ninterrupted before anything was saved in {folder.root}. {again}"
     return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"

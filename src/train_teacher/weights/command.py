@@ -16,7 +16,10 @@ MEBIBYTE = 2**20
 
 @command()
 @argument(
-    "preset", metavar="PRESET", help="Preset, such as swin-t, or your own YAML.", default="swin-t"
+    "preset",
+    metavar="PRESET",
+    help="Preset, such as swin-t, your own YAML, or hf://ORG/NAME.",
+    default="swin-t",
 )
 @option(
     "--to",
@@ -40,13 +43,18 @@ def fetch_command(preset: str, to: Path | None) -> int:
 
 def render_fetched(result: FetchResult) -> str:
     """Return where the files lie and the command line that uses them."""
+    from train_teacher.weights.files import HUB
+
     weights = "none: this preset starts from random weights"
     if result.weights:
         size = result.weights.stat().st_size // MEBIBYTE
         weights = f"{result.weights} ({size:,} MiB)"
-    flags = ["--model", result.preset]
+    on_hub = HUB.fullmatch(result.preset)
+    # Which preset's geometry it has shows when it is loaded: swin-t's, or the message names it.
+    flags = ["--weights", result.preset] if on_hub else ["--model", result.preset]
     if result.folder:
         folder = str(result.folder)
+        flags = [] if on_hub else flags
         flags += ["--weights", folder if result.weights else "none", "--language-model", folder]
     command = shlex.join(["train-teacher", "--data", "DATA.json", "--output", "RUN", *flags])
     where = "copied to any machine, " if result.folder else ""

@@ -15,6 +15,7 @@ from train_teacher.prompts.language_model_files import fetch_language_model, obt
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.settings.yaml_files import read_preset
 from train_teacher.weights.files import (
+    HUB,
     cache_folder,
     fetch_weights,
     resolve_weights,
@@ -40,16 +41,16 @@ class FetchResult:
 def fetch(
     preset: str, folder: Path | None = None, *, progress: Progress | None = None
 ) -> FetchResult:
-    """Get the checkpoint and the language model's files of a preset; what is there is kept.
+    """Get the checkpoint and the language model's files of a preset or of hf://ORG/NAME.
 
-    Without a folder they go where train-teacher looks by itself. `--weights` and `--language-model`
-    accept a folder that was filled.
+    What is there is kept. Without a folder they go where train-teacher looks by itself; `--weights`
+    and `--language-model` accept a folder that was filled.
 
     Raises:
         UserError: a download failed or is forbidden, or the folder cannot be used.
         UsageError: there is no such preset.
     """
-    values = read_preset(preset).values
+    values = {"checkpoint": preset} if HUB.fullmatch(preset) else read_preset(preset).values
     checkpoint = values.get("checkpoint")
     model = str(values.get("language_model", TeacherSettings(data="", output="").language_model))
     # The small files first: a folder that cannot be used shows before a gigabyte is loaded.

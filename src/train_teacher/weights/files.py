@@ -15,7 +15,8 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import replacing
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.core.file_digest import sha256_of
-from train_teacher.core.network import offline_switch
+from train_teacher.core.network import hub_address, offline_switch
+from train_teacher.hub.files import SUFFIX, WEIGHTS, safetensors_problem
 
 if TYPE_CHECKING:
     import requests
@@ -29,7 +30,8 @@ MAX_TRIES = 5
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
 SHOWN_CANDIDATES = 6
-CHECKPOINT_SUFFIXES = (".pth", ".pt")
+CHECKPOINT_SUFFIXES = (".pth", ".pt", SUFFIX)
+HUB = re.compile(r"hf://([\w.-]+)/([\w.-]+)")
 # OpenMMLab publishes NAME-xxxxxxxx.pth, where x are the first digits of the file's SHA-256.
 PUBLISHED_HASH = re.compile(r"-([0-9a-f]{8})\.pth$")
 ZIP_MAGIC = b"PK\x03\x04"
@@ -49,7 +51,7 @@ def expected_weights(value: str, checkpoint: str | None) -> Path | None:
     """Return where the weights are or will be, None for `none`; nothing is downloaded or checked.
 
     Args:
-        value: `auto`, `none`, a file, a folder with checkpoints or an address.
+        value: `auto`, `none`, a file, a folder with checkpoints, an address or hf://ORG/NAME.
         checkpoint: what `auto` means and is looked for in a folder; a file or an address.
 
     Raises:
@@ -136,13 +138,20 @@ def fetch_weights(source: str, folder: Path, *, progress: Progress | None = None
 
 def checkpoint_name(source: str) -> str:
     """Return the file name of a checkpoint given by path or address."""
+    if hub := HUB.fullmatch(source):
+        return f"{hub[1]}--{hub[2]}{SUFFIX}"  # there, all are called model.safetensors
     return Path(unquote(_split(source).path) if _is_address(source) else source).name
 
 
 def shown_address(url: str) -> str:
     """Return the address without a user name and password: messages end up in logs."""
-    parts = urlsplit(url)
+    parts = urlsplit(_web_address(url))
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _web_address(url: str) -> str:
+    hub = HUB.fullmatch(url)
+    return f"{hub_address()}/{hub[1]}/{hub[2]}/resolve/main/{WEIGHTS}" if hub else url
 
 
 def _source(value: str, checkpoint: str | None) -> str:
@@ -168,7 +177,7 @@ def _checkpoint_in(folder: Path, checkpoint: str | None) -> Path:
         return found[0]
     if not found:
         raise UserError(
-            f"--weights {folder}: is a folder without a .pth checkpoint. Give a .pth checkpoint, "
+            f"--weights {folder}: is a folder without a checkpoint (.pth, .safetensors). Give one, "
             "or fill the folder on a machine with network: teacher fetch PRESET --to DIR."
         )
     names = "\n".join(f"  {path}" for path in found[:SHOWN_CANDIDATES])
@@ -196,10 +205,14 @@ def _user_cache() -> Path:
 
 def _cached(url: str) -> Path:
     """Return the place of an address's file: in PyTorch's own cache if it is there, else ours."""
+    if HUB.fullmatch(url):
+        return cache_folder() / checkpoint_name(url)
     parts = _split(url)
     name = Path(unquote(parts.path)).name
     if parts.scheme not in ("http", "https") or not parts.netloc or name in ("", "..", "."):
-        raise UsageError(f"--weights {url}: give a file, or the http(s) address of one.")
+        raise UsageError(
+            f"--weights {url}: give a file, the http(s) address of one, or hf://ORG/NAME."
+        )
     if not PUBLISHED_HASH.search(name):
         # Two addresses may well end in `best.pth`; without a hash the name identifies nothing.
         return cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:12] / name
@@ -219,7 +232,9 @@ def _split(url: str) -> SplitResult:
 def _check_file(path: Path) -> None:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
-        raise UserError(f"--weights {path}: {what}. Give a .pth checkpoint, or auto or none.")
+        raise UserError(
+            f"--weights {path}: {what}. Give a checkpoint (.pth, .safetensors), auto or none."
+        )
     try:
         problem = problem_with(path)
     except OSError as error:
@@ -239,6 +254,8 @@ def problem_with(path: Path) -> str | None:
         return "the file is empty"
     if head.lstrip()[:1] == b"<":
         return "is a web page, not a checkpoint: the download went wrong"
+    if SUFFIX in path.suffixes:  # also while it is a .part
+        return safetensors_problem(path)
     if head.startswith(ZIP_MAGIC):
         return None if zipfile.is_zipfile(path) else "is cut off"
     return None if head.startswith(PICKLE_MAGIC) else "is not a PyTorch checkpoint"
@@ -344,7 +361,9 @@ def _stream(url: str, part: Path, progress: Progress | None) -> None:
     done = _size(part)
     # A compressed answer could not be resumed by its byte count.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+    with requests.get(
+        _web_address(url), headers=headers, stream=True, timeout=TIMEOUT_SECONDS
+    ) as response:
         if done and response.status_code == RANGE_NOT_SATISFIABLE:
             # There is nothing behind byte DONE: it is complete, or not the same file.
             if response.headers.get("Content-Range", "").rpartition("/")[2] != str(done):

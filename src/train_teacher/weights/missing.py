@@ -14,7 +14,7 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.network import hub_address
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.settings.schema import TeacherSettings
-from train_teacher.weights.files import address_to_fetch, checkpoint_name
+from train_teacher.weights.files import address_to_fetch, expected_weights
 
 SIZES = Path(__file__).with_name("published_sizes.yaml")
 LANGUAGE_MODEL_BYTES = 10**6
@@ -47,7 +47,7 @@ def missing_files(settings: TeacherSettings) -> tuple[Missing, ...]:
 
 def _missing(settings: TeacherSettings) -> Iterator[Missing]:
     if address := address_to_fetch(settings.weights, settings.checkpoint):
-        name = checkpoint_name(address)
+        name = Path(str(expected_weights(settings.weights, settings.checkpoint))).name
         megabytes = msgspec.yaml.decode(SIZES.read_bytes(), type=dict[str, int]).get(name)
         yield Missing(f"the base weights {name}", address, megabytes and megabytes * 10**6)
     try:

@@ -12,7 +12,7 @@ from inspected_data import read
 from train_teacher.coco.box_forms import ROTATED, other_form, upright_boxes
 from train_teacher.coco.dataset import boxes_with_derived
 
-NO_SIZE = np.full((1, 2), np.nan)
+NO_SIZE, NO_AREA = np.full((1, 2), np.nan), np.full(2, np.nan)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,46 @@ def test_what_may_mean_several_things_is_not_converted(value: Any) -> None:
     assert other_form(value) is None
 
 
-@pytest.mark.parametrize(("angles", "unit"), [((0.2, -1.5), "radians"), ((0.2, 90), "degrees")])
-def test_all_angles_of_a_file_tell_their_unit(angles: tuple[float, ...], unit: str) -> None:
-    rotated = np.array([(50, 50, 20, 10, angle) for angle in angles])
+def read_angles(*angles: float, size: tuple[int, int] = (20, 10), area: float = math.nan) -> str:
+    """Return how boxes around one centre are read that are turned by these angles."""
+    rotated = np.array([(50, 50, *size, angle) for angle in angles], np.float64)
+    count = len(angles)
+    return upright_boxes(rotated, np.full((count, 2), math.nan), np.full(count, area))[1]
 
-    assert unit in upright_boxes(rotated, np.full((2, 2), np.nan))[1]
+
+@pytest.mark.parametrize(
+    ("angles", "told"),
+    [
+        ((0.2, 90), "in degrees; "),
+        ((1, -3, 2, 0), "in degrees, as all are whole numbers; "),
+        ((0.2, 1.5708), "in radians, as some are a quarter turn; "),
+        ((0, 0), "in radians; "),
+        ((0.01, -0.02), "in radians; "),
+        ((0.2, -1.5), "in radians as it seems: nothing in the file tells them from degrees; "),
+        ((0.5, 3.1), "in radians as it seems: nothing in the file tells them from degrees; "),
+    ],
+)
+def test_all_angles_of_a_file_tell_their_unit_or_it_is_doubted(
+    angles: tuple[float, ...], told: str
+) -> None:
+    assert f"an angle {told}" in read_angles(*angles)
+
+
+@pytest.mark.parametrize("unit", ["radians", "degrees"])
+def test_areas_of_upright_boxes_tell_the_unit_of_small_angles(unit: str) -> None:
+    angle = 2.5 if unit == "radians" else math.radians(2.5)
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    upright = (60 * cos + 10 * sin) * (60 * sin + 10 * cos)
+
+    assert f"in {unit}, by their areas; " in read_angles(2.5, size=(60, 10), area=upright)
+    assert "as it seems" in read_angles(2.5, size=(60, 10), area=600)
+
+
+def test_boxes_that_would_leave_their_images_tell_the_unit_of_small_angles() -> None:
+    rotated = np.array([(50, 8, 90, 6, 1.3), (50, 92, 90, 6, -0.7)])
+    how = upright_boxes(rotated, np.full((2, 2), 100.0), np.full(2, math.nan))[1]
+
+    assert "in degrees, since more boxes would leave their images otherwise; " in how
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -105,7 +140,7 @@ def test_the_upright_box_holds_all_corners_of_a_rotated_one(sign: int) -> None:
     corners = np.array([(w, h), (w, -h), (-w, h), (-w, -h)]) / 2 @ turn.T + (x, y)
     low, high = corners.min(axis=0), corners.max(axis=0)
 
-    boxes, _ = upright_boxes(np.array([[x, y, w, h, angle]]), NO_SIZE)
+    boxes, _ = upright_boxes(np.array([[x, y, w, h, angle]]), NO_SIZE, NO_AREA[:1])
 
     assert boxes[0] == pytest.approx([*low, *(high - low)])
 
@@ -113,7 +148,7 @@ def test_the_upright_box_holds_all_corners_of_a_rotated_one(sign: int) -> None:
 def test_x_and_y_are_the_corner_where_boxes_would_leave_their_images_otherwise() -> None:
     rotated = np.array([[0.0, 0.0, 60.0, 40.0, 0.0], [4.0, 4.0, 50.0, 40.0, 0.0]])
 
-    boxes, how = upright_boxes(rotated, np.full((2, 2), 64.0))
+    boxes, how = upright_boxes(rotated, np.full((2, 2), 64.0), NO_AREA)
 
     assert boxes.tolist() == rotated[:, :4].tolist()
     assert "upper left corner" in how
@@ -122,10 +157,16 @@ def test_x_and_y_are_the_corner_where_boxes_would_leave_their_images_otherwise()
 def test_a_fifth_number_that_no_turned_box_would_have_is_a_score() -> None:
     scored = np.array([[0.0, 0.0, 64.0, 10.0, 0.9], [4.0, 4.0, 60.0, 40.0, 1.0]])
 
-    boxes, how = upright_boxes(scored, np.full((2, 2), 64.0))
+    boxes, how = upright_boxes(scored, np.full((2, 2), 64.0), NO_AREA)
 
     assert boxes.tolist() == scored[:, :4].tolist()
     assert "score" in how
+
+
+def test_one_number_behind_all_boxes_is_an_angle_and_no_score() -> None:
+    turned = np.array([[0.0, 0.0, 64.0, 10.0, 0.35], [4.0, 4.0, 60.0, 40.0, 0.35]])
+
+    assert ROTATED in upright_boxes(turned, np.full((2, 2), 64.0), NO_AREA)[1]
 
 
 def test_a_mask_tells_the_box_better_than_an_angle(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from train_teacher.coco.foreign_formats import name_text_format
 from train_teacher.coco.reader import read_coco
 from train_teacher.core.errors import UserError
 
@@ -90,6 +91,16 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path, content: bytes, named: 
         (b"GIF89a", "not its labels"),
         (b"{'images': [{'id': 1}]}", "single quotes"),
         (b"var data = {}", "JavaScript"),
+        (b'callback({"images": []});', "JavaScript"),
+        (b'// mine\n{"images": []}', "comment"),
+        (b'/* mine */ {"images": []}', "comment"),
+        (b"./images/a.jpg\n./images/b.JPG\n", "list of image files"),
+        (b"0--Parade/0_Parade_1.jpg\n1\n449 330 122 149 0 0 0 0 0 0\n", "list of image files"),
+        (b"II+\0\x08\0\0\0", "not its labels"),
+        (b"MM\0+\0\x08\0\0", "not its labels"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0", "not its labels"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel"),
+        (b'{"features": {"image": {}}, "splits": {}}', "Hugging Face"),
         (b"0 5e-05 1.2E-3 0.1 0.1\n", "YOLO"),
         (b"gsd:0.1\n1 2 3 4 5 6 7 8 plane 0\n", "DOTA"),
         (b"275.0 240.0 286.0 238.0 288.0 246.0 280.0 250.0 plane 0\n", "DOTA"),
@@ -146,3 +157,8 @@ def test_what_is_no_known_format_is_given_no_name(
 
     with pytest.raises(UserError, match=f": {said}"):
         read_coco(path)
+
+
+def test_a_first_line_that_is_nested_too_deep_is_no_json_lines() -> None:
+    line = b'{"a":' + b"[" * 5000
+    assert name_text_format(line + b"\n" + line, ".json") is None

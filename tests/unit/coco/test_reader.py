@@ -289,13 +289,16 @@ def test_four_corners_become_the_upright_box_around_them(tmp_path: Path) -> None
     ]
 
 
-def test_an_image_without_file_name_says_what_its_record_has_instead(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["filename", "path", "image"])
+def test_an_image_without_file_name_says_what_its_record_has_instead(
+    tmp_path: Path, other: str
+) -> None:
     content = coco()
     for record in content["images"]:
-        record["filename"] = record.pop("file_name")
+        record[other] = record.pop("file_name")
     dataset = read(tmp_path, content)
     assert {p.message for p in dataset.problems if p.section == "images"} == {
-        "missing, the record has `filename`: call it file_name"
+        f"missing, the record has `{other}`: call it file_name"
     }
 
 

@@ -49,6 +49,13 @@ def test_a_record_that_points_to_a_list_is_lost() -> None:
     assert told == {"annotations[7].image_id": ("should be a whole number or text", "lost")}
 
 
+def test_a_name_or_an_id_inside_a_list_is_taken_out() -> None:
+    kept, told = read(image([1], ["a.jpg"]), ImageEntry, "images")
+
+    assert (kept.id, kept.file_name) == (1, "a.jpg")
+    assert {outcome for _, outcome in told.values()} == {"converted"}
+
+
 def test_an_image_without_a_name_is_lost_unless_it_has_an_address() -> None:
     assert read(image(1, []), ImageEntry, "images")[0] is None
     kept, told = read(image(1, [], coco_url="http://x/a.jpg"), ImageEntry, "images")

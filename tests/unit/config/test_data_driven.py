@@ -20,10 +20,11 @@ sys.path.insert(0, str(TESTS))
 
 # ruff: noqa: E402 - the path or the plugin comes first
 from demo_model import make_info, make_settings
-from train_teacher.config.data_driven import RULES, STRIDES, least_side, tune
+from train_teacher.config.data_driven import RULES, tune
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config
 from train_teacher.config.schedule import build_schedule
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo, SizeInfo, SplitInfo
+from train_teacher.inspection.training_scale import STRIDES
 
 GOLDEN = TESTS / "golden" / "tuning_table.md"
 
@@ -194,13 +195,6 @@ def test_any_images_give_scales_with_enough_points_for_the_queries(
         assert short <= long
         assert sum((short // stride) ** 2 for stride in STRIDES) >= 900
     assert 1 <= decisions["max_per_img"] <= 900 * 5
-
-
-@pytest.mark.parametrize("queries", [40, 300, 900])
-def test_the_least_side_is_the_first_with_enough_points(queries: int) -> None:
-    side = least_side(queries)
-    assert sum((side // stride) ** 2 for stride in STRIDES) >= queries
-    assert sum(((side - 32) // stride) ** 2 for stride in STRIDES) < queries
 
 
 @given(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import click
 import pytest
 
-from train_teacher.console.options import device_option, parse_assignments, parse_pairs
+from train_teacher.console.options import (
+    device_option,
+    parse_assignments,
+    parse_class_prompts,
+    parse_pairs,
+)
 from train_teacher.core.errors import UsageError
 
 
@@ -13,6 +18,13 @@ def test_a_value_may_hold_equals_signs_and_a_name_may_come_twice() -> None:
     pairs = ["cat=a=b", " dog =x", "cat=last"]
     assert parse_pairs(pairs, "--phrase") == [("cat", "a=b"), ("dog", "x"), ("cat", "last")]
     assert parse_assignments(pairs, "--set") == {"cat": "last", "dog": "x"}
+
+
+def test_the_name_of_a_class_may_hold_equals_signs_and_keeps_its_phrase() -> None:
+    pairs = ["a=b=some words", "a=c=other words", " cat =kitty"]
+    meant = {"a=b": "some words", "a=c": "other words", "cat": "kitty"}
+
+    assert parse_class_prompts(pairs) == meant
 
 
 @pytest.mark.parametrize("pair", ["cat", "=kitty", "  =kitty"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
 from train_teacher.scores.coco_scores import ClassScores, CocoScores, Evaluation, SizeScores
 
@@ -36,6 +38,12 @@ def test_scores_stand_by_size_and_class_with_a_dash_where_there_are_no_objects()
     assert "by size  small AP - AR -   large AP 0.500 AR 0.600" in lines
     assert "cat      1,200  0.500  0.750  0.600" in lines
     assert "dog          0      -      -      -" in lines
+
+
+def test_a_phrase_stands_beside_the_name_of_its_class() -> None:
+    read = msgspec.structs.replace(EVALUATION, prompt=("house pet", "dog"))
+    rows = [line for line in render_evaluation(read).splitlines() if line.startswith("cat")]
+    assert [row.split("  ")[0] for row in rows] == ['cat ("house pet")'] * 2
 
 
 def test_it_says_which_weights_and_what_masks_leave_out() -> None:

@@ -51,6 +51,40 @@ def test_a_tiff_of_many_bands_is_not_readable_and_says_how_many(
     assert facts.why_not == {0: f"{bands} bands"}
 
 
+def big_tiff(order: str, bands: int) -> bytes:
+    """Return an uncompressed BigTIFF of 8 x 4 pixels."""
+    pixels = bytes(8 * 4 * bands)
+    values = {256: 8, 257: 4, 258: 8, 259: 1, 262: 1, 277: bands, 278: 4}
+    start = 16 + 8 + 20 * (len(values) + 2) + 8
+    values |= {273: start, 279: len(pixels)}
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQQ", 43, 8, 0, 16, 9)
+    entries = (struct.pack(f"{order}HHQQ", tag, 16, 1, values[tag]) for tag in sorted(values))
+    return head + b"".join(entries) + bytes(8) + pixels
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("bands", [1, 3, 5])
+def test_a_big_tiff_is_sound_exactly_where_opencv_decodes_it(
+    tmp_path: Path, order: str, bands: int
+) -> None:
+    facts = look(tmp_path / "a.tif", big_tiff(order, bands))
+    read = cv2.imread(str(tmp_path / "a.tif"), cv2.IMREAD_COLOR)
+
+    assert (facts.damage.tolist() == [SOUND]) == (read is not None)
+
+
+@pytest.mark.parametrize("ending", ["GIF", "AVIF"])
+def test_a_damaged_file_of_a_format_that_some_opencv_read_is_not_sound(
+    tmp_path: Path, ending: str
+) -> None:
+    whole = BytesIO()
+    Image.effect_noise((64, 48), 60).convert("RGB").save(whole, ending)
+    content = whole.getvalue()
+
+    assert look(tmp_path / "a", content).damage.tolist() == [SOUND]
+    assert look(tmp_path / "b", content[:200]).damage.tolist() != [SOUND]
+
+
 def test_pillow_says_nothing_of_its_own_on_stderr() -> None:
     assert any(isinstance(h, logging.NullHandler) for h in logging.getLogger("PIL").handlers)
 

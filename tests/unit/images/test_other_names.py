@@ -9,6 +9,8 @@ from train_teacher.coco.reader import read_coco
 from train_teacher.images.files import check_image_files, find_image_dir
 from train_teacher.images.other_names import find_files, likely_names, spelling_of
 
+UUID = "01234567-89ab-cdef-0123-456789abcdef", "12345678-9abc-def0-1234-56789abcdef0"
+
 
 @pytest.mark.parametrize(
     ("written", "real"),
@@ -32,6 +34,8 @@ from train_teacher.images.other_names import find_files, likely_names, spelling_
         ("{}.xml", "{}.jpg"),
         ("{}.0", "{}.jpg"),
         ("{}.", "{}.jpg"),
+        ("b'{}.jpg'", "{}.jpg"),
+        ("PosixPath('{}.jpg')", "{}.jpg"),
     ],
 )
 def test_a_name_that_became_another_on_the_way_finds_its_file(
@@ -117,6 +121,7 @@ def test_a_file_that_another_record_names_is_not_used_for_a_like_name(tmp_path: 
         (["a.jpg", "b.jpg"], ["a_jpg.rf.0f1e2d.jpg", "b.jpg.rf.ab12.jpg"], r".rf."),
         (["x/a.png", "x/b.png"], ["a.jpg", "b.jpg"], "ending"),
         (["1", "2"], ["0001.jpg", "0002.jpg"], "leading zeros"),
+        ([f"{UUID[0]}_a.jpg", f"{UUID[1]}_b.jpg"], ["a.jpg", "b.jpg"], "random prefix"),
         (["1.jpg", "2.jpg"], ["COCO_0001.jpg", "COCO_0002.jpg"], "without the COCO_ before"),
         (["A_a.jpg", "A_b.jpg"], ["a.jpg", "b.jpg"], "with the A_ before"),
         (["a.jpg", "b.jpg"], ["a_rgb.jpg", "b_rgb.jpg"], "without the _rgb behind"),

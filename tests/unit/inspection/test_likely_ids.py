@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coco_factory import annotation, image, make_coco
+from inspected_data import read
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.reader import read_coco
 from train_teacher.inspection.likely_ids import (
@@ -152,6 +153,23 @@ def test_category_ids_that_are_class_names_find_their_classes(tmp_path: Path) ->
 
     assert rows is not None
     assert rows.tolist() == [0, 1]
+
+
+def test_ids_of_records_that_could_not_be_read_are_no_sign_of_a_shift(tmp_path: Path) -> None:
+    annotations = [annotation(n, n + 1, 2) for n in range(1, 4)]
+    dataset = read(
+        tmp_path,
+        images=[image(1), image(2), image(3), {"id": 4}],
+        annotations=annotations,
+        categories=[{"id": 0, "name": "a"}, {"id": 1, "name": "b"}, {"id": 2}],
+    )
+    assert (image_step(dataset), category_step(dataset)) == (0, 0)
+    twice = read(
+        tmp_path,
+        images=[image(1), image(2, "a.jpg"), image(2, "b.jpg"), {"id": 3}],
+        annotations=[annotation(1, 3)],
+    )
+    assert free_image_ids(twice) == {}
 
 
 def test_class_names_in_place_of_ids_may_have_other_capitals_and_underscores(

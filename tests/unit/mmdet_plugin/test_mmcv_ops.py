@@ -46,3 +46,10 @@ def test_a_compiled_extension_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "mmcv._ext", compiled)
     assert mmcv_ops.install() == "compiled"
     assert sys.modules["mmcv._ext"] is compiled
+
+
+@pytest.mark.skipif(mmcv_ops.install() == "compiled", reason="a compiled mmcv has all ops")
+def test_a_gpu_goes_mmcvs_pytorch_path_where_nothing_is_compiled() -> None:
+    from mmcv.ops import multi_scale_deform_attn
+
+    assert not multi_scale_deform_attn.IS_CUDA_AVAILABLE

@@ -31,9 +31,9 @@ def write(file: PredictionFile, end: int) -> None:
         pass
 
 
-def finish(file: PredictionFile, folder: Path, *, scores: bool = True) -> Any:
+def finish(file: PredictionFile, folder: Path) -> Any:
     target = folder / "out.json"
-    file.write(target, range(1, len(NAMES) + 1), CATEGORIES, "made up", scores=scores)
+    file.write(target, range(1, len(NAMES) + 1), CATEGORIES, "made up")
     return json.loads(target.read_text())
 
 
@@ -66,7 +66,6 @@ def test_the_json_is_a_coco_data_set_with_scores(tmp_path: Path) -> None:
         "iscrowd": 0,
         "score": 0.5,
     }
-    assert "score" not in finish(file, tmp_path, scores=False)["annotations"][0]
 
 
 def test_an_unreadable_image_is_done_but_not_in_the_json(tmp_path: Path) -> None:

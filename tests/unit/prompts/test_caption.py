@@ -127,3 +127,15 @@ def test_the_option_that_gives_a_class_other_words_is_one_word_of_a_shell(name: 
 def test_pieces_show_what_is_read_only_where_some_is_unknown() -> None:
     assert caption.read_with("Hard_Hats", ["hard", "hat", "##s"]) == "hard hats"
     assert caption.read_with("\u8f66 Hats", ["[UNK]", "hat", "##s"]) == "[UNK] hats"
+
+
+@pytest.mark.parametrize("split", [{"cat": "x=y"}, {"cat=x": "y"}])
+def test_a_phrase_may_hold_equals_signs_wherever_it_was_split(split: dict[str, str]) -> None:
+    assert caption.apply_class_prompts(["cat", "a=b"], split) == ("x=y", "a=b")
+    assert caption.given_phrases(["cat", "a=b"], split) == ("x=y", "a=b")
+
+
+def test_a_class_whose_name_holds_an_equals_sign_gets_its_phrase() -> None:
+    prompts = {"a=b": "some words"}
+
+    assert caption.apply_class_prompts(["a", "a=b"], prompts) == ("a", "some words")

@@ -93,3 +93,12 @@ def test_the_cache_is_where_hugging_face_keeps_it(monkeypatch: pytest.MonkeyPatc
     assert hub_cache() == Path("/somewhere/hub")
     monkeypatch.delenv("HF_HOME")
     assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
+
+
+def test_a_folder_that_lacks_a_file_is_refused_and_never_replaced_by_an_estimate(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "vocab.txt").write_text("[PAD]")
+
+    with pytest.raises(UserError, match=r"lacks config\.json"):
+        count_tokens(["cat"], tmp_path)

@@ -40,7 +40,6 @@ RECORDS: list[dict[str, Any]] = [
         "coco/bbox_mAP_l": -1.0,
         "coco/red circle_precision": 0.4,
         f"coco/{EVIL}_precision": 0.2,
-        "elapsed": 75.0,
     },
 ]
 
@@ -62,7 +61,7 @@ def report_of(**changes: Any) -> RunReport:
         "name": "exp1",
         "version": "1",
         "command": "train-teacher --config exp1/settings.yaml --output FOLDER",
-        "cost": summarize_cost(RECORDS, 20),
+        "cost": summarize_cost(RECORDS, 20, 75.0),
         "files": {"checkpoints/best.pth": 12_000_000},
         "freeze_table": "part  parameters  state",
         **changes,
@@ -92,6 +91,21 @@ def test_the_page_shows_scores_classes_curves_and_how_to_repeat_the_run() -> Non
     assert "GPU memory (MiB)" not in html
     assert "1 min 15 s" in html
     assert "12.0 MB" in html
+
+
+def test_the_model_s_words_stand_beside_the_name_of_a_class() -> None:
+    phrased = msgspec.structs.replace(report_of(), phrases={"red circle": "round thing"})
+    html = page_of(phrased)
+    assert "<td>red circle (&#34;round thing&#34;)</td>" in html
+    assert "red circle is read as: round thing" in html
+
+
+def test_many_classes_unfold_so_that_the_page_stays_short() -> None:
+    classes = tuple(ClassOutcome(f"class {n}", 1, 1, 0.1, 0.2) for n in range(40))
+    report = msgspec.structs.replace(report_of(), classes=classes, confusion_matrix=())
+    html = page_of(report)
+    assert html.index("class 11<") < html.index("28 more classes</summary>")
+    assert html.index("28 more classes</summary>") < html.index("class 12<")
 
 
 def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
@@ -194,7 +208,8 @@ def page_with(text: str, *, matrix: bool) -> str:
         errors=(ClassErrors(name, 1, 1),),
         precision_recall=(curve,),
         findings=(finding,),
-        settings={"data": text, "prompts": {text: text}},
+        settings={"data": text},
+        phrases={text: text},
         sources={"data": "you"},
         reasons={"data": text},
         files={text: 3},

@@ -51,4 +51,16 @@ def test_the_time_of_a_run_is_that_of_all_its_starts() -> None:
         {"kind": "val", "step": 1, "elapsed": 1898.3},
     ]
     assert summarize_cost(records, 12).total_seconds == 1898.3
-    assert summarize_cost([{"kind": "train", "step": 3}]).total_seconds is None
+
+
+def test_the_last_start_of_a_run_whose_first_one_told_no_time_is_not_taken_for_all() -> None:
+    earlier = {"kind": "train", "step": 3}
+    later = {"kind": "train", "step": 6, "elapsed": 2.3}
+    assert summarize_cost([earlier, later]).total_seconds is None
+    assert summarize_cost([earlier], seconds=60.0).total_seconds == 60.0
+
+
+def test_scores_logged_by_what_the_model_reads_are_told_by_the_names_of_the_classes() -> None:
+    summary = summarize_run([val(1, 0.5, **{"masked animal": 0.7})], ["masked animal"], ["raccoon"])
+    assert summary.best is not None
+    assert summary.best.per_class == {"raccoon": 0.7}

@@ -32,3 +32,16 @@ def test_a_folder_of_damaged_checkpoints_is_refused_and_an_empty_one_starts_anew
     (tmp_path / "last.pth").write_bytes(b"cut off")
     with pytest.raises(UserError, match="no checkpoint in"):
         newest_usable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "meta", [{}, None, [1], {"epoch": "NaN", "iter": 1}, {"epoch": 1, "iter": 1, "base": "a"}]
+)
+def test_a_checkpoint_that_does_not_say_where_it_stands_is_damaged(
+    tmp_path: Path, meta: object
+) -> None:
+    save(tmp_path / "previous.pth", 2)
+    torch.save({"meta": meta, "state_dict": {}}, tmp_path / "last.pth")
+    found = newest_usable(tmp_path)
+    assert found.epoch == 2
+    assert "last.pth" in found.notes[0]

@@ -61,3 +61,31 @@ def test_temporary_files_and_folders_go_and_the_run_stays(tmp_path: Path) -> Non
     assert {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()} == set(kept)
     assert not (tmp_path / "20260102_101010").exists()
     assert not (tmp_path / ".adapter.partial").exists()
+
+
+def test_the_last_line_of_the_metrics_may_be_cut_off(tmp_path: Path) -> None:
+    folder = run_folder.RunFolder(tmp_path)
+    folder.metrics.write_text('{"kind": "train", "step": 1, "loss": null}\n{"kind": "tr')
+
+    assert folder.read_metrics() == [{"kind": "train", "step": 1, "loss": None}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[1]",
+        b'{"step": 1}',
+        b'{"kind": "val", "step": "1"}',
+        b'{"kind": "val", "step": 1, "coco/bbox_mAP": "good"}',
+        b'{"kind": "val", "step": 1, "a": {}}',
+        b'{"kind": "\xff", "step": 1}',
+        b'{"kind": ' + b"[" * 5000,
+    ],
+)
+def test_a_damaged_line_of_the_metrics_is_named_with_its_cure(tmp_path: Path, line: bytes) -> None:
+    folder = run_folder.RunFolder(tmp_path)
+    folder.metrics.write_bytes(b'{"kind": "train", "step": 1}\n' + line + b"\n")
+
+    with pytest.raises(UserError, match=r"metrics\.jsonl, line 2: .* Remove this line"):
+        folder.read_metrics()

@@ -42,9 +42,9 @@ def test_a_large_gain_is_sure_and_one_more_object_is_not() -> None:
     assert large is not None
     assert small is not None
     assert (large.images, large.boxes) == (20, 20)
-    assert large.is_sure
+    assert large.low > 0
     assert 0.1 < large.low < large.high
-    assert not small.is_sure
+    assert small.low <= 0
 
 
 def test_the_scores_are_those_of_the_whole_set_when_each_image_is_drawn_once() -> None:

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from coco_factory import annotation, category, coco, image
+from train_teacher.core.errors import UserError
 from train_teacher.scores.validation_files import canonical_truth, read_detections, read_truth
 
 
@@ -26,6 +28,16 @@ def test_labels_are_positions_among_the_categories_and_boxes_are_corners(tmp_pat
     assert read.truth.box[0].tolist() == [4, 5, 24, 15]
     assert read.truth.crowd.tolist() == [False, True]
     assert canonical_truth(content).box.tolist() == read.truth.box.tolist()
+
+
+@pytest.mark.parametrize("category_id", ["1", "7", "[]"])
+def test_a_damaged_copy_is_named(tmp_path: Path, category_id: str) -> None:
+    (tmp_path / "val.json").write_text(
+        '{"images": [], "categories": [{"id": 5}], "annotations": '
+        f'[{{"image_id": 1, "category_id": {category_id}, "bbox": [1, 2, 3, 4]}}]}}'
+    )
+    with pytest.raises(UserError, match=r"val\.json: is missing or damaged"):
+        read_truth(tmp_path / "val.json")
 
 
 def test_a_run_that_kept_no_detections_has_none(tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def test_an_automatic_batch_is_the_presets_in_parts_and_a_number_is_whole() -> N
     assert (settings.batch_size, settings.decided.fit_batch) == (2, False)
 
 
+def test_half_a_character_is_a_wrong_value_as_any_other() -> None:
+    with pytest.raises(UsageError, match=r"tune: .*ud800"):
+        merge_settings([layer(tune="\ud800")])
+
+
 @pytest.mark.parametrize("layers", ["auto", 0, 3, 6])
 def test_recomputed_layers_are_chosen_or_counted(layers: object) -> None:
     assert merge_settings([layer(checkpoint_layers=layers)]).checkpoint_layers == layers

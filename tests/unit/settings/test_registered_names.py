@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import mmengine.registry
 import pytest
 
-from train_teacher.settings.registered_names import is_registered, registered_names
+from train_teacher.settings.registered_names import _registered_in, is_registered, registered_names
 
 
 def names_in_registries() -> set[str]:
@@ -24,6 +26,14 @@ def test_every_registered_name_is_known() -> None:
     missing = names_in_registries() - registered_names()
     assert missing == set()
     assert len(registered_names()) > 600
+
+
+def test_nothing_is_said_of_the_escapes_in_the_texts_of_others() -> None:
+    registered_names.cache_clear()
+    _registered_in.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        registered_names()
 
 
 @pytest.mark.parametrize("name", ["SmoothL1Loss", "AdamW", "BN", "nearest", "TeacherCocoMetric"])

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,18 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path: Path) -> None:
         yaml_files.read_settings(write(tmp_path, "lr: 1\nseed: 2\nlr: 3\n"))
 
 
-@pytest.mark.parametrize("text", ["- a\n- b", "just text", "a: [1", "a: !!python/object:os.x {}"])
+@pytest.mark.parametrize(
+    "text", ["- a\n- b", "just text", "a: [1", "a: !!python/object:os.x {}", "{{a: 1}: 2}"]
+)
 def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"settings\.yaml"):
         yaml_files.read_settings(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_left_to_who_reads_it(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f"extends: null\nlanguage_model: {json.dumps(name)}\n")
+    assert yaml_files.read_chain(path).values["language_model"] == name
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

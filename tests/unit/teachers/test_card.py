@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from demo_model import make_info, make_settings
@@ -92,9 +93,9 @@ def test_code_in_it_is_refused_with_the_file_and_the_key(
 
 
 def described(**settings: Any) -> TeacherCard:
-    """Return the card of a run with these settings."""
+    """Return the card of a run with these settings, on data whose second class has a phrase."""
     return describe_teacher(
-        make_info(),
+        msgspec.structs.replace(make_info(), original_names=("red circle", "C2")),
         make_settings(**settings),
         RunSummary(before=None, best=None, last=None),
         base=BaseFile("base.pth", "0" * 64),
@@ -103,13 +104,13 @@ def described(**settings: Any) -> TeacherCard:
 
 
 def test_a_detector_is_rebuilt_from_the_text_of_its_card() -> None:
-    given = {"denoising_queries": 7, "prompts": {"C1": "red circle"}}
+    given = {"denoising_queries": 7, "prompts": {" c2": "blue square."}}
     written = described(**given, set={"model.num_queries": 50, "train_cfg.max_epochs": 3})
     settings = detector_settings(
         parse_card(card_text(written).encode(), "teacher.json"), "/new/base.pth", "/new/bert"
     )
     assert settings.denoising_queries == 7
-    assert settings.prompts == {"C1": "red circle"}
+    assert settings.prompts == {"C2": "blue square"}, "its name in the data, the words as read"
     assert settings.set == {"model.num_queries": 50}
     assert (settings.weights, settings.language_model) == ("/new/base.pth", "/new/bert")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from demo_model import make_info, make_settings
@@ -38,7 +39,7 @@ def readme(
     verdict: Verdict | None = None,
 ) -> str:
     """Return the README of a bundle."""
-    info = make_info()
+    info = msgspec.structs.replace(make_info(), original_names=("red circle", "C2"))
     card = describe_teacher(
         info,
         make_settings(),
@@ -69,6 +70,10 @@ def test_scores_before_and_after_stand_side_by_side() -> None:
         "| this model, test split | 0.410 | 0.580 |\n"
     ) in text
     assert "AP by class (validation): red circle 0.400, blue square 0.500." in text
+
+
+def test_classes_have_their_own_names_with_what_the_model_reads_beside_them() -> None:
+    assert '- classes: red circle, C2 ("blue square")\n' in readme()
 
 
 def test_the_verdict_of_the_run_follows_its_scores_and_a_run_without_a_test_split_names_none() -> (

@@ -18,7 +18,7 @@ from train_teacher.core.errors import UsageError
 from train_teacher.engine import machine
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training import command
-from train_teacher.training.device import device_lines
+from train_teacher.training.device import device_lines, memory_line
 
 GIB = 2**30
 A100 = "NVIDIA A100-SXM4-40GB"
@@ -178,3 +178,14 @@ def test_a_crowded_machine_is_told_before_training_on_its_cpu(
     device, warning = device_lines(settings(precision="fp32"))[:2]
     assert "CPU (2 cores)" in device
     assert warning.startswith("warning   other programs want the same cores (40.0 of ")
+
+
+def test_memory_is_told_for_a_gpu_and_not_guessed_on_a_cpu(gpus: Any) -> None:
+    gpus(0, 0)
+    assert memory_line(settings(precision="fp32")) == "memory    not known on CPU"
+    gpus(1, 1)
+    published = {"model": "swin-t", "train_scales": [[800, 1333]]}
+    made = msgspec.structs.replace(settings(precision="bf16"), **published)
+    assert memory_line(made).startswith("memory    14 to 40 GiB of a GPU, an estimate;")
+    mine = msgspec.structs.replace(made, model="mine.yaml")
+    assert memory_line(mine).startswith("memory    not known for mine.yaml;")

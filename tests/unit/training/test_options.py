@@ -39,7 +39,7 @@ def given(*arguments: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", field_options())
 def test_an_option_sets_its_setting_and_no_other(name: str) -> None:
     value = VALUES.get(name, "word")
-    arguments = [flag_of(name)] if name == "tensorboard" else [flag_of(name), value]
+    arguments = [flag_of(name)] if name in ("tensorboard", "plain") else [flag_of(name), value]
     found = given(*arguments)
     assert found.keys() == {name}
     before = TeacherSettings(data="d", output="o")

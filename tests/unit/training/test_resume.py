@@ -51,7 +51,8 @@ class Run:
         splits = []
         for split in info.splits:
             path = self.folder.data / f"{split.name}.json"
-            path.write_text(json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}]}))
+            content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []}
+            path.write_text(json.dumps({**content, "categories": []}))
             place = {"path": str(path), "image_dir": str(self.image_folder)}
             splits.append(msgspec.structs.replace(split, **place))
         info = msgspec.structs.replace(info, splits=tuple(splits))
@@ -309,3 +310,21 @@ def test_on_a_gpu_equal_losses_are_promised_up_to_rounding_only(
 ) -> None:
     monkeypatch.setattr(use_case.machine, "has_gpu", lambda _: True)
     assert "those of a run without a break up to rounding" in run.plan(epochs=4).notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.jsonl", b'{"kind": "train", "step": 1}\n{"kind": "tra\n{"step": 2}\n'),
+        ("data/val.json", b'{"images": [], "annotations": [{"bbox": [1]}], "categories": []}'),
+        ("data/started_with.json", b'{"settings": {"a": "\xb0"}}'),
+        ("data/dataset_info.json", b'{"path": "\xb0"}'),
+    ],
+)
+def test_a_damaged_file_that_is_read_after_training_is_named_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    run = Run(tmp_path, monkeypatch)
+    (run.folder.root / name).write_bytes(content)
+    with pytest.raises(UserError, match=Path(name).name):
+        run.plan(epochs=9)

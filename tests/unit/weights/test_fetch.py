@@ -65,3 +65,25 @@ def test_a_preset_that_names_no_language_model_has_the_default_one(
     own.write_text("extends: null\nepochs: 1\n")
     fetch(str(own), tmp_path)
     assert asked == ["bert-base-uncased"]
+
+
+def test_a_model_of_the_hub_is_fetched_by_name_and_its_hash_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arrived(source: str, folder: Path, **_options: object) -> Path:
+        (folder / "lab--small.safetensors").write_bytes(b"weights")
+        return folder / "lab--small.safetensors"
+
+    def language_model(name: str, folder: Path) -> Path:
+        folder.mkdir()
+        return folder
+
+    monkeypatch.setattr("train_teacher.weights.fetch.fetch_weights", arrived)
+    monkeypatch.setattr("train_teacher.weights.fetch.fetch_language_model", language_model)
+    result = fetch("hf://lab/small", tmp_path / "to")
+    entry = json.loads((tmp_path / "to" / MANIFEST).read_text())["hf://lab/small"]
+    assert entry["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert entry["source"].endswith("/lab/small/resolve/main/model.safetensors")
+    shown = render_fetched(result)
+    assert f"--weights {tmp_path / 'to'}" in shown
+    assert "--model" not in shown.splitlines()[-1]

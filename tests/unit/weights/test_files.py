@@ -378,3 +378,37 @@ def test_a_folder_that_cannot_be_written_is_named(
     write(tmp_path / "folder", b"a file")
     with pytest.raises(UserError, match="cannot be written"):
         fetch_weights(site.url(), tmp_path / "folder")
+
+
+def test_the_hubs_weights_come_by_their_name_and_go_on_where_they_stopped(
+    site: FakeSite, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import save
+
+    names = ("model.decoder.layers.0.fc1.weight", "model.encoder_output_class_embed.bias")
+    site.content = save({name: torch.zeros(300, 300) for name in names})
+    site.cut_after = [100_000]
+    monkeypatch.setenv("HF_ENDPOINT", site.address)
+    got = resolve_weights("hf://some-lab/small", None)
+    assert got == expected_weights("hf://some-lab/small", None)
+    assert got == cache / "some-lab--small.safetensors"
+    assert got.read_bytes() == site.content
+    assert site.requested_ranges[1] is not None
+    assert fetch_weights("hf://some-lab/small", tmp_path / "to").read_bytes() == site.content
+    assert len(site.requested_ranges) == 2
+
+
+def test_a_cut_off_file_of_the_hub_is_not_kept(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.content = b"\x90\x00\x00\x00\x00\x00\x00\x00{"
+    monkeypatch.setenv("HF_ENDPOINT", site.address)
+    with pytest.raises(UserError, match="what arrived cannot be trained on: is cut off"):
+        resolve_weights("hf://some-lab/small", None)
+
+
+@pytest.mark.parametrize("name", ["hf://small", "hf://a/b/c", "hf://a/b?x=1"])
+def test_a_hub_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="hf://ORG/NAME"):
+        resolve_weights(name, None)

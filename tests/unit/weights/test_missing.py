@@ -20,7 +20,15 @@ from train_teacher.training.plan import plan_training
 from train_teacher.weights.files import checkpoint_name
 from train_teacher.weights.missing import SIZES, missing_files
 
-PUBLISHED = ("swin-t", "swin-b", "swin-l", "grounding-dino-swin-t", "grounding-dino-swin-b")
+LLMDET = ("llmdet-swin-t", "llmdet-swin-b", "llmdet-swin-l")
+PUBLISHED = (
+    "swin-t",
+    "swin-b",
+    "swin-l",
+    "grounding-dino-swin-t",
+    "grounding-dino-swin-b",
+    *LLMDET,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +44,8 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_published_checkpoint_has_its_size_told(preset: str) -> None:
     weights, vocabulary = missing_files(preset_settings(preset, {}))
     assert weights.size
-    assert f"(about {weights.size // 10**6:,} MB, from download.openmmlab.com)" in str(weights)
+    server = "huggingface.co" if preset in LLMDET else "download.openmmlab.com"
+    assert f"(about {weights.size // 10**6:,} MB, from {server})" in str(weights)
     assert str(vocabulary) == (
         "the vocabulary of bert-base-uncased (about 1 MB, from huggingface.co)"
     )

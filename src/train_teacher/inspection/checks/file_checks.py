@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from train_teacher.coco.box_forms import ROTATED, SCORED
+from train_teacher.coco.box_forms import ROTATED, SCORED, UNDECIDED
 from train_teacher.coco.dataset import CocoDataset, Outcome, RecordProblem
 from train_teacher.core.words import plural, share
 from train_teacher.inspection.facts import Example, Finding, Severity
@@ -90,6 +90,11 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
 
 
 def _cure(problem: RecordProblem) -> str:
+    if UNDECIDED in problem.message:
+        return (
+            "Look at a few with --html FILE; if the angles are degrees, write them as radians "
+            "(angle * pi / 180), or export upright boxes."
+        )
     if problem.message.startswith((ROTATED, SCORED)):
         return "Look at a few with --html FILE; if they are read wrongly, export upright boxes."
     if problem.outcome == "converted" or problem.member in _UNNEEDED:

@@ -73,6 +73,8 @@ class FixReport:
     written: FixLog
     info: DatasetInfo
     """Of the copy."""
+    request: InspectRequest
+    """How the copy was looked at."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -143,7 +145,7 @@ def _fix(
         write_atomically(log_file, msgspec.json.format(msgspec.json.encode(written), indent=2))
         if page is not None:
             _write_page(page, info, splits)
-    return FixReport(written, info)
+    return FixReport(written, info, again)
 
 
 def _write_page(page: Path, info: DatasetInfo, splits: Sequence[LoadedSplit]) -> None:

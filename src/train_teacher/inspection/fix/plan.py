@@ -194,7 +194,8 @@ def exact_copies(
     """
     columns = given.dataset.annotations
     copies = np.zeros(len(columns), np.bool_)
-    rows = np.flatnonzero(~plan.gone & (columns.iscrowd != 1))
+    # Unlisted images may differ from each other.
+    rows = np.flatnonzero(~plan.gone & (columns.iscrowd != 1) & (columns.image_row >= 0))
     if len(rows) < 2:  # noqa: PLR2004 - one cannot repeat another
         return copies
     images = _first_rows(image_ids, len(given.dataset.images))[columns.image_row[rows]]

@@ -244,8 +244,7 @@ def repaired_images(
             log.note("I9", image.id)
         if image.index in converted:
             log.note("F5", image.id)
-            sides = {"width": image.width, "height": image.height}
-            record |= {key: side for key, side in sides.items() if side is not None}
+            _set_sides(record, image)
         lacking = image.width is None or image.height is None
         if size and (lacking or sizes.corrected[row]):
             record["width"], record["height"] = size
@@ -255,6 +254,15 @@ def repaired_images(
         first[name, size] = ids[row] = image.id
         kept[image.index] = record
     return [kept[index] for index in sorted(kept)], ids
+
+
+def _set_sides(record: Record, image: ImageRecord) -> None:
+    """Write width and height as they were understood."""
+    for key, side in (("width", image.width), ("height", image.height)):
+        if side is not None:
+            record[key] = side
+        elif isinstance(record.get(key), str):
+            del record[key]  # "NaN" is a number that is none
 
 
 def _size(size: npt.NDArray[np.float64]) -> tuple[int, int] | None:

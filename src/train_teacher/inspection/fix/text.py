@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import msgspec
 
 from train_teacher.inspection.fix.fix_file import FixReport
+from train_teacher.inspection.next_step import inspect_line
 
 
 def render_fix(report: FixReport) -> str:
@@ -23,8 +23,7 @@ def render_fix(report: FixReport) -> str:
         lines += ["", "Left for you, because only you can decide:"]
         for finding in report.left:
             lines += [f"  {finding.code:<4} {finding.message}", f"       > {finding.fix}"]
-    images = f" --images {shlex.quote(report.images)}" if report.images else ""
-    lines.append(f"\nLook at it: inspect-data {shlex.quote(written.output)}{images}")
+    lines.append(f"\nLook at it: {inspect_line(report.request)}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from train_teacher.core.arrays import Floats, Ints
+from train_teacher.inspection.training_scale import LONG_SIDE
 from train_teacher.pages.charts import Histogram
 
-SHORT_SIDE, LONG_SIDE = 800, 1333
-"""Pixels to which the published recipes resize: short side, but the long side no further."""
 SMALL_SIDES = (8.0, 12.0)
 """Pixels at training scale under which objects are hard to find."""
 SIDE_OCTAVES = (0, 11)
@@ -40,6 +39,8 @@ class BoxSample:
 class InspectionCharts:
     """What the page draws; a histogram of nothing has only zeros."""
 
+    short_side: int
+    """Pixels: training scale."""
     box_sides: Histogram
     """sqrt(area) in pixels at training scale."""
     side_median: float
@@ -74,20 +75,21 @@ def join_samples(samples: Sequence[BoxSample]) -> BoxSample:
     )
 
 
-def training_scale(sizes: Floats) -> Floats:
-    """Return (M,) the factor by which MMDetection resizes each image.
+def training_scale(sizes: Floats, short_side: int) -> Floats:
+    """Return (M,) the factor by which MMDetection resizes each image, the long side to no more.
 
     Args:
         sizes: (M, 2) width and height in pixels.
+        short_side: pixels to which the short side is resized.
     """
     short, long = sizes.min(axis=1), sizes.max(axis=1)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.minimum(SHORT_SIDE / short, LONG_SIDE / long), np.float64)
+        return np.asarray(np.minimum(short_side / short, LONG_SIDE / long), np.float64)
 
 
-def training_sides(sample: BoxSample) -> Floats:
+def training_sides(sample: BoxSample, short_side: int) -> Floats:
     """Return (N,) sqrt(area) of each box, in pixels at training scale."""
-    scale = training_scale(sample.sizes)[sample.image_rows]
+    scale = training_scale(sample.sizes, short_side)[sample.image_rows]
     return np.asarray(np.sqrt(sample.boxes[:, 2] * sample.boxes[:, 3]) * scale, np.float64)
 
 
@@ -100,19 +102,21 @@ def median(values: Floats) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def inspection_charts(sample: BoxSample) -> InspectionCharts:
+def inspection_charts(sample: BoxSample, short_side: int) -> InspectionCharts:
     """Return the numbers of every plot.
 
     Args:
         sample: the boxes that are trained; boxes of unknown image size are left out.
+        short_side: pixels to which the short side of an image is resized in training.
     """
     known = np.asarray((np.isfinite(sample.sizes) & (sample.sizes > 0)).all(axis=1))
     usable = known[sample.image_rows] & (sample.boxes[:, 2:] > 0).all(axis=1)
     sample = BoxSample(sample.boxes[usable], sample.image_rows[usable], sample.sizes)
-    sides = training_sides(sample)
+    sides = training_sides(sample, short_side)
     per_image = np.bincount(sample.image_rows, minlength=len(sample.sizes)).astype(np.int64)
     points, binned = _size_points(sample.sizes[known])
     return InspectionCharts(
+        short_side=short_side,
         box_sides=_octaves(sides, SIDE_OCTAVES),
         side_median=median(sides),
         small_shares=tuple(

@@ -20,7 +20,7 @@ from train_teacher.inspection.words import (
 from train_teacher.pages.page import render_page
 from train_teacher.pages.parts import Figure, Image, Table
 
-IMAGES_PER_FINDING = 3
+IMAGES_PER_FINDING = 4
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,15 @@ from train_teacher.inspection.page.chart_numbers import (
 )
 from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
+from train_teacher.inspection.training_scale import short_sides
 from train_teacher.pages.parts import Image
 from train_teacher.prompts.caption import match_names, visible_name
 
 MOST_IMAGES = 24
+VISIBLE = {"error": "BFIMD", "warning": "BFIMD", "info": "BID"}
+"""Series of codes of which an image shows something; ids and names (R, N) it does not."""
+_LIKE = re.compile(r"like (?P<file>.+) of (?P<split>\w+)")
+"""Where the other one of two equal images is."""
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 
 
@@ -61,12 +66,13 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
     names = [category.name for category in real_categories(splits[0].dataset)]
     replayed = [_replay(split, names) for split in splits]
     samples = [_sample(one) for one in replayed]
+    scale = short_sides(info.sizes)[-1]
     html = render_inspection(
         info,
-        inspection_charts(join_samples(samples)),
-        [_split_charts(sample) for sample in samples] if len(samples) > 1 else (),
+        inspection_charts(join_samples(samples), scale),
+        [_split_charts(sample, scale) for sample in samples] if len(samples) > 1 else (),
         _images(info.findings, replayed),
-        _gallery(replayed[0]),
+        _gallery(replayed[0], scale),
     )
     # Names may hold half a surrogate pair, which no encoding can write.
     write_atomically(path, html.encode("utf-8", errors="replace"))
@@ -99,8 +105,8 @@ def _sample(replayed: _Replayed) -> BoxSample:
     )
 
 
-def _split_charts(sample: BoxSample) -> SplitCharts:
-    charts = inspection_charts(sample)
+def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
+    charts = inspection_charts(sample, scale)
     return SplitCharts(
         boxes_per_image=len(sample.boxes) / max(len(sample.sizes), 1),
         side_median=charts.side_median,
@@ -108,14 +114,14 @@ def _split_charts(sample: BoxSample) -> SplitCharts:
     )
 
 
-def _gallery(replayed: _Replayed) -> list[Image]:
+def _gallery(replayed: _Replayed, scale: int) -> list[Image]:
     """Return a few images of the training file with their labels."""
     split, kept = replayed.split, np.flatnonzero(replayed.loaded.kept)
     columns, dataset, boxes = split.dataset.annotations, split.dataset, replayed.loaded.boxes
-    if split.files.image_dir is None:
+    if split.files.image_dir is None or not split.files.checked:
         return []
     images = []
-    sides = training_sides(_sample(replayed))
+    sides = training_sides(_sample(replayed), scale)
     found = LabelledBoxes(columns.image_row[kept], columns.category_row[kept], sides)
     for row, position, why in choose_images(found):
         path = _file_of(split, row)
@@ -144,16 +150,24 @@ def _images(findings: Sequence[Finding], splits: Sequence[_Replayed]) -> dict[in
         if sum(map(len, images.values())) >= MOST_IMAGES:
             break
         image = _image(example, _concerned(findings[number], splits))
-        if image is not None:
-            images.setdefault(number, []).append(image)
+        shown = [image, _twin(example, splits)] if image else []
+        images.setdefault(number, []).extend(filter(None, shown))
     return images
 
 
 def _candidates(findings: Sequence[Finding]) -> Iterator[tuple[int, Example]]:
     for place in range(max((len(f.examples) for f in findings), default=0)):
         for number, finding in enumerate(findings):
-            if finding.severity != "info" and place < len(finding.examples):
+            visible = finding.code[:1] in VISIBLE[finding.severity]
+            if visible and place < len(finding.examples):
                 yield number, finding.examples[place]
+
+
+def _twin(example: Example, splits: Sequence[_Replayed]) -> Image | None:
+    """Return the image that the one of an example is like, None where it is like no other."""
+    like = _LIKE.fullmatch(example.value or "")
+    named = [one for one in splits if like and one.split.name == like["split"]]
+    return _image(Example("", file=like["file"]), named) if like else None
 
 
 def _concerned(finding: Finding, splits: Sequence[_Replayed]) -> list[_Replayed]:
@@ -165,7 +179,7 @@ def _image(example: Example, splits: Sequence[_Replayed]) -> Image | None:
     for replayed in splits:
         split = replayed.split
         row, position = _place(example, split)
-        if row is None or split.files.image_dir is None:
+        if row is None or split.files.image_dir is None or not split.files.checked:
             continue
         source = thumbnail(_file_of(split, row), *_boxes(replayed, row, position))
         if source is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +12,16 @@ import torch
 from mmcv.cnn.bricks.transformer import MultiheadAttention
 from mmcv.ops import MultiScaleDeformableAttention
 from mmdet.models.backbones.swin import ShiftWindowMSA
+from mmdet.models.dense_heads import GroundingDINOHead
 from mmdet.models.dense_heads.grounding_dino_head import ContrastiveEmbed
 from mmdet.models.detectors.glip import create_positive_map
 from mmdet.models.layers import CdnQueryGenerator
-from mmdet.models.layers.transformer.deformable_detr_layers import (
-    DeformableDetrTransformerEncoderLayer,
-)
 from mmdet.models.layers.transformer.grounding_dino_layers import GroundingDinoTransformerEncoder
-from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention, SingleScaleBiAttentionBlock
+from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention
 from torch import Tensor, nn
 
+from train_teacher.core.errors import UserError
+from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
 from train_teacher.mmdet_plugin.accelerated.attention import (
     TeacherBiAttention,
     TeacherMultiheadAttention,
@@ -32,6 +32,7 @@ from train_teacher.mmdet_plugin.accelerated.deformable_attention import (
     backend_for,
 )
 from train_teacher.mmdet_plugin.accelerated.denoising import TeacherQueryGenerator
+from train_teacher.mmdet_plugin.accelerated.head import TeacherGroundingDINOHead
 from train_teacher.mmdet_plugin.accelerated.level_geometry import (
     LevelSizes,
     proposals,
@@ -44,11 +45,7 @@ from train_teacher.mmdet_plugin.accelerated.precision import (
     keep_boxes_precise,
 )
 from train_teacher.mmdet_plugin.accelerated.prediction import AcceleratedPrediction
-from train_teacher.mmdet_plugin.accelerated.recomputation import (
-    CheckpointedEncoderLayer,
-    CheckpointedFusionLayer,
-    checkpoint_layers,
-)
+from train_teacher.mmdet_plugin.accelerated.recomputation import checkpoint_layers
 from train_teacher.mmdet_plugin.full_memory import ImageByImage
 
 TEXT_WIDTH_STEP = 16
@@ -69,18 +66,17 @@ class TeacherEncoder(GroundingDinoTransformerEncoder):
         return reference_points(sizes_of(spatial_shapes), valid_ratios)
 
 
-FASTER: Mapping[type, type] = {
-    BiMultiHeadAttention: TeacherBiAttention,
-    CdnQueryGenerator: TeacherQueryGenerator,
-    ContrastiveEmbed: FullPrecisionContrast,
-    DeformableDetrTransformerEncoderLayer: CheckpointedEncoderLayer,
-    GroundingDinoTransformerEncoder: TeacherEncoder,
-    MultiScaleDeformableAttention: TeacherDeformableAttention,
-    MultiheadAttention: TeacherMultiheadAttention,
-    ShiftWindowMSA: TeacherShiftWindowMSA,
-    SingleScaleBiAttentionBlock: CheckpointedFusionLayer,
+FASTER: Mapping[str, tuple[type, type]] = {
+    "attention": (MultiheadAttention, TeacherMultiheadAttention),
+    "deformable_attention": (MultiScaleDeformableAttention, TeacherDeformableAttention),
+    "denoising": (CdnQueryGenerator, TeacherQueryGenerator),
+    "fusion": (BiMultiHeadAttention, TeacherBiAttention),
+    "geometry": (GroundingDinoTransformerEncoder, TeacherEncoder),
+    "losses": (GroundingDINOHead, TeacherGroundingDINOHead),
+    "precision": (ContrastiveEmbed, FullPrecisionContrast),
+    "shifted_windows": (ShiftWindowMSA, TeacherShiftWindowMSA),
 }
-"""mmdet's modules and ours with the same parameters; mmdet builds these without its registry."""
+"""mmdet's module and ours with the same parameters, by rewrite; the others are methods."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
     """MMDetection's Grounding DINO with the same parameters, losses and predictions.
 
     Args:
-        accelerated: False leaves every module and method as MMDetection has it.
+        accelerated: of `REWRITES`, what is exchanged; the rest is MMDetection's own.
         checkpoint_layers: encoder layers that are computed again on the way back.
     """
 
@@ -104,22 +100,33 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
     """Of the batch before, or of this one once it has them: for a message about a bad step."""
 
     def __init__(
-        self, *args: Any, accelerated: bool = True, checkpoint_layers: int = 0, **kwargs: Any
+        self,
+        *args: Any,
+        accelerated: Collection[str] = (*REWRITES, LORA_PRODUCT),
+        checkpoint_layers: int = 0,
+        **kwargs: Any,
     ) -> None:
-        """Build the detector and exchange modules for faster ones."""
+        """Build the detector and exchange modules for faster ones.
+
+        Raises:
+            UserError: there is no such rewrite, or one that another needs is left out.
+        """
         super().__init__(*args, **kwargs)
-        self.accelerated = accelerated
+        self.accelerated = _checked(accelerated)
         self._spared = ImageByImage()
         self._prompts: OrderedDict[tuple[object, torch.device], Prompt] = OrderedDict()
-        if accelerated:
-            for module in self.modules():
-                module.__class__ = FASTER.get(type(module), type(module))
-                if isinstance(module, nn.ReLU):
-                    # A linear layer returns a view of its product, and to change a view in place
-                    # costs autograd three copies of it (CopySlices); out of place it costs none.
-                    module.inplace = False
+        faster = dict(FASTER[name] for name in FASTER if name in accelerated)
+        for module in self.modules():
+            module.__class__ = faster.get(type(module), type(module))
+            if "relu" in accelerated and isinstance(module, nn.ReLU):
+                # A linear layer returns a view of its product, and to change a view in place
+                # costs autograd three copies of it (CopySlices); out of place it costs none.
+                module.inplace = False
+        if "precision" in accelerated:
             keep_boxes_precise(self.bbox_head)
-            self.checkpoint_layers(checkpoint_layers)
+        if "text_cache" not in accelerated:
+            self.language_model.text_cache = None
+        self.checkpoint_layers(checkpoint_layers)
 
     def checkpoint_layers(self, count: int) -> None:
         """Choose how many encoder layers, from 0 to all, are computed again instead of kept."""
@@ -136,7 +143,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         Returns:
             Losses by mmdet's names.
         """
-        if not self.accelerated or "tokens_positive" in batch_data_samples[0]:
+        if "prompts" not in self.accelerated or "tokens_positive" in batch_data_samples[0]:
             return super().loss(batch_inputs, batch_data_samples)  # type: ignore[no-any-return]
         device = batch_inputs.device
         prompts = [self._prompt(sample.text, device) for sample in batch_data_samples]
@@ -163,7 +170,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         Returns:
             The total, and all values with the total as `loss`.
         """
-        if not self.accelerated:
+        if "loss_log" not in self.accelerated:
             total, stock = super().parse_losses(losses)
             self.latest_losses = {name: value.detach() for name, value in stock.items()}
             return total, stock
@@ -188,7 +195,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         Returns:
             Inputs of encoder and decoder.
         """
-        if not self.accelerated or batch_data_samples is None:
+        if "geometry" not in self.accelerated or batch_data_samples is None:
             return super().pre_transformer(mlvl_feats, batch_data_samples)  # type: ignore[no-any-return]
         first = mlvl_feats[0]
         # Its self-check must not fall into a layer that is computed twice: the two would differ.
@@ -248,7 +255,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             Inputs of decoder and head.
         """
         inputs = (memory, memory_mask, spatial_shapes, memory_text, text_token_mask)
-        if not self.accelerated:
+        if "first_stage" not in self.accelerated:
             return super().pre_decoder(*inputs, batch_data_samples)  # type: ignore[no-any-return]
         logits, unscaled = self._first_stage(*inputs)
         query = self.query_embedding.weight.expand(len(memory), -1, -1)
@@ -338,10 +345,24 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
             _set_text_width(head, full)
 
 
+def _checked(accelerated: Collection[str]) -> frozenset[str]:
+    known = (*REWRITES, LORA_PRODUCT)
+    if unknown := sorted(set(accelerated) - set(known)):
+        raise UserError(f"model.accelerated has no {unknown[0]!r}: {', '.join(known)}.")
+    if "geometry" in accelerated and "deformable_attention" not in accelerated:
+        raise UserError(
+            "model.accelerated: geometry hands sizes to deformable_attention that MMDetection's "
+            "own cannot read; leave both out."
+        )
+    return frozenset(accelerated)
+
+
 def _set_text_width(head: Any, width: int) -> None:
     head.max_text_len = width
-    for branch in head.cls_branches:
-        branch.max_text_len = width
+    # A branch may be a wrapper of PEFT's around the one that computes.
+    for module in head.cls_branches.modules():
+        if isinstance(module, ContrastiveEmbed):
+            module.max_text_len = width
 
 
 def _padding(levels: Sequence[Tensor], samples: Sequence[Any]) -> list[Any]:

@@ -47,8 +47,8 @@ class AskedClasses:
 class AcceleratedPrediction(GroundingDINO):
     """MMDetection's Grounding DINO, whose predictions do not depend on their batch."""
 
-    accelerated: bool
-    """False leaves every method as MMDetection has it."""
+    accelerated: frozenset[str]
+    """Without `predictions` every method is as MMDetection has it."""
     _asked: AskedClasses | None = None
     """The last list of classes: it is the same for every image of a validation."""
     _spared: ImageByImage
@@ -62,7 +62,7 @@ class AcceleratedPrediction(GroundingDINO):
         Returns:
             The samples with `pred_instances`, in their order.
         """
-        if not self.accelerated or not isinstance(data, Mapping):
+        if "predictions" not in self.accelerated or not isinstance(data, Mapping):
             samples: list[Any] = super().val_step(data)
             return samples
         found: dict[int, Any] = {}
@@ -88,7 +88,7 @@ class AcceleratedPrediction(GroundingDINO):
         Returns:
             The samples with `pred_instances`, best first.
         """
-        if not self.accelerated or not _ask_the_same(batch_data_samples):
+        if "predictions" not in self.accelerated or not _ask_the_same(batch_data_samples):
             found: list[Any] = super().predict(batch_inputs, batch_data_samples, rescale)
             return found
         asked = self._asked_classes(tuple(batch_data_samples[0].text))

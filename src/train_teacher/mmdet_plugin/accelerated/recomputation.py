@@ -7,7 +7,7 @@ non-reentrant checkpoint has neither fault and works where no input needs a grad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -49,8 +49,16 @@ def _run(
     return forward(*args, **kwargs)
 
 
+RECOMPUTED: Mapping[type, type] = {
+    DeformableDetrTransformerEncoderLayer: CheckpointedEncoderLayer,
+    SingleScaleBiAttentionBlock: CheckpointedFusionLayer,
+}
+
+
 def checkpoint_layers(encoder: Any, count: int) -> None:
     """Let the first `count` image and fusion layers be computed again instead of kept."""
     for layers in (encoder.layers, encoder.fusion_layers):
         for place, layer in enumerate(layers):
+            if place < count:
+                layer.__class__ = RECOMPUTED.get(type(layer), type(layer))
             layer.checkpointed = place < count

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from train_teacher.core.errors import UserError
-from train_teacher.mmdet_plugin.checkpoints.misfit import compare_shapes, describe_misfit
+from train_teacher.hub.files import SUFFIX
+from train_teacher.hub.tensors import mmdet_tensors
+from train_teacher.mmdet_plugin.checkpoints.misfit import by_part, compare_shapes, describe_misfit
 
 # The denoising label table has one row per class; with more classes than it was trained with
 # it cannot be kept, and mmdet only uses it for label noise in training (dino.py:41).
 RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
-SHOWN_PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LoadReport:
     by_part: Mapping[str, int]
     """Tensors loaded, by part of the model."""
     reinitialised: tuple[str, ...]
-    """Tensors whose size depends on the number of classes and that start anew."""
+    """Tensors that start anew: made for another number of classes, or not in the file."""
     unused: tuple[str, ...]
     """Tensors of the file that this model has no place for."""
 
@@ -43,11 +44,12 @@ class LoadReport:
         if self.constants:
             text += f"; {len(self.constants)} constant buffers are not in it"
         if self.reinitialised:
-            text += f"; new because of the number of classes: {', '.join(self.reinitialised)}"
+            text += (
+                "; drawn anew, of another number of classes or not in the file: "
+                f"{', '.join(self.reinitialised)}"
+            )
         if self.unused:
-            more = ", ..." if len(self.unused) > SHOWN_PARTS else ""
-            shown = ", ".join(self.unused[:SHOWN_PARTS])
-            text += f"; {len(self.unused)} of the file are not used: {shown}{more}"
+            text += f"; {len(self.unused)} of the file are not used: {by_part(self.unused)}"
         return text
 
 
@@ -60,14 +62,16 @@ and give --weights plain.pth."""
 
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    """Read the weights of an MMEngine or plain PyTorch checkpoint, without running its pickle.
+    """Read the weights of an MMEngine, plain PyTorch or transformers checkpoint; no code is run.
 
     Returns:
-        Tensors by parameter name.
+        Tensors by MMDetection's name.
 
     Raises:
         UserError: missing, damaged, not a checkpoint, or a pickle that wants to run code.
     """
+    if path.suffix == SUFFIX:
+        return _read_safetensors(path)
     try:
         # Mapped, a large file is read once, into the model; bare pickles cannot be.
         mapped = path.is_file() and zipfile.is_zipfile(path)
@@ -90,6 +94,20 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path}: holds no weights (no `state_dict` of tensors).")
     return weights
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found, foreign = mmdet_tensors(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path}: missing or damaged ({_first_line(error)}). Give another --weights."
+        ) from error
+    # Kept by their own names: the report tells that they are not used.
+    return {**found, **{name: torch.empty(0) for name in foreign}}
 
 
 def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:

@@ -52,7 +52,8 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
         ) from error
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: is cut off, damaged or not a checkpoint.") from error
-    if not isinstance(content, dict) or not {"state_dict", "meta"} <= content.keys():
+    parts = ("state_dict", "meta")
+    if not isinstance(content, dict) or not all(isinstance(content.get(p), dict) for p in parts):
         raise UserError(f"{path}: is not a checkpoint of a run (no `state_dict` and `meta`).")
     return content
 

@@ -57,14 +57,14 @@ def describe_misfit(misfit: Misfit, model: Mapping[str, Shape], file: Mapping[st
     count = len(misfit.missing) + len(misfit.reshaped)
     lines = [f"does not fit the model: {count} of its {len(model)} tensors are not in the file:"]
     if misfit.missing:
-        lines.append(f"  missing      {_by_part(misfit.missing)}")
+        lines.append(f"  missing      {by_part(misfit.missing)}")
     if misfit.reshaped:
         name = misfit.reshaped[0]
         example = f"for example {name}: model {model[name]}, file {file[name]}"
-        lines.append(f"  other shape  {_by_part(misfit.reshaped)}; {example}")
+        lines.append(f"  other shape  {by_part(misfit.reshaped)}; {example}")
     if misfit.unexpected:
         example = f"for example {misfit.unexpected[0]}"
-        lines.append(f"  unexpected   {_by_part(misfit.unexpected)}; {example}")
+        lines.append(f"  unexpected   {by_part(misfit.unexpected)}; {example}")
     lines.append("Training would start from random values there.")
     return "\n".join([*lines, recognise_checkpoint(misfit, file)])
 
@@ -100,7 +100,7 @@ def _foreign_format(file: Mapping[str, Shape]) -> str | None:
             "tools/model_converters/groundingdino_to_mmdet.py."
         )
     if any("text_backbone." in name or "conv_encoder." in name for name in names):
-        return "one of Hugging Face transformers: take MMDetection's file, --weights auto."
+        return "one of Hugging Face transformers: give its model.safetensors instead."
     if any(name.startswith("module.backbone.") for name in names):
         return "one saved from a DistributedDataParallel model: save `model.module` instead."
     if names and all(
@@ -118,7 +118,8 @@ def _backbone_figures(file: Mapping[str, Shape]) -> tuple[int, int]:
     return (first[0] if first else 0, len(blocks))
 
 
-def _by_part(names: Collection[str]) -> str:
+def by_part(names: Collection[str]) -> str:
+    """Return how many tensors each part of a model has, as text."""
     counts: dict[str, int] = defaultdict(int)
     for name in names:
         counts[name.split(".")[0]] += 1

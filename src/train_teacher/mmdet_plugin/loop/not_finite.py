@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor
@@ -99,6 +100,14 @@ def not_finite(losses: Mapping[str, Any]) -> list[str]:
         return []
     values = _floats(losses)
     return [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+
+
+def refuse_bad_gradients(wrapper: OptimWrapper) -> None:
+    """Let an optimizer refuse a step with such gradients, if it clips them at all."""
+    scaler = getattr(wrapper, "loss_scaler", None)
+    # In fp16 the scaler leaves such steps out, and tries smaller factors.
+    if wrapper.clip_grad_kwargs and (scaler is None or not scaler.is_enabled()):
+        wrapper.clip_func = refusing(wrapper.clip_func)
 
 
 def refusing(clip: Callable[..., Any]) -> Callable[..., Any]:

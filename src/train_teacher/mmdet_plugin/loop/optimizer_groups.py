@@ -10,8 +10,6 @@ from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 from torch import nn
 
-from train_teacher.mmdet_plugin.loop.not_finite import refusing
-
 
 def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put the parameters of groups with equal options together.
@@ -84,10 +82,6 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
         wrapper = super().__call__(model)
         if wrapper.clip_grad_kwargs:
             wrapper.clip_func = _in_model_order(wrapper.clip_func, model)
-            scaler = getattr(wrapper, "loss_scaler", None)
-            # In fp16 the scaler leaves such steps out, and tries smaller factors.
-            if scaler is None or not scaler.is_enabled():
-                wrapper.clip_func = refusing(wrapper.clip_func)
         return wrapper
 
 

@@ -150,8 +150,8 @@ class AdaptiveStep:
         if now == 1:
             raise UserError(
                 "the memory is full with a single image at once: a smaller batch would not help. "
-                "The last checkpoint is kept. Use smaller `train_scales` in a --config file, "
-                "or `checkpoint_layers: 6` there; on a GPU, nvidia-smi shows whether "
+                "The last checkpoint is kept. Use smaller `train_scales` in a --config file"
+                f"{_recomputation(self._detector)}; on a GPU, nvidia-smi shows whether "
                 "another program holds its memory (then end it and go on with --resume)."
             )
         self.images = math.ceil(now / 2)
@@ -161,6 +161,14 @@ class AdaptiveStep:
             f"{math.ceil(most / self.images)} parts for each batch of {most}. Optimizer steps and "
             "learning rates stay as planned, and no image is left out; a step takes longer."
         )
+
+
+def _recomputation(detector: Any) -> str:
+    """Return the setting that computes every encoder layer again, where that would save memory."""
+    layers = getattr(getattr(detector, "encoder", None), "layers", ())
+    if all(getattr(layer, "checkpointed", True) for layer in layers):
+        return ""  # they are already, or cannot be
+    return f", or `checkpoint_layers: {len(layers)}` there"
 
 
 def split(data: Mapping[str, Any], images: int) -> Iterator[tuple[dict[str, Any], float]]:

@@ -14,7 +14,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.accelerated.loss_log import averaged
-from train_teacher.mmdet_plugin.loop.not_finite import RAISED, explain
+from train_teacher.mmdet_plugin.loop.not_finite import RAISED, explain, refuse_bad_gradients
 from train_teacher.mmdet_plugin.loop.smaller_parts import AdaptiveStep
 from train_teacher.mmdet_plugin.reporting.metrics_file import FILE_NAME, forget_after
 from train_teacher.mmdet_plugin.runner_access import say, unwrapped
@@ -33,6 +33,7 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Train to the end; after a stop, first validate the epoch that was not validated."""
         runner = self.runner
+        refuse_bad_gradients(runner.optim_wrapper)
         self.step = AdaptiveStep(runner.model, runner.optim_wrapper, partial(say, runner))
         self._spare_memory_as_before()
         validated = self._validated_epoch()

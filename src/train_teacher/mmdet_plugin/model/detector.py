@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from train_teacher.core.errors import UserError
+from train_teacher.core.rewrites import LORA_PRODUCT
 from train_teacher.mmdet_plugin.accelerated.detector import AcceleratedGroundingDINO
 from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
 from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity, identify_base
@@ -76,7 +77,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
             self.init_weights()
             self._keeps_weights = True
             inject_lora(self, options_from(lora), self.frozen_modules)
-            if self.accelerated:
+            if LORA_PRODUCT in self.accelerated:
                 # Here, because it imports PEFT, which takes seconds.
                 from train_teacher.mmdet_plugin.accelerated.lora_linear import (
                     add_adapters_within_products,

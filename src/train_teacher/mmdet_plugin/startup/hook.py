@@ -74,7 +74,7 @@ class ProbeHook(Hook):
         """
         model: Any = unwrapped(runner)
         device = next(model.parameters()).device
-        if device.type != "cuda" or not getattr(model, "accelerated", False):
+        if device.type != "cuda":
             if isinstance(self._layers, int):
                 model.checkpoint_layers(self._layers)
             return
@@ -88,9 +88,13 @@ class ProbeHook(Hook):
         Raises:
             UserError: it would fail.
         """
-        model = unwrapped(runner)
-        device = next(model.parameters()).device
-        say(runner, f"deformable attention: {backend_for(device).name}")
+        model: Any = unwrapped(runner)
+        if model.accelerated:
+            backend = backend_for(next(model.parameters()).device).name
+            say(runner, f"accelerated, by equals: {', '.join(sorted(model.accelerated))}")
+            say(runner, f"deformable attention: {backend}")
+        else:
+            say(runner, "own modules: MMDetection's, none of which is exchanged")
         if self.choice:
             say(
                 runner,

@@ -61,6 +61,19 @@ def test_rotated_boxes_are_an_f5_that_promises_no_repair(dataset_of: Any) -> Non
     assert finding.fix.startswith("Look at a few with --html")
 
 
+@pytest.mark.parametrize(("angle", "doubted"), [(0.35, True), (2, False)])
+def test_angles_that_nothing_tells_from_degrees_are_named_with_what_to_write(
+    dataset_of: Any, angle: float, doubted: bool
+) -> None:
+    rotated = [annotation(i, bbox=[30, 20, 30, 5, angle], area=150) for i in range(1, 4)]
+
+    finding = only(check_file(file_of(dataset_of(annotations=rotated))), "F5")
+
+    assert finding.severity == "warning"
+    assert ("nothing in the file tells" in finding.message) is doubted
+    assert ("angle * pi / 180" in finding.fix) is doubted
+
+
 def test_sizes_of_0_are_told_to_lose_boxes_and_missing_ones_to_stop_mmdetection(
     dataset_of: Any,
 ) -> None:

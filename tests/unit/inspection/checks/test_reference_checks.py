@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from coco_factory import annotation, category, image
 from inspected_data import file_of, only
 from train_teacher.inspection.checks.reference_checks import check_references
@@ -43,38 +41,6 @@ def test_a_repeated_category_id_is_r4(dataset_of: Any) -> None:
 
     assert finding.severity == "error"
     assert '"cat", "dog"' in finding.message
-
-
-def test_an_annotation_of_an_unlisted_image_is_r5(dataset_of: Any) -> None:
-    dataset = dataset_of(annotations=[annotation(1), annotation(2, image_id=99)])
-
-    finding = only(check_references(file_of(dataset)), "R5")
-
-    assert (finding.severity, finding.count) == ("warning", 1)
-    assert finding.examples[0].value == "99"
-
-
-def test_an_annotation_of_an_undefined_category_is_r6(dataset_of: Any) -> None:
-    dataset = dataset_of(annotations=[annotation(1), annotation(2, category_id=0)])
-
-    finding = only(check_references(file_of(dataset)), "R6")
-
-    assert finding.severity == "error"
-    assert "add 1 to every category_id" in finding.fix
-
-
-@pytest.mark.parametrize(("first", "told"), [(0, "add 1 to every"), (2, "take 1 from every")])
-def test_category_ids_off_by_one_are_told_as_such(dataset_of: Any, first: int, told: str) -> None:
-    dataset = dataset_of(annotations=[annotation(n, n % 12 + 1, n % 2 + first) for n in range(24)])
-
-    assert told in only(check_references(file_of(dataset)), "R6").fix
-
-
-def test_a_missing_reference_is_told_as_null(dataset_of: Any) -> None:
-    dataset = dataset_of(annotations=[annotation(1), annotation(2, None, None)])
-    findings = [only(check_references(file_of(dataset)), code) for code in ("R5", "R6")]
-
-    assert all("id null" in f.message and f.examples[0].value == "null" for f in findings)
 
 
 def test_the_id_that_an_image_was_meant_to_have_is_named(dataset_of: Any) -> None:

@@ -226,6 +226,17 @@ def test_equal_boxes_of_two_undefined_classes_stay_two(tmp_path: Path) -> None:
     assert len(copy["annotations"]) == 26
 
 
+def test_equal_boxes_of_images_that_could_not_be_read_stay_apart(tmp_path: Path) -> None:
+    """Their records stay in the copy, so which of them the boxes belong to can still be told."""
+    content = coco(images=[image(n) for n in range(1, 101)])
+    content["images"] += [{"id": 201}, {"id": 202}]
+    content["annotations"] += [annotation(901, 201), annotation(902, 202)]
+    report, copy = fix(tmp_path, content)
+
+    assert {201, 202} <= {a["image_id"] for a in copy["annotations"]}
+    assert "B14" not in told(report)
+
+
 def test_classes_of_which_nothing_is_visible_are_not_merged(tmp_path: Path) -> None:
     content = coco(categories=[category(1, " "), category(2, "\u200b")])
     report, copy = fix(tmp_path, content)
@@ -336,6 +347,15 @@ def test_a_width_that_cannot_be_read_is_taken_from_the_image(tmp_path: Path) -> 
 
     assert [(i["width"], i["height"]) for i in copy["images"]] == [(64, 48), (64, 48)]
     assert told(report) == {"F5": (1, 2), "F8": (1,)}
+
+
+def test_a_width_that_is_the_text_nan_is_removed_where_no_image_tells_it(tmp_path: Path) -> None:
+    content = spread()
+    content["images"][0]["width"] = "NaN"
+    report, copy = fix(tmp_path, content)
+
+    assert "width" not in copy["images"][0]
+    assert told(report)["F5"] == (1,)
 
 
 def test_annotation_ids_that_are_text_become_numbers(tmp_path: Path) -> None:

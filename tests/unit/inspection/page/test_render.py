@@ -17,7 +17,11 @@ from train_teacher.inspection.facts import (
     SplitInfo,
     TrainedInfo,
 )
-from train_teacher.inspection.page.chart_numbers import BoxSample, inspection_charts
+from train_teacher.inspection.page.chart_numbers import (
+    BoxSample,
+    InspectionCharts,
+    inspection_charts,
+)
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
 from train_teacher.pages.parts import Image
 
@@ -71,9 +75,13 @@ def facts(
     )
 
 
+def charts_of(sample: BoxSample) -> InspectionCharts:
+    return inspection_charts(sample, 800)
+
+
 def charts(count: int = 6) -> Any:
     boxes = np.tile(np.array([10.0, 10, 20, 30]), (count, 1))
-    return inspection_charts(
+    return charts_of(
         BoxSample(boxes, np.zeros(count, np.int64), np.array([[640.0, 480.0]] * bool(count)))
         if count
         else BoxSample(np.empty((0, 4)), np.empty(0, np.int64), np.empty((0, 2)))
@@ -270,7 +278,7 @@ def test_every_number_in_the_charts_is_finite_and_small_bars_are_seen() -> None:
     boxes = np.array([[0.0, 0, 10, 10]] * 100_000 + [[0.0, 0, 400, 400]])
     here = BoxSample(boxes, np.zeros(len(boxes), np.int64), np.array([[800.0, 800.0]]))
 
-    html = render_inspection(facts(), inspection_charts(here))
+    html = render_inspection(facts(), charts_of(here))
 
     assert not re.search(r'"(nan|inf|-inf)"', html)
     heights = [float(h) for h in re.findall(r'class="bar"[^>]*height="([\d.]+)"', html)]

@@ -166,6 +166,30 @@ def test_an_example_is_looked_up_in_the_split_it_is_from(tmp_path: Path) -> None
     assert "The splits compared" in html
 
 
+def test_no_images_means_no_images(tmp_path: Path) -> None:
+    boxes = [annotation(1, 1, bbox=[32, 12, 0, 24]), *clean_annotations(range(2, 13), first_id=3)]
+    data = make_coco(tmp_path / "d", annotations=boxes)
+    assert "<img" in page_of(tmp_path, data)
+    assert "<img" not in page_of(tmp_path, data, check_images=False)
+
+
+def test_the_image_that_another_split_has_too_is_shown_beside_it(tmp_path: Path) -> None:
+    train, val = make_coco(tmp_path / "a"), make_coco(tmp_path / "b", images=[image(1, "x.jpg")])
+    (tmp_path / "b" / "x.jpg").write_bytes((tmp_path / "a" / "3.jpg").read_bytes())
+    part = page_of(tmp_path, train, val=val).partition(">Findings in images</h2>")[2]
+    leak = part.partition("<code>D8</code>")[2].partition("<h3")[0]
+    assert [name[:5] for name in re.findall(r'<img alt="([^"]*)"', leak)] == ["x.jpg", "3.jpg"]
+
+
+def test_what_is_only_worth_knowing_is_shown_and_the_number_of_a_box_is_not(tmp_path: Path) -> None:
+    whole = [annotation(0, 1, bbox=[0, 0, 64, 48]), *clean_annotations(range(2, 13), first_id=2)]
+    html = page_of(tmp_path, make_coco(tmp_path / "d", annotations=whole))
+    assert "<code>R3</code>" in html
+    part = html.partition(">Findings in images</h2>")[2]
+    assert "<code>B15</code>" in part
+    assert "<code>R3</code>" not in part
+
+
 def test_an_empty_set_gives_a_page(tmp_path: Path) -> None:
     html = page_of(tmp_path, make_coco(tmp_path / "d", images=[], annotations=[], categories=[]))
 

@@ -11,16 +11,19 @@ import torch
 from host_reads import HostReads
 
 from demo_model import DEMO_BASE, build_config, demo_batch, make_settings
+from train_teacher.core.errors import UserError
+from train_teacher.core.rewrites import REWRITES
 from train_teacher.mmdet_plugin.accelerated import deformable_attention
 from train_teacher.mmdet_plugin.accelerated.detector import FASTER
+from train_teacher.teachers.standalone_model import write_language_model
 
 # Relative to the largest gradient of the tensor: sums run in another order.
 GRADIENT_TOLERANCE = 2e-4
 LOSS_TOLERANCE = 2e-5
 
 
-def build(accelerated: bool, **settings: Any) -> Any:
-    """Build the demo model, ours or as MMDetection has it."""
+def build(accelerated: bool | list[str], **settings: Any) -> Any:
+    """Build the demo model, ours, with some rewrites, or as MMDetection has it."""
     import importlib
 
     importlib.import_module("train_teacher.mmdet_plugin")
@@ -28,15 +31,14 @@ def build(accelerated: bool, **settings: Any) -> Any:
     from mmdet.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)
-    config = build_config(make_settings(weights=str(DEMO_BASE), **settings)).model
+    settings = {"weights": str(DEMO_BASE), "accelerated": bool(accelerated), **settings}
+    config = build_config(make_settings(**settings)).model
+    if not isinstance(accelerated, bool):
+        config.accelerated = accelerated
     # No label is exchanged: mmdet draws random labels for those that are, and we do not.
     config.dn_cfg.label_noise_scale = 1e-12
     # mmdet drops attention weights in another order of memory.
     config.encoder.fusion_layer_cfg.dropout = 0.0
-    if not accelerated:
-        config.accelerated = False
-        config.bbox_head.type = "GroundingDINOHead"
-        config.language_model.cache_text = False
     return MODELS.build(config).train()
 
 
@@ -66,6 +68,26 @@ def assert_same(ours: Any, stock: Any, batch: tuple[Any, Any]) -> None:
         scale = max(float(expected[name].abs().max()), 1e-3)
         difference = float((gradient - expected[name]).abs().max())
         assert difference <= GRADIENT_TOLERANCE * scale, (name, difference, scale)
+
+
+@pytest.fixture(scope="module")
+def plain(stock: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Build what --plain trains: no type of ours, the base loaded as MMEngine loads it."""
+    from mmdet.registry import MODELS
+
+    output = tmp_path_factory.mktemp("plain")
+    (output / "data").mkdir()
+    write_language_model(output / "data" / "language_model", DEMO_BASE.parent / "language_model")
+    settings = make_settings(weights=str(DEMO_BASE), plain=True, output=str(output))
+    config = build_config(settings).model
+    config.dn_cfg.label_noise_scale = 1e-12
+    config.encoder.fusion_layer_cfg.dropout = 0.0
+    model = MODELS.build(config)
+    missing = model.load_state_dict(torch.load(DEMO_BASE)["state_dict"], strict=False).missing_keys
+    assert not [name for name in missing if name in dict(model.named_parameters())]
+    model.train()
+    model.language_model.eval()
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +136,26 @@ def test_losses_and_gradients_equal_those_of_mmdetection(ours: Any, stock: Any, 
     assert_same(ours, stock, BATCHES[name](stock))
 
 
+@pytest.mark.parametrize("boxes", [0, 1, 20])
+@pytest.mark.parametrize("classes", [3, 60])
+def test_plain_own_modules_and_accelerated_begin_with_the_same_step(
+    plain: Any, stock: Any, ours: Any, boxes: int, classes: int
+) -> None:
+    names = tuple(f"thing {number}" for number in range(classes))
+    batch = batch_of(stock, boxes=(boxes, boxes), texts=[names, names])
+    expected_losses, everything = losses_and_gradients(plain, batch)
+    for model in (stock, ours):
+        losses, gradients = losses_and_gradients(model, batch)
+        assert list(losses) == list(expected_losses)
+        for name, loss in losses.items():
+            assert float(loss) == pytest.approx(float(expected_losses[name]), rel=1e-5, abs=1e-5)
+        frozen = ("backbone.", "language_model.")
+        assert gradients.keys() == {n for n in everything if not n.startswith(frozen)}
+        for name, gradient in gradients.items():
+            scale = max(float(everything[name].abs().max()), 1e-3)
+            assert float((gradient - everything[name]).abs().max()) <= 1e-4 * scale, name
+
+
 def test_it_is_the_same_when_everything_trains() -> None:
     ours, stock = (build(accelerated, tune="full") for accelerated in (True, False))
     for model in (ours, stock):
@@ -154,8 +196,40 @@ def test_modules_keep_their_parameters_and_the_stock_model_its_classes(
     ours: Any, stock: Any
 ) -> None:
     assert list(ours.state_dict()) == list(stock.state_dict())
-    assert not any(type(module) in FASTER.values() for module in stock.modules())
-    assert {type(module) for module in ours.modules()}.isdisjoint(FASTER)
+    upstream, faster = (set(types) for types in zip(*FASTER.values(), strict=True))
+    assert {type(module) for module in stock.modules()}.isdisjoint(faster)
+    assert {type(module) for module in ours.modules()}.isdisjoint(upstream)
+    assert not any(
+        type(module).__module__.startswith("train_teacher.mmdet_plugin.accelerated")
+        for module in stock.modules()
+    )
+
+
+@pytest.mark.parametrize("rewrite", [n for n in REWRITES if n != "geometry"])
+def test_each_rewrite_by_itself_changes_no_loss_and_no_gradient(stock: Any, rewrite: str) -> None:
+    assert_same(build([rewrite]), stock, batch_of(stock, shapes=[(192, 150), (130, 192)]))
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_each_rewrite_can_be_left_out_by_itself(stock: Any, rewrite: str) -> None:
+    left_out = {rewrite, "geometry"} if rewrite == "deformable_attention" else {rewrite}
+    model = build([name for name in REWRITES if name not in left_out])
+    assert_same(model, stock, batch_of(stock, boxes=(4, 1)))
+
+
+def test_an_unknown_rewrite_is_refused_by_name() -> None:
+    with pytest.raises(UserError, match=r"model\.accelerated has no 'magic': attention, "):
+        build(["magic"])
+
+
+def test_logits_of_a_lora_step_are_as_wide_as_its_prompt_too() -> None:
+    model = build(accelerated=True, tune="lora")
+    widths = set()
+    for branch in model.bbox_head.cls_branches:
+        branch.register_forward_hook(lambda module, args, out: widths.add(out.shape[-1]))
+    losses_and_gradients(model, batch_of(model))
+    assert widths == {16}
+    assert {branch.max_text_len for branch in model.bbox_head.cls_branches} == {256}
 
 
 def test_predictions_have_the_full_text_width_after_a_training_step(ours: Any, stock: Any) -> None:

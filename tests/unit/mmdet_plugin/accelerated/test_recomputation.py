@@ -54,7 +54,7 @@ def test_a_layer_is_recomputed_only_in_training() -> None:
 
 
 def test_the_first_layers_of_both_kinds_are_chosen_and_none_by_zero() -> None:
-    layers = [SimpleNamespace(checkpointed=False) for _ in range(6)]
+    layers = [copy.deepcopy(layer()) for _ in range(6)]
     encoder = SimpleNamespace(layers=layers[:3], fusion_layers=layers[3:])
     checkpoint_layers(encoder, 2)
     assert [one.checkpointed for one in layers] == [True, True, False] * 2

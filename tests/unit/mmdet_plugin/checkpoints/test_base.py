@@ -44,3 +44,20 @@ def test_a_scale_or_bias_that_would_change_the_scores_is_refused(tmp_path: Path)
         wanted = {f"model.bbox_head.contrastive_cfg.{key}": value}
         with pytest.raises(UserError, match="does not fit"):
             build_model(settings(tmp_path, set=wanted))
+
+
+def test_parts_of_a_file_that_are_no_part_of_the_detector_are_counted_by_name(
+    tmp_path: Path,
+) -> None:
+    from train_teacher.mmdet_plugin.checkpoints.base import load_base_checkpoint
+
+    model = build_model(settings(tmp_path))
+    extra = ("lmm.layers.0.weight", "lmm.layers.1.weight", "connector.0.weight",
+             "region_connector.0.weight", "ref_point_head.0.weight",
+             "image_seperate.weight")  # fmt: skip
+    path = tmp_path / "published_with_more.pth"
+    torch.save({**model.state_dict(), **{name: torch.zeros(1) for name in extra}}, path)
+    told = str(load_base_checkpoint(model, path))
+    for part in ("lmm (2)", "connector (1)", "region_connector (1)", "ref_point_head (1)",
+                 "image_seperate (1)"):  # fmt: skip
+        assert part in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,12 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
+from demo_model import build_config, build_model, make_settings
 from train_teacher.core.errors import UserError
+from train_teacher.mmdet_plugin.accelerated.recomputation import CheckpointedEncoderLayer
 from train_teacher.mmdet_plugin.loop import smaller_parts
 from train_teacher.mmdet_plugin.loop.smaller_parts import AdaptiveStep, split
+from train_teacher.settings import yaml_files
 
 OBJECTS = (3, 0, 1, 2, 0, 0, 5, 1)
 
@@ -145,6 +149,47 @@ def test_memory_that_ends_between_the_batches_of_a_step_costs_none_of_them() -> 
 def test_a_single_image_that_does_not_fit_ends_the_run_with_what_to_change() -> None:
     with pytest.raises(UserError, match=r"a single image.*train_scales"):
         train(Detector(most=0))
+
+
+@pytest.mark.usefixtures("mmdet_ready")
+@pytest.mark.parametrize("accelerated", [True, False])
+def test_recomputed_layers_are_advised_up_to_all_where_they_save_memory(accelerated: bool) -> None:
+    detector = build_model(make_settings(tune="full", accelerated=accelerated))
+    layers = len(detector.encoder.layers)
+    for kept in (0, layers - 1):
+        setting = advised_after(detector, kept)
+        assert setting == f"checkpoint_layers: {layers}"
+        name, _, value = setting.partition(": ")
+        settings = make_settings(**{name: int(value)})
+        probe = next(h for h in build_config(settings).custom_hooks if h.type == "ProbeHook")
+        detector.checkpoint_layers(probe.checkpoint_layers)
+        for layer in detector.encoder.layers:
+            assert layer.checkpointed
+            assert isinstance(layer, CheckpointedEncoderLayer)
+    assert advised_after(detector, layers) is None
+
+
+def test_recomputed_layers_are_not_advised_to_a_detector_without_such_layers() -> None:
+    assert advised_after(Detector(), None) is None
+
+
+@pytest.mark.parametrize("preset", yaml_files.preset_names())
+def test_official_models_have_the_six_layers_that_readme_names(preset: str) -> None:
+    layers = build_config(make_settings(preset)).model.encoder.num_layers
+    assert layers == 6 or preset == "demo"
+
+
+def advised_after(detector: Any, layers: int | None) -> str | None:
+    """Return what a full memory advises to a detector of which some layers are recomputed."""
+    if layers is not None:
+        detector.checkpoint_layers(layers)
+    step = AdaptiveStep(detector, OptimWrapper(torch.optim.SGD(detector.parameters(), 0.1)), print)
+    step.images = 1
+    step._pending.append(SimpleNamespace(data={"data_samples": [None]}))
+    with pytest.raises(UserError) as stopped:
+        step._halve()
+    found = re.search("checkpoint_layers: [0-9]+", str(stopped.value))
+    return found[0] if found else None
 
 
 def test_one_of_several_processes_does_not_go_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from train_teacher.coco.categories import IGNORED_REGIONS, NO_OBJECTS, _word, dummy_categories
+from train_teacher.coco.categories import (
+    BACKGROUND_WORDS,
+    IGNORED_REGIONS,
+    NO_OBJECTS,
+    dummy_categories,
+    is_background,
+    word_of,
+)
 from train_teacher.coco.dataset import used_categories
 from train_teacher.core.words import listed
 from train_teacher.inspection.facts import Finding
@@ -17,14 +24,15 @@ def check_categories(file: InspectedFile) -> list[Finding]:
     dataset = file.dataset
     dummies = dummy_categories(dataset)
     parents = {category.supercategory for category in dataset.categories}
-    odd = [c for c in dummies if _word(c) in NO_OBJECTS and c.name not in parents]
+    odd = [c for c in dummies if word_of(c) in NO_OBJECTS and not is_background(c)]
+    odd = [c for c in odd if c.name not in parents]
     entries = [c for c in dummies if c not in odd]
     fix = "Nothing to do: train-teacher leaves it out (exp1/data)."
     used = used_categories(dataset)
     labelled = [
         category
         for row, category in enumerate(dataset.categories)
-        if row in used and _word(category) in IGNORED_REGIONS | {"background", "none"}
+        if row in used and word_of(category) in IGNORED_REGIONS | BACKGROUND_WORDS
     ]
     return [
         *finding_about(

@@ -82,18 +82,37 @@ def _runs_together(one: ClassText) -> bool:
     return not _is_code(one) and (bool(_HUMP.search(one.text)) or "/" in one.text)
 
 
+def _is_garbled(one: ClassText) -> bool:
+    """Return whether UTF-8 was read in another encoding on the way, or could not be read."""
+    if "\ufffd" in one.text:
+        return True
+    for page in () if one.text.isascii() else ("cp1252", "latin-1"):
+        try:
+            one.text.encode(page).decode()
+        except UnicodeError:
+            continue
+        return True
+    return False
+
+
 def _is_foreign(one: ClassText) -> bool:
+    return not _is_garbled(one) and _has_foreign_letters(one)
+
+
+def _has_foreign_letters(one: ClassText) -> bool:
     signs = ("So", "Sk", "Co", "Cn") if UNKNOWN in one.pieces or not one.pieces else ()
     return any(_is_foreign_letter(c, signs) for c in clean_label_name(one.text))
 
 
 def _is_unknown(one: ClassText) -> bool:
-    return UNKNOWN in one.pieces and not _is_foreign(one)
+    return UNKNOWN in one.pieces and not _has_foreign_letters(one) and not _is_garbled(one)
 
 
 def _has_accents(one: ClassText) -> bool:
+    if _is_garbled(one) or _has_foreign_letters(one):
+        return False
     marks = unicodedata.normalize("NFD", clean_label_name(one.text))
-    return any(unicodedata.category(c) == "Mn" for c in marks) and not _is_foreign(one)
+    return any(unicodedata.category(c) == "Mn" for c in marks)
 
 
 def _is_foreign_letter(character: str, signs: Sequence[str]) -> bool:
@@ -153,6 +172,14 @@ _KINDS = (
         "with words run together or joined by /",
         "The model reads one unknown word, or both words.",
         "Write separate words",
+    ),
+    _Kind(
+        "N7",
+        "warning",
+        _is_garbled,
+        "whose letters were read in a wrong encoding on the way (\u00c3\u00a9 for \u00e9)",
+        "The model reads rubbish: the class starts without a hint.",
+        "Export the file again as UTF-8, or give the names as they are meant",
     ),
     _Kind(
         "N7",

@@ -157,10 +157,10 @@ _PIXELS = (
 )
 _RARELY_READ = (FORMATS.index("GIF"), FORMATS.index("AVIF"))
 _RARE_FORMAT = _Kind(
-    "warning",
+    "info",
     "in GIF or AVIF format",
-    "Many releases of OpenCV cannot read them: training would stop at the first.",
-    "Save them as JPEG or PNG, or run inspect-data --deep to see whether OpenCV reads them here.",
+    "OpenCV reads them here; with many older releases training would stop at the first.",
+    "Nothing to do here; save them as JPEG or PNG where the data set goes elsewhere.",
 )
 _ALPHA_DROPPED = "MMDetection drops it: what is transparent shows whatever colour is stored there."
 _SEEN_THROUGH = _Kind(
@@ -193,6 +193,9 @@ def check_missing_images(file: InspectedFile) -> list[Finding]:
         name, other = next(iter(likely.items()))
         fix = f"They may be images that are there: names {what}, such as {name} for {other}; "
         fix += "correct file_name if so. Otherwise copy the missing files there, or remove them."
+    if any(name.startswith("data:") for name in names):
+        fix = "These records hold the image itself (base64). Write each into a file, and its name "
+        fix += "into file_name."
     elsewhere = any(_leads_elsewhere(name) for name in names)
     if elsewhere and str(image_dir) != "/":
         fix += " Names with an absolute path are followed inside that folder only; --images / "

@@ -32,10 +32,11 @@ _SPELLINGS = (
     ("with backslashes", re.compile(r"\\")),
     ("written as the full path of some machine", re.compile(r"^/")),
     ("leading out of the folder (../)", re.compile(r"(^|/)\.\.(/|$)")),
+    ("with a query as of an address (?v=3) behind them", re.compile(r"\?")),
     ("with escapes such as %20", re.compile(r"%[0-9A-Fa-f]{2}")),
 )
-_ONLY_RENAMED = frozenset(("with escapes such as %20",))
-"""Spellings that are wrong only when the file has another name: % may be part of a real one."""
+_ONLY_RENAMED = frozenset(kind for kind, _ in _SPELLINGS[-2:])
+"""Spellings that are wrong only when the file has another name: a real one may have % and ?."""
 
 
 def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:

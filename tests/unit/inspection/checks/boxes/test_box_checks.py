@@ -96,3 +96,11 @@ def test_a_missing_box_is_b8_and_a_warning_when_the_polygon_tells(dataset_of: An
         ("B8", "warning", 1),
         ("B8", "error", 1),
     ]
+
+
+def test_boxes_of_nothing_but_zeros_have_no_size_and_are_not_called_normalised(
+    dataset_of: Any,
+) -> None:
+    dataset = dataset_of(annotations=[annotation(n, bbox=[0, 0, 0, 0]) for n in range(1, 5)])
+
+    assert [f.code for f in check_boxes(file_of(dataset))] == ["B1"]

@@ -40,7 +40,9 @@ def test_placeholder_supercategories_drop_nothing(dataset_of: Any) -> None:
     assert len(real_categories(dataset_of(categories=plain[:1]))) == 1
 
 
-@pytest.mark.parametrize("name", ["background", "DontCare", "ignored regions"])
+@pytest.mark.parametrize(
+    "name", ["background", "_background_", "DontCare", "dont_care", "ignored regions", "BG"]
+)
 def test_a_labelled_word_for_what_is_not_to_be_learnt_is_an_n12_warning(
     dataset_of: Any, name: str
 ) -> None:

@@ -62,6 +62,8 @@ def test_the_names_of_coco_give_no_warning(told: Told) -> None:
         ("猫", "N7", "warning"),
         ("fire 🔥", "N7", "warning"),
         ("café", "N7", "info"),
+        ("v\u00c3\u00a9lo", "N7", "warning"),
+        ("v\ufffdlo", "N7", "warning"),
         (" hat", "N8", "warning"),
         ("hard  hat", "N8", "warning"),
         ("hat\n", "N8", "warning"),
@@ -79,6 +81,15 @@ def test_a_name_has_its_code(told: Told, name: str, code: str, severity: str) ->
 @pytest.mark.parametrize("name", ["hard_hat", "t-shirt", "SUV", "tv", "F-16 jet", "x-ray", "."])
 def test_ordinary_names_are_left_alone(told: Told, name: str) -> None:
     assert told(name, "dog") == []
+
+
+@pytest.mark.parametrize("name", ["v\u00c3\u00a9lo", "v\ufffdlo"])
+def test_letters_of_a_wrong_encoding_are_told_once_and_with_their_cause(
+    told: Told, name: str
+) -> None:
+    (finding,) = told(name, pieces=["[UNK]"])
+
+    assert "wrong encoding" in finding.message
 
 
 def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9(told: Told) -> None:

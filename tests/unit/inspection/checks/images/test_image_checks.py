@@ -123,12 +123,12 @@ def test_unusual_pixels_are_told(tmp_path: Path, pixels: int, severity: str) -> 
     assert (finding.severity, finding.ids) == (severity, (2,))
 
 
-def test_gif_is_a_warning_of_its_own(tmp_path: Path) -> None:
+def test_gif_that_opencv_reads_is_no_more_than_told(tmp_path: Path) -> None:
     dataset = coco(tmp_path, image(1, "1.gif"))
 
     finding = only(check_contents(file_of(dataset, images_of(dataset, format=["GIF"]))), "I5")
 
-    assert finding.severity == "warning"
+    assert finding.severity == "info"
 
 
 def test_what_only_decoding_shows_is_told(tmp_path: Path) -> None:
@@ -152,3 +152,13 @@ def test_what_only_decoding_shows_is_told(tmp_path: Path) -> None:
         ("I12", "info", (3,)),
         ("I12", "info", (5,)),
     ]
+
+
+def test_images_that_the_file_holds_itself_are_to_be_written_out(tmp_path: Path) -> None:
+    dataset = read(tmp_path, images=[image(1, "data:image/png;base64,AAAA")], annotations=[])
+    files = ImageFiles(None, np.arange(1), {}, checked=True)
+
+    (finding,) = check_missing_images(file_of(dataset, files))
+
+    assert "base64" in finding.fix
+    assert "--images" not in finding.fix

@@ -44,6 +44,7 @@ def test_an_ending_that_is_not_the_content_is_told(tmp_path: Path) -> None:
         ("/a/1.jpg", "1.jpg", "full path"),
         ("../a/1.jpg", "a/1.jpg", "../"),
         ("a%201.jpg", "a 1.jpg", "%20"),
+        ("1.jpg?v=3", "1.jpg", "a query"),
         ("A.jpg", "a.JPG", "upper and lower case"),
         ("images/1.jpg", "1.jpg", "another folder"),
     ],

@@ -1,0 +1,1 @@
+"""Grounding DINO as Hugging Face transformers holds it: names, tensors, config, files."""

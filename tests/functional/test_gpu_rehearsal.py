@@ -1,0 +1,192 @@
+"""What a GPU would meet, on a machine without one: steps and runs on a pretended device."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from generated_data import make_images
+
+HERE = Path(__file__).resolve().parents[1] / "pretend_gpu"
+pytestmark = [
+    pytest.mark.skipif(shutil.which("g++") is None, reason="the device needs a C++ compiler"),
+    pytest.mark.skipif(torch.version.cuda is not None, reason="this PyTorch has a device itself"),
+]
+ALLOWED = {
+    "a copy to the host at train_teacher/mmdet_plugin/accelerated/matching.py:match": (
+        "scipy matches queries and boxes on the host: one copy for all layers and images"
+    ),
+    "item at mmengine/optim/optimizer/optimizer_wrapper.py:_clip_grad": (
+        "the norm of the gradients, for the log and to refuse a bad step"
+    ),
+}
+"""Where an accelerated step may wait for the device, and why."""
+OF_MMDETECTION = (" at mmdet/", " at mmcv/", *(place for place in ALLOWED if "mmengine" in place))
+"""Its own modules read where they like: hundreds of times with many boxes."""
+
+STEPS: dict[str, dict[str, Any]] = {
+    **{
+        f"accelerated {tune} {precision}": {"tune": tune, "precision": precision}
+        for tune in ("frozen", "lora", "full")
+        for precision in ("fp32", "bf16")
+    },
+    "own frozen bf16": {"tune": "frozen", "precision": "bf16", "accelerated": False},
+    "own lora fp32": {"tune": "lora", "precision": "fp32", "accelerated": False},
+    "own full bf16": {"tune": "full", "precision": "bf16", "accelerated": False},
+    "plain frozen bf16": {"tune": "frozen", "precision": "bf16", "plain": True},
+    "plain full fp32": {"tune": "full", "precision": "fp32", "plain": True},
+    **{
+        fault: {"tune": "frozen", "precision": "bf16", "planted": fault}
+        for fault in ("a CPU tensor", "a read", "a wrong autocast")
+    },
+}
+REHEARSED = [name for name in STEPS if "planted" not in STEPS[name]]
+SWIN_T = {
+    f"{tune}, {layers} layers recomputed": {
+        "model": "swin-t", "tune": tune, "precision": "bf16", "recomputed": layers,
+        "shapes_only": True, "size": [800, 1333], "batch": 1, "boxes": 20,
+    }
+    for tune in ("frozen", "lora")
+    for layers in (0, 6)
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the device."""
+    spec = importlib.util.find_spec("torch")
+    assert spec is not None
+    assert spec.origin is not None
+    root, library = Path(spec.origin).parent, tmp_path_factory.mktemp("guard") / "libguard.so"
+    includes = [f"-I{root}/include", f"-I{root}/include/torch/csrc/api/include"]
+    libraries = [f"-L{root}/lib", f"-Wl,-rpath,{root}/lib", "-lc10", "-ltorch_cpu"]
+    subprocess.run(
+        ["g++", "-O1", "-shared", "-fPIC", "-std=c++20", *includes, HERE / "guard.cpp",
+         "-o", library, *libraries],
+        check=True,
+    )  # fmt: skip
+    return library
+
+
+def on_gpu(guard: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the rehearsal in a process that believes in the device."""
+    environment = {
+        **os.environ,
+        "PRETENDED_GPU": str(guard),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": os.pathsep.join([*sys.path[1:], str(HERE.parent)]),
+    }
+    return subprocess.run(
+        [sys.executable, HERE / "rehearse.py", *map(str, arguments)],
+        capture_output=True, text=True, env=environment, timeout=900, check=False,
+    )  # fmt: skip
+
+
+def rehearse(guard: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    result = on_gpu(guard, json.dumps(list(cases.values())))
+    assert result.returncode == 0, result.stderr[-3000:]
+    found = json.loads(result.stdout.splitlines()[-1])
+    return dict(zip(cases, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def steps(guard: Path) -> dict[str, dict[str, Any]]:
+    return rehearse(guard, STEPS)
+
+
+@pytest.mark.parametrize("name", REHEARSED)
+def test_a_step_has_no_tensor_of_another_device(steps: Any, name: str) -> None:
+    assert steps[name]["error"] is None
+    assert not steps[name]["mixed"]
+    assert all(torch.isfinite(torch.tensor(list(s.values()))).all() for s in steps[name]["losses"])
+
+
+@pytest.mark.parametrize("name", REHEARSED)
+def test_a_step_reads_no_scalar_outside_of_the_allowed_places(steps: Any, name: str) -> None:
+    reads = steps[name]["reads"]
+    if name.startswith("accelerated"):
+        assert reads == dict.fromkeys(ALLOWED, 1)
+    else:
+        assert not [place for place in reads if not any(part in place for part in OF_MMDETECTION)]
+
+
+@pytest.mark.parametrize("name", [n for n in REHEARSED if n.startswith("accelerated")])
+def test_boxes_and_similarities_of_an_accelerated_step_are_in_32_bits(
+    steps: Any, name: str
+) -> None:
+    assert set(steps[name]["formats"]) == {"boxes torch.float32", "similarities torch.float32"}
+
+
+@pytest.mark.parametrize("tune", ["frozen", "lora", "full"])
+def test_the_first_loss_in_bf16_is_that_in_fp32_within_3_percent(steps: Any, tune: str) -> None:
+    wide, narrow = (
+        steps[f"accelerated {tune} {precision}"]["losses"][0]["loss"]
+        for precision in ("fp32", "bf16")
+    )
+    assert narrow == pytest.approx(wide, rel=0.03)
+
+
+def test_a_planted_cpu_tensor_is_found(steps: Any) -> None:
+    assert "Expected all tensors to be on the same device" in steps["a CPU tensor"]["error"]
+    assert steps["a CPU tensor"]["mixed"]
+
+
+def test_a_planted_read_is_found(steps: Any) -> None:
+    assert set(steps["a read"]["reads"]) - set(ALLOWED) == {
+        "item at pretend_gpu/rehearse.py:parse_losses"
+    }
+
+
+def test_a_planted_wrong_autocast_is_found(steps: Any) -> None:
+    assert "boxes torch.bfloat16" in steps["a wrong autocast"]["formats"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    return make_images(folder / "data", images=16, seed=5, classes=("red star", "blue ring"))
+
+
+@pytest.mark.parametrize("way", ["accelerated", "own", "plain"])
+def test_a_whole_run_ends_on_the_device(guard: Path, data: Path, tmp_path: Path, way: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("accelerated: false\n")
+    more = {"own": ["--config", own], "plain": ["--plain"]}.get(way, [])
+    result = on_gpu(
+        guard, "train-teacher", "--data", data, "--output", tmp_path / "run", "--model", "demo",
+        "--device", "cuda", "--precision", "bf16", "--batch-size", 4, "--epochs", 1, *more,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "after:  val bbox mAP" in result.stdout
+    if way != "plain":
+        assert "\nprobe step: " in result.stderr
+        assert "\npreflight: a step and a validation image tried" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def swin_t(guard: Path) -> dict[str, dict[str, Any]]:
+    return rehearse(guard, SWIN_T)
+
+
+@pytest.mark.parametrize("name", SWIN_T)
+def test_swin_t_makes_a_step_at_full_size(swin_t: Any, name: str) -> None:
+    assert swin_t[name]["error"] is None
+    assert not swin_t[name]["mixed"]
+    assert set(swin_t[name]["reads"]) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("tune", ["frozen", "lora"])
+def test_recomputed_layers_halve_the_memory_of_a_step(swin_t: Any, tune: str) -> None:
+    kept, recomputed = (swin_t[f"{tune}, {n} layers recomputed"]["peak"] for n in (0, 6))
+    print(f"{tune}: {kept / 2**30:.1f} and {recomputed / 2**30:.1f} GiB")  # noqa: T201
+    assert recomputed < kept / 2
+    assert kept < 8 * 2**30

@@ -1,0 +1,111 @@
+"""Small detectors that transformers' class can hold, and their vocabulary."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from demo_model import DEMO_BASE, build_config, build_model, make_info, make_settings
+from train_teacher.reports.summary import RunSummary
+from train_teacher.teachers.adapter_folder import preprocessing_of
+from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
+
+CLASSES = ("red circle", "big blue square", "cat")
+
+LEVELS = {
+    3: {},
+    5: {
+        "model.num_feature_levels": 5,
+        "model.backbone.window_size": 4,
+        "model.backbone.out_indices": [0, 1, 2, 3],
+        "model.neck.in_channels": [24, 48, 96, 192],
+        "model.neck.num_outs": 5,
+        "model.encoder.layer_cfg.self_attn_cfg.num_levels": 5,
+        "model.decoder.layer_cfg.cross_attn_cfg.num_levels": 5,
+    },
+}
+DELIMITERS = {101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?"}
+
+
+def write_language_model(folder: Path) -> Path:
+    """Write the demo's language model with the delimiters where BERT has them."""
+    source = DEMO_BASE.parent / "language_model"
+    folder.mkdir(parents=True)
+    words = [
+        word
+        for word in (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        if word not in DELIMITERS.values()
+    ]
+    placed = iter([*words, *(f"[unused{number}]" for number in range(1030))])
+    vocabulary = [DELIMITERS.get(place) or next(placed) for place in range(1030)]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    config = json.loads((source / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(vocabulary)}))
+    tokenizer = (source / "tokenizer_config.json").read_text()
+    (folder / "tokenizer_config.json").write_text(tokenizer)
+    return folder
+
+
+def write_preset(folder: Path, levels: int = 3) -> Path:
+    """Write a preset of the demo's size whose widths fit, beside its language model."""
+    folder.mkdir(exist_ok=True)
+    language_model = write_language_model(folder / "language_model")
+    values = {
+        "extends": "demo",
+        "architecture": {
+            "model.encoder.layer_cfg.ffn_cfg.feedforward_channels": 128,
+            "model.encoder.text_layer_cfg.ffn_cfg.feedforward_channels": 64,
+            "model.encoder.fusion_layer_cfg.embed_dim": 64,
+            **LEVELS[levels],
+        },
+        "language_model": str(language_model),
+        "weights": "none",
+        "validation_resize": "pillow",  # as transformers resizes
+    }
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def perturb(model: Any) -> Any:
+    """Give every parameter values of its own: zeros and ones would hide an exchange."""
+    import torch
+
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def build_small(folder: Path, levels: int = 3, classes: tuple[str, ...] = ("red circle",)) -> Any:
+    """Return settings and detector of a small model with random weights."""
+    settings = make_settings(str(write_preset(folder, levels)), val_scale=[160, 160], tune="full")
+    return settings, perturb(build_model(settings, make_info(classes))).eval()
+
+
+def bundle_of(folder: Path, classes: tuple[str, ...] = CLASSES) -> HubBundle:
+    """Return what a bundle of a small model with random weights is made of."""
+    settings, detector = build_small(folder, classes=classes)
+    model = build_config(settings, make_info(classes)).model.to_dict()
+    summary = RunSummary(before=None, best=None, last=None)
+    card = describe_teacher(make_info(classes), settings, summary, base=None,
+                            preprocessing=preprocessing_of(model, [160, 200]))  # fmt: skip
+    image = folder / "a.png"
+    noise = np.random.default_rng(3).integers(0, 255, (120, 170, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(image)
+    return HubBundle(detector, model, card, Path(settings.language_model), [image])
+
+
+def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:
+    """Return a bundle and the folder it was written to."""
+    bundle = bundle_of(folder)
+    (folder / "out").mkdir()
+    fill_hub_bundle(folder / "out", bundle, **options)
+    return bundle, folder / "out"

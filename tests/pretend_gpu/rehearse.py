@@ -1,0 +1,158 @@
+"""Steps on the pretended GPU, in a process of its own: python rehearse.py CASES
+
+Prints a JSON list, one object a case: losses, reads of the last step by place, number formats of
+what has to stay in 32 bits, operators with tensors of two devices, the error that ended it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pretend import JOURNAL, install
+
+# ruff: noqa: I001 - the device comes before PyTorch
+import torch
+
+CLASSES = ("red circle", "blue square")
+
+
+def planted(kind: str, model: Any) -> None:
+    """Put in a fault that only a GPU would show."""
+    if kind == "a CPU tensor":
+        transform = model.memory_trans_fc.forward
+        model.memory_trans_fc.forward = lambda x: transform(x + torch.zeros(x.shape[-1]))
+    elif kind == "a read":
+        parse = model.parse_losses
+
+        def parse_losses(losses: Any) -> Any:
+            total, log = parse(losses)
+            assert total.item() > 0
+            return total, log
+
+        model.parse_losses = parse_losses
+    elif kind == "a wrong autocast":
+        for branch in model.bbox_head.reg_branches:
+            branch.__class__ = torch.nn.Sequential
+
+
+def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
+    """Return model and optimizer on the device."""
+    from mmengine.optim import build_optim_wrapper
+
+    from demo_model import DEMO_BASE, build_config, make_settings
+    from train_teacher.teachers.standalone_model import write_language_model
+
+    given = {name: case[name] for name in ("tune", "precision", "plain", "accelerated", "model")
+             if name in case}  # fmt: skip
+    shapes = JOURNAL.shapes_only
+    settings = make_settings(
+        weights="none" if shapes else str(DEMO_BASE), accumulation=1, output=str(folder), **given
+    )
+    config = build_config(settings)
+    bert = DEMO_BASE.parent / "language_model"
+    if shapes:
+        bert = write_bert(folder / "bert")
+    if settings.plain:
+        (folder / "data").mkdir()
+        write_language_model(folder / "data" / "language_model", bert)
+    else:
+        config.model.language_model.update(name=str(bert), own_weights="never")
+    from mmdet.registry import MODELS
+    from mmdet.utils import register_all_modules
+
+    register_all_modules(init_default_scope=True)
+    model = MODELS.build(config.model).to("cuda").train()
+    if layers := case.get("recomputed"):
+        model.checkpoint_layers(layers)
+    planted(case.get("planted", ""), model)
+    return model, build_optim_wrapper(model, config.optim_wrapper)
+
+
+def write_bert(folder: Path) -> Path:
+    """Write the demo's vocabulary and the config of BERT-base."""
+    import shutil
+
+    from transformers import BertConfig
+
+    from demo_model import DEMO_BASE
+
+    shutil.copytree(DEMO_BASE.parent / "language_model", folder)
+    BertConfig().save_pretrained(folder)
+    return folder
+
+
+def watched(model: Any) -> Counter[str]:
+    """Count the number formats of boxes and similarities from now on."""
+    formats: Counter[str] = Counter()
+    head = model.bbox_head
+    for name, branches in (("boxes", head.reg_branches), ("similarities", head.cls_branches)):
+        for branch in branches:
+            branch.register_forward_hook(
+                lambda module, args, out, name=name: formats.update([f"{name} {out.dtype}"])
+            )
+    return formats
+
+
+def step(model: Any, wrapper: Any, batch: Any) -> dict[str, float]:
+    """Train on a batch as MMEngine's loop does."""
+    log = model.train_step(batch, optim_wrapper=wrapper)
+    # The log is read when it is looked at, and that is no part of the step.
+    before = JOURNAL.reads.copy()
+    values = {name: float(value) for name, value in dict(log).items()}
+    JOURNAL.reads = before
+    return values
+
+
+def rehearsed(case: dict[str, Any]) -> dict[str, Any]:
+    """Return what happened in a case."""
+    from train_teacher.mmdet_plugin.startup.memory_probe import crowded_batch
+
+    JOURNAL.reads.clear(), JOURNAL.mixed.clear()
+    found: dict[str, Any] = {"case": case, "losses": [], "error": None}
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model, wrapper = built(case, Path(folder))
+            formats = watched(model)
+            size = tuple(case.get("size", (160, 160)))
+            for _ in range(case.get("steps", 2)):
+                inputs, samples = crowded_batch(
+                    case.get("batch", 2), size, case.get("boxes", 3), CLASSES, torch.device("cuda")
+                )
+                JOURNAL.reads.clear()
+                JOURNAL.peak = JOURNAL.live
+                torch.manual_seed(1)
+                found["losses"].append(
+                    step(model, wrapper, {"inputs": inputs, "data_samples": samples})
+                )
+            found["formats"] = dict(formats)
+        except Exception as error:  # noqa: BLE001 - it is what the test looks at
+            found["error"] = f"{type(error).__name__}: {error}"[:500]
+    return {
+        **found, "reads": dict(JOURNAL.reads), "mixed": list(JOURNAL.mixed), "peak": JOURNAL.peak
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Rehearse every case of the command line, or a command of ours."""
+    if sys.argv[1] == "train-teacher":
+        install()
+        from train_teacher.cli.main import train_teacher
+
+        sys.argv = sys.argv[1:]
+        sys.exit(train_teacher())
+    cases = json.loads(sys.argv[1])
+    shapes = any(case.get("shapes_only") for case in cases)
+    install(shapes_only=shapes, memory=2**40 if shapes else 24 * 2**30)
+    import train_teacher.mmdet_plugin
+
+    print(json.dumps([rehearsed(case) for case in cases]))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
