@@ -34,7 +34,7 @@ OURS = {
     "backbone.init_cfg",
     "backbone.with_cp",
     "encoder.num_cp",
-    "bbox_head.type",
+    "accelerated",
     "bbox_head.num_classes",
     "test_cfg.max_per_img",
 }

@@ -42,13 +42,13 @@ def device_lines(settings: TeacherSettings) -> list[str]:
 
 
 def memory_line(settings: TeacherSettings) -> str:
-    """Return how much memory a run will take, as far as it is known before.
+    """Return how much memory of a GPU a run will take, as far as it is known before; empty on CPU.
 
     Args:
         settings: resolved.
     """
     if not machine.has_gpu(settings.device):
-        return "memory    not known on CPU"
+        return ""
     expected = expected_gpu_memory(settings)
     if expected is None:
         return f"memory    not known for {settings.model}; a step before training tries it"
