@@ -57,7 +57,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",
         *_set_lines(plan),
-        *device,
+        *filter(None, device),
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
