@@ -84,10 +84,12 @@ def settings_beneath(
     values |= data
     config = config or (run.settings if run else None)
     if config is None and "model" not in values:
-        values["model"] = _nearest_preset(edited.content["model"])
+        values["model"] = _nearest_preset(edited.content)
     settings = read_layers(values, config)
     model = edited.content["model"]
-    weights, language_model = model.get("base_checkpoint"), model["language_model"].get("name")
+    # A plain config loads its base as MMDetection does.
+    weights = model.get("base_checkpoint") or edited.content.get("load_from")
+    language_model = model["language_model"].get("name")
     files: dict[str, Any] = {}
     if "data" in data:
         # Other data than the run's: phrases for its classes are given anew, if they need any.
@@ -95,7 +97,11 @@ def settings_beneath(
     published = Path(str(weights)).name == Path(settings.checkpoint or "").name
     if "weights" not in values and not (weights and published and not Path(weights).is_file()):
         files["weights"] = weights or "none"
-    if "language_model" not in values and language_model:
+    # A plain run has a copy of its own, which a dry run did not write.
+    there = language_model and (
+        not Path(language_model).is_absolute() or Path(language_model).is_dir()
+    )
+    if "language_model" not in values and there:
         files["language_model"] = language_model
     return msgspec.structs.replace(settings, mmdet_config=str(edited.path), edited={}, **files)
 
@@ -152,7 +158,7 @@ def _data(path: Path, named: _NamedFiles, run: RunFolder | None) -> dict[str, An
     return {"data": train, "val": val, **({"test": test} if test != val else {}), **images}
 
 
-def _nearest_preset(model: Mapping[str, Any]) -> str:
+def _nearest_preset(content: Mapping[str, Any]) -> str:
     def differences(name: str) -> tuple[int, bool]:
         preset = preset_settings(name, {})
         changes = (
@@ -163,7 +169,8 @@ def _nearest_preset(model: Mapping[str, Any]) -> str:
         wrong = sum(1 for _ in find_edits(theirs, model))
         return wrong, weights != Path(preset.checkpoint or "").name
 
-    weights = Path(str(model.get("base_checkpoint"))).name
+    model = content["model"]
+    weights = Path(str(model.get("base_checkpoint") or content.get("load_from"))).name
     return min(preset_names(), key=differences)
 
 
