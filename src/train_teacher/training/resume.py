@@ -178,6 +178,8 @@ def _dataset_info(folder: RunFolder) -> DatasetInfo:
         raise UserError(
             f"--resume: {folder.data} lacks {' and '.join(missing)}, which the run trains on."
         )
+    if {"train", "val"} - {split.name for split in info.splits}:
+        raise UserError(f"--resume: {folder.dataset_info} is damaged: train or val is missing.")
     # The folder may have been moved since it was written.
     splits = (
         msgspec.structs.replace(s, path=str(folder.data / Path(s.path).name)) for s in info.splits

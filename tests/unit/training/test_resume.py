@@ -328,3 +328,14 @@ def test_a_damaged_file_that_is_read_after_training_is_named_before_it(
     (run.folder.root / name).write_bytes(content)
     with pytest.raises(UserError, match=Path(name).name):
         run.plan(epochs=9)
+
+
+def test_facts_without_a_training_split_are_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, monkeypatch)
+    content = json.loads(run.folder.dataset_info.read_text())
+    content["splits"] = content["splits"][1:]
+    run.folder.dataset_info.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="train or val is missing"):
+        run.plan(epochs=9)
