@@ -12,9 +12,8 @@ from train_teacher.weights.missing import Missing
 
 
 def download_line(missing: Sequence[Missing]) -> str:
-    """Return what would be downloaded before the run, and how much it is."""
-    what = " and ".join(map(str, missing)) or "nothing: weights and vocabulary are here"
-    return f"download  {what}"
+    """Return what would be downloaded before the run, and how much it is; empty for nothing."""
+    return f"download  {' and '.join(map(str, missing))}" if missing else ""
 
 
 def obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> tuple[str, ...]:

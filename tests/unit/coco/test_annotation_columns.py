@@ -21,7 +21,7 @@ from train_teacher.coco.annotation_columns import (
     read_text_block,
 )
 
-EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "150"))
 POLYGON = [1, 2.5, 14, 2, 4, 6.5]
 PLAIN: dict[str, Any] = {
     "segmentation": [POLYGON],

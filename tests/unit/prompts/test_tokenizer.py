@@ -83,7 +83,7 @@ def test_a_name_is_found_in_the_cache_under_either_owner(
 def test_a_half_downloaded_model_is_not_at_hand(empty_cache: Path) -> None:
     (empty_cache / "models--bert-base-uncased" / "refs").mkdir(parents=True)
 
-    with pytest.raises(UserError, match=r"not in the local cache.*\n.*teacher fetch"):
+    with pytest.raises(UserError, match=r"not in the cache.*\n.*teacher fetch"):
         resolve_language_model("bert-base-uncased")
 
 
