@@ -88,7 +88,9 @@ def _planned(given: RepairInput, unread_images: Collection[RecordId | None]) -> 
     finite = every(np.abs(boxes) < HUGE)
     turned = _turn(boxes, placed.here, finite & ~placed.left & columns.has_bbox)
     flat = finite & some(boxes[:, 2:] <= 0)
-    outside, over = _clip(boxes, placed.here, placed.sure & ~flat, columns.iscrowd != 1)
+    judged = placed.sure & ~flat
+    cuttable = columns.iscrowd != 1
+    outside, over = _clip(boxes, placed.here, judged, _distinct(dataset, boxes), cuttable)
     unplaced = ~columns.has_bbox & ~placed.derived & _with_extent(dataset)
     unlisted = columns.image_row < 0
     nowhere = unlisted & _among(columns.image_ids, unread_images)
@@ -223,7 +225,19 @@ def _first_rows(ids: Mapping[int, RecordId], count: int) -> Rows:
     )
 
 
-def _clip(boxes: Boxes, here: Boxes, judged: Flags, cuttable: Flags) -> tuple[Flags, Flags]:
+def _distinct(dataset: CocoDataset, boxes: Boxes) -> Rows:
+    """Return the first row of each object: its copies are removed, and must not decide with it."""
+    columns = dataset.annotations
+    keys = np.column_stack([columns.image_row, columns.category_row, columns.iscrowd == 1, boxes])
+    order = np.lexsort(keys.T[::-1])
+    first = np.ones(len(order), np.bool_)
+    first[1:] = some(keys[order][1:] != keys[order][:-1])
+    return order[first]
+
+
+def _clip(
+    boxes: Boxes, here: Boxes, judged: Flags, distinct: Rows, cuttable: Flags
+) -> tuple[Flags, Flags]:
     """Cut boxes at the edge; return which lie entirely outside and which were cut.
 
     Many of them say that sizes or boxes are wrong as a whole: then nothing is touched.
@@ -232,8 +246,10 @@ def _clip(boxes: Boxes, here: Boxes, judged: Flags, cuttable: Flags) -> tuple[Fl
     outside = judged & (some(far <= 0) | some(corner >= here))
     sticks_out = some(far > here + OVERHANG) | some(corner < -OVERHANG)
     over = judged & ~outside & sticks_out
-    total = int(judged.sum())
-    if _many(outside, TOLERATED_SHARE * total) or _many(outside | over, OUTSIDE_SHARE * total):
+    total = int(judged[distinct].sum())
+    if _many(outside[distinct], TOLERATED_SHARE * total) or _many(
+        (outside | over)[distinct], OUTSIDE_SHARE * total
+    ):
         return np.zeros_like(judged), np.zeros_like(judged)
     over &= cuttable
     clipped = np.column_stack([np.clip(corner, 0, here), np.clip(far, 0, here)])

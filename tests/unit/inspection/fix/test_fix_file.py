@@ -568,6 +568,7 @@ UNDECIDABLE = {
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([("images", 0, "width", 1)], ["annotations"])
 @example([("categories", 0, "name", "\u200b")], ["categories"])
 @given(CHANGES, st.lists(st.sampled_from(["images", "annotations", "categories"]), max_size=3))
 def test_any_mix_of_mistakes_is_repaired_in_one_run(
