@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faster_coco_eval import mask as mask_api
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as mask_api
 
 from train_teacher.coco.masks.run_lengths import packed_run_totals, run_length_box
 
