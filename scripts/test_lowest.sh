@@ -17,7 +17,7 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     "$venv/bin/python" scripts/dependencies.py lowest >"$venv/lowest.txt"
     # No other environment wants these wheels again: kept, they would take 3 GB of the disk.
     timeout --kill-after=60 15m "$venv/bin/python" -m pip install --disable-pip-version-check \
-        --quiet --no-cache-dir -c "$venv/lowest.txt" -e . "pytest>=9,<10" hypothesis 2>&1 |
+        --quiet --no-cache-dir -c "$venv/lowest.txt" -e . 2>&1 |
         { grep -v "^WARNING: Location" || true; }
     printf '%s' "$wanted" >"$stamp"
     echo "lowest: installed in $SECONDS s, $(du -sm "$venv" | cut -f1) MB"
@@ -51,6 +51,4 @@ for tune in frozen lora; do
     run teacher export "$out" --output "$out-merged" --merge
     run teacher predict "$out" "$folder/data/images" --output "$out.json" --device cpu
 done
-run python -m pytest -q -W ignore -p no:cacheprovider tests/unit --ignore tests/unit/mmdet_plugin
-echo "lowest: $(tail -n 1 "$folder/log")"
 echo "lowest: passed in $SECONDS s"

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.annotation_decoder import parse_block
+from train_teacher.coco.annotation_decoder import POINT, parse_block
 from train_teacher.coco.dataset import AnnotationValues, IdColumn, RecordId, RecordProblem
 from train_teacher.coco.masks.columns import MaskColumns
 from train_teacher.coco.masks.measures import (
@@ -66,10 +66,16 @@ def read_text_block(text: bytes) -> AnnotationBlock:
         return _block(rows, np.arange(rows), parsed.entries, measured)
     try:
         entries: Sequence[AnnotationEntry] = _decode_block(text)
+        if not any(_has_points(entry.segmentation) for entry in entries):
+            masks = measure_masks([entry.segmentation for entry in entries])
+            return _block(len(entries), np.arange(len(entries)), entries, masks)
     except (msgspec.ValidationError, UnicodeError, RecursionError):
-        return read_record_block(msgspec.json.decode(text, type=list[msgspec.Raw]))
-    masks = measure_masks([entry.segmentation for entry in entries])
-    return _block(len(entries), np.arange(len(entries)), entries, masks)
+        pass
+    return read_record_block(msgspec.json.decode(text, type=list[msgspec.Raw]))
+
+
+def _has_points(mask: Polygons | RunLengths | None) -> bool:
+    return isinstance(mask, list) and any(len(part) == POINT for part in mask)
 
 
 def read_record_block(records: Sequence[Any]) -> AnnotationBlock:

@@ -21,6 +21,8 @@ import numpy.typing as npt
 from train_teacher.coco.masks.measures import PackedPolygons, RunLengths
 from train_teacher.coco.record_decoder import AnnotationEntry
 
+POINT = 2
+"""Numbers of a list that is one point of an outline, and no polygon."""
 _OPENING, _CLOSING, _COMMA = b"[],"
 _NUMBER_CHARACTERS = b"0123456789.-+eE \t\r\n"
 
@@ -78,6 +80,8 @@ def _read_polygons(lists: Sequence[Sequence[msgspec.Raw]]) -> PackedPolygons:
     # An empty list looks like one number: the sum gives it away.
     if len(lengths) != counts.sum() or lengths.sum() != len(numbers):
         raise _UnusualError
+    if (lengths == POINT).any():
+        raise _UnusualError  # a list of points is an outline too
     return PackedPolygons(numbers, lengths, np.repeat(np.arange(len(counts)), counts))
 
 

@@ -286,7 +286,12 @@ def test_odd_values_are_read_right(edits: list[tuple[int, str, Any]], twice: boo
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("bbox", [1, 2, [3], 4]), ("segmentation", [[1, 2, [4], 2, 4, 6.5]])],
+    [
+        ("bbox", [1, 2, [3], 4]),
+        ("segmentation", [[1, 2, [4], 2, 4, 6.5]]),
+        ("segmentation", [[0, 0], [9, 0], [9, 9]]),
+        ("segmentation", [[0, 0]]),
+    ],
 )
 def test_a_list_among_the_numbers_is_no_number(key: str, value: Any) -> None:
     text = json.dumps([PLAIN, {**PLAIN, key: value}]).encode()

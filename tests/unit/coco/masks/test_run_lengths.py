@@ -29,7 +29,8 @@ def test_the_box_is_that_of_pycocotools(mask: Any) -> None:
     packed = mask_api.encode(mask)
     box = run_length_box(list(mask.shape), packed["counts"].decode())
 
-    assert (list(box) if box else [0, 0, 0, 0]) == mask_api.toBbox(packed).tolist()
+    # Of an empty mask each version of pycocotools tells another box.
+    assert box is None if not mask.any() else list(box or ()) == mask_api.toBbox(packed).tolist()
 
 
 @pytest.mark.parametrize("text", [b"", b"\x1f", b"~", b"o", b"oooooooooooooooo0"])
