@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md by short names.
 BIN := .venv/bin
 
-.PHONY: setup fmt lint types fast test
+.PHONY: setup fmt lint types test
 setup:
 	scripts/setup.sh
 fmt:
@@ -13,7 +13,5 @@ lint:
 	$(BIN)/lint-imports
 types:
 	$(BIN)/mypy
-fast:
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not model"
 test:
 	scripts/check.sh
