@@ -14,18 +14,15 @@ from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, t
 from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.model import (
-    FROZEN_PARTS,
     GIVEN,
     Override,
-    frozen_parts,
     model_overrides,
 )
-from train_teacher.config.optimization import build_optimizer, build_param_scheduler
+from train_teacher.config.optimization import optimization_overrides
 from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.schedule import Schedule
 from train_teacher.core.errors import UsageError
-from train_teacher.core.words import plural
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
@@ -33,8 +30,6 @@ from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.edits import edited_values
 from train_teacher.settings.schema import TeacherSettings
-
-AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     overrides = (
         *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),
-        *_optimization(settings, schedule, by_user=by_user),
+        *optimization_overrides(settings, schedule, by_user=by_user),
         *_running(dataset_info, settings, schedule),
     )
     if settings.plain:
@@ -250,70 +245,6 @@ def _balanced(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, A
 def _worker_keys(workers: int) -> dict[str, Any]:
     # PyTorch refuses persistent workers when there are none.
     return {"num_workers": workers, "persistent_workers": workers > 0}
-
-
-def _optimization(
-    settings: TeacherSettings, schedule: Schedule, *, by_user: bool
-) -> Iterator[Override]:
-    optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
-    wrapper: dict[str, Any] = {
-        "type": "OptimWrapper",
-        "constructor": "MergedGroupsConstructor"
-        if settings.accelerated
-        else "DefaultOptimWrapperConstructor",
-        "optimizer": optimizer,
-        "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
-        "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
-    }
-    if schedule.accumulation > 1:
-        wrapper["accumulative_counts"] = schedule.accumulation
-    if settings.precision in AMP_DTYPES:
-        wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
-        if settings.precision == "bf16":
-            wrapper["loss_scale"] = {"enabled": False}
-    yield Override("optim_wrapper", wrapper, "no group for frozen parts, one for each kind")
-    yield Override(
-        "optim_wrapper.optimizer.lr",
-        schedule.lr,
-        GIVEN if settings.lr else "1e-4 at batch 32, square-root rule",
-        by_user=settings.lr is not None,
-    )
-    yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))
-    yield Override(
-        "train_cfg",
-        {
-            "type": "TeacherTrainLoop",
-            "max_epochs": schedule.epochs,
-            "val_interval": schedule.val_interval,
-        },
-        f"{plural(schedule.epochs, 'pass', 'passes')} over the images, {schedule.steps} steps in "
-        f"all; {plural(schedule.validations, 'validation')}",
-        by_user=by_user,
-    )
-    yield Override(
-        "auto_scale_lr",
-        {"enable": False, "base_batch_size": settings.batch_size},
-        "the rate already fits the batch",
-    )
-
-
-def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
-    keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
-    if settings.tune == "lora":
-        # Matches lora_A, lora_B and lora_magnitude_vector. Weight decay would pull the product of
-        # the two factors to zero, that is to the base.
-        keys[".lora_"] = {"lr_mult": settings.lora_lr_factor, "decay_mult": 0.0}
-        return keys
-    frozen = frozen_parts(settings)
-    # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
-    # matching key win, and a frozen language model has no parameter in the optimizer.
-    for part in FROZEN_PARTS:
-        if part not in frozen:
-            keys[part] = {"lr_mult": settings.backbone_lr_factor}
-    if settings.plain:
-        # As the recipe freezes: a part keeps its weights because its rate is 0.
-        keys |= {part: {"lr_mult": 0.0} for part in frozen}
-    return keys
 
 
 def _running(

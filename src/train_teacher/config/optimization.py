@@ -2,16 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from train_teacher.config.model import FROZEN_PARTS, GIVEN, Override, frozen_parts
 from train_teacher.config.schedule import Schedule
+from train_teacher.core.words import plural
+from train_teacher.settings.schema import TeacherSettings
 
 # Cosine ends at one percent of the peak: training.md, section 9.
 COSINE_FLOOR = 0.01
-
-
 WARMUP_START = 0.1
+AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+
+
+def optimization_overrides(
+    settings: TeacherSettings, schedule: Schedule, *, by_user: bool
+) -> Iterator[Override]:
+    """Yield optimizer, schedule and length of training; `by_user`: whether the length was given."""
+    optimizer = build_optimizer(settings.optimizer, schedule.lr, settings.weight_decay)
+    wrapper: dict[str, Any] = {
+        "type": "OptimWrapper",
+        "constructor": "MergedGroupsConstructor"
+        if settings.accelerated
+        else "DefaultOptimWrapperConstructor",
+        "optimizer": optimizer,
+        "clip_grad": {"max_norm": settings.clip_grad, "norm_type": 2},
+        "paramwise_cfg": {"custom_keys": _custom_keys(settings)},
+    }
+    if schedule.accumulation > 1:
+        wrapper["accumulative_counts"] = schedule.accumulation
+    if settings.precision in AMP_DTYPES:
+        wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
+        if settings.precision == "bf16":
+            wrapper["loss_scale"] = {"enabled": False}
+    yield Override("optim_wrapper", wrapper, "no group for frozen parts, one for each kind")
+    yield Override(
+        "optim_wrapper.optimizer.lr",
+        schedule.lr,
+        GIVEN if settings.lr else "1e-4 at batch 32, square-root rule",
+        by_user=settings.lr is not None,
+    )
+    yield Override("param_scheduler", *build_param_scheduler(settings.schedule, schedule))
+    yield Override(
+        "train_cfg",
+        {
+            "type": "TeacherTrainLoop",
+            "max_epochs": schedule.epochs,
+            "val_interval": schedule.val_interval,
+        },
+        f"{plural(schedule.epochs, 'pass', 'passes')} over the images, {schedule.steps} steps in "
+        f"all; {plural(schedule.validations, 'validation')}",
+        by_user=by_user,
+    )
+    yield Override(
+        "auto_scale_lr",
+        {"enable": False, "base_batch_size": settings.batch_size},
+        "the rate already fits the batch",
+    )
+
+
+def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
+    keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
+    if settings.tune == "lora":
+        # Matches lora_A, lora_B and lora_magnitude_vector. Weight decay would pull the product of
+        # the two factors to zero, that is to the base.
+        keys[".lora_"] = {"lr_mult": settings.lora_lr_factor, "decay_mult": 0.0}
+        return keys
+    frozen = frozen_parts(settings)
+    # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
+    # matching key win, and a frozen language model has no parameter in the optimizer.
+    for part in FROZEN_PARTS:
+        if part not in frozen:
+            keys[part] = {"lr_mult": settings.backbone_lr_factor}
+    if settings.plain:
+        # As the recipe freezes: a part keeps its weights because its rate is 0.
+        keys |= {part: {"lr_mult": 0.0} for part in frozen}
+    return keys
 
 
 def build_optimizer(optimizer: Mapping[str, Any], lr: float, weight_decay: float) -> dict[str, Any]:

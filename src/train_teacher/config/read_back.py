@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.dotted_keys import list_paths, value_at
-from train_teacher.config.generate import AMP_DTYPES
 from train_teacher.config.model import FROZEN_PARTS
+from train_teacher.config.optimization import AMP_DTYPES
 
 TABLE = Path(__file__).with_name("read_back.yaml")
 LEFT_OUT = frozenset(
