@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from demo_model import make_info
+from finished_runs import compare, write_run
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.reports.compare import read_runs
-from train_teacher.reports.comparison import Comparison, compare_runs
 from train_teacher.reports.comparison_page import render_comparison
 from train_teacher.reports.comparison_text import render_comparison_text
-from train_teacher.reports.facts import build_report
-from train_teacher.reports.summary import summarize_cost, summarize_run
-
-NAMES = ("red circle", "<b>blue</b> square")
-
-
-def write_run(folder: Path, score: float, names: tuple[str, ...] = NAMES, **settings: Any) -> Path:
-    records = [
-        {"kind": "train", "step": 10, "loss": 3.0, "lr": 1e-4, "time": score, "data_time": 0.0},
-        {
-            "kind": "val",
-            "step": 1,
-            "coco/bbox_mAP": score,
-            **{f"coco/{name}_precision": score for name in names},
-        },
-    ]
-    folder.mkdir()
-    (folder / "mmdet_config.py").write_text("")
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-    report = build_report(
-        make_info(names),
-        summarize_run(records, names),
-        before=None,
-        best=None,
-        settings={"model": "demo", "tune": "frozen", "data": "d.json", **settings},
-        name=folder.name,
-        version="1",
-        command="-",
-        cost=summarize_cost(records),
-    )
-    (folder / "results.json").write_bytes(msgspec.json.encode(report))
-    return folder
-
-
-def compare(folders: list[Path]) -> Comparison:
-    return compare_runs([run.report for run in read_runs(folders)])
 
 
 def test_settings_that_differ_and_the_better_run_are_told(tmp_path: Path) -> None:
