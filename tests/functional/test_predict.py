@@ -363,6 +363,8 @@ def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> 
         ({"output": run / "settings.yaml"}, r"a \.json file"),
         ({"output": run / "results.json"}, "exists, and nothing is overwritten"),
         ({"score_threshold": 2.0}, "give 0 to 1"),
+        ({"precision": 0.5, "score_threshold": 0.2}, "leave --score-threshold out"),
+        ({"precision": 0.9999}, "no class reaches it surely"),
         ({"draw": run / "settings.yaml"}, "is a file; give a folder"),
     ):
         values = {"output": tmp_path / "labels.json", **changes}

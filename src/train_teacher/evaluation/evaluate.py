@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
@@ -19,7 +21,11 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import Evaluation, with_every_mask
+from train_teacher.scores.coco_scores import Evaluation, KeptBoxes, with_every_mask
+from train_teacher.scores.detections import Detections
+from train_teacher.scores.judgement import judge
+from train_teacher.scores.thresholds import ClassThreshold
+from train_teacher.scores.validation_files import canonical_truth
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
 
@@ -42,6 +48,8 @@ class EvaluateRequest:
     """Ask for the classes of `data` instead of the teacher's."""
     masks: str | None = None
     """SAM model, by name or folder, that makes masks of the boxes found."""
+    precision: float | None = None
+    """Share of right boxes for which each class's score was chosen; to see whether it holds."""
     detections: Path | None = None
     """File to write the detections to, as COCO result records."""
 
@@ -55,6 +63,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     """
     _check(request)
     teacher = open_teacher(request.teacher)
+    chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
     data = _data_of(request, teacher)
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
@@ -73,15 +82,42 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         prompt=data.phrases,
         scores=score(data.content, results),
         masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
+        kept=_kept(data, results, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
         seconds=round(time.monotonic() - started, 2),
     )
 
 
+def _kept(
+    data: LabelledImages, results: Sequence[Mapping[str, Any]], chosen: Sequence[ClassThreshold]
+) -> tuple[KeptBoxes, ...]:
+    """Count what is kept and right of each class from its threshold on."""
+    label = {category["id"]: n for n, category in enumerate(data.content["categories"])}
+    box = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
+    box[:, 2:] += box[:, :2]
+    found = Detections(
+        image_id=np.array([result["image_id"] for result in results], np.int64),
+        label=np.array([label[result["category_id"]] for result in results], np.int64),
+        score=np.array([result["score"] for result in results], np.float64),
+        box=box,
+    )
+    least = np.array([one.score for one in chosen])
+    kept = found.rows(found.score >= least[found.label])
+    judged = judge(kept, canonical_truth(data.content), len(chosen))
+    counts = [
+        np.bincount(kept.label[rows], minlength=len(chosen)).tolist()
+        for rows in (judged.flags >= 0, judged.flags == 1)
+    ]
+    names = [category["name"] for category in data.content["categories"]]
+    return tuple(map(KeptBoxes, names, chosen, judged.objects.tolist(), *counts))
+
+
 def _check(request: EvaluateRequest) -> None:
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
+    if request.own_classes and request.precision:
+        raise UsageError("--precision is known of the teacher's own classes: no --own-classes.")
     for option in ("own_classes", "class_from"):
         if getattr(request, option) and not request.data:
             raise UsageError(f"--{option.replace('_', '-')} goes with --data.")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,9 @@ from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
+from train_teacher.scores.threshold_counting import measure_thresholds
+from train_teacher.scores.thresholds import Thresholds
+from train_teacher.scores.validation_files import read_detections, read_truth
 from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
@@ -67,6 +71,19 @@ class FinishedRun:
         """Score that balanced precision and recall at validation, if the run says."""
         return self.results.threshold if self.results else None
 
+    @cached_property
+    def thresholds(self) -> Thresholds | None:
+        """Counts of the validation split at other scores, None where it was not kept.
+
+        Raises:
+            UserError: the labels of the split are gone.
+        """
+        found = read_detections(self.folder.detections_best)
+        if found is None:
+            return None
+        truth = read_truth(self.folder.data / "val.json").truth
+        return measure_thresholds(found, truth, self.dataset_info.num_classes)
+
 
 def export_teacher(
     run: Path,
@@ -109,6 +126,7 @@ def export_teacher(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
+        thresholds=finished.thresholds,
         test=finished.results.test if finished.results else None,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
