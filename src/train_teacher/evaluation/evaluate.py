@@ -64,7 +64,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     _check(request)
     teacher = open_teacher(request.teacher)
     chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
-    data = _data_of(request, teacher)
+    data = data_of(request, teacher)
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
@@ -134,7 +134,13 @@ def _with_classes(split: LoadedSplit, class_from: str | None, teacher: OpenTeach
     return replace(split, dataset=with_classes_from(split.dataset, class_from))
 
 
-def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
+def data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
+    """Return the labelled images that a request names.
+
+    Raises:
+        UserError: they cannot be used.
+        UsageError: a bundle is asked for data of its own.
+    """
     if request.data:
         names = None if request.own_classes else teacher.facts.original_names
         phrases = None if request.own_classes else teacher.facts.class_names
@@ -149,7 +155,7 @@ def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
 
 
 def split_of_run(
-    folder: RunFolder, info: DatasetInfo, name: Split, images: Path | None = None
+    folder: RunFolder, info: DatasetInfo, name: str, images: Path | None = None
 ) -> LabelledImages:
     """Return a split of a run, as it was written when the run was planned.
 
