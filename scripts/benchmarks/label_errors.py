@@ -30,6 +30,7 @@ IMAGES, SHARE = 600, 0.1
 KINDS = ("missing", "location", "class", "phantom", "double")
 """As the audit names what is dropped, shifted, swapped, made up and doubled."""
 Box = Sequence[float]
+Calibration = dict[str, tuple[int, float, int]]
 
 
 class Doubt(NamedTuple):
@@ -223,6 +224,19 @@ def by_cleanlab(images: dict[int, Any], classes: int, most: float) -> Iterator[D
                     yield Doubt(kind, number, [x, y, right - x, bottom - y])
 
 
+def calibration(audit: dict[str, Any], planted: dict[str, list[dict[str, Any]]]) -> Calibration:
+    """Return, for each range of probabilities: suspects, their sum, and those that are errors."""
+    table = {}
+    for low, high in ((0.05, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0001)):
+        own = [s for s in audit["suspects"] if low <= s["probability"] < high]
+        wrong = 0
+        for s in own:
+            doubt = Doubt(s["kind"], s["image_id"], s["label_box"] or s["box"])
+            wrong += any(hits(doubt, k, e) for k in KINDS for e in planted[k])
+        table[f"{low:.0%} to {high:.0%}"] = (len(own), sum(s["probability"] for s in own), wrong)
+    return table
+
+
 def tell(name: str, table: dict[str, list[int]]) -> None:
     """Print one row of a Markdown table for each kind."""
     for kind, (listed, right, some, planted, found) in table.items():
@@ -240,6 +254,7 @@ def main() -> None:
     if options.plant is not None:
         print(write_planted(options.work[0], options.plant))
         return
+    counted: list[Calibration] = []
     totals: dict[str, dict[str, list[int]]] = {}
     for work in options.work:
         images, audit = read_looked(work), json.loads((work / "audit.json").read_text())
@@ -254,6 +269,7 @@ def main() -> None:
         else:
             methods = {f"audit, {p:.0%}": by_audit(audit, p) for p in (0.9, 0.5, 0.2)}
             methods["threshold"] = by_rule(images, audit["threshold"])
+        counted.append(calibration(audit, planted_in(work, images)))
         for name, doubts in methods.items():
             table = measure(list(doubts), planted_in(work, images))
             sums = totals.setdefault(name, {kind: [0] * 5 for kind in KINDS})
@@ -261,6 +277,11 @@ def main() -> None:
                 sums[kind] = [a + b for a, b in zip(sums[kind], row, strict=True)]
     for name, table in totals.items():
         tell(name, table)
+    for part in {} if options.cleanlab else counted[0]:
+        rows = [table[part] for table in counted]
+        count, said, wrong = (sum(column) for column in zip(*rows, strict=True))
+        shares = f"{said / max(count, 1):.2f} said, {wrong / max(count, 1):.2f} wrong"
+        print(f"said {part}: {count} suspects, {shares}")
 
 
 if __name__ == "__main__":

@@ -51,8 +51,13 @@ def audit_command(
     from train_teacher.teachers.open import TeacherRequest
 
     for name, path in (("--html", html), ("--label-studio", label_studio)):
-        if path and path.exists():
-            raise UserError(f"{name} {path}: exists, and nothing is overwritten.")
+        if path and (path.exists() or not path.parent.is_dir()):
+            why = (
+                "exists, and nothing is overwritten" if path.exists() else "there is no such folder"
+            )
+            raise UserError(f"{name} {path}: {why}.")
+    if label_studio and label_studio.suffix.lower() != ".json":
+        raise UserError(f"--label-studio {label_studio}: give the name of a .json file.")
     request = AuditRequest(TeacherRequest(run, **teacher), data, images, folds)
     result = audit(request, progress=progress_line("images"))
     if html:

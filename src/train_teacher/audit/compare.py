@@ -85,6 +85,15 @@ def compare(label: Ints, box: Boxes, looked: ImageDetections) -> Comparison:
     return Comparison(found, tuple(doubts()), agrees, overlap, support)
 
 
+def outside_crowds(looked: ImageDetections, crowds: Boxes) -> ImageDetections:
+    """Return what does not lie in a region of unlabelled objects: nothing is missing there."""
+    low = np.maximum(looked.box[:, None, :2], crowds[None, :, :2])
+    high = np.minimum(looked.box[:, None, 2:], crowds[None, :, 2:])
+    inside = (high - low).clip(0).prod(axis=2)
+    area = (looked.box[:, 2:] - looked.box[:, :2]).prod(axis=1)
+    return looked.rows(~(inside >= ON * area[:, None]).any(axis=1))
+
+
 def _paired(taken: Ints, iou: Boxes, least: float) -> Ints:
     """Return (K,) the label of each box, the best box choosing first; -1 for none.
 

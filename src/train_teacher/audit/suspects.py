@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from train_teacher.audit import probability
-from train_teacher.audit.compare import Comparison, Doubt, Kind, compare
+from train_teacher.audit.compare import Comparison, Doubt, Kind, compare, outside_crowds
 from train_teacher.core.arrays import Floats
 from train_teacher.evaluation.labelled_images import LabelledImages
 from train_teacher.scores.detections import Detections, ImageDetections
@@ -97,11 +97,13 @@ def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: floa
 
 def _compared(part: Looked) -> list[tuple[Comparison, dict[str, Any], list[dict[str, Any]]]]:
     truth = canonical_truth(part.data.content)
-    order = np.argsort(part.found.image_id, kind="stable")
-    found = part.found.rows(order)
+    found = part.found.rows(np.argsort(part.found.image_id, kind="stable"))
+    order = np.argsort(truth.image_id, kind="stable")
+    image_ids = truth.image_id[order]
     records = []
     for image in part.data.content["images"]:
-        low, high = np.searchsorted(found.image_id, [image["id"], image["id"] + 1])
+        bounds = [image["id"], image["id"] + 1]
+        low, high = np.searchsorted(found.image_id, bounds)
         looked = ImageDetections(
             image["width"],
             image["height"],
@@ -109,7 +111,10 @@ def _compared(part: Looked) -> list[tuple[Comparison, dict[str, Any], list[dict[
             found.score[low:high],
             found.box[low:high],
         )
-        own = np.flatnonzero((truth.image_id == image["id"]) & ~truth.crowd)
+        low, high = np.searchsorted(image_ids, bounds)
+        rows = order[low:high]
+        looked = outside_crowds(looked, truth.box[rows[truth.crowd[rows]]])
+        own = rows[~truth.crowd[rows]]
         annotations = [part.data.content["annotations"][row] for row in own.tolist()]
         records.append((compare(truth.label[own], truth.box[own], looked), image, annotations))
     return records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from train_teacher.audit.compare import Comparison, compare
+from train_teacher.audit.compare import Comparison, compare, outside_crowds
 from train_teacher.scores.detections import ImageDetections
 
 Row = tuple[int, tuple[float, float, float, float]]
@@ -62,3 +62,10 @@ def test_an_image_without_labels_or_without_boxes_can_be_compared() -> None:
     assert kinds([], (0, 0.8, HERE)) == [("missing", -1)]
     assert kinds([(0, HERE)]) == [("phantom", 0)]
     assert kinds([]) == []
+
+
+def test_in_a_region_of_unlabelled_objects_nothing_is_missing() -> None:
+    found = compared([], (0, 0.8, HERE), (0, 0.7, AWAY)).found
+    crowds = np.array([[0, 0, 100, 100]], np.float64)
+    assert outside_crowds(found, crowds).box.tolist() == [list(AWAY)]
+    assert len(outside_crowds(found, crowds[:0]).score) == 2
