@@ -23,6 +23,7 @@ from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
+from train_teacher.runs.work_dir import find_work_dir, read_work_dir
 from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
@@ -203,17 +204,20 @@ def _some_images(run: FinishedRun) -> list[Path]:
 
 
 def read_run(run: Path) -> FinishedRun:
-    """Read what a run folder says of itself.
+    """Read what a run folder says of itself, or a work_dir of MMDetection's tools/train.py.
 
     Raises:
-        UserError: it is no run folder, or has no checkpoint yet.
+        UserError: it is neither, or has no checkpoint yet.
     """
     folder = RunFolder(run.resolve())
     if not folder.is_whole():
-        raise UserError(
-            f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
-            f"{folder.what_else()}"
-        )
+        upstream = find_work_dir(folder.root)
+        if upstream is None:
+            raise UserError(
+                f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+            )
+        read = read_work_dir(upstream)
+        return _finished(upstream, read.settings, read.dataset_info)
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
     settings = read_layers({"output": str(folder.root)}, folder.settings)
@@ -221,6 +225,10 @@ def read_run(run: Path) -> FinishedRun:
         info = read_json(folder.dataset_info, DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
+    return _finished(folder, settings, info)
+
+
+def _finished(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) -> FinishedRun:
     summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
     return FinishedRun(folder, settings, info, summary, _results(folder))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
-from train_teacher.runs.folder import CARD, RunFolder
+from train_teacher.runs.folder import CARD
+from train_teacher.runs.work_dir import find_work_dir
 from train_teacher.settings.read import preset_settings
 from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
@@ -74,9 +75,11 @@ def open_teacher(request: TeacherRequest) -> OpenTeacher:
         return _open_run(place, request)
     if (place / CARD).is_file():
         return _open_bundle(place, request)
+    if find_work_dir(place):
+        return _open_run(place, request)
     raise UserError(
         f"{request.place}: is neither a run folder (settings.yaml) nor a bundle of teacher export "
-        f"({CARD}).{RunFolder(place).what_else()}"
+        f"({CARD})."
     )
 
 
