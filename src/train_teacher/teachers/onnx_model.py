@@ -72,7 +72,10 @@ def load_onnx(folder: Path, card: TeacherCard, settings: TeacherSettings) -> Tea
     Raises:
         UserError: the extra is not installed, or a file is missing or damaged.
     """
+    from mmdet.utils import register_all_modules
+
     import train_teacher.mmdet_plugin  # noqa: F401 - registers the transforms
 
+    register_all_modules(init_default_scope=True)
     detector = OnnxDetector(onnx_detect_of(folder), card.class_names)
     return TeacherModel(detector, unlabelled(pipeline_of(settings)), 1)
