@@ -58,8 +58,8 @@ def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -
     import onnx
 
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
+    from train_teacher.mmdet_plugin.model.baked_detector import BakedDetector, write_graph
     from train_teacher.teachers import onnx_detect
-    from train_teacher.teachers.onnx_graph import BakedDetector, write_graph
 
     merge_adapters(bundle.detector)
     config, card = config_of(bundle), with_captions(bundle)
@@ -71,7 +71,7 @@ def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -
             "with --format transformers, which asks all prompts."
         )
     card = msgspec.structs.replace(card, canvas=list(canvas))
-    baked = BakedDetector(bundle.detector, config, card.preprocessing, caption)
+    baked = BakedDetector(bundle.detector, config, caption.text, caption.tokens)
     write_graph(folder / WEIGHTS, baked, canvas)
     model = onnx.load(folder / WEIGHTS)
     onnx.helper.set_model_props(model, {"classes": msgspec.json.encode(card.class_names).decode()})
@@ -141,18 +141,16 @@ def _differences(
     """
     import torch
 
-    from train_teacher.teachers.onnx_graph import class_means, corners
+    from train_teacher.mmdet_plugin.model.baked_detector import class_means, corners
 
-    detector, images = bundle.detector, bundle.card.preprocessing
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (images.mean, images.std))
+    detector, images = bundle.detector, bundle.detector.data_preprocessor
     image, mask = (torch.from_numpy(inputs[name]) for name in ("image", "mask"))
     boxes, scores, points = (torch.from_numpy(values) for values in found)
     first_stage = detector.bbox_head.cls_branches[detector.decoder.num_layers]
     with choosing(first_stage, points) as proposals:
-        logits, own_boxes = read_outputs(
-            detector, (image - mean) / std * mask[:, None], caption.text, sides
-        )
-    means = class_means(caption, max(max(own) for own in caption.tokens) + 1)
+        pixels = (image - images.mean) / images.std * mask[:, None]
+        logits, own_boxes = read_outputs(detector, pixels, caption.text, sides)
+    means = class_means(caption.tokens, max(map(max, caption.tokens)) + 1)
     own_scores = logits[0, :, : len(means)].sigmoid() @ means
     return {
         "proposals": proposals[0],

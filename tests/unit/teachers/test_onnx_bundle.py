@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
 
-import msgspec
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
 
-from hub_model import bundle_of
-from train_teacher import Teacher
+from hub_model import CANVAS, small_bundle
 from train_teacher.core.errors import UserError
-from train_teacher.teachers import onnx_bundle, onnx_graph
+from train_teacher.mmdet_plugin.model import baked_detector
+from train_teacher.teachers import onnx_bundle
 from train_teacher.teachers.hub_bundle import HubBundle
 from train_teacher.teachers.onnx_bundle import canvas_of, fill_onnx_bundle
 from train_teacher.teachers.onnx_detect import Detector
-
-CANVAS = 160, 200
-"""Larger than the image, which is 112 x 160 when resized."""
-
-
-def small_bundle(folder: Path, **options: Any) -> HubBundle:
-    bundle = bundle_of(folder, **options)
-    images = msgspec.structs.replace(bundle.card.preprocessing, scale=[160, 160])
-    return replace(bundle, card=msgspec.structs.replace(bundle.card, preprocessing=images))
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[HubBundle, Path]:
-    folder = tmp_path_factory.mktemp("onnx")
-    bundle = small_bundle(folder)
-    (folder / "out").mkdir()
-    fill_onnx_bundle(folder / "out", bundle, CANVAS)
-    return bundle, folder / "out"
 
 
 def test_the_file_holds_its_classes_and_no_language_model(
@@ -63,62 +39,6 @@ def test_the_file_holds_its_classes_and_no_language_model(
     text = [tensor.name for tensor in model.graph.initializer if "text_backbone" in tensor.name]
     assert text == ["twin.model.text_backbone.features"]
     assert json.loads((out / "teacher.json").read_text())["canvas"] == list(CANVAS)
-
-
-def test_detect_py_needs_onnxruntime_numpy_and_pillow_alone(
-    exported: tuple[HubBundle, Path],
-) -> None:
-    bundle, out = exported
-    assert len((out / "detect.py").read_text().splitlines()) <= 60
-    code = (
-        "import sys\n"
-        "for name in ('torch', 'transformers', 'mmdet', 'train_teacher', 'onnx'):\n"
-        "    sys.modules[name] = None\n"
-        "from detect import Detector\n"
-        "from PIL import Image\n"
-        "boxes, labels, scores = Detector('.')(Image.open(sys.argv[1]), threshold=0.001)\n"
-        "print(boxes.shape, labels.shape, scores.max())\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(bundle.images[0])],
-        cwd=out, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-
-
-def test_teacher_and_detect_py_find_the_same_on_an_image_smaller_than_the_canvas(
-    exported: tuple[HubBundle, Path],
-) -> None:
-    bundle, out = exported
-    boxes, labels, scores = Detector(out)(Image.open(bundle.images[0]))
-    (found,) = Teacher.load(out).predict([bundle.images[0]], threshold=0.0)
-    assert len(scores) == 40  # as many as MMDetection's test_cfg says
-    assert np.allclose(found.scores, scores, atol=1e-6)
-    assert np.allclose(found.boxes, boxes, atol=1e-3)
-    assert np.array_equal(found.labels, labels)
-
-
-def test_an_image_too_large_for_the_canvas_is_made_smaller_or_refused(
-    exported: tuple[HubBundle, Path],
-) -> None:
-    _, out = exported
-    tall = Image.fromarray(np.zeros((400, 50, 3), np.uint8))
-    wide = Image.fromarray(np.zeros((300, 300, 3), np.uint8))
-    helper = Detector(out)
-    assert helper.resized(tall).shape[:2] == (160, 20)
-    assert helper.resized(wide).shape[:2] == (160, 160)
-    helper.canvas = [120, 200]
-    assert helper.resized(wide).shape[:2] == (120, 120)
-    teacher = Teacher.load(out)
-    teacher._opened.model.detector._helper.canvas = [120, 200]
-    with pytest.raises(UserError, match=r"has \(160, 160\) pixels.*takes \(120, 200\)"):
-        teacher.predict([np.asarray(wide)])
-
-
-def test_other_classes_than_those_baked_in_are_refused(exported: tuple[HubBundle, Path]) -> None:
-    bundle, out = exported
-    with pytest.raises(UserError, match="red circle, big blue square, cat"):
-        Teacher.load(out).predict([bundle.images[0]], classes=["dog"])
 
 
 def test_openvino_computes_the_same(exported: tuple[HubBundle, Path], tmp_path: Path) -> None:
@@ -143,7 +63,7 @@ def test_a_file_that_computes_something_else_is_not_exported(
     bundle = small_bundle(tmp_path / "x")
     bundle.detector.decoder.layers[1].ffn.layers[1].weight.data.neg_()
     monkeypatch.setattr(
-        onnx_graph,
+        baked_detector,
         "write_graph",
         lambda path, _baked, _canvas: copyfile(out / "model.onnx", path),
     )

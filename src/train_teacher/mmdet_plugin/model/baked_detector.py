@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import torch  # noqa: TID253 - imported where a graph is written
-from torch import Tensor, nn  # noqa: TID253
-from torch.overrides import TorchFunctionMode  # noqa: TID253
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from train_teacher.hub.tensors import transformers_tensors
-from train_teacher.teachers.card import Caption, Preprocessing
 
 OPSET = 17
 """The first with LayerNormalization; GridSample came with 16."""
@@ -66,10 +65,17 @@ class BakedDetector(nn.Module):
         self,
         detector: Any,
         config: Mapping[str, Any],
-        images: Preprocessing,
-        caption: Caption,
+        caption: str,
+        tokens: Sequence[Sequence[int]],
     ) -> None:
-        """Build transformers' twin of a detector, with a caption's text instead of BERT."""
+        """Build transformers' twin of a detector, with a caption's text instead of BERT.
+
+        Args:
+            detector: MMDetection's, in evaluation mode, on the CPU.
+            config: of the twin.
+            caption: the one prompt.
+            tokens: places of the tokens of each class in it.
+        """
         from transformers import MMGroundingDinoConfig, MMGroundingDinoForObjectDetection
 
         super().__init__()
@@ -78,14 +84,14 @@ class BakedDetector(nn.Module):
         weights = transformers_tensors(detector.state_dict())[0]
         self.twin.load_state_dict(weights, strict=False)
         with torch.no_grad():
-            text = detector.language_model([caption.text])
+            text = detector.language_model([caption])
         self.masks = text["masks"], text["position_ids"]
         self.twin.model.text_backbone = _Text(text["embedded"])
         self.twin.model.decoder = _Decoder(self.twin.model.decoder)
         self.register_buffer("ids", torch.zeros_like(text["position_ids"]))
-        self.register_buffer("classes", class_means(caption, self.ids.shape[1]))
-        self.register_buffer("mean", torch.tensor(images.mean).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(images.std).view(3, 1, 1))
+        self.register_buffer("classes", class_means(tokens, self.ids.shape[1]))
+        self.register_buffer("mean", detector.data_preprocessor.mean)
+        self.register_buffer("std", detector.data_preprocessor.std)
         self.eval()
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,10 +108,10 @@ class BakedDetector(nn.Module):
         return corners(found.pred_boxes[0]), tokens @ self.classes
 
 
-def class_means(caption: Caption, tokens: int) -> Tensor:
-    """Return (tokens, classes): the share of each token in the score of a class."""
-    means = torch.zeros(tokens, len(caption.classes))
-    for label, own in zip(caption.classes, caption.tokens, strict=True):
+def class_means(tokens: Sequence[Sequence[int]], width: int) -> Tensor:
+    """Return (width, classes): the share of each token in the score of a class."""
+    means = torch.zeros(width, len(tokens))
+    for label, own in enumerate(tokens):
         means[own, label] = 1 / len(own)
     return means
 
