@@ -99,6 +99,8 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]
     captions: list[Caption] | UnsetType = UNSET
     """Of a bundle for transformers: several where the classes need more than 256 tokens."""
+    canvas: list[int] | UnsetType = UNSET
+    """Of an ONNX bundle: height and width of its input."""
     prompt_facts: PromptInfo | None = None
     settings: CardSettings = CardSettings()
     score_threshold: float | None = None

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
-from train_teacher.core.errors import UserError
+from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
@@ -29,11 +29,12 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_adapter, fill_hub_bundle
+from train_teacher.teachers.onnx_bundle import canvas_of, fill_onnx_bundle, require_packages
 from train_teacher.teachers.run_config import run_config
 from train_teacher.weights.files import expected_weights
 
-Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter"]
-Format = Literal["mmdet", "transformers"]
+Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter", "onnx"]
+Format = Literal["mmdet", "transformers", "onnx"]
 COMPARED_IMAGES = 3
 """At every export for transformers; one would do, three show more."""
 MODEL_CARD = "teachers/model_card.md.j2"
@@ -80,12 +81,17 @@ def export_teacher(
     """Write a bundle from a run's best checkpoint.
 
     Merged, it is complete instead of what needs its base; for transformers everything but an
-    adapter is. `half` stores 16 bits a number.
+    adapter is, and ONNX always. `half` stores 16 bits a number.
 
     Raises:
         UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
-            transformers does not compute what the teacher does.
+            transformers or onnxruntime does not compute what the teacher does.
+        UsageError: half an ONNX file is asked for.
     """
+    if form == "onnx":
+        require_packages()
+        if half:
+            raise UsageError("--half: an ONNX file is written with 32 bits a number.")
     finished = read_run(run)
     settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
@@ -115,12 +121,17 @@ def export_teacher(
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     if form == "transformers":
         kind = "hub_adapter" if kind == "adapter" and card.base else "transformers"
+    elif form == "onnx":
+        kind = "onnx"
     with new_folder(target) as new:
-        if form == "transformers":
-            bundle = HubBundle(
-                model, built_from, card, Path(settings.language_model), _some_images(finished)
-            )
-            if kind == "hub_adapter":
+        if form != "mmdet":
+            entries = _image_entries(finished)
+            images = _some_images(finished, entries)
+            bundle = HubBundle(model, built_from, card, Path(settings.language_model), images)
+            if kind == "onnx":
+                sizes = ((i["height"], i["width"]) for own in entries.values() for i in own)
+                card = fill_onnx_bundle(new.work, bundle, canvas_of(sizes, preprocessing.scale))
+            elif kind == "hub_adapter":
                 card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)
             else:
                 card = fill_hub_bundle(new.work, bundle, half=half)
@@ -181,25 +192,32 @@ def _write_weights(
     write_atomically(target / CARD, card_text(card))
 
 
-def _some_images(run: FinishedRun) -> list[Path]:
+def _image_entries(run: FinishedRun) -> dict[str, list[dict[str, Any]]]:
+    """Return the images of each split, validation's first, by the folder they are in."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
+    for split in (split for split in splits if split.image_dir):
+        path = run.folder.data / f"{split.name}.json"
+        try:
+            images = msgspec.json.decode(path.read_bytes())["images"]
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        found.setdefault(str(split.image_dir), []).extend(images)
+    return found
+
+
+def _some_images(run: FinishedRun, entries: Mapping[str, list[dict[str, Any]]]) -> list[Path]:
     """Return images to compare models on: validation's, where they still are.
 
     Raises:
         UserError: none of the run's images is where it was.
     """
-    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
-    for split in (split for split in splits if split.image_dir):
-        path = run.folder.data / f"{split.name}.json"
-        try:
-            names = [i["file_name"] for i in msgspec.json.decode(path.read_bytes())["images"]]
-        except (OSError, msgspec.DecodeError) as error:
-            raise UserError(f"{path}: is missing or damaged: {error}.") from error
-        there = (Path(str(split.image_dir)) / name for name in names)
-        if found := list(islice((path for path in there if path.is_file()), COMPARED_IMAGES)):
-            return found
+    paths = (Path(place) / image["file_name"] for place, own in entries.items() for image in own)
+    if found := list(islice((path for path in paths if path.is_file()), COMPARED_IMAGES)):
+        return found
     raise UserError(
         f"{run.folder.root}: none of its images is where it was when it was trained. They show at "
-        "the end of an export that transformers computes what the teacher does: put some back."
+        "the end of an export that it computes what the teacher does: put some back."
     )
 
 

@@ -15,11 +15,12 @@ from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD
 from train_teacher.runs.work_dir import find_work_dir
 from train_teacher.settings.read import preset_settings
-from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
+from train_teacher.teachers import adapter_folder, hub_bundle, onnx_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
 from train_teacher.teachers.facts import TeacherFacts, teacher_facts
 from train_teacher.teachers.model import TeacherModel, load_bundle, load_merged, load_run
+from train_teacher.teachers.onnx_model import load_onnx
 from train_teacher.weights.files import resolve_weights
 
 
@@ -105,10 +106,13 @@ def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
     facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
     merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
-    if request.base and (merged.is_file() or complete.is_file()):
+    graph = place / onnx_bundle.WEIGHTS
+    if request.base and any(file.is_file() for file in (merged, complete, graph)):
         raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
 
     def build() -> TeacherModel:
+        if graph.is_file():
+            return load_onnx(place, card, detector_settings(card, "none", "", str(place / CARD)))
         own_language = str(place / standalone_model.LANGUAGE_MODEL)
         if merged.is_file():
             settings = detector_settings(card, "none", own_language, str(place / CARD))
