@@ -58,7 +58,7 @@ def blend(request: BlendRequest, *, progress: Progress | None = None) -> BlendCu
         UsageError: the run has no base.
     """
     started = time.monotonic()
-    run = read_run(request.run)
+    run = _trained(read_run(request.run))
     output = check_free(request.output.resolve()).root if request.output else None
     own, retained = _validation(run, request.images), _retained(run, request)
     alphas = sorted({*ALPHAS, *(() if request.alpha is None else (request.alpha,))})
@@ -76,6 +76,7 @@ def blend(request: BlendRequest, *, progress: Progress | None = None) -> BlendCu
         _write(run, teacher, chosen.alpha, seen[points.index(chosen)], own, output, request.merge)
     return BlendCurve(
         run=str(request.run),
+        trained=run.checkpoint.name,
         points=points,
         chosen=chosen.alpha,
         reason=reason,
@@ -96,6 +97,14 @@ class _Seen:
     found: Detections
     scores: CocoScores
     retained: CocoScores | None
+
+
+def _trained(run: FinishedRun) -> FinishedRun:
+    """Return the run with its last checkpoint where the best is the base itself."""
+    last = run.folder.checkpoints / "last.pth"
+    if run.summary.best is None or run.summary.best.epoch or not last.is_file():
+        return run
+    return replace(run, checkpoint=last)
 
 
 def _validation(run: FinishedRun, images: Path | None) -> LabelledImages:

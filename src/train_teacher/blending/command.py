@@ -33,8 +33,8 @@ def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> flo
     default="auto",
     show_default=True,
     callback=_alpha,
-    help="Share of the training, 0 to 1; auto keeps most of what the base knew among those that "
-    "the validation cannot tell from the best.",
+    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those that "
+    "the validation images cannot tell from the best.",
 )
 @option("--retain", metavar="F", type=FILE, help="COCO JSON not to be forgotten; the run's.")
 @option("--retain-images", metavar="DIR", type=FILE, help="Folder of its images.")

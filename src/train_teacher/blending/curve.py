@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from train_teacher.core.words import plural
 from train_teacher.scores.bootstrap import Chance
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -33,6 +34,8 @@ class BlendCurve(msgspec.Struct, frozen=True, kw_only=True):
     """The object of `teacher blend --format json`."""
 
     run: str
+    trained: str
+    """Checkpoint that is blended with the base: the best, or the last where that is the base."""
     points: tuple[BlendPoint, ...]
     """By alpha."""
     chosen: float
@@ -56,20 +59,18 @@ def best_of(scores: Sequence[float | None]) -> int:
 
 
 def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
-    """Return the blend that forgets least among those that the validation cannot tell apart.
+    """Return the blend with the highest mean of both scores, of those that cost nothing that shows.
 
-    The run was made for its own classes: nothing that shows on their images is given away, and
-    what does not show is spent on what the base knew. Without retained scores the least trained
-    of them is taken, which is nearest to the base. WiSE-FT itself takes the mean of both scores or
-    0.5 without looking; means of two data sets compare what is not comparable.
+    The mean over the own data and the other is what WiSE-FT (Wortsman et al., CVPR 2022) compares
+    blends by. The run was made for its own classes, though: what its validation images tell from
+    the best one is not taken, however much it keeps of other things.
     """
     best = points[best_of([point.validation for point in points])]
+    if all(point.retained is None for point in points):
+        return best, "the best on the validation split; nothing else was scored"
     equal = [point for point in points if point is best or point.is_as_good]
-    among = f"{len(equal)} of {len(points)} blends are within the 95 % interval of the best"
-    if len(equal) == 1:
-        return best, "it is the best on the validation split, beyond its 95 % interval"
-    if any(point.retained is not None for point in equal):
-        # Of equal ones the most of what was trained.
-        chosen = equal[best_of([point.retained for point in equal])]
-        return chosen, f"{among} on the validation split; of these it kept most of --retain"
-    return equal[0], f"{among} on the validation split; of these it is nearest to the base"
+    means = [((point.validation or 0.0) + (point.retained or 0.0)) / 2 for point in equal]
+    return equal[best_of(means)], (
+        f"the highest mean of mAP and --retain ({max(means):.3f}) of the "
+        f"{plural(len(equal), 'blend')} of {len(points)} that the validation images cannot tell from the best (95 % interval)"
+    )

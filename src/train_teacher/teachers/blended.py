@@ -1,4 +1,4 @@
-"""A run's detector with weights anywhere between its base and its best checkpoint."""
+"""A run's detector with weights anywhere between its base and a checkpoint."""
 
 from __future__ import annotations
 
@@ -34,15 +34,14 @@ class BlendedTeacher:
             raise UsageError(
                 f"{run.folder.root}: was trained from random weights: nothing to blend with."
             )
-        best = run.folder.best_checkpoint()
-        content = read_checkpoint(best)
+        content = read_checkpoint(run.checkpoint)
         self._trained: dict[str, Tensor] = dict(content["state_dict"])
         self._meta: dict[str, Any] = {"base": content["meta"].get("base")}
         self._model = load_run(
             run.folder, run.settings, run.dataset_info, None, device, with_adapters=True
         )
         if is_slim(content):
-            fill_from_base(content, self._model.detector, best)
+            fill_from_base(content, self._model.detector, run.checkpoint)
         own = self._model.detector.state_dict()
         self._base = {n: t.detach().cpu().clone() for n, t in own.items() if n in self._trained}
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
+from demo_model import make_info, make_settings
 from generated_data import make_images
+from train_teacher.blending import blend as module
 from train_teacher.blending.blend import BlendRequest, blend
 from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
+from train_teacher.reports.summary import RunSummary, Validation
+from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.read import read_layers
 from train_teacher.teachers.adapter_folder import read_card, write_tensors
+from train_teacher.teachers.export import FinishedRun
 from train_teacher.teachers.open import TeacherRequest
 from train_teacher.teachers.run_config import run_config
 from train_teacher.teachers.standalone_model import build_trained_detector
@@ -21,6 +28,8 @@ from train_teacher.training.run import write_plan
 
 pytestmark = pytest.mark.usefixtures("mmdet_ready")
 CLASSES = ("red circle", "blue square")
+BASE_WAS_BEST = Validation(0, 0.3, 0.4, {})
+SUMMARY = RunSummary(before=BASE_WAS_BEST, best=BASE_WAS_BEST, last=None)
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +86,16 @@ def test_its_ends_are_base_and_training_and_a_blend_is_an_ordinary_bundle(
     assert (card.blend, curve.chosen) == (0.5, 0.5)
     assert card.metrics["best"]["map"] == curve.choice.validation
     assert "0.5 of the way from the base" in (bundle / "README.md").read_text()
+
+
+def test_where_no_epoch_was_better_than_the_base_the_last_one_is_blended(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
+    (folder.checkpoints / "last.pth").touch()
+    best = folder.checkpoints / "best.pth"
+    run = FinishedRun(folder, make_settings(), make_info(), SUMMARY, None, best, None)
+    assert module._trained(run).checkpoint.name == "last.pth"
+    better = replace(
+        run, summary=msgspec.structs.replace(SUMMARY, best=Validation(2, 0.3, 0.4, {}))
+    )
+    assert module._trained(better).checkpoint == run.checkpoint

@@ -17,6 +17,7 @@ def curve(request: BlendRequest, **_: object) -> BlendCurve:
     alpha = request.alpha or 0.0
     return BlendCurve(
         run="run",
+        trained="best.pth",
         points=(BlendPoint(alpha=alpha, validation=0.5, validation_50=0.6),),
         chosen=alpha,
         reason="given by --alpha",

@@ -15,6 +15,7 @@ POINTS = tuple(
 )
 CURVE = BlendCurve(
     run="<b>run</b>",
+    trained="best.pth",
     points=POINTS,
     chosen=0.5,
     reason="given by --alpha",

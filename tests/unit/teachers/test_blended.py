@@ -20,7 +20,8 @@ def run_of(folder: Path, **tensors: torch.Tensor) -> Any:
     """Return a run whose checkpoint holds these tensors and names no base."""
     write_tensors(folder / "best.pth", {"base": None}, tensors, half=False)
     return SimpleNamespace(
-        folder=SimpleNamespace(root=folder, best_checkpoint=lambda: folder / "best.pth"),
+        folder=SimpleNamespace(root=folder),
+        checkpoint=folder / "best.pth",
         settings=SimpleNamespace(weights="base.pth"),
         dataset_info=None,
     )
