@@ -72,5 +72,6 @@ def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
     means = [((point.validation or 0.0) + (point.retained or 0.0)) / 2 for point in equal]
     return equal[best_of(means)], (
         f"the highest mean of mAP and --retain ({max(means):.3f}) of the "
-        f"{plural(len(equal), 'blend')} of {len(points)} that the validation images cannot tell from the best (95 % interval)"
+        f"{plural(len(equal), 'blend')} of {len(points)} that the validation images "
+        "cannot tell from the best (95 % interval)"
     )
