@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,8 @@ class BaseRequest:
     weights: str | None = None
     language_model: str | None = None
     device: str = "auto"
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,12 @@ def read_for_base(request: BaseRequest) -> BaseOnData:
     named = {name: getattr(request, name) for name in names}
     given = {name: value for name, value in named.items() if value is not None}
     settings = preset_settings(request.model, {"data": str(request.data), **given})
-    inspected = InspectRequest(request.data, images=request.images, class_from=settings.class_from)
+    inspected = InspectRequest(
+        request.data,
+        images=request.images,
+        class_from=settings.class_from,
+        class_prompts=request.class_prompts,
+    )
     splits = tuple(load_splits(inspected))
     return BaseOnData(settings, labelled_split(splits[0]), splits, inspected)
 

@@ -14,6 +14,7 @@ from train_teacher.console.options import (
     class_from_option,
     images_option,
     masks_option,
+    parse_class_prompts,
     teacher_options,
 )
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     "run", metavar="[RUN]", type=FILE, required=False, help="Run folder, or bundle of export."
 )
 @option("--model", metavar="PRESET", help="Score the base of a preset on --data, without a run.")
+@option(
+    "--class-prompt",
+    metavar="NAME=PHRASE",
+    multiple=True,
+    help="Words that stand for a class, with --model; repeatable.",
+)
 @option("--data", metavar="F", type=FILE, help="COCO JSON to score on instead of the run's.")
 @option("--split", type=click.Choice(("val", "test")), help="Split of the run; val by default.")
 @images_option
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 def evaluate_command(
     run: Path | None,
     model: str | None,
+    class_prompt: tuple[str, ...],
     data: Path | None,
     split: str | None,
     images: Path | None,
@@ -67,6 +75,7 @@ def evaluate_command(
     request = EvaluateRequest(
         TeacherRequest(run or Path(), **teacher),
         model=model,
+        class_prompts=parse_class_prompts(class_prompt),
         split=cast("Split | None", split),
         data=data,
         images=images,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from train_teacher.evaluation.base_model import BaseRequest, build_base, read_fo
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, with_every_mask
@@ -47,6 +48,8 @@ class EvaluateRequest:
     """SAM model, by name or folder, that makes masks of the boxes found."""
     model: str | None = None
     """Preset whose base is scored on `data`, without a run: `teacher` names no place then."""
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name, for `model`."""
     detections: Path | None = None
     """File to write the detections to, as COCO result records."""
 
@@ -102,14 +105,18 @@ def _base(request: EvaluateRequest) -> Look:
             asked.weights,
             asked.language_model,
             asked.device,
+            request.class_prompts,
         )
     )
-    return base.images, lambda: build_base(base, asked.device)[0]
+    phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
+    return replace(base.images, phrases=phrases), lambda: build_base(base, asked.device)[0]
 
 
 def _check(request: EvaluateRequest) -> None:
     if request.model and not request.data:
         raise UsageError("--model goes with --data: a preset holds no images.")
+    if request.class_prompts and not request.model:
+        raise UsageError("--class-prompt goes with --model: a teacher reads what it was taught.")
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
     for option in ("own_classes", "class_from"):
