@@ -18,12 +18,16 @@ from train_teacher.core.errors import UserError
 from train_teacher.engine import machine
 from train_teacher.evaluation.evaluate import split_of_run
 from train_teacher.evaluation.forgetting import read_retained
-from train_teacher.evaluation.labelled_images import LabelledImages, detections_of, read_labelled
+from train_teacher.evaluation.labelled_images import (
+    LabelledImages,
+    detections_of,
+    read_labelled,
+    scores_of,
+)
 from train_teacher.reports.summary import Validation
 from train_teacher.runs.folder import check_free
 from train_teacher.scores.analysis import analyse
 from train_teacher.scores.bootstrap import chance_of_gain
-from train_teacher.scores.coco_counting import coco_results, score
 from train_teacher.scores.coco_scores import CocoScores
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.validation_files import canonical_truth
@@ -136,13 +140,8 @@ def _look(
     other = None
     if retained:
         kept = detections_of(model, retained, retained.phrases, after(len(own.images)))
-        other = _scores(retained, kept)
-    return _Seen(alpha, found, _scores(own, found), other)
-
-
-def _scores(data: LabelledImages, found: Detections) -> CocoScores:
-    ids = [category["id"] for category in data.content["categories"]]
-    return score(data.content, coco_results(found, ids))
+        other = scores_of(retained, kept)
+    return _Seen(alpha, found, scores_of(own, found), other)
 
 
 def _with_chances(seen: Sequence[_Seen], own: LabelledImages) -> tuple[BlendPoint, ...]:
