@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +15,15 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
+from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, with_every_mask
+from train_teacher.teachers.model import TeacherModel
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
 
@@ -42,6 +46,10 @@ class EvaluateRequest:
     """Ask for the classes of `data` instead of the teacher's."""
     masks: str | None = None
     """SAM model, by name or folder, that makes masks of the boxes found."""
+    model: str | None = None
+    """Preset whose base is scored on `data`, without a run: `teacher` names no place then."""
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name, for `model`."""
     detections: Path | None = None
     """File to write the detections to, as COCO result records."""
 
@@ -54,20 +62,19 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         UsageError: options exclude each other.
     """
     _check(request)
-    teacher = open_teacher(request.teacher)
-    data = _data_of(request, teacher)
+    data, model = _base(request) if request.model else _teacher(request)
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(teacher.model, data, sam, progress)
+    results, mask_results = detect_all(model(), data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
-        teacher=str(request.teacher.place),
+        teacher=request.model or str(request.teacher.place),
         data=data.path,
-        weights="base" if request.teacher.base else "trained",
+        weights="base" if request.teacher.base or request.model else "trained",
         num_images=len(data.content["images"]),
         num_objects=len(objects),
         prompt=data.phrases,
@@ -79,7 +86,37 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     )
 
 
+Look = tuple[LabelledImages, Callable[[], TeacherModel]]
+
+
+def _teacher(request: EvaluateRequest) -> Look:
+    teacher = open_teacher(request.teacher)
+    return _data_of(request, teacher), lambda: teacher.model
+
+
+def _base(request: EvaluateRequest) -> Look:
+    asked = request.teacher
+    base = read_for_base(
+        BaseRequest(
+            request.data or Path(),
+            request.images,
+            request.class_from,
+            request.model or "",
+            asked.weights,
+            asked.language_model,
+            asked.device,
+            request.class_prompts,
+        )
+    )
+    phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
+    return replace(base.images, phrases=phrases), lambda: build_base(base, asked.device)[0]
+
+
 def _check(request: EvaluateRequest) -> None:
+    if request.model and not request.data:
+        raise UsageError("--model goes with --data: a preset holds no images.")
+    if request.class_prompts and not request.model:
+        raise UsageError("--class-prompt goes with --model: a teacher reads what it was taught.")
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
     for option in ("own_classes", "class_from"):

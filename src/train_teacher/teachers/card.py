@@ -105,6 +105,8 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     settings: CardSettings = CardSettings()
     score_threshold: float | None = None
     """Score that balances precision and recall on the validation split."""
+    blend: float | UnsetType = UNSET
+    """Share of the training in a blend of `teacher blend`; the rest is the base."""
 
 
 def describe_teacher(
@@ -116,6 +118,7 @@ def describe_teacher(
     preprocessing: Preprocessing,
     score_threshold: float | None = None,
     test: FinalScores | None = None,
+    blend: float | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
@@ -137,6 +140,7 @@ def describe_teacher(
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
+        blend=UNSET if blend is None else blend,
     )
 
 

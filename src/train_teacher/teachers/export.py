@@ -63,11 +63,12 @@ class FinishedRun:
     summary: RunSummary
     results: RunReport | None
     """What the run tells of itself, where it has come so far."""
-
-    @property
-    def threshold(self) -> float | None:
-        """Score that balanced precision and recall at validation, if the run says."""
-        return self.results.threshold if self.results else None
+    checkpoint: Path
+    """Its best, or a blend of that and the base."""
+    threshold: float | None
+    """Score that balanced precision and recall at validation, if the run says."""
+    blend: float | None = None
+    """Share of the training in a blend."""
 
 
 def export_teacher(
@@ -78,21 +79,36 @@ def export_teacher(
     half: bool = False,
     form: Format = "mmdet",
 ) -> ExportResult:
-    """Write a bundle from a run's best checkpoint.
+    """Write a bundle from a run's best checkpoint; see `export_run`.
+
+    Raises:
+        UserError: RUN is no run with a checkpoint, or what `export_run` says.
+    """
+    return export_run(read_run(run), output, merge=merge, half=half, form=form)
+
+
+def export_run(
+    finished: FinishedRun,
+    output: Path,
+    *,
+    merge: bool = False,
+    half: bool = False,
+    form: Format = "mmdet",
+) -> ExportResult:
+    """Write a bundle from a run's checkpoint.
 
     Merged, it is complete instead of what needs its base; for transformers everything but an
     adapter is, and ONNX always. `half` stores 16 bits a number.
 
     Raises:
-        UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
-            transformers or onnxruntime does not compute what the teacher does.
+        UserError: its base is gone, OUTPUT is used, or transformers or onnxruntime does not
+            compute what the teacher does.
         UsageError: half an ONNX file is asked for.
     """
     if form == "onnx":
         require_packages()
         if half:
             raise UsageError("--half: an ONNX file is written with 32 bits a number.")
-    finished = read_run(run)
     settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
     runner.silence_logger()
@@ -105,7 +121,7 @@ def export_teacher(
         config.val_dataloader.dataset.to_dict()["pipeline"],
         info.class_names,
     )
-    checkpoint = finished.folder.best_checkpoint()
+    checkpoint = finished.checkpoint
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):
         model = standalone_model.build_trained_detector(config, checkpoint)
@@ -117,6 +133,7 @@ def export_teacher(
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
         test=finished.results.test if finished.results else None,
+        blend=finished.blend,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     if form == "transformers":
@@ -188,7 +205,7 @@ def _write_weights(
             half=half,
         )
     else:
-        adapter_folder.write_changes(target, run.folder.best_checkpoint(), half=half)
+        adapter_folder.write_changes(target, run.checkpoint, half=half)
     write_atomically(target / CARD, card_text(card))
 
 
@@ -248,7 +265,10 @@ def read_run(run: Path) -> FinishedRun:
 
 def _finished(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) -> FinishedRun:
     summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
-    return FinishedRun(folder, settings, info, summary, _results(folder))
+    results = _results(folder)
+    threshold = results.threshold if results else None
+    best = folder.best_checkpoint()
+    return FinishedRun(folder, settings, info, summary, results, best, threshold)
 
 
 def _results(folder: RunFolder) -> RunReport | None:

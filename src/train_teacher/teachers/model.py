@@ -165,8 +165,12 @@ def load_run(
     info: DatasetInfo,
     checkpoint: Path | None,
     device: str,
+    *,
+    with_adapters: bool = False,
 ) -> TeacherModel:
     """Build the teacher of a run folder; without a checkpoint the base that the run started from.
+
+    The base has adapters only where they are asked for, and those do nothing yet.
 
     Raises:
         UserError: the base is gone or another one, or the checkpoint is damaged.
@@ -182,7 +186,8 @@ def load_run(
                 f"{folder.root}: was trained from random weights: there is no base to look at."
             )
         # Without adapters the base computes what it computes alone, bit for bit.
-        config.model.pop("lora", None)
+        if not with_adapters:
+            config.model.pop("lora", None)
     return _ready(
         standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
     )
