@@ -30,6 +30,7 @@ def train_teacher() -> None:
 
 def teacher() -> None:
     """Run `teacher`."""
+    from train_teacher.audit.command import audit_command
     from train_teacher.blending.command import blend_command
     from train_teacher.doctor.command import doctor_command
     from train_teacher.evaluation.command import evaluate_command
@@ -47,6 +48,7 @@ def teacher() -> None:
         "evaluate": evaluate_command,
         "predict": predict_command,
         "blend": blend_command,
+        "audit": audit_command,
         "compare": compare_command,
         "prompts": prompts_command,
         "fetch": fetch_command,

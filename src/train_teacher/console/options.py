@@ -30,6 +30,13 @@ masks_option = option(
     metavar="SAM",
     help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
 )
+precision_option = option(
+    "--precision",
+    metavar="SHARE",
+    type=float,
+    help="Keep each class from the score on at which so many of its boxes are right, such as 0.9: "
+    "by the validation split, and sure to 95 %.",
+)
 
 allow_python_config_option = option(
     OPTION,

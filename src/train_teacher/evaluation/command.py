@@ -15,6 +15,7 @@ from train_teacher.console.options import (
     images_option,
     masks_option,
     parse_class_prompts,
+    precision_option,
     teacher_options,
 )
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @class_from_option
 @flag("--own-classes", "Ask for the classes of --data, not the teacher's.")
 @masks_option
+@precision_option
 @option(
     "--detections", metavar="FILE", type=FILE, help="Also write what was found, as COCO results."
 )
@@ -55,6 +57,7 @@ def evaluate_command(
     class_from: str | None,
     own_classes: bool,
     masks: str | None,
+    precision: float | None,
     detections: Path | None,
     format: str,
     **teacher: Any,
@@ -82,6 +85,7 @@ def evaluate_command(
         class_from=class_from,
         own_classes=own_classes,
         masks=masks,
+        precision=precision,
         detections=detections,
     )
     result = evaluate(request, progress=progress_line("images"))

@@ -16,10 +16,12 @@ from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary
 from train_teacher.runs.folder import CARD
+from train_teacher.scores.thresholds import Thresholds
 from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no `thresholds`."""
 PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
 """They decide what a model computes."""
 
@@ -107,6 +109,8 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Score that balances precision and recall on the validation split."""
     blend: float | UnsetType = UNSET
     """Share of the training in a blend of `teacher blend`; the rest is the base."""
+    thresholds: Thresholds | None = None
+    """Counts of the validation split from which each class has its score for a precision."""
 
 
 def describe_teacher(
@@ -117,6 +121,7 @@ def describe_teacher(
     base: BaseFile | None,
     preprocessing: Preprocessing,
     score_threshold: float | None = None,
+    thresholds: Thresholds | None = None,
     test: FinalScores | None = None,
     blend: float | None = None,
 ) -> TeacherCard:
@@ -141,6 +146,7 @@ def describe_teacher(
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
         blend=UNSET if blend is None else blend,
+        thresholds=thresholds,
     )
 
 

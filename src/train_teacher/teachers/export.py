@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,9 @@ from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.runs.work_dir import find_work_dir, read_work_dir
+from train_teacher.scores.threshold_counting import measure_thresholds
+from train_teacher.scores.thresholds import Thresholds
+from train_teacher.scores.validation_files import read_detections, read_truth
 from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
@@ -69,6 +73,19 @@ class FinishedRun:
     """Score that balanced precision and recall at validation, if the run says."""
     blend: float | None = None
     """Share of the training in a blend."""
+
+    @cached_property
+    def thresholds(self) -> Thresholds | None:
+        """Counts of the validation split at other scores, None where it was not kept.
+
+        Raises:
+            UserError: the labels of the split are gone.
+        """
+        found = read_detections(self.folder.detections_best)
+        if found is None:
+            return None
+        truth = read_truth(self.folder.data / "val.json").truth
+        return measure_thresholds(found, truth, self.dataset_info.num_classes)
 
 
 def export_teacher(
@@ -132,6 +149,7 @@ def export_run(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
+        thresholds=finished.thresholds if finished.blend is None else None,
         test=finished.results.test if finished.results else None,
         blend=finished.blend,
     )

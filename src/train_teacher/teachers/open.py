@@ -91,20 +91,21 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
         )
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
-    facts = teacher_facts(
-        place.name, run.dataset_info.class_names, run.dataset_info.phrases, run.threshold
-    )
+    info = run.dataset_info
+    facts = teacher_facts(place.name, info.class_names, info.phrases, run.threshold, run.thresholds)
 
     def build() -> TeacherModel:
         device = _device(request)
-        return load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
+        return load_run(run.folder, run.settings, info, checkpoint, device)
 
     return OpenTeacher(facts, run, build)
 
 
 def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
-    facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
+    facts = teacher_facts(
+        place.name, card.class_names, card.class_prompts, card.score_threshold, card.thresholds
+    )
     merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
     graph = place / onnx_bundle.WEIGHTS
     if request.base and any(file.is_file() for file in (merged, complete, graph)):
