@@ -31,6 +31,7 @@ def train_teacher() -> None:
 def teacher() -> None:
     """Run `teacher`."""
     from train_teacher.audit.command import audit_command
+    from train_teacher.blending.command import blend_command
     from train_teacher.doctor.command import doctor_command
     from train_teacher.evaluation.command import evaluate_command
     from train_teacher.inspection.command import inspect_command
@@ -46,6 +47,7 @@ def teacher() -> None:
         "train": train_command,
         "evaluate": evaluate_command,
         "predict": predict_command,
+        "blend": blend_command,
         "audit": audit_command,
         "compare": compare_command,
         "prompts": prompts_command,

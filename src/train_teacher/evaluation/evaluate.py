@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +16,11 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
+from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
 from train_teacher.scores.coco_scores import Evaluation, KeptBoxes, with_every_mask
@@ -26,6 +28,7 @@ from train_teacher.scores.detections import Detections
 from train_teacher.scores.judgement import judge
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.scores.validation_files import canonical_truth
+from train_teacher.teachers.model import TeacherModel
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
 
@@ -48,6 +51,10 @@ class EvaluateRequest:
     """Ask for the classes of `data` instead of the teacher's."""
     masks: str | None = None
     """SAM model, by name or folder, that makes masks of the boxes found."""
+    model: str | None = None
+    """Preset whose base is scored on `data`, without a run: `teacher` names no place then."""
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name, for `model`."""
     precision: float | None = None
     """Share of right boxes for which each class's score was chosen; to see whether it holds."""
     detections: Path | None = None
@@ -62,21 +69,20 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         UsageError: options exclude each other.
     """
     _check(request)
-    teacher = open_teacher(request.teacher)
-    chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
-    data = data_of(request, teacher)
+    look = _base(request) if request.model else _teacher(request)
+    data, chosen = look.data, look.thresholds
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(teacher.model, data, sam, progress)
+    results, mask_results = detect_all(look.build(), data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
-        teacher=str(request.teacher.place),
+        teacher=request.model or str(request.teacher.place),
         data=data.path,
-        weights="base" if request.teacher.base else "trained",
+        weights="base" if request.teacher.base or request.model else "trained",
         num_images=len(data.content["images"]),
         num_objects=len(objects),
         prompt=data.phrases,
@@ -87,6 +93,41 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         ignored_classes=data.ignored_classes,
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Who looks at what; the detector is built when labels and options were found sound."""
+
+    data: LabelledImages
+    build: Callable[[], TeacherModel]
+    thresholds: tuple[ClassThreshold, ...] = ()
+    """Of each class, for `precision`."""
+
+
+def _teacher(request: EvaluateRequest) -> _Look:
+    teacher = open_teacher(request.teacher)
+    chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
+    return _Look(data_of(request, teacher), lambda: teacher.model, chosen)
+
+
+def _base(request: EvaluateRequest) -> _Look:
+    asked = request.teacher
+    base = read_for_base(
+        BaseRequest(
+            request.data or Path(),
+            request.images,
+            request.class_from,
+            request.model or "",
+            asked.weights,
+            asked.language_model,
+            asked.device,
+            request.class_prompts,
+        )
+    )
+    phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
+    images = replace(base.images, phrases=phrases)
+    return _Look(images, lambda: build_base(base, asked.device)[0])
 
 
 def _kept(
@@ -114,6 +155,12 @@ def _kept(
 
 
 def _check(request: EvaluateRequest) -> None:
+    if request.model and not request.data:
+        raise UsageError("--model goes with --data: a preset holds no images.")
+    if request.model and request.precision:
+        raise UsageError("--precision is known of a trained teacher: no --model.")
+    if request.class_prompts and not request.model:
+        raise UsageError("--class-prompt goes with --model: a teacher reads what it was taught.")
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
     if request.own_classes and request.precision:

@@ -101,10 +101,14 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]
     captions: list[Caption] | UnsetType = UNSET
     """Of a bundle for transformers: several where the classes need more than 256 tokens."""
+    canvas: list[int] | UnsetType = UNSET
+    """Of an ONNX bundle: height and width of its input."""
     prompt_facts: PromptInfo | None = None
     settings: CardSettings = CardSettings()
     score_threshold: float | None = None
     """Score that balances precision and recall on the validation split."""
+    blend: float | UnsetType = UNSET
+    """Share of the training in a blend of `teacher blend`; the rest is the base."""
     thresholds: Thresholds | None = None
     """Counts of the validation split from which each class has its score for a precision."""
 
@@ -119,6 +123,7 @@ def describe_teacher(
     score_threshold: float | None = None,
     thresholds: Thresholds | None = None,
     test: FinalScores | None = None,
+    blend: float | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
@@ -140,6 +145,7 @@ def describe_teacher(
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
+        blend=UNSET if blend is None else blend,
         thresholds=thresholds,
     )
 
