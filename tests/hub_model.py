@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import yaml
 from PIL import Image
@@ -16,6 +18,8 @@ from train_teacher.teachers.adapter_folder import preprocessing_of
 from train_teacher.teachers.card import describe_teacher
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
 
+CANVAS = 160, 200
+"""Of ONNX files: larger than the image, which is 112 x 160 when resized."""
 CLASSES = ("red circle", "big blue square", "cat")
 
 LEVELS = {
@@ -101,6 +105,13 @@ def bundle_of(folder: Path, classes: tuple[str, ...] = CLASSES) -> HubBundle:
     noise = np.random.default_rng(3).integers(0, 255, (120, 170, 3), dtype=np.uint8)
     Image.fromarray(noise).save(image)
     return HubBundle(detector, model, card, Path(settings.language_model), [image])
+
+
+def small_bundle(folder: Path, **options: Any) -> HubBundle:
+    """Return a bundle whose card says the scale of its settings, as a run's does."""
+    bundle = bundle_of(folder, **options)
+    images = msgspec.structs.replace(bundle.card.preprocessing, scale=[160, 160])
+    return replace(bundle, card=msgspec.structs.replace(bundle.card, preprocessing=images))
 
 
 def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:

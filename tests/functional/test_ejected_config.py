@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "exp1"
 
 
+def teacher(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return start(Path(sys.executable).parent / "teacher", *arguments)
+
+
+def evaluate(place: Path, *more: object) -> dict[str, Any]:
+    """Return the scores of a teacher, as the command measures them."""
+    result = teacher("evaluate", place, "--format", "json", *more)
+    assert result.returncode == 0, result.stderr
+    scores: dict[str, Any] = json.loads(result.stdout)["scores"]
+    return scores
+
+
+def as_a_run(run: Path, work_dir: Path, target: Path) -> Path:
+    """Copy a run, with the weights that MMDetection's tool trained from its config."""
+    shutil.copytree(run, target)
+    shutil.copytree(work_dir / "checkpoints", target / "checkpoints", dirs_exist_ok=True)
+    return target
+
+
+def images_of(run: Path) -> str:
+    splits = json.loads((run / "data" / "dataset_info.json").read_bytes())["splits"]
+    return next(str(split["image_dir"]) for split in splits if split["name"] == "val")
+
+
 def values(metrics: dict[str, Any]) -> dict[str, float]:
     return {key: value for key, value in metrics.items() if key.startswith("coco/")}
 
@@ -75,14 +100,23 @@ def test_mmdetections_train_tool_runs_the_written_config(run: Path, tmp_path: Pa
     assert result.returncode == 0, result.stderr[-3000:]
     assert (tmp_path / "stock" / "checkpoints" / "best.pth").is_file()
     assert config.read_bytes() == before
-    told = start(Path(sys.executable).parent / "teacher", "evaluate", tmp_path / "stock")
+    scored = evaluate(tmp_path / "stock", "--allow-python-config")
+    assert scored == evaluate(as_a_run(run, tmp_path / "stock", tmp_path / "moved"))
+    bundle = tmp_path / "bundle"
+    exported = teacher("export", tmp_path / "stock", "--output", bundle, "--allow-python-config")
+    assert exported.returncode == 0, exported.stderr
+    assert (
+        evaluate(bundle, "--data", run / "data" / "val.json", "--images", images_of(run)) == scored
+    )
+
+
+def test_python_in_a_work_dir_is_run_only_where_the_user_says_so(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "epoch_1.pth").touch()
+    (tmp_path / "mmdet_config.py").write_text("raise SystemExit('was run')\n")
+    told = teacher("evaluate", tmp_path)
     assert told.returncode == 1
-    assert "what MMDetection's tools/train.py leaves" in told.stderr
-    command = f"train-teacher --mmdet-config {tmp_path / 'stock' / 'mmdet_config.py'} --output "
-    assert command in " ".join(told.stderr.split())
-    again = train_teacher(*command.split()[1:], tmp_path / "again", "--dry-run")
-    assert again.returncode == 0, again.stderr
-    assert "edited " not in again.stderr
+    assert "is what MMDetection's tools/train.py leaves" in told.stderr
+    assert "give --allow-python-config" in told.stderr
 
 
 def test_mmdetections_test_tool_measures_what_the_run_measured(run: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from demo_model import demo_batch
 from generated_data import make_images
@@ -178,12 +179,60 @@ Path(folder, "found.json").write_text(json.dumps(found))
 """
 
 
-def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(tmp_path: Path) -> None:
-    data = make_images(tmp_path / "data", images=12, seed=5, classes=CLASSES)
-    run = tmp_path / "exp"
+@pytest.fixture(scope="module")
+def fitting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run whose model transformers' class can hold."""
+    work = tmp_path_factory.mktemp("fitting")
+    data = make_images(work / "data", images=12, seed=5, classes=CLASSES)
+    run = work / "exp"
     result = teacher("train", "--data", data, "--output", run, "--device", "cpu", "--epochs", 1,
-                     "--model", write_preset(tmp_path / "small"), "--tune", "full")  # fmt: skip
+                     "--model", write_preset(work / "small"), "--tune", "full")  # fmt: skip
     assert result.returncode == 0, result.stderr
+    return run
+
+
+def square_images(data: Path) -> Path:
+    """Write images that fill the canvas: what is beside others changes what is found in them."""
+    (path,) = data.glob("*.json")
+    content = json.loads(path.read_text())
+    folder = data.with_name("square")
+    folder.mkdir()
+    category = content["categories"][0]["id"]
+    content["images"] = content["images"][:4]
+    for image in content["images"]:
+        place = next(data.rglob(Path(image["file_name"]).name))
+        image |= {"file_name": place.name, "width": 128, "height": 128}
+        Image.open(place).crop((0, 0, 128, 128)).save(folder / place.name)
+    content["annotations"] = [
+        {"id": i + 1, "image_id": image["id"], "category_id": category, "bbox": [9, 9, 40, 40],
+         "area": 1600, "iscrowd": 0}
+        for i, image in enumerate(content["images"])
+    ]  # fmt: skip
+    (folder / "square.json").write_text(json.dumps(content))
+    return folder / "square.json"
+
+
+def test_an_onnx_bundle_finds_the_same_as_its_run(fitting_run: Path, tmp_path: Path) -> None:
+    folder = bundle(fitting_run, "onnx", "--format", "onnx")
+    canvas = json.loads((folder / "teacher.json").read_text())["canvas"]
+    assert f"1, 3, {canvas[0]}, {canvas[1]}" in (folder / "README.md").read_text()
+    scores = []
+    square = square_images(fitting_run.parent / "data")
+    for place in (fitting_run, folder):
+        found = tmp_path / f"{place.name}.json"
+        result = teacher("evaluate", place, "--data", square, "--device", "cpu",
+                         "--detections", found)  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        scores.append(sorted((r["image_id"], r["score"]) for r in json.loads(found.read_text())))
+    assert len(scores[0]) == len(scores[1]) > 0
+    for own, other in zip(*scores, strict=True):
+        assert own == pytest.approx(other, abs=1e-3)
+
+
+def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(
+    fitting_run: Path, tmp_path: Path
+) -> None:
+    run = fitting_run
     folder = bundle(run, "hub", "--format", "transformers")
     header = (folder / "README.md").read_text().split("---")[1]
     for line in ("library_name: transformers", "pipeline_tag: zero-shot-object-detection"):
@@ -192,9 +241,9 @@ def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(tmp_pa
     scores = teacher("evaluate", run, "--device", "cpu", "--detections", found)
     assert scores.returncode == 0, scores.stderr
     content = json.loads((run / "data" / "val.json").read_text())
-    paths = [tmp_path / "data" / image["file_name"] for image in content["images"]]
-    paths = [path if path.is_file() else next((tmp_path / "data").rglob(path.name))
-             for path in paths]  # fmt: skip
+    data = run.parent / "data"
+    paths = [data / image["file_name"] for image in content["images"]]
+    paths = [path if path.is_file() else next(data.rglob(path.name)) for path in paths]
     alone = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ALONE, folder, *paths],
         capture_output=True, text=True, timeout=300, check=False, cwd="/",

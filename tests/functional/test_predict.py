@@ -363,6 +363,8 @@ def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> 
         ({"output": run / "settings.yaml"}, r"a \.json file"),
         ({"output": run / "results.json"}, "exists, and nothing is overwritten"),
         ({"score_threshold": 2.0}, "give 0 to 1"),
+        ({"precision": 0.5, "score_threshold": 0.2}, "leave --score-threshold out"),
+        ({"precision": 0.9999}, "no class reaches it surely"),
         ({"draw": run / "settings.yaml"}, "is a file; give a folder"),
     ):
         values = {"output": tmp_path / "labels.json", **changes}
@@ -400,3 +402,42 @@ def test_masks_of_a_sam_model_are_written_and_scored(run: Path, tmp_path: Path) 
     assert written
     sizes = {(image["height"], image["width"]) for image in labels["images"]}
     assert {tuple(a["segmentation"]["size"]) for a in written} <= sizes
+
+
+def test_an_audit_lists_what_the_teacher_doubts_and_changes_nothing(
+    run: Path, tmp_path: Path
+) -> None:
+    labels = [run / "data" / f"{split}.json" for split in ("val", "test")]
+    before = [path.read_bytes() for path in labels]
+    page, tasks = tmp_path / "audit.html", tmp_path / "tasks.json"
+    result = run_command(
+        *("teacher", "audit", run, "--device", "cpu", "--format", "json"),
+        *("--html", page, "--label-studio", tasks),
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["images"] == {
+        str(path): len(json.loads(content)["images"])
+        for path, content in zip(labels, before, strict=True)
+    }
+    assert sum(found["images"].values()) + found["left_out"] == 24
+    assert all(0.05 <= suspect["probability"] <= 1 for suspect in found["suspects"])
+    assert [path.read_bytes() for path in labels] == before
+    assert page.is_file()
+    assert len(json.loads(tasks.read_text())) <= len(found["suspects"])
+
+    again = run_command("teacher", "audit", run, "--html", page)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "exists, and nothing is overwritten" in again.stderr
+    everything = run.parent / "data" / "annotations.json"
+    own = json.loads(everything.read_text())
+    trained = json.loads((run / "data" / "train.json").read_text())["images"]
+    names = {image["file_name"] for image in trained}
+    own["images"] = [image for image in own["images"] if image["file_name"] in names]
+    ids = {image["id"] for image in own["images"]}
+    own["annotations"] = [a for a in own["annotations"] if a["image_id"] in ids]
+    seen = everything.with_name("seen.json")
+    seen.write_text(json.dumps(own))
+    refused = run_command("teacher", "audit", run, "--data", seen, "--device", "cpu")
+    assert refused.returncode == 1
+    assert "would agree with their errors. Add --folds 3" in refused.stderr

@@ -7,14 +7,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE, UNIT = ROOT / "src" / "train_teacher", ROOT / "tests" / "unit"
 WITHOUT_LOGIC = {
-    "wiring": """cli/main core/installed engine/runner evaluation/command
+    "wiring": """cli/main audit/command core/installed engine/runner evaluation/command
         inspection/command inspection/load mmdet_plugin/output_folder mmdet_plugin/runner_access
         mmdet_plugin/startup/hook mmdet_plugin/upstream_internals prediction/command
         prompt_trials/command reports/command teachers/export_command training/command
         weights/command""",
     "constants": """core/rewrites failures/patterns scores/metric_names core/network
         core/protected_files""",
-    "chains of calls, seen as a whole in runs of the commands": """teachers/open
+    "chains of calls, seen as a whole in runs of the commands": """teachers/open audit/audit
         evaluation/forgetting prompt_trials/try_phrases engine/outer_launch reports/environment
         reports/write mmdet_plugin/startup/prompt_check mmdet_plugin/startup/preflight
         mmdet_plugin/loop/train_loop images/drawings teachers/hub_comparison""",

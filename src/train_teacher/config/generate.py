@@ -13,6 +13,7 @@ import msgspec
 from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
 from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
+from train_teacher.config.drawn_prompts import drawn_prompt, negative_words, told_prompts
 from train_teacher.config.model import (
     GIVEN,
     Override,
@@ -26,7 +27,6 @@ from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
-from train_teacher.prompts.caption import classes_per_prompt
 from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.edits import edited_values
 from train_teacher.settings.schema import TeacherSettings
@@ -149,7 +149,7 @@ def _data(
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
-        + ("" if info.prompt.fits else "; each with a prompt of its classes and some others"),
+        + told_prompts(info, settings),
     )
     for name, split in evaluated.items():
         if split is None:
@@ -203,6 +203,9 @@ def _train_dataset(
         train_pipeline(settings.train_scales or [], settings.random_crop, settings.augmentation),
         settings.exif_orientation,
     )
+    if drawn := drawn_prompt(info, settings):
+        # After the crop: its prompt names what is left of the image. Before packing.
+        pipeline = [*pipeline[:-1], drawn, pipeline[-1]]
     if info.prompt.fits:
         return {
             **_dataset(train, info),
@@ -211,16 +214,7 @@ def _train_dataset(
         }
     folder = PurePath(train.path).parent
     labels = (folder / LABEL_MAP_FILE).as_posix()
-    # After the crop: its prompt names what is left of the image. Before packing.
-    sampling = {
-        "type": "RandomPrompt",
-        "label_map_file": labels,
-        "language_model": settings.language_model,
-        "max_tokens": info.prompt.limit,
-        "most_negatives": classes_per_prompt(
-            info.class_names, info.prompt.class_tokens, info.prompt.limit
-        ),
-    }
+    pipeline[-2] = {"type": "RandomPrompt", "label_map_file": labels, **pipeline[-2]}
     return {
         **_dataset(train, info),
         "type": "ODVGDataset",
@@ -228,7 +222,7 @@ def _train_dataset(
         "label_map_file": labels,
         # Otherwise every image would carry a copy of the whole label map.
         "need_text": False,
-        "pipeline": [*pipeline[:-1], sampling, pipeline[-1]],
+        "pipeline": pipeline,
     }
 
 
@@ -322,7 +316,7 @@ def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
         "type": "ProbeHook",
         "image": list(max(settings.train_scales or [[1, 1]], key=math.prod)),
         "boxes": max(1, info.sizes.boxes_per_image_max),
-        "classes": list(info.class_names),
+        "classes": [*info.class_names, *negative_words(info, settings)],
         "checkpoint_layers": settings.checkpoint_layers,
         "fit_batch": settings.decided.fit_batch,
         "preflight": settings.preflight,

@@ -59,6 +59,11 @@ def refuse_what_plain_cannot(prompt: PromptInfo, settings: TeacherSettings) -> N
             f"with one prompt of {prompt.limit}: the rest would never be learned. Leave --plain "
             "out, train fewer classes, or shorten their names with --class-prompt."
         )
+    if settings.negatives:
+        raise UsageError(
+            "--plain: MMDetection has no `negatives` for a COCO file: every prompt asks for all "
+            "classes. Leave --plain out, or `negatives`."
+        )
     if settings.decided.fit_batch or settings.checkpoint_layers not in ("auto", 0):
         raise UsageError(
             "--plain: MMDetection has no --batch-size auto and no checkpoint_layers. Give a "

@@ -12,8 +12,10 @@ teacher_place = argument(
     "run", metavar="RUN", type=FILE, help="Run folder, or bundle of teacher export."
 )
 base_option = flag("--base", "Leave out what was trained: the base alone.")
-weights_option = option("--weights", metavar="PATH|URL", help="Base checkpoint of a bundle.")
-language_model_option = option("--language-model", metavar="NAME|DIR", help="BERT of a bundle.")
+weights_option = option("--weights", metavar="PATH|URL", help="Base checkpoint; a run has its own.")
+language_model_option = option(
+    "--language-model", metavar="NAME|DIR", help="BERT; a run has its own."
+)
 device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU if there is one.")
 images_option = option(
     "--images", metavar="DIR", type=FILE, help="Folder of the images of a COCO JSON."
@@ -27,6 +29,13 @@ masks_option = option(
     "--masks",
     metavar="SAM",
     help="SAM model that makes masks of the boxes: facebook/sam-vit-base, or a folder.",
+)
+precision_option = option(
+    "--precision",
+    metavar="SHARE",
+    type=float,
+    help="Keep each class from the score on at which so many of its boxes are right, such as 0.9: "
+    "by the validation split, and sure to 95 %.",
 )
 
 allow_python_config_option = option(

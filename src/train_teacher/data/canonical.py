@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.dataset import CocoDataset, image_sizes, raw_annotation, used_categories
+from train_teacher.coco.dataset import (
+    CocoDataset,
+    image_sizes,
+    plain_id,
+    raw_annotation,
+    used_categories,
+)
 from train_teacher.coco.masks.columns import MASK_NONE
 from train_teacher.coco.masks.forms import plain_mask
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
@@ -141,6 +147,8 @@ def _annotations(
             "area": area if area > 0 else w * h,
             "iscrowd": max(0, int(columns.iscrowd[row])),
         }
+        if (original := plain_id(columns.ids[row])) is not None:
+            annotation["original_id"] = original
         if columns.ignore[row]:
             annotation["ignore"] = 1
         if columns.masks.kind[row] != MASK_NONE:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from train_teacher.console.command import FILE, choice, command, flag, option
+from train_teacher.console.command import FILE, argument, choice, command, flag, option
 from train_teacher.console.options import (
     allow_python_config_option,
     class_from_option,
     images_option,
     masks_option,
+    parse_class_prompts,
+    precision_option,
     teacher_options,
-    teacher_place,
 )
 
 if TYPE_CHECKING:
@@ -23,13 +24,23 @@ if TYPE_CHECKING:
 
 
 @command()
-@teacher_place
+@argument(
+    "run", metavar="[RUN]", type=FILE, required=False, help="Run folder, or bundle of export."
+)
+@option("--model", metavar="PRESET", help="Score the base of a preset on --data, without a run.")
+@option(
+    "--class-prompt",
+    metavar="NAME=PHRASE",
+    multiple=True,
+    help="Words that stand for a class, with --model; repeatable.",
+)
 @option("--data", metavar="F", type=FILE, help="COCO JSON to score on instead of the run's.")
 @option("--split", type=click.Choice(("val", "test")), help="Split of the run; val by default.")
 @images_option
 @class_from_option
 @flag("--own-classes", "Ask for the classes of --data, not the teacher's.")
 @masks_option
+@precision_option
 @option(
     "--detections", metavar="FILE", type=FILE, help="Also write what was found, as COCO results."
 )
@@ -37,32 +48,44 @@ if TYPE_CHECKING:
 @allow_python_config_option
 @choice("--format", "text", "json", help="How to write the scores.")
 def evaluate_command(
-    run: Path,
+    run: Path | None,
+    model: str | None,
+    class_prompt: tuple[str, ...],
     data: Path | None,
     split: str | None,
     images: Path | None,
     class_from: str | None,
     own_classes: bool,
     masks: str | None,
+    precision: float | None,
     detections: Path | None,
     format: str,
     **teacher: Any,
 ) -> int:
-    """Score a trained teacher as COCO does: whole, by class and by size."""
+    """Score a trained teacher as COCO does: whole, by class and by size.
+
+    With --model PRESET instead of RUN: the base of a preset, of which nothing was trained.
+    """
     from train_teacher.console.progress import progress_line
+    from train_teacher.core.errors import UsageError
     from train_teacher.core.terminal_text import plain
     from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
     from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
     from train_teacher.teachers.open import TeacherRequest
 
+    if (run is None) == (model is None):
+        raise UsageError("give either RUN or --model PRESET.")
     request = EvaluateRequest(
-        TeacherRequest(run, **teacher),
+        TeacherRequest(run or Path(), **teacher),
+        model=model,
+        class_prompts=parse_class_prompts(class_prompt),
         split=cast("Split | None", split),
         data=data,
         images=images,
         class_from=class_from,
         own_classes=own_classes,
         masks=masks,
+        precision=precision,
         detections=detections,
     )
     result = evaluate(request, progress=progress_line("images"))

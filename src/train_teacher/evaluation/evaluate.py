@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
+from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import Evaluation, with_every_mask
+from train_teacher.scores.coco_scores import Evaluation, KeptBoxes, with_every_mask
+from train_teacher.scores.detections import Detections
+from train_teacher.scores.judgement import judge
+from train_teacher.scores.thresholds import ClassThreshold
+from train_teacher.scores.validation_files import canonical_truth
+from train_teacher.teachers.model import TeacherModel
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
 
@@ -42,6 +51,12 @@ class EvaluateRequest:
     """Ask for the classes of `data` instead of the teacher's."""
     masks: str | None = None
     """SAM model, by name or folder, that makes masks of the boxes found."""
+    model: str | None = None
+    """Preset whose base is scored on `data`, without a run: `teacher` names no place then."""
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name, for `model`."""
+    precision: float | None = None
+    """Share of right boxes for which each class's score was chosen; to see whether it holds."""
     detections: Path | None = None
     """File to write the detections to, as COCO result records."""
 
@@ -54,34 +69,102 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         UsageError: options exclude each other.
     """
     _check(request)
-    teacher = open_teacher(request.teacher)
-    data = _data_of(request, teacher)
+    look = _base(request) if request.model else _teacher(request)
+    data, chosen = look.data, look.thresholds
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(teacher.model, data, sam, progress)
+    results, mask_results = detect_all(look.build(), data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
-        teacher=str(request.teacher.place),
+        teacher=request.model or str(request.teacher.place),
         data=data.path,
-        weights="base" if request.teacher.base else "trained",
+        weights="base" if request.teacher.base or request.model else "trained",
         num_images=len(data.content["images"]),
         num_objects=len(objects),
         prompt=data.phrases,
         scores=score(data.content, results),
         masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
+        kept=_kept(data, results, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
         seconds=round(time.monotonic() - started, 2),
     )
 
 
+@dataclass(frozen=True)
+class _Look:
+    """Who looks at what; the detector is built when labels and options were found sound."""
+
+    data: LabelledImages
+    build: Callable[[], TeacherModel]
+    thresholds: tuple[ClassThreshold, ...] = ()
+    """Of each class, for `precision`."""
+
+
+def _teacher(request: EvaluateRequest) -> _Look:
+    teacher = open_teacher(request.teacher)
+    chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
+    return _Look(data_of(request, teacher), lambda: teacher.model, chosen)
+
+
+def _base(request: EvaluateRequest) -> _Look:
+    asked = request.teacher
+    base = read_for_base(
+        BaseRequest(
+            request.data or Path(),
+            request.images,
+            request.class_from,
+            request.model or "",
+            asked.weights,
+            asked.language_model,
+            asked.device,
+            request.class_prompts,
+        )
+    )
+    phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
+    images = replace(base.images, phrases=phrases)
+    return _Look(images, lambda: build_base(base, asked.device)[0])
+
+
+def _kept(
+    data: LabelledImages, results: Sequence[Mapping[str, Any]], chosen: Sequence[ClassThreshold]
+) -> tuple[KeptBoxes, ...]:
+    """Count what is kept and right of each class from its threshold on."""
+    label = {category["id"]: n for n, category in enumerate(data.content["categories"])}
+    box = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
+    box[:, 2:] += box[:, :2]
+    found = Detections(
+        image_id=np.array([result["image_id"] for result in results], np.int64),
+        label=np.array([label[result["category_id"]] for result in results], np.int64),
+        score=np.array([result["score"] for result in results], np.float64),
+        box=box,
+    )
+    least = np.array([one.score for one in chosen])
+    kept = found.rows(found.score >= least[found.label])
+    judged = judge(kept, canonical_truth(data.content), len(chosen))
+    counts = [
+        np.bincount(kept.label[rows], minlength=len(chosen)).tolist()
+        for rows in (judged.flags >= 0, judged.flags == 1)
+    ]
+    names = [category["name"] for category in data.content["categories"]]
+    return tuple(map(KeptBoxes, names, chosen, judged.objects.tolist(), *counts))
+
+
 def _check(request: EvaluateRequest) -> None:
+    if request.model and not request.data:
+        raise UsageError("--model goes with --data: a preset holds no images.")
+    if request.model and request.precision:
+        raise UsageError("--precision is known of a trained teacher: no --model.")
+    if request.class_prompts and not request.model:
+        raise UsageError("--class-prompt goes with --model: a teacher reads what it was taught.")
     if request.data and request.split:
         raise UsageError("--split is one of the run's own; with --data it means nothing.")
+    if request.own_classes and request.precision:
+        raise UsageError("--precision is known of the teacher's own classes: no --own-classes.")
     for option in ("own_classes", "class_from"):
         if getattr(request, option) and not request.data:
             raise UsageError(f"--{option.replace('_', '-')} goes with --data.")
@@ -98,7 +181,13 @@ def _with_classes(split: LoadedSplit, class_from: str | None, teacher: OpenTeach
     return replace(split, dataset=with_classes_from(split.dataset, class_from))
 
 
-def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
+def data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
+    """Return the labelled images that a request names.
+
+    Raises:
+        UserError: they cannot be used.
+        UsageError: a bundle is asked for data of its own.
+    """
     if request.data:
         names = None if request.own_classes else teacher.facts.original_names
         phrases = None if request.own_classes else teacher.facts.class_names
@@ -113,7 +202,7 @@ def _data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
 
 
 def split_of_run(
-    folder: RunFolder, info: DatasetInfo, name: Split, images: Path | None = None
+    folder: RunFolder, info: DatasetInfo, name: str, images: Path | None = None
 ) -> LabelledImages:
     """Return a split of a run, as it was written when the run was planned.
 

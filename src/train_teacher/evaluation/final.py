@@ -6,14 +6,12 @@ from pathlib import Path
 
 from train_teacher.console.progress import Progress, part_of
 from train_teacher.evaluation.evaluate import split_of_run
-from train_teacher.evaluation.labelled_images import LabelledImages, detections_of
+from train_teacher.evaluation.labelled_images import detections_of, scores_of
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.analysis import analyse
 from train_teacher.scores.bootstrap import chance_of_gain
-from train_teacher.scores.coco_counting import coco_results, score
-from train_teacher.scores.coco_scores import CocoScores
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.labelling import label_quality
 from train_teacher.scores.validation_files import canonical_truth
@@ -57,13 +55,8 @@ def score_test_split(
     return FinalScores(
         num_images=len(truth.image_ids),
         num_objects=int((~truth.crowd).sum()),
-        before=_scores(data, before) if before else None,
-        best=_scores(data, best),
+        before=scores_of(data, before) if before else None,
+        best=scores_of(data, best),
         chance=chance_of_gain(before, best, truth) if before else None,
         labels=label_quality(analyse(best, truth, info.class_names, threshold)),
     )
-
-
-def _scores(data: LabelledImages, found: Detections) -> CocoScores:
-    ids = [category["id"] for category in data.content["categories"]]
-    return score(data.content, coco_results(found, ids))

@@ -26,7 +26,12 @@ def write_retained(folder: RunFolder, images: LabelledImages) -> None:
     write_atomically(folder.retained, msgspec.json.encode(content))
 
 
-def _read_retained(folder: RunFolder) -> LabelledImages:
+def read_retained(folder: RunFolder) -> LabelledImages:
+    """Return what a run is scored on besides its own data.
+
+    Raises:
+        UserError: the file is gone or damaged.
+    """
     try:
         content = read_json(folder.retained, dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
@@ -47,7 +52,7 @@ def score_retained(
     Raises:
         UserError: an image or a file of the run is gone.
     """
-    images = _read_retained(folder)
+    images = read_retained(folder)
     passes = 3 if settings.tune == "lora" else 2
     base = teacher_model.load_run(folder, settings, info, None, device)
     before, _ = detect_all(base, images, progress=part_of(progress, 0, passes))

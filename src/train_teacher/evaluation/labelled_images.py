@@ -16,7 +16,8 @@ from train_teacher.data.canonical import canonical_split, category_targets
 from train_teacher.engine.machine import choose_workers
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import match_names
-from train_teacher.scores.coco_counting import coco_results
+from train_teacher.scores.coco_counting import coco_results, score
+from train_teacher.scores.coco_scores import CocoScores
 from train_teacher.scores.detections import Detections, ImageDetections, joined
 from train_teacher.teachers.model import TeacherModel, UnreadableImage
 from train_teacher.teachers.sam_masks import SamMasks
@@ -141,6 +142,12 @@ def detections_of(
     """
     found = list(_look(model, data, phrases, progress))
     return joined([image["id"] for image in data.content["images"]], found)
+
+
+def scores_of(data: LabelledImages, found: Detections) -> CocoScores:
+    """Score what was found in every image of a data set."""
+    ids = [category["id"] for category in data.content["categories"]]
+    return score(data.content, coco_results(found, ids))
 
 
 def _look(

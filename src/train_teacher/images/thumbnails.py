@@ -72,6 +72,7 @@ def with_boxes(
     texts: Sequence[str] = (),
     *,
     turned: bool = True,
+    near: bool = False,
 ) -> str | None:
     """Return an image with its labels, and what was detected in it, as a JPEG data URI.
 
@@ -81,16 +82,18 @@ def with_boxes(
         detected: (D, 4) xywh in pixels, drawn in orange.
         texts: (D,) what is written above each of them.
         turned: whether the boxes are of the photo as EXIF turns it.
+        near: show the boxes and what is around them alone, where they are small.
 
     Returns:
         None when the image cannot be read.
     """
-    opened = _open(path, COMPARED_SIDE, turned=turned)
+    everything = _around(labelled, detected) if near else None
+    opened = _open(path, COMPARED_SIDE, everything, turned=turned)
     if opened is None:
         return None
     image, width, height = opened
-    scale = COMPARED_SIDE / max(width, height)
-    low, high = np.zeros(2), np.array([width, height], np.float64)
+    low, high = _view(everything, width, height)
+    scale = COMPARED_SIDE / max(high - low)
     canvas = _canvas(image, (width, height), low, high, scale)
     # What was detected comes last: it is what the eye looks for.
     for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
@@ -102,6 +105,13 @@ def with_boxes(
             for box, text in zip(places, told, strict=False):
                 _write(canvas, box, text, color)
     return _data_uri(canvas)
+
+
+def _around(*boxes: Floats | None) -> Floats:
+    """Return the (4,) xywh that holds all boxes."""
+    every = np.concatenate([part for part in boxes if part is not None])
+    corner, far = every[:, :2].min(axis=0), (every[:, :2] + every[:, 2:]).max(axis=0)
+    return np.concatenate([corner, far - corner])
 
 
 def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:

@@ -12,6 +12,7 @@ from train_teacher.console.options import (
     allow_python_config_option,
     images_option,
     masks_option,
+    precision_option,
     teacher_options,
     teacher_place,
 )
@@ -39,6 +40,7 @@ SHOWN_FILES = 5
     help="Least score; by default the one that balanced precision and recall at validation. "
     "0 keeps all, to be scored.",
 )
+@precision_option
 @option(
     "--most-overlap",
     type=float,
@@ -69,6 +71,7 @@ def predict_command(
     sources: tuple[Path, ...],
     output: Path,
     score_threshold: float | None,
+    precision: float | None,
     most_overlap: float,
     images: Path | None,
     masks: str | None,
@@ -91,6 +94,7 @@ def predict_command(
         output,
         images=images,
         score_threshold=score_threshold,
+        precision=precision,
         most_overlap=most_overlap,
         masks=masks,
         draw=draw,
@@ -116,8 +120,11 @@ def _told(result: PredictResult) -> str:
     lines = []
     if result.resumed:
         lines.append(f"went on after {result.resumed:,} images that were done")
+    if result.told:
+        lines += ["boxes are kept from these scores on:", *result.told]
     guess = "" if result.threshold_known else " (a guess: what suits this teacher is not known)"
-    lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
+    if not result.told:
+        lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
     if result.unreadable:
         count = len(result.unreadable)
         lines.append(f"warning: {count} images cannot be read and are left out:")

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
+from train_teacher.core.arrays import Floats
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.engine.machine import choose_workers
@@ -30,6 +32,8 @@ from train_teacher.prediction.prediction_file import (
     written_before,
 )
 from train_teacher.prediction.review import Reviewed, review_of, write_review
+from train_teacher.scores.thresholds import ClassThreshold
+from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 from train_teacher.teachers.sam_masks import SamMasks
@@ -51,6 +55,8 @@ class PredictRequest:
     """Folder of a COCO JSON's images."""
     score_threshold: float | None = None
     """Least score; the one that balanced precision and recall at validation when None."""
+    precision: float | None = None
+    """Share of right boxes to be had in each class, instead of a score."""
     most_overlap: float = NEARLY_THE_SAME
     """Boxes that overlap more are one object."""
     masks: str | None = None
@@ -73,7 +79,10 @@ class PredictResult:
     images: int
     annotations: int
     threshold: float
+    """The least of all classes."""
     threshold_known: bool
+    told: tuple[str, ...]
+    """The threshold of each class and what it rests on, where a precision was asked for."""
     resumed: int
     """Images that an interrupted command had done."""
     unreadable: tuple[str, ...]
@@ -103,11 +112,11 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     teacher = open_teacher(request.teacher)
     folder = request.images or _images_of_split(request.sources, teacher)
     listed = list_images(request.sources, folder)
-    threshold = request.score_threshold
-    threshold = teacher.facts.score_threshold if threshold is None else threshold
+    chosen, thresholds = _thresholds(request, teacher.facts)
+    threshold = float(thresholds.min())
     lines = PredictionFile(request.output, _made_with(request, threshold), listed.names)
     resumed, unreadable = lines.done, []
-    found = _look(request, teacher, listed, threshold, lines.done)
+    found = _look(request, teacher, listed, thresholds, lines.done)
     for number, line in enumerate(lines.append(found), resumed + 1):
         if line.unreadable:
             unreadable.append(f"{listed.root / line.name} ({line.unreadable})")
@@ -125,6 +134,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     description = (
         f"labels predicted by {teacher.facts.name} (train-teacher {__version__}), score at least "
         f"{threshold:g}"
+        + (f", each class at a precision of {request.precision:g}" if chosen else "")
     )
     lines.begin_results(path for _, path in _results(request))
     images, annotations = lines.write(request.output, listed.ids, categories, description)
@@ -139,7 +149,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
             root=listed.root,
             images=[msgspec.structs.replace(line, masks=()) for line in lines.images()],
             names=teacher.facts.original_names,
-            threshold=threshold,
+            thresholds=thresholds,
             turned=teacher.model.turns_photos,
         )
         write_review(review_of(request.output), reviewed)
@@ -151,6 +161,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         annotations=annotations,
         threshold=threshold,
         threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        told=tuple(teacher.facts.tell_thresholds(chosen)) if chosen else (),
         resumed=resumed,
         unreadable=tuple(unreadable),
         image_root=listed.root,
@@ -178,6 +189,19 @@ def _check(request: PredictRequest) -> None:
         raise UsageError("--copy-images goes with --yolo: it is the images of that folder.")
 
 
+def _thresholds(
+    request: PredictRequest, facts: TeacherFacts
+) -> tuple[tuple[ClassThreshold, ...], Floats]:
+    """Return what a precision chose, and (C,) the least score of each class."""
+    least = facts.score_threshold if request.score_threshold is None else request.score_threshold
+    if request.precision is None:
+        return (), np.full(len(facts.class_names), least)
+    if request.score_threshold is not None:
+        raise UsageError("--precision chooses the scores: leave --score-threshold out.")
+    chosen = facts.for_precision(request.precision)
+    return chosen, np.array([one.score for one in chosen])
+
+
 def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
     """Yield what is written once everything is labelled, and the option that asks for it."""
     yield "--output", request.output
@@ -194,6 +218,7 @@ def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
         "teacher": str(request.teacher.place.resolve()),
         "base": request.teacher.base,
         "score_threshold": threshold,
+        "precision": request.precision,
         "most_overlap": request.most_overlap,
         "masks": request.masks,
         "sources": [str(source.resolve()) for source in request.sources],
@@ -204,7 +229,7 @@ def _look(
     request: PredictRequest,
     teacher: OpenTeacher,
     listed: ImageList,
-    threshold: float,
+    thresholds: Floats,
     done: int,
 ) -> Iterator[PredictedImage]:
     """Yield a line for every image that is not done."""
@@ -217,7 +242,7 @@ def _look(
         if isinstance(result, UnreadableImage):
             yield PredictedImage(name, unreadable=result.reason)
             continue
-        found = choose_labels(result, threshold, request.most_overlap)
+        found = choose_labels(result, thresholds, request.most_overlap)
         boxes = found.box.copy()
         boxes[:, 2:] -= boxes[:, :2]
         turned = teacher.model.turns_photos

@@ -39,9 +39,14 @@ class Reviewed:
     images: Sequence[PredictedImage]
     names: Sequence[str]
     """Of the classes."""
-    threshold: float
+    thresholds: Floats
+    """(C,) least score of each class."""
     turned: bool
     """Whether boxes are of photos as EXIF turns them."""
+
+    def close(self, scores: Floats, labels: Rows) -> int:
+        """Return how many boxes a slightly higher threshold would leave out."""
+        return int((scores < self.thresholds[labels] + NEAR).sum())
 
 
 def review_of(output: Path) -> Path:
@@ -65,8 +70,9 @@ def write_review(path: Path, reviewed: Reviewed) -> None:
         boxes=len(scores),
         empty=sum(not image.unreadable for image in reviewed.images) - len(found),
         unreadable=sum(bool(image.unreadable) for image in reviewed.images),
-        near=int((scores < reviewed.threshold + NEAR).sum()),
-        near_end=reviewed.threshold + NEAR,
+        near=reviewed.close(scores, labels),
+        least=sorted({*reviewed.thresholds.tolist()}),
+        margin=NEAR,
         classes=_classes(reviewed, scores, labels, rows),
         hidden_classes=len(reviewed.names) - SHOWN_CLASSES,
         figures=list(_figures(reviewed, scores, labels)),
@@ -83,7 +89,7 @@ def _classes(reviewed: Reviewed, scores: Floats, labels: Rows, rows: Rows) -> Ta
     table = []
     for label, name in enumerate(reviewed.names[:SHOWN_CLASSES]):
         own = labels == label
-        near = int((scores[own] < reviewed.threshold + NEAR).sum())
+        near = reviewed.close(scores[own], labels[own])
         middle = f"{np.median(scores[own]):.2f}" if own.any() else "-"
         images = len(set(rows[own].tolist()))
         table.append((name, f"{own.sum():,}", f"{images:,}", middle, f"{near:,}"))
@@ -93,12 +99,13 @@ def _classes(reviewed: Reviewed, scores: Floats, labels: Rows, rows: Rows) -> Ta
 def _figures(reviewed: Reviewed, scores: Floats, labels: Rows) -> Iterator[Figure]:
     if not len(scores):
         return
-    if len(reviewed.names) > 1:
-        yield _histogram("All classes", scores, reviewed.threshold)
+    if len(reviewed.names) > 1 and len({*reviewed.thresholds.tolist()}) == 1:
+        yield _histogram("All classes", scores, reviewed.thresholds[0])
     counts = np.bincount(labels, minlength=len(reviewed.names))
     for label in np.argsort(-counts, kind="stable")[:CLASS_FIGURES].tolist():
         if counts[label]:
-            yield _histogram(reviewed.names[label], scores[labels == label], reviewed.threshold)
+            own, threshold = scores[labels == label], reviewed.thresholds[label]
+            yield _histogram(reviewed.names[label], own, threshold)
 
 
 def _histogram(title: str, scores: Floats, threshold: float) -> Figure:

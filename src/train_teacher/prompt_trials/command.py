@@ -62,21 +62,16 @@ def prompts_command(
     from train_teacher.console.options import parse_pairs
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
+    from train_teacher.evaluation.base_model import BaseRequest
     from train_teacher.prompt_trials.text import render_prompts, render_prompts_json
     from train_teacher.prompt_trials.try_phrases import PromptsRequest, try_prompts
 
     request = PromptsRequest(
-        data=data,
-        images=images,
-        class_from=class_from,
+        BaseRequest(data, images, class_from, model, weights, language_model, device),
         offered=tuple(parse_pairs(phrase, "--phrase")),
         phrases=phrases,
         sample=sample,
         seed=seed,
-        model=model,
-        weights=weights,
-        language_model=language_model,
-        device=device,
     )
     result = try_prompts(request, progress=progress_line("images"))
     as_json = format == "json"

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from train_teacher.config.data_driven import tune, with_decisions
 from train_teacher.console.progress import Progress, part_of
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.engine import machine
-from train_teacher.evaluation.labelled_images import LabelledImages, detections_of, labelled_split
-from train_teacher.inspection.describe import describe
-from train_teacher.inspection.load import InspectRequest, load_splits
+from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
+from train_teacher.evaluation.labelled_images import LabelledImages, detections_of
 from train_teacher.prompt_trials.trials import (
     ClassTrial,
     PromptComparison,
@@ -28,25 +21,17 @@ from train_teacher.prompt_trials.trials import (
     rounds,
     sample_images,
 )
-from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.scores.detections import Detections, GroundTruth
 from train_teacher.scores.validation_files import canonical_truth
 from train_teacher.settings import yaml_files
-from train_teacher.settings.read import preset_settings
-from train_teacher.settings.schema import TeacherSettings
-from train_teacher.teachers.model import TeacherModel, load_base
-from train_teacher.weights.files import resolve_weights
+from train_teacher.teachers.model import TeacherModel
 
 
 @dataclass(frozen=True)
 class PromptsRequest:
     """What to try, and on what."""
 
-    data: Path
-    """COCO JSON, or a folder with one; its training part is looked at."""
-    images: Path | None = None
-    class_from: str | None = None
-    """Member of the annotations whose values are the classes; the preset's when None."""
+    base: BaseRequest
     offered: tuple[tuple[str, str], ...] = ()
     """(class name, phrase) in the order they were given."""
     phrases: Path | None = None
@@ -54,10 +39,6 @@ class PromptsRequest:
     sample: int = 100
     """Images to look at."""
     seed: int = 0
-    model: str = "swin-t"
-    weights: str | None = None
-    language_model: str | None = None
-    device: str = "auto"
 
 
 def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) -> PromptComparison:
@@ -70,29 +51,21 @@ def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) ->
         UsageError: a phrase is for no class, or for two.
     """
     offered = _offered(request)
-    settings = _asked(request)
-    inspected = InspectRequest(request.data, images=request.images, class_from=settings.class_from)
-    splits = load_splits(inspected)
-    everything = labelled_split(splits[0])
+    base = read_for_base(request.base)
+    everything = base.images
     names = everything.phrases
     phrases = candidates(names, offered)
-    settings = _resolved(settings)
-    info = describe(splits, replace(inspected, language_model=settings.language_model))
-    device = machine.resolve_device(request.device, "fp32")
-    started = time.monotonic()
     data, truth = _sampled(everything, request)
-    # MMEngine's logger writes to stdout, which is for results.
-    with redirect_stdout(sys.stderr):
-        settings = with_decisions(settings, tune(info, settings))
-        model = load_base(info.class_names, info.prompt, settings, device)
-        found, trials, together = _look(model, data, truth, names, phrases, progress)
+    model, weights = build_base(base, request.base.device)
+    started = time.monotonic()
+    found, trials, together = _look(model, data, truth, names, phrases, progress)
     return PromptComparison(
         data=data.path,
         num_images=len(data.content["images"]),
         of_images=len(everything.content["images"]),
         num_objects=int((~truth.crowd).sum()),
-        model=request.model,
-        weights=settings.weights,
+        model=request.base.model,
+        weights=weights,
         classes=trials,
         names_score=mean_precision(found[0], truth, names),
         best_score=mean_precision(together, truth, names) if together else None,
@@ -136,24 +109,6 @@ def _sampled(
     if not any(not annotation["iscrowd"] for annotation in sampled["annotations"]):
         raise UserError(f"{everything.path}: has no usable box: no phrase can be judged by it.")
     return replace(everything, content=sampled), canonical_truth(sampled)
-
-
-def _asked(request: PromptsRequest) -> TeacherSettings:
-    names = ("weights", "language_model", "class_from")
-    named = {name: getattr(request, name) for name in names}
-    given = {name: value for name, value in named.items() if value is not None}
-    return preset_settings(request.model, {"data": str(request.data), **given})
-
-
-def _resolved(settings: TeacherSettings) -> TeacherSettings:
-    weights = resolve_weights(settings.weights, settings.checkpoint)
-    if weights is None:
-        raise UsageError("--weights none: random weights read no phrase. Name base weights.")
-    return msgspec.structs.replace(
-        settings,
-        weights=str(weights),
-        language_model=str(obtain_language_model(settings.language_model)),
-    )
 
 
 def _offered(request: PromptsRequest) -> Mapping[str, Sequence[str]]:

@@ -73,19 +73,6 @@ class RunFolder:
         written = self.config.is_file() or self.record.is_file()
         return self.settings.is_file() and written and not begun
 
-    def what_else(self) -> str:
-        """Return what to do with a folder of MMDetection's tools/train.py; empty for another."""
-        config = next(iter(sorted(self.root.glob("*.py"))), None)
-        weights = next(iter(sorted(self.root.rglob("*.pth"))), None)
-        if config is None or weights is None:
-            return ""
-        return (
-            " It is what MMDetection's tools/train.py leaves, which does not say what its data is. "
-            f"To score it: python -m train_teacher.mmdet_plugin PATH/tools/test.py {config} "
-            f"{weights}. For a run with report, evaluate and export, train its config here: "
-            f"train-teacher --mmdet-config {config} --output ANOTHER_FOLDER."
-        )
-
     def best_checkpoint(self) -> Path:
         """Return best.pth, or last.pth before the first validation."""
         best = self.checkpoints / "best.pth"

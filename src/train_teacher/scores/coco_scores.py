@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from train_teacher.scores.thresholds import ClassThreshold
+
 SIZES = ("small", "medium", "large")
 """Areas up to 32 * 32 and 96 * 96 pixels, and beyond (COCOeval's areaRng)."""
 
@@ -45,6 +47,18 @@ class CocoScores(msgspec.Struct, frozen=True):
     classes: tuple[ClassScores, ...]
 
 
+class KeptBoxes(msgspec.Struct, frozen=True):
+    """The boxes of one class from the score on that its precision was chosen for."""
+
+    name: str
+    threshold: ClassThreshold
+    """With what it rests on."""
+    objects: int
+    kept: int
+    right: int
+    """Of the kept ones, at an overlap of 0.5."""
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
 
@@ -62,6 +76,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     scores: CocoScores
     masks: CocoScores | None = None
     """Of masks instead of boxes (`--masks`)."""
+    kept: tuple[KeptBoxes, ...] = ()
+    """Of each class (`--precision`)."""
     num_without_mask: int = 0
     """Objects that the mask scores leave out."""
     ignored_classes: tuple[str, ...] = ()

@@ -241,6 +241,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=0, le=1)] | None,
         about("Classes in a smaller share of the images are drawn more often; 0: none."),
     ] = None
+    negatives: Annotated[
+        Count | list[str],
+        about(
+            "What training prompts ask for in vain: a number of absent classes beside the image's "
+            "own (0: all of them), or words for what no image shows, beside all classes."
+        ),
+    ] = 0
     train_scales: Annotated[
         Annotated[list[ImageScale], Meta(min_length=1)] | None,
         about("Image sizes to draw from in training, [short, long]; from the images."),

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET
 
 from train_teacher.core.atomic_file import PARTIAL, write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.file_digest import sha256_of
+from train_teacher.hub.names import Change, layout_of_mmdet, to_mmdet
 from train_teacher.runs.folder import CARD
 from train_teacher.teachers.card import BaseFile, Preprocessing, TeacherCard, card_text, parse_card
 from train_teacher.teachers.lora_file import read_lora_config
@@ -181,6 +183,8 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     tensors = _read_tensors(folder / WEIGHTS, card.adapter_sha256)
     config = read_lora_config(folder / CONFIG)
     plain = {key.removeprefix(SAVED_PREFIX): tensor for key, tensor in tensors.items()}
+    if card.captions is not UNSET:
+        plain = _in_names_of_mmdet(plain, config, model)
     try:
         inject_adapter_in_model(config, model, adapter_name=name)
         outcome: Any = set_peft_model_state_dict(model, plain, adapter_name=name)
@@ -195,6 +199,20 @@ def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> Tea
     use_adapter(model, name)
     model.requires_grad_(False).eval()
     return card
+
+
+def _in_names_of_mmdet(tensors: dict[str, Tensor], config: Any, model: nn.Module) -> dict[str, Any]:
+    """Return an adapter of transformers' names in MMDetection's, its config's lists in place."""
+    layout = layout_of_mmdet(dict(model.named_parameters()))
+    found = {}
+    for name, tensor in tensors.items():
+        place = to_mmdet(name, layout)
+        own = place.name if place else name  # PEFT says that it has no place
+        found[own] = tensor.reshape(1) if place and place.change is Change.SCALAR else tensor
+    whole = (name.rpartition(".")[0] for name in found if ".lora_" not in name)
+    config.modules_to_save = sorted(set(whole))
+    config.target_modules = {name.split(".lora_")[0] for name in found if ".lora_" in name}
+    return found
 
 
 def _read_tensors(path: Path, wanted_sha256: str) -> dict[str, Tensor]:

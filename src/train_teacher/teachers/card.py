@@ -16,10 +16,12 @@ from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary
 from train_teacher.runs.folder import CARD
+from train_teacher.scores.thresholds import Thresholds
 from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.schema import FreezablePart, TeacherSettings, Tune
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no `thresholds`."""
 PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft")
 """They decide what a model computes."""
 
@@ -99,10 +101,16 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]
     captions: list[Caption] | UnsetType = UNSET
     """Of a bundle for transformers: several where the classes need more than 256 tokens."""
+    canvas: list[int] | UnsetType = UNSET
+    """Of an ONNX bundle: height and width of its input."""
     prompt_facts: PromptInfo | None = None
     settings: CardSettings = CardSettings()
     score_threshold: float | None = None
     """Score that balances precision and recall on the validation split."""
+    blend: float | UnsetType = UNSET
+    """Share of the training in a blend of `teacher blend`; the rest is the base."""
+    thresholds: Thresholds | None = None
+    """Counts of the validation split from which each class has its score for a precision."""
 
 
 def describe_teacher(
@@ -113,7 +121,9 @@ def describe_teacher(
     base: BaseFile | None,
     preprocessing: Preprocessing,
     score_threshold: float | None = None,
+    thresholds: Thresholds | None = None,
     test: FinalScores | None = None,
+    blend: float | None = None,
 ) -> TeacherCard:
     """Collect what a run knows of its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
@@ -135,6 +145,8 @@ def describe_teacher(
         prompt_facts=info.prompt,
         settings=CardSettings(**{**rebuilt, "set": changed}),
         score_threshold=score_threshold,
+        blend=UNSET if blend is None else blend,
+        thresholds=thresholds,
     )
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
-from train_teacher.core.errors import UserError
+from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
 from train_teacher.engine import runner
 from train_teacher.inspection.facts import DatasetInfo
@@ -23,16 +24,21 @@ from train_teacher.reports.facts import RunReport
 from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
+from train_teacher.runs.work_dir import find_work_dir, read_work_dir
+from train_teacher.scores.threshold_counting import measure_thresholds
+from train_teacher.scores.thresholds import Thresholds
+from train_teacher.scores.validation_files import read_detections, read_truth
 from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard, card_text, describe_teacher
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_adapter, fill_hub_bundle
+from train_teacher.teachers.onnx_bundle import canvas_of, fill_onnx_bundle, require_packages
 from train_teacher.teachers.run_config import run_config
 from train_teacher.weights.files import expected_weights
 
-Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter"]
-Format = Literal["mmdet", "transformers"]
+Kind = Literal["adapter", "changes", "merged", "transformers", "hub_adapter", "onnx"]
+Format = Literal["mmdet", "transformers", "onnx"]
 COMPARED_IMAGES = 3
 """At every export for transformers; one would do, three show more."""
 MODEL_CARD = "teachers/model_card.md.j2"
@@ -61,11 +67,25 @@ class FinishedRun:
     summary: RunSummary
     results: RunReport | None
     """What the run tells of itself, where it has come so far."""
+    checkpoint: Path
+    """Its best, or a blend of that and the base."""
+    threshold: float | None
+    """Score that balanced precision and recall at validation, if the run says."""
+    blend: float | None = None
+    """Share of the training in a blend."""
 
-    @property
-    def threshold(self) -> float | None:
-        """Score that balanced precision and recall at validation, if the run says."""
-        return self.results.threshold if self.results else None
+    @cached_property
+    def thresholds(self) -> Thresholds | None:
+        """Counts of the validation split at other scores, None where it was not kept.
+
+        Raises:
+            UserError: the labels of the split are gone.
+        """
+        found = read_detections(self.folder.detections_best)
+        if found is None:
+            return None
+        truth = read_truth(self.folder.data / "val.json").truth
+        return measure_thresholds(found, truth, self.dataset_info.num_classes)
 
 
 def export_teacher(
@@ -76,16 +96,36 @@ def export_teacher(
     half: bool = False,
     form: Format = "mmdet",
 ) -> ExportResult:
-    """Write a bundle from a run's best checkpoint.
-
-    Merged, it is complete instead of what needs its base; for transformers everything but an
-    adapter is. `half` stores 16 bits a number.
+    """Write a bundle from a run's best checkpoint; see `export_run`.
 
     Raises:
-        UserError: RUN is no run with a checkpoint, its base is gone, OUTPUT is used, or
-            transformers does not compute what the teacher does.
+        UserError: RUN is no run with a checkpoint, or what `export_run` says.
     """
-    finished = read_run(run)
+    return export_run(read_run(run), output, merge=merge, half=half, form=form)
+
+
+def export_run(
+    finished: FinishedRun,
+    output: Path,
+    *,
+    merge: bool = False,
+    half: bool = False,
+    form: Format = "mmdet",
+) -> ExportResult:
+    """Write a bundle from a run's checkpoint.
+
+    Merged, it is complete instead of what needs its base; for transformers everything but an
+    adapter is, and ONNX always. `half` stores 16 bits a number.
+
+    Raises:
+        UserError: its base is gone, OUTPUT is used, or transformers or onnxruntime does not
+            compute what the teacher does.
+        UsageError: half an ONNX file is asked for.
+    """
+    if form == "onnx":
+        require_packages()
+        if half:
+            raise UsageError("--half: an ONNX file is written with 32 bits a number.")
     settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
     runner.silence_logger()
@@ -98,7 +138,7 @@ def export_teacher(
         config.val_dataloader.dataset.to_dict()["pipeline"],
         info.class_names,
     )
-    checkpoint = finished.folder.best_checkpoint()
+    checkpoint = finished.checkpoint
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):
         model = standalone_model.build_trained_detector(config, checkpoint)
@@ -109,17 +149,24 @@ def export_teacher(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
+        thresholds=finished.thresholds if finished.blend is None else None,
         test=finished.results.test if finished.results else None,
+        blend=finished.blend,
     )
     kind: Kind = "merged" if merge else "adapter" if settings.tune == "lora" else "changes"
     if form == "transformers":
         kind = "hub_adapter" if kind == "adapter" and card.base else "transformers"
+    elif form == "onnx":
+        kind = "onnx"
     with new_folder(target) as new:
-        if form == "transformers":
-            bundle = HubBundle(
-                model, built_from, card, Path(settings.language_model), _some_images(finished)
-            )
-            if kind == "hub_adapter":
+        if form != "mmdet":
+            entries = _image_entries(finished)
+            images = _some_images(finished, entries)
+            bundle = HubBundle(model, built_from, card, Path(settings.language_model), images)
+            if kind == "onnx":
+                sizes = ((i["height"], i["width"]) for own in entries.values() for i in own)
+                card = fill_onnx_bundle(new.work, bundle, canvas_of(sizes, preprocessing.scale))
+            elif kind == "hub_adapter":
                 card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)
             else:
                 card = fill_hub_bundle(new.work, bundle, half=half)
@@ -176,44 +223,54 @@ def _write_weights(
             half=half,
         )
     else:
-        adapter_folder.write_changes(target, run.folder.best_checkpoint(), half=half)
+        adapter_folder.write_changes(target, run.checkpoint, half=half)
     write_atomically(target / CARD, card_text(card))
 
 
-def _some_images(run: FinishedRun) -> list[Path]:
+def _image_entries(run: FinishedRun) -> dict[str, list[dict[str, Any]]]:
+    """Return the images of each split, validation's first, by the folder they are in."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
+    for split in (split for split in splits if split.image_dir):
+        path = run.folder.data / f"{split.name}.json"
+        try:
+            images = msgspec.json.decode(path.read_bytes())["images"]
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        found.setdefault(str(split.image_dir), []).extend(images)
+    return found
+
+
+def _some_images(run: FinishedRun, entries: Mapping[str, list[dict[str, Any]]]) -> list[Path]:
     """Return images to compare models on: validation's, where they still are.
 
     Raises:
         UserError: none of the run's images is where it was.
     """
-    splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
-    for split in (split for split in splits if split.image_dir):
-        path = run.folder.data / f"{split.name}.json"
-        try:
-            names = [i["file_name"] for i in msgspec.json.decode(path.read_bytes())["images"]]
-        except (OSError, msgspec.DecodeError) as error:
-            raise UserError(f"{path}: is missing or damaged: {error}.") from error
-        there = (Path(str(split.image_dir)) / name for name in names)
-        if found := list(islice((path for path in there if path.is_file()), COMPARED_IMAGES)):
-            return found
+    paths = (Path(place) / image["file_name"] for place, own in entries.items() for image in own)
+    if found := list(islice((path for path in paths if path.is_file()), COMPARED_IMAGES)):
+        return found
     raise UserError(
         f"{run.folder.root}: none of its images is where it was when it was trained. They show at "
-        "the end of an export that transformers computes what the teacher does: put some back."
+        "the end of an export that it computes what the teacher does: put some back."
     )
 
 
 def read_run(run: Path) -> FinishedRun:
-    """Read what a run folder says of itself.
+    """Read what a run folder says of itself, or a work_dir of MMDetection's tools/train.py.
 
     Raises:
-        UserError: it is no run folder, or has no checkpoint yet.
+        UserError: it is neither, or has no checkpoint yet.
     """
     folder = RunFolder(run.resolve())
     if not folder.is_whole():
-        raise UserError(
-            f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
-            f"{folder.what_else()}"
-        )
+        upstream = find_work_dir(folder.root)
+        if upstream is None:
+            raise UserError(
+                f"{run}: is not a run folder (it has no settings.yaml and mmdet_config.py)."
+            )
+        read = read_work_dir(upstream)
+        return _finished(upstream, read.settings, read.dataset_info)
     if not folder.best_checkpoint().is_file():
         raise UserError(f"{run}: has no checkpoint yet: nothing has been trained.")
     settings = read_layers({"output": str(folder.root)}, folder.settings)
@@ -221,8 +278,15 @@ def read_run(run: Path) -> FinishedRun:
         info = read_json(folder.dataset_info, DatasetInfo)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{folder.dataset_info}: is missing or damaged: {error}.") from error
+    return _finished(folder, settings, info)
+
+
+def _finished(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) -> FinishedRun:
     summary = summarize_run(folder.read_metrics(), info.class_names, info.own_names)
-    return FinishedRun(folder, settings, info, summary, _results(folder))
+    results = _results(folder)
+    threshold = results.threshold if results else None
+    best = folder.best_checkpoint()
+    return FinishedRun(folder, settings, info, summary, results, best, threshold)
 
 
 def _results(folder: RunFolder) -> RunReport | None:

@@ -19,6 +19,7 @@ SAYS = {
     "changes": "tensors that training changed; they need their base checkpoint",
     "merged": "MMDetection model, complete",
     "hub_adapter": "adapter for PEFT on transformers' copy of its base, with the teacher's outputs",
+    "onnx": "ONNX model of its classes, complete; its outputs are the teacher's",
     "transformers": "Hugging Face transformers' model, complete; its outputs are the teacher's",
 }
 
@@ -29,10 +30,10 @@ SAYS = {
 @option(
     "--format",
     "form",
-    type=Word(("mmdet", "transformers")),
+    type=Word(("mmdet", "transformers", "onnx")),
     default="mmdet",
     show_default=True,
-    help="What loads it: MMDetection, or Hugging Face transformers alone.",
+    help="What loads it: MMDetection, Hugging Face transformers alone, or an ONNX runtime.",
 )
 @flag("--merge", "A complete model, which needs no base.")
 @flag("--half", "Store 16 bits a number.")
@@ -43,8 +44,8 @@ def export_command(run: Path, output: Path, form: Format, merge: bool, half: boo
 
     result = export_teacher(run, output, merge=merge, half=half, form=form)
     print(f"{result.folder}: {SAYS[result.kind]}, {result.size / 1e6:.1f} MB")  # noqa: T201
-    if result.kind == "transformers":
-        return 0  # README.md beside it says how transformers loads it
+    if result.kind in ("transformers", "onnx"):
+        return 0  # README.md beside it says how they load it
     options = {**result.base, "output": "labels.json"}
     line = command_line("teacher predict", result.folder, "IMAGES", **options)
     told = f"next, to label images with it (README.md beside it says more): {line}"

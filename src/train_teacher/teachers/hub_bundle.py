@@ -60,11 +60,11 @@ def fill_hub_bundle(folder: Path, bundle: HubBundle, *, half: bool = False) -> T
 
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
 
-    detector, config = bundle.detector, _config_of(bundle)
+    detector, config = bundle.detector, config_of(bundle)
     merge_adapters(detector)
     if half:
         detector.half().float()  # what is compared is what is written
-    card = _with_captions(bundle)
+    card = with_captions(bundle)
     _write_weights(folder, detector, config, half=half)
     _write_processor(folder, detector.language_model.tokenizer, card)
     write_language_model(folder / LANGUAGE_MODEL, bundle.language_model)
@@ -86,7 +86,7 @@ def fill_hub_adapter(
     """
     from train_teacher.mmdet_plugin.checkpoints.base import read_state_dict
 
-    config, card = _config_of(bundle), _with_captions(bundle)
+    config, card = config_of(bundle), with_captions(bundle)
     if half:
         for parameter in bundle.detector.parameters():
             if parameter.requires_grad:
@@ -99,13 +99,19 @@ def fill_hub_adapter(
     return card
 
 
-def _config_of(bundle: HubBundle) -> dict[str, Any]:
+def config_of(bundle: HubBundle) -> dict[str, Any]:
+    """Return the config of transformers' twin.
+
+    Raises:
+        UserError: transformers' class cannot hold the model.
+    """
     ids = bundle.detector.language_model.tokenizer.convert_tokens_to_ids(list(DELIMITERS))
     bert = msgspec.json.decode((bundle.language_model / CONFIG).read_bytes())
     return transformers_config(bundle.model, bert, dict(zip(DELIMITERS, ids, strict=True)))
 
 
-def _with_captions(bundle: HubBundle) -> TeacherCard:
+def with_captions(bundle: HubBundle) -> TeacherCard:
+    """Return a bundle's card with the prompts that its classes need."""
     captions = _captions(bundle.detector, bundle.card.class_names)
     return msgspec.structs.replace(bundle.card, captions=captions)
 

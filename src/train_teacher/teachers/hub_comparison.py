@@ -38,27 +38,44 @@ def compare_outputs(detector: Any, twin: Any, pixels: Tensor, caption: str) -> D
         caption: every phrase followed by a full stop.
     """
     import torch
-    from mmdet.structures import DetDataSample
 
-    shape = tuple(pixels.shape[2:])
-    meta = {"img_shape": shape, "ori_shape": shape, "batch_input_shape": shape}
-    sample = DetDataSample(metainfo={**meta, "scale_factor": (1.0, 1.0)})
     first_stage = detector.bbox_head.cls_branches[detector.decoder.num_layers]
     tokens = detector.language_model.tokenizer([caption], return_tensors="pt").to(pixels.device)
     width = int(tokens["input_ids"].shape[1])
+    with _first_output(first_stage) as chosen:
+        logits, boxes = read_outputs(detector, pixels, caption, tuple(pixels.shape[2:]))
+    points = chosen[0].max(-1)[0]
+    with torch.no_grad(), choosing(twin.model.encoder_output_class_embed, points) as proposals:
+        theirs = twin(pixel_values=pixels, **tokens)
+    scores = logits.sigmoid()[..., :width] - theirs.logits.sigmoid()[..., :width]
+    return Difference(
+        proposals[0], float(scores.abs().max()), float((boxes - theirs.pred_boxes).abs().max())
+    )
+
+
+def read_outputs(
+    detector: Any, pixels: Tensor, caption: str, sides: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
+    """Return a detector's logits (1, queries, tokens) and boxes (1, queries, 4) of its last layer.
+
+    Args:
+        detector: MMDetection's, in evaluation mode.
+        pixels: (1, 3, height, width), normalised.
+        caption: every phrase followed by a full stop.
+        sides: height and width of the image, which may be smaller than its pixels.
+    """
+    import torch
+    from mmdet.structures import DetDataSample
+
+    meta = {"img_shape": sides, "ori_shape": sides, "batch_input_shape": tuple(pixels.shape[2:])}
+    sample = DetDataSample(metainfo={**meta, "scale_factor": (1.0, 1.0)})
     with torch.no_grad():
         text = detector.language_model([caption])
         text["embedded"] = detector.text_feat_map(text["embedded"])
-        with _first_output(first_stage) as chosen:
-            outputs = detector.forward_transformer(detector.extract_feat(pixels), text, [sample])
+        outputs = detector.forward_transformer(detector.extract_feat(pixels), text, [sample])
         read = ("hidden_states", "references", "memory_text", "text_token_mask")
         logits, boxes = detector.bbox_head(**{name: outputs[name] for name in read})
-        with _choosing(twin.model.encoder_output_class_embed, chosen[0]) as proposals:
-            theirs = twin(pixel_values=pixels, **tokens)
-    scores = logits[-1].sigmoid()[..., :width] - theirs.logits.sigmoid()[..., :width]
-    return Difference(
-        proposals[0], float(scores.abs().max()), float((boxes[-1] - theirs.pred_boxes).abs().max())
-    )
+    return logits[-1], boxes[-1]
 
 
 @contextmanager
@@ -72,22 +89,25 @@ def _first_output(module: Any) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def _choosing(module: Any, logits: Tensor) -> Iterator[list[float]]:
-    """Let transformers' model choose the teacher's points as queries, where two nearly tie.
+def choosing(module: Any, points: Tensor) -> Iterator[list[float]]:
+    """Let a model choose another's points as queries, where two nearly tie.
 
     Two models whose sums are added in another order differ in the seventh digit. Among thousands of
     points some scores are that close: their ranks would swap, and with them the learnt queries.
+
+    Args:
+        module: its classifier of the encoder's points.
+        points: (1, points), the other's best logit of each.
     """
     differences: list[float] = []
 
     def choose(_module: Any, _inputs: Any, output: Tensor) -> Tensor | None:
         if differences:
             return None  # the second call asks for the chosen points' scores
-        width = min(output.shape[-1], logits.shape[-1])
-        own = output[..., :width].sigmoid()
-        differences.append(float((own - logits[..., :width].sigmoid()).abs().max()))
-        replaced = output.clone()
-        replaced[..., :width] = logits[..., :width]
+        own = output.max(-1)[0].sigmoid()
+        differences.append(float((own - points.sigmoid()).abs().max()))
+        replaced = output.new_full(output.shape, -float("inf"))
+        replaced[..., 0] = points
         return replaced
 
     handle = module.register_forward_hook(choose)

@@ -43,7 +43,8 @@ MOST_IN_PROMPT = 10_000
 class TeacherModel:
     """A detector that is ready to look at images."""
 
-    detector: nn.Module
+    detector: Any
+    """MMDetection's, or what has its `test_step`."""
     pipeline: Transforms
     """Validation transforms, without the labels."""
     batch_size: int
@@ -85,7 +86,7 @@ class TeacherModel:
                     name: [item[name] for item in sound] for name in ("inputs", "data_samples")
                 }
                 with torch.no_grad():
-                    samples = self.detector.test_step(batch)  # type: ignore[operator]
+                    samples = self.detector.test_step(batch)
             results = iter(samples)
             for item in items:
                 yield item if isinstance(item, UnreadableImage) else _found(next(results))
@@ -164,8 +165,12 @@ def load_run(
     info: DatasetInfo,
     checkpoint: Path | None,
     device: str,
+    *,
+    with_adapters: bool = False,
 ) -> TeacherModel:
     """Build the teacher of a run folder; without a checkpoint the base that the run started from.
+
+    The base has adapters only where they are asked for, and those do nothing yet.
 
     Raises:
         UserError: the base is gone or another one, or the checkpoint is damaged.
@@ -181,7 +186,8 @@ def load_run(
                 f"{folder.root}: was trained from random weights: there is no base to look at."
             )
         # Without adapters the base computes what it computes alone, bit for bit.
-        config.model.pop("lora", None)
+        if not with_adapters:
+            config.model.pop("lora", None)
     return _ready(
         standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
     )
@@ -206,7 +212,7 @@ def load_bundle(
     )
     if adapter and not base:
         adapter_folder.attach_adapter(detector, folder)
-    return _ready(detector, _pipeline(settings), 1, device)
+    return _ready(detector, pipeline_of(settings), 1, device)
 
 
 def load_base(
@@ -222,7 +228,7 @@ def load_base(
     config = _detector_config(class_names, prompt, settings)
     detector = standalone_model.build_trained_detector(config, None)
     batch_size = machine.choose_validation_batch(device)
-    return _ready(detector, _pipeline(settings), settings.val_batch_size or batch_size, device)
+    return _ready(detector, pipeline_of(settings), settings.val_batch_size or batch_size, device)
 
 
 def _detector_config(
@@ -237,7 +243,8 @@ def _detector_config(
     return merge.merge_overrides(settings.base_config, overrides)
 
 
-def _pipeline(settings: TeacherSettings) -> Transforms:
+def pipeline_of(settings: TeacherSettings) -> Transforms:
+    """Return the transforms of validation."""
     return as_labelled(
         validation_pipeline(settings.val_scale or [], settings.validation_resize),
         settings.exif_orientation,
@@ -270,7 +277,7 @@ def load_merged(
     else:
         of_run = _detector_config(card.class_names, _prompt_facts(card), settings)
         model = standalone_model.plain_model(settings, of_run.model.to_dict())
-        pipeline = _pipeline(settings)
+        pipeline = pipeline_of(settings)
         _note_other_text(path, standalone_model.plain_config(model, pipeline, card.class_names))
         model["language_model"]["name"] = settings.language_model
         config = Config({"model": model})
@@ -304,5 +311,9 @@ def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: s
     detector.requires_grad_(False)
     if device == "cpu":
         machine.prepare_cpu()
-    unlabelled = [step for step in pipeline if step["type"] != "LoadAnnotations"]
-    return TeacherModel(detector.to(device).eval(), unlabelled, batch_size)
+    return TeacherModel(detector.to(device).eval(), unlabelled(pipeline), batch_size)
+
+
+def unlabelled(pipeline: Transforms) -> Transforms:
+    """Return the transforms that an image without labels goes through."""
+    return [step for step in pipeline if step["type"] != "LoadAnnotations"]

@@ -12,13 +12,15 @@ from pathlib import Path
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
 from train_teacher.prompts.language_model_files import obtain_language_model
-from train_teacher.runs.folder import CARD, RunFolder
+from train_teacher.runs.folder import CARD
+from train_teacher.runs.work_dir import find_work_dir
 from train_teacher.settings.read import preset_settings
-from train_teacher.teachers import adapter_folder, hub_bundle, standalone_model
+from train_teacher.teachers import adapter_folder, hub_bundle, onnx_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
 from train_teacher.teachers.facts import TeacherFacts, teacher_facts
 from train_teacher.teachers.model import TeacherModel, load_bundle, load_merged, load_run
+from train_teacher.teachers.onnx_model import load_onnx
 from train_teacher.weights.files import resolve_weights
 
 
@@ -74,9 +76,11 @@ def open_teacher(request: TeacherRequest) -> OpenTeacher:
         return _open_run(place, request)
     if (place / CARD).is_file():
         return _open_bundle(place, request)
+    if find_work_dir(place):
+        return _open_run(place, request)
     raise UserError(
         f"{request.place}: is neither a run folder (settings.yaml) nor a bundle of teacher export "
-        f"({CARD}).{RunFolder(place).what_else()}"
+        f"({CARD})."
     )
 
 
@@ -87,25 +91,29 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
         )
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
-    facts = teacher_facts(
-        place.name, run.dataset_info.class_names, run.dataset_info.phrases, run.threshold
-    )
+    info = run.dataset_info
+    facts = teacher_facts(place.name, info.class_names, info.phrases, run.threshold, run.thresholds)
 
     def build() -> TeacherModel:
         device = _device(request)
-        return load_run(run.folder, run.settings, run.dataset_info, checkpoint, device)
+        return load_run(run.folder, run.settings, info, checkpoint, device)
 
     return OpenTeacher(facts, run, build)
 
 
 def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
-    facts = teacher_facts(place.name, card.class_names, card.class_prompts, card.score_threshold)
+    facts = teacher_facts(
+        place.name, card.class_names, card.class_prompts, card.score_threshold, card.thresholds
+    )
     merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
-    if request.base and (merged.is_file() or complete.is_file()):
+    graph = place / onnx_bundle.WEIGHTS
+    if request.base and any(file.is_file() for file in (merged, complete, graph)):
         raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
 
     def build() -> TeacherModel:
+        if graph.is_file():
+            return load_onnx(place, card, detector_settings(card, "none", "", str(place / CARD)))
         own_language = str(place / standalone_model.LANGUAGE_MODEL)
         if merged.is_file():
             settings = detector_settings(card, "none", own_language, str(place / CARD))

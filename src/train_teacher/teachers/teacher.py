@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.teachers.model import UnreadableImage
 from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
 
@@ -53,11 +54,21 @@ class Teacher:
         """Score that balanced precision and recall at validation, or a guess."""
         return self._opened.facts.score_threshold
 
+    def thresholds(self, precision: float) -> tuple[ClassThreshold, ...]:
+        """Return the score of each class from which so many of its boxes are right, surely.
+
+        Raises:
+            UsageError: it is no share.
+            UserError: the validation split does not tell, or proves it for no class.
+        """
+        return self._opened.facts.for_precision(precision)
+
     def predict(
         self,
         images: Sequence[str | Path | Any],
         classes: Sequence[str] | None = None,
         threshold: float | None = None,
+        precision: float | None = None,
     ) -> list[FoundObjects]:
         """Look for objects in images.
 
@@ -65,20 +76,26 @@ class Teacher:
             images: files, Pillow images, or arrays (height, width, 3) RGB of bytes.
             classes: any phrases to look for instead of the classes it was trained on.
             threshold: least score; the teacher's own when None.
+            precision: share of right boxes to be had in each of its own classes; see `thresholds`.
 
         Raises:
-            UsageError: no list of images, no class, or an array of another form.
-            UserError: a file cannot be read.
+            UsageError: no list of images, no class, an array of another form, or a precision with
+                `threshold` or `classes`.
+            UserError: a file cannot be read, or validation does not prove the precision.
         """
         names = self._opened.facts.class_names if classes is None else tuple(classes)
         if isinstance(images, (str, Path)) or not names:
             raise UsageError("predict: give a list of images, and at least one class.")
-        least = self.threshold if threshold is None else threshold
+        if precision is not None and (classes is not None or threshold is not None):
+            raise UsageError("predict: a precision is of the teacher's own classes and thresholds.")
+        least = np.full(len(names), self.threshold if threshold is None else threshold)
+        if precision is not None:
+            least = np.array([one.score for one in self.thresholds(precision)])
         results = []
         for found in self._opened.model.detect([_image(image) for image in images], names):
             if isinstance(found, UnreadableImage):
                 raise UserError(f"{found.path}: the image cannot be read ({found.reason}).")
-            sure = found.rows(found.score >= least)
+            sure = found.rows(found.score >= least[found.label])
             results.append(
                 FoundObjects(sure.box.astype(np.float32), sure.label, sure.score.astype(np.float32))
             )

@@ -18,8 +18,8 @@ from train_teacher.training.options import given_settings, setting_of_file, sett
 
 if TYPE_CHECKING:
     from train_teacher.engine.outer_launch import Others
+    from train_teacher.runs.edited_config import EditedConfig
     from train_teacher.settings.schema import TeacherSettings
-    from train_teacher.training.edited_config import EditedConfig
 
 
 @command(params=setting_options(), unknown=setting_of_file)
@@ -102,7 +102,7 @@ def _asked(
         from train_teacher.settings.read import read_layers
 
         return None, read_layers(given, config)
-    from train_teacher.training.edited_config import read_edited, settings_beneath
+    from train_teacher.runs.edited_config import read_edited, settings_beneath
 
     edited = read_edited(Path(given["mmdet_config"]), given)
     return edited, settings_beneath(edited, given, config)

@@ -28,10 +28,10 @@ from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.prompts.tokenizer import resolve_language_model
 from train_teacher.reports.write import RunResult
 from train_teacher.runs import folder as run_folder
+from train_teacher.runs.edited_config import EditedConfig, with_edits
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import standalone_model
-from train_teacher.training.edited_config import EditedConfig, with_edits
 from train_teacher.training.run import start_training, write_plan
 from train_teacher.weights.files import expected_weights, resolve_weights
 from train_teacher.weights.missing import cannot_download, missing_files

@@ -34,6 +34,7 @@ from train_teacher.reports.write import (
 )
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import write_record
+from train_teacher.scores.threshold_counting import measure_thresholds
 from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
@@ -108,6 +109,11 @@ class Training:
                 config.model.to_dict(), self.settings.val_scale or []
             ),
             score_threshold=facts.judged.threshold if facts.judged else None,
+            thresholds=measure_thresholds(
+                facts.best, facts.truth.truth, facts.dataset_info.num_classes
+            )
+            if facts.best
+            else None,
         )
         best = self.folder.best_checkpoint()
         adapter_folder.write_adapter(self.folder.adapter, model, best, card)

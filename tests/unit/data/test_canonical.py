@@ -61,3 +61,8 @@ def test_an_area_of_nothing_is_filled_in_and_crowds_and_ignored_objects_stay_so(
     assert (crowd["area"], crowd["iscrowd"]) == (77, 1)
     assert "ignore" not in plain
     assert ignored["ignore"] == 1
+
+
+def test_an_annotation_keeps_the_id_that_it_has_in_the_users_file(tmp_path: Path) -> None:
+    copy = split_of(tmp_path, [0], annotations=[annotation(70), annotation("a7")])
+    assert [(a["id"], a["original_id"]) for a in copy["annotations"]] == [(1, 70), (2, "a7")]

@@ -33,3 +33,8 @@ def test_detections_overwrite_nothing(tmp_path: Path) -> None:
     kept.write_text("[]")
     with pytest.raises(UserError, match="nothing is overwritten"):
         evaluate(EvaluateRequest(NOWHERE, detections=kept))
+
+
+def test_a_precision_is_known_of_the_own_classes_alone() -> None:
+    with pytest.raises(UsageError, match="no --own-classes"):
+        evaluate(EvaluateRequest(NOWHERE, precision=0.9, own_classes=True, data=Path("o.json")))

@@ -7,7 +7,14 @@ import json
 import msgspec
 
 from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
-from train_teacher.scores.coco_scores import ClassScores, CocoScores, Evaluation, SizeScores
+from train_teacher.scores.coco_scores import (
+    ClassScores,
+    CocoScores,
+    Evaluation,
+    KeptBoxes,
+    SizeScores,
+)
+from train_teacher.scores.thresholds import ClassThreshold
 
 SCORES = CocoScores(
     average_precision=0.4567,
@@ -57,3 +64,19 @@ def test_the_json_has_every_score_unrounded() -> None:
     content = json.loads(render_evaluation_json(EVALUATION))
     assert content["scores"]["average_precision"] == 0.4567
     assert content["scores"]["classes"][1]["average_precision"] is None
+
+
+def test_what_a_precision_keeps_stands_beside_what_was_promised() -> None:
+    def threshold(score: float, *, common: bool, reached: bool) -> ClassThreshold:
+        counts = {"kept": 40, "right": 39, "precision_at_least": 0.91}
+        return ClassThreshold(score=score, common=common, reached=reached, **counts)
+
+    kept = (
+        KeptBoxes("cat", threshold(0.5, common=False, reached=False), 1200, 1000, 950),
+        KeptBoxes("dog", threshold(0.4, common=True, reached=True), 0, 0, 0),
+    )
+    lines = render_evaluation(msgspec.structs.replace(EVALUATION, kept=kept)).splitlines()
+    assert [line.split(maxsplit=7) for line in lines[-2:]] == [
+        ["cat", "0.5000", "1,000", "950", "0.950", "0.910", "0.792", "not reached: its best"],
+        ["dog", "0.4000", "0", "0", "-", "0.910", "-", "score of all classes"],
+    ]

@@ -33,3 +33,7 @@ def test_with_an_overlap_of_one_all_boxes_with_an_extent_are_kept() -> None:
 
 def test_the_threshold_itself_is_enough() -> None:
     assert choose_labels(IMAGE, 0.9).score.tolist() == [0.9]
+
+
+def test_each_class_has_a_least_score_of_its_own() -> None:
+    assert choose_labels(IMAGE, np.array([0.95, 0.65])).score.tolist() == [0.7]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given
 
 from coco_factory import write_image
@@ -21,7 +22,7 @@ def found(name: str, *scores: float, label: int = 0) -> PredictedImage:
 def page_of(folder: Path, *images: PredictedImage, name: str = "cat", title: str = "l.json") -> str:
     for image in images:
         write_image(folder / image.name)
-    reviewed = Reviewed(title, "exp1", folder, images, (name, "dog"), 0.4, turned=True)
+    reviewed = Reviewed(title, "exp1", folder, images, (name, "dog"), np.full(2, 0.4), turned=True)
     write_review(folder / "page.html", reviewed)
     return (folder / "page.html").read_text(encoding="utf-8")
 

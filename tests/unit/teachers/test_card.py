@@ -127,6 +127,12 @@ def test_no_place_of_the_training_machine_is_told() -> None:
 )
 def test_a_card_that_cannot_be_used_is_refused(content: bytes, said: str) -> None:
     if content == b"newer":
-        content = card_text(described()).replace('"format": 1', '"format": 99').encode()
+        content = card_text(described()).replace(f'"format": {FORMAT}', '"format": 99').encode()
     with pytest.raises(UserError, match=f"exp1/teacher.json: .*{said}"):
         parse_card(content, "exp1/teacher.json")
+
+
+def test_a_card_of_the_format_before_thresholds_is_still_read() -> None:
+    older = {**card(), "format": 1}
+    del older["thresholds"]
+    assert read(older).thresholds is None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from demo_model import make_info, make_settings
+from train_teacher.core.errors import UsageError
 from train_teacher.pages.page import render_text
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary, Validation
 from train_teacher.reports.verdict import Verdict
 from train_teacher.scores.coco_scores import CocoScores
 from train_teacher.teachers.card import BaseFile, Preprocessing, describe_teacher
-from train_teacher.teachers.export import MODEL_CARD, Kind
+from train_teacher.teachers.export import MODEL_CARD, Kind, export_teacher
 
 VALIDATED = RunSummary(
     before=Validation(0, 0.1, 0.2, {}),
@@ -106,3 +109,8 @@ def test_each_kind_of_bundle_is_loaded_its_own_way(kind: Kind, said: str) -> Non
 def test_the_base_is_named_by_its_digest_or_called_random() -> None:
     assert f"- base: `base.pth`, SHA-256 `{'ab' * 32}`" in readme()
     assert "- base: random weights" in readme(based=False)
+
+
+def test_half_an_onnx_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="32 bits a number"):
+        export_teacher(tmp_path, tmp_path / "out", half=True, form="onnx")

@@ -1,4 +1,4 @@
-"""Training prompts for more classes than one prompt holds: those of the image, and some others."""
+"""Training prompts drawn for each image: its classes, and phrases for what it does not show."""
 
 from __future__ import annotations
 
@@ -35,29 +35,38 @@ class RandomPrompt(BaseTransform):
     for validation. Everything is drawn from numpy's global generator, as in mmcv's transforms.
 
     Args:
-        label_map_file: JSON object, class name by label.
         language_model: folder of the tokenizer.
+        label_map_file: JSON object, class name by label.
+        class_names: the same in its place, by label.
         max_tokens: of a prompt, with [CLS], [SEP] and separators.
         most_negatives: classes that are not in the image, at most.
         full_share: share of the images that get as many negatives as fit; the others get a random
             number of them (0.5 as in RandomSamplingNegPos).
+        words: further phrases to draw negatives from; no image shows them.
+        every_class: whether each prompt asks for all classes, and only words are drawn.
     """
 
     def __init__(
         self,
-        label_map_file: str,
         language_model: str,
+        label_map_file: str = "",
+        class_names: Sequence[str] = (),
         max_tokens: int = TOKEN_LIMIT,
         most_negatives: int = 85,
         full_share: float = 0.5,
+        words: Sequence[str] = (),
+        every_class: bool = False,
     ) -> None:
         """Read the classes and count their tokens.
 
         Raises:
             UserError: a class has no token, or more than a prompt may have.
         """
-        labels = json.loads(Path(label_map_file).read_text(encoding="utf-8"))
-        self.names = tuple(labels[str(label)] for label in range(len(labels)))
+        if label_map_file:
+            labels = json.loads(Path(label_map_file).read_text(encoding="utf-8"))
+            class_names = [labels[str(label)] for label in range(len(labels))]
+        self.names = (*class_names, *words)
+        self.classes = np.arange(len(class_names)) if every_class else None
         tokenizer = AutoTokenizer.from_pretrained(
             language_model, local_files_only=True, trust_remote_code=False
         )
@@ -80,8 +89,9 @@ class RandomPrompt(BaseTransform):
             Boxes whose class had no room are left out: the prompt does not ask for them.
         """
         labels = np.asarray(results["gt_bboxes_labels"], np.int64)
-        positives = self._within(np.random.permutation(np.unique(labels)), self.room)
-        negatives = self._draw_negatives(np.unique(labels), self.room - self.costs[positives].sum())
+        asked = np.unique(labels) if self.classes is None else self.classes
+        positives = self._within(np.random.permutation(asked), self.room)
+        negatives = self._draw_negatives(asked, self.room - self.costs[positives].sum())
         chosen = np.random.permutation(np.concatenate([positives, negatives]))
         place = np.full(len(self.names), -1, np.int64)
         place[chosen] = np.arange(len(chosen))

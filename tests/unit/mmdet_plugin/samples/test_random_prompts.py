@@ -1,5 +1,7 @@
+import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from demo_model import DEMO_BASE, build_model, demo_batch, make_settings
 from train_teacher.core.errors import UserError
 from train_teacher.mmdet_plugin.samples.random_prompts import RandomPrompt
+from train_teacher.mmdet_plugin.samples.repeatable import SeededDataset
 from train_teacher.prompts.caption import build_prompt, prompt_tokens
 from train_teacher.prompts.tokenizer import count_tokens
 
@@ -26,7 +29,7 @@ def transform(tmp_path: Path) -> RandomPrompt:
 def make(folder: Path, names: tuple[str, ...], **arguments: Any) -> RandomPrompt:
     path = folder / "label_map.json"
     path.write_text(json.dumps({str(i): name for i, name in enumerate(names)}))
-    return RandomPrompt(str(path), LANGUAGE_MODEL, **arguments)
+    return RandomPrompt(LANGUAGE_MODEL, str(path), **arguments)
 
 
 def sample(labels: list[int]) -> dict[str, Any]:
@@ -131,3 +134,82 @@ def test_the_model_learns_from_such_prompts_also_of_an_image_without_boxes(
     for row, label in enumerate(samples[0].gt_instances.labels.tolist()):
         ids = [tokens[i] for i in first[row].nonzero().flatten().tolist()]
         assert model.language_model.tokenizer.decode(ids) == samples[0].text[label]
+
+
+CLASSES, ABSENT = ("red circle", "blue square"), ("green star", "red ring", "blue cross")
+
+
+def of_words(**arguments: Any) -> RandomPrompt:
+    return RandomPrompt(
+        LANGUAGE_MODEL, class_names=CLASSES, words=ABSENT, every_class=True, **arguments
+    )
+
+
+def test_words_are_asked_for_beside_every_class_and_no_box_is_theirs() -> None:
+    transform, told = of_words(), set()
+    for seed in range(40):
+        np.random.seed(seed)
+        drawn = transform(sample([1, 1]))
+        assert set(CLASSES) < set(drawn["text"])
+        assert [drawn["text"][i] for i in drawn["gt_bboxes_labels"]] == [CLASSES[1]] * 2
+        told |= set(drawn["text"])
+    assert told == {*CLASSES, *ABSENT}
+
+
+def test_a_number_of_absent_classes_is_added_to_those_of_the_image() -> None:
+    transform = RandomPrompt(
+        LANGUAGE_MODEL, class_names=(*CLASSES, *ABSENT), most_negatives=2, full_share=1.0
+    )
+    for seed in range(20):
+        np.random.seed(seed)
+        text = transform(sample([0]))["text"]
+        assert len(text) == 3
+        assert CLASSES[0] in text
+
+
+def test_negatives_are_drawn_from_seed_epoch_and_image_in_whatever_order() -> None:
+    transform = of_words()
+    samples = Samples(transform)
+    first = [samples.of(epoch, image) for epoch in (0, 1) for image in range(6)]
+    again = [samples.of(epoch, image) for epoch in (1, 0) for image in reversed(range(6))]
+    assert first == again[::-1]
+    assert len(set(first)) > 6
+
+
+class Samples:
+    """Images that SeededDataset would seed, as after a stop in the middle of an epoch."""
+
+    def __init__(self, transform: RandomPrompt) -> None:
+        self.data = SeededDataset.__new__(SeededDataset)
+        self.data.seed, self.data.epoch = 7, SimpleNamespace(value=0)
+        self.data._fully_initialized = True
+        self.data._ori_len = 6
+        self.data.dataset = [transform] * 6
+
+    def of(self, epoch: int, image: int) -> tuple[str, ...]:
+        self.data.epoch.value = epoch
+        text: tuple[str, ...] = self.data[image](sample([0]))["text"]
+        return text
+
+
+def test_outputs_with_negatives_are_those_without_the_text_cache() -> None:
+    torch.manual_seed(0)
+    model = build_model(make_settings(weights=str(DEMO_BASE))).train()
+    assert model.language_model.text_cache is not None
+    inputs, samples = demo_batch(model)
+    found = []
+    for cached in (True, True, False):
+        if not cached:
+            model.language_model.text_cache = None
+        np.random.seed(3)
+        batch = copy.deepcopy(samples)
+        for data_sample in batch:
+            drawn = of_words()(sample([0, 1]))
+            data_sample.set_metainfo({"text": drawn["text"]})
+            data_sample.gt_instances.labels = torch.from_numpy(drawn["gt_bboxes_labels"])
+        assert len({one.text for one in batch}) == 2
+        torch.manual_seed(1)
+        found.append(model.loss(inputs, batch))
+    for name, value in found[0].items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(found[1][name])), name
+        torch.testing.assert_close(value, found[2][name], rtol=1e-5, atol=1e-6)

@@ -42,6 +42,11 @@ class EditedConfig:
     """Settings of the command line, which are stronger."""
     text: str
 
+    @property
+    def run(self) -> Path:
+        """The run folder whose data it names, if they are a run's."""
+        return _named_files(self.content).run
+
 
 def read_edited(path: Path, cli_values: Mapping[str, Any]) -> EditedConfig:
     """Run a config file that the user named.

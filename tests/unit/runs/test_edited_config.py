@@ -13,11 +13,11 @@ from planned_run import plan, written
 from train_teacher.config import merge
 from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.core.errors import UsageError, UserError
+from train_teacher.runs.edited_config import read_edited, settings_beneath
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.read import read_layers
 from train_teacher.teachers.run_config import run_config
 from train_teacher.training import plan as use_case
-from train_teacher.training.edited_config import read_edited, settings_beneath
 
 pytestmark = pytest.mark.usefixtures("mmdet_ready")
 CLASSES = ("red star", "blue ring")

@@ -1,0 +1,1 @@
+"""`teacher audit`: labels that a teacher doubts, surest first."""

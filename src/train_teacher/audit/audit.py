@@ -1,0 +1,161 @@
+"""Let a teacher look at labels that it has not learned from, and list those it doubts."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from train_teacher.audit.folds import folded, seconds_of_folds, some_images
+from train_teacher.audit.suspects import Looked, Suspect, find_suspects
+from train_teacher.console.progress import Progress, clock
+from train_teacher.core.errors import UsageError, UserError
+from train_teacher.core.words import plural
+from train_teacher.engine import machine
+from train_teacher.evaluation.evaluate import EvaluateRequest, data_of, split_of_run
+from train_teacher.evaluation.labelled_images import LabelledImages, detections_of
+from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """Whose labels, and by which teacher."""
+
+    teacher: TeacherRequest
+    data: Path | None = None
+    """COCO JSON instead of the run's validation and test splits."""
+    images: Path | None = None
+    folds: int | None = None
+    """Runs that look at the training images by turns."""
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a teacher doubts; the object of `teacher audit --format json`."""
+
+    teacher: str
+    images: dict[str, int]
+    """Audited, by the file that holds their labels."""
+    labels: int
+    left_out: int
+    """Images that the teacher was trained on, and no fold looked at."""
+    threshold: float
+    """Score from which a box is sure."""
+    suspects: tuple[Suspect, ...]
+    """Likeliest errors first."""
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many there are of each kind, the most frequent first."""
+        return dict(Counter(suspect.kind for suspect in self.suspects).most_common())
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """An audit, and where its images lie."""
+
+    audit: Audit
+    places: dict[tuple[str, str], tuple[Path, int, int]]
+    """Folder, width and height of an image, by the file of its labels and its name."""
+    turned: bool
+
+
+def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditResult:
+    """Compare labels with what a teacher finds; nothing is changed.
+
+    Raises:
+        UserError: teacher or data cannot be used, or the teacher has seen all of it.
+        UsageError: an option does not fit.
+    """
+    teacher = open_teacher(request.teacher)
+    known = _trained_on(teacher)
+    parts: list[Looked] = []
+    left_out = 0
+    for data in _unseen(request, teacher):
+        rows = [n for n, path in enumerate(data.images) if path.resolve() not in known]
+        left_out += len(data.images) - len(rows)
+        if rows:
+            some = some_images(data, np.array(rows))
+            found = detections_of(teacher.model, some, some.phrases, progress)
+            parts.append(Looked(some, found))
+    if request.folds is None and not request.data:
+        left_out += len(known)
+    folds: list[Looked] = []
+    if request.folds is not None:
+        folds = list(_by_folds(request, teacher, request.folds, progress))
+    if not parts + folds:
+        raise UserError(
+            f"{request.teacher.place}: was trained on all of these images, so it would agree with "
+            "their errors. Add --folds 3, or give other labels with --data."
+        )
+    facts = teacher.facts
+    # Shorter runs know less: what they doubt is judged by how they agree themselves.
+    suspects = [
+        suspect
+        for group in (parts, folds)
+        for suspect in find_suspects(group, facts.original_names, facts.score_threshold)
+    ]
+    parts += folds
+    labels = [label for part in parts for label in part.data.content["annotations"]]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts[part.data.path] += len(part.data.images)
+    return AuditResult(
+        Audit(
+            teacher=str(request.teacher.place),
+            images=dict(counts),
+            labels=sum(not label["iscrowd"] for label in labels),
+            left_out=left_out,
+            threshold=facts.score_threshold,
+            suspects=tuple(sorted(suspects, key=lambda suspect: -suspect.probability)),
+        ),
+        {
+            (part.data.path, image["file_name"]): (
+                part.data.image_dir,
+                image["width"],
+                image["height"],
+            )
+            for part in parts
+            for image in part.data.content["images"]
+        },
+        teacher.model.turns_photos,
+    )
+
+
+def _unseen(request: AuditRequest, teacher: OpenTeacher) -> Iterator[LabelledImages]:
+    if request.data or teacher.run is None:
+        if request.folds is not None:
+            raise UsageError("--folds is for the training images of a run, without --data.")
+        asked = EvaluateRequest(request.teacher, data=request.data, images=request.images)
+        yield data_of(asked, teacher)
+        return
+    info = teacher.run.dataset_info
+    for name in [split.name for split in info.splits if split.name != "train"]:
+        yield split_of_run(teacher.run.folder, info, name, request.images)
+
+
+def _trained_on(teacher: OpenTeacher) -> set[Path]:
+    """Return the images that a run learned from; a bundle does not say."""
+    if teacher.run is None:
+        return set()
+    data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train")
+    return {path.resolve() for path in data.images}
+
+
+def _by_folds(
+    request: AuditRequest, teacher: OpenTeacher, folds: int, progress: Progress | None
+) -> Iterator[Looked]:
+    if teacher.run is None:
+        return
+    data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train", request.images)
+    seconds = seconds_of_folds(teacher.run, data, folds)
+    cost = f"about {clock(seconds)} by the time of the run itself" if seconds else "time unknown"
+    told = f"{plural(folds, 'LoRA run')} on the training images, half as long as the run: {cost}"
+    sys.stderr.write(f"folds: {told}; interrupt to stop, nothing of them is kept\n")
+    device = machine.resolve_device(request.teacher.device, "fp32")
+    for part, model in folded(teacher.run, data, folds, device):
+        yield Looked(part, detections_of(model, part, part.phrases, progress))

@@ -1,0 +1,72 @@
+"""`teacher audit`: labels that a teacher doubts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from train_teacher.console.command import FILE, choice, command, option
+from train_teacher.console.options import (
+    allow_python_config_option,
+    images_option,
+    teacher_options,
+    teacher_place,
+)
+
+
+@command()
+@teacher_place
+@option("--data", metavar="F", type=FILE, help="COCO JSON to audit instead of val and test.")
+@images_option
+@option(
+    "--folds",
+    metavar="K",
+    type=int,
+    help="Audit the training images too: K LoRA runs look at them by turns.",
+)
+@option("--html", metavar="FILE", type=FILE, help="Also a page with crops.")
+@option("--label-studio", metavar="FILE", type=FILE, help="Also as tasks of Label Studio.")
+@teacher_options
+@allow_python_config_option
+@choice("--format", "text", "json", help="How to write the list.")
+def audit_command(
+    run: Path,
+    data: Path | None,
+    images: Path | None,
+    folds: int | None,
+    html: Path | None,
+    label_studio: Path | None,
+    format: str,
+    **teacher: Any,
+) -> int:
+    """List labels that a teacher doubts, the likeliest errors first; nothing is changed."""
+    from train_teacher.audit.audit import AuditRequest, audit
+    from train_teacher.audit.output import render_audit, write_page, write_tasks
+    from train_teacher.console.progress import progress_line
+    from train_teacher.core.errors import UserError
+    from train_teacher.core.terminal_text import plain
+    from train_teacher.teachers.open import TeacherRequest
+
+    for name, path in (("--html", html), ("--label-studio", label_studio)):
+        if path and (path.exists() or not path.parent.is_dir()):
+            why = (
+                "exists, and nothing is overwritten" if path.exists() else "there is no such folder"
+            )
+            raise UserError(f"{name} {path}: {why}.")
+    if label_studio and label_studio.suffix.lower() != ".json":
+        raise UserError(f"--label-studio {label_studio}: give the name of a .json file.")
+    request = AuditRequest(TeacherRequest(run, **teacher), data, images, folds)
+    result = audit(request, progress=progress_line("images"))
+    if html:
+        write_page(html, result)
+        print(plain(f"page: {html}"), file=sys.stderr)  # noqa: T201
+    if label_studio:
+        write_tasks(label_studio, result)
+        print(plain(f"tasks: {label_studio}"), file=sys.stderr)  # noqa: T201
+    as_json = format == "json"
+    text = msgspec.json.format(msgspec.json.encode(result.audit)).decode() if as_json else ""
+    print(text or plain(render_audit(result)))  # noqa: T201 - the result
+    return 0

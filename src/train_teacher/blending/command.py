@@ -1,0 +1,81 @@
+"""`teacher blend`: options in, one use case, the curve out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from train_teacher.console.command import FILE, argument, choice, command, flag, option
+from train_teacher.console.options import (
+    allow_python_config_option,
+    device_option,
+    images_option,
+)
+
+
+def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> float | None:
+    try:
+        alpha = None if value == "auto" else float(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value}: give a number from 0 to 1, or auto.") from error
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise click.BadParameter(f"{value}: 0 is the base, 1 what was trained; none lies beyond.")
+    return alpha
+
+
+@command()
+@argument("run", metavar="RUN", help="Run folder of train-teacher.", type=FILE)
+@option(
+    "--alpha",
+    metavar="auto|X",
+    default="auto",
+    show_default=True,
+    callback=_alpha,
+    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those that "
+    "the validation images cannot tell from the best.",
+)
+@option("--retain", metavar="F", type=FILE, help="COCO JSON not to be forgotten; the run's.")
+@option("--retain-images", metavar="DIR", type=FILE, help="Folder of its images.")
+@images_option
+@option("--output", metavar="DIR", type=FILE, help="Folder to create: the chosen one as a bundle.")
+@flag("--merge", "Write a complete model, which needs no base.")
+@option("--html", metavar="FILE", type=FILE, help="Also write a page with the curve.")
+@device_option
+@allow_python_config_option
+@choice("--format", "text", "json", help="How to write the scores.")
+def blend_command(
+    run: Path,
+    alpha: float | None,
+    retain: Path | None,
+    retain_images: Path | None,
+    images: Path | None,
+    output: Path | None,
+    merge: bool,
+    html: Path | None,
+    device: str,
+    format: str,
+) -> int:
+    """Move weights between the base and what was trained, and score what is gained and forgotten.
+
+    Nothing is trained: five blends are looked at (WiSE-FT, Wortsman et al., CVPR 2022).
+    """
+    from train_teacher.blending.blend import BlendRequest, blend
+    from train_teacher.blending.text import render_blend, render_blend_json, render_blend_page
+    from train_teacher.console.progress import progress_line
+    from train_teacher.core.atomic_file import write_atomically
+    from train_teacher.core.errors import UsageError, UserError
+    from train_teacher.core.terminal_text import plain
+
+    if html and html.exists():
+        raise UserError(f"--html {html}: exists, and nothing is overwritten.")
+    if (merge and not output) or (retain_images and not retain):
+        raise UsageError("--merge goes with --output, and --retain-images with --retain.")
+    request = BlendRequest(run, alpha, images, retain, retain_images, output, merge, device)
+    curve = blend(request, progress=progress_line("images"))
+    print(render_blend_json(curve) if format == "json" else plain(render_blend(curve)))  # noqa: T201
+    if html:
+        write_atomically(html, render_blend_page(curve))
+        print(f"page: {html}", file=sys.stderr)  # noqa: T201
+    return 0

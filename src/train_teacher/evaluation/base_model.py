@@ -1,0 +1,95 @@
+"""The base of a preset, made ready for a data set as a run that starts from it would be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from train_teacher.config.data_driven import tune, with_decisions
+from train_teacher.core.errors import UsageError
+from train_teacher.engine import machine
+from train_teacher.evaluation.labelled_images import LabelledImages, labelled_split
+from train_teacher.inspection.describe import describe
+from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.language_model_files import obtain_language_model
+from train_teacher.settings.read import preset_settings
+from train_teacher.settings.schema import TeacherSettings
+from train_teacher.teachers.model import TeacherModel, load_base
+from train_teacher.weights.files import resolve_weights
+
+
+@dataclass(frozen=True)
+class BaseRequest:
+    """Which base, and the data set that it shall look at."""
+
+    data: Path
+    """COCO JSON, or a folder with one; its training part is looked at."""
+    images: Path | None = None
+    class_from: str | None = None
+    """Member of the annotations whose values are the classes; the preset's when None."""
+    model: str = "swin-t"
+    weights: str | None = None
+    language_model: str | None = None
+    device: str = "auto"
+    class_prompts: Mapping[str, str] = field(default_factory=dict)
+    """Phrases by class name."""
+
+
+@dataclass(frozen=True)
+class BaseOnData:
+    """A base's settings, and its data set, read; no weights were looked for yet."""
+
+    settings: TeacherSettings
+    images: LabelledImages
+    splits: tuple[LoadedSplit, ...]
+    inspected: InspectRequest
+
+
+def read_for_base(request: BaseRequest) -> BaseOnData:
+    """Read preset and data set.
+
+    Raises:
+        UserError: the data cannot be used.
+        UsageError: there is no such preset.
+    """
+    names = ("weights", "language_model", "class_from")
+    named = {name: getattr(request, name) for name in names}
+    given = {name: value for name, value in named.items() if value is not None}
+    settings = preset_settings(request.model, {"data": str(request.data), **given})
+    inspected = InspectRequest(
+        request.data,
+        images=request.images,
+        class_from=settings.class_from,
+        class_prompts=request.class_prompts,
+    )
+    splits = tuple(load_splits(inspected))
+    return BaseOnData(settings, labelled_split(splits[0]), splits, inspected)
+
+
+def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
+    """Return the base, ready to look at images, and the file of its weights.
+
+    Raises:
+        UserError: weights or language model cannot be used.
+        UsageError: the weights are random, or there is no such device.
+    """
+    weights = resolve_weights(base.settings.weights, base.settings.checkpoint)
+    if weights is None:
+        raise UsageError("--weights none: random weights read no phrase. Name base weights.")
+    settings = msgspec.structs.replace(
+        base.settings,
+        weights=str(weights),
+        language_model=str(obtain_language_model(base.settings.language_model)),
+    )
+    inspected = replace(base.inspected, language_model=settings.language_model)
+    info = describe(base.splits, inspected)
+    device = machine.resolve_device(device, "fp32")
+    # MMEngine's logger writes to stdout, which is for results.
+    with redirect_stdout(sys.stderr):
+        settings = with_decisions(settings, tune(info, settings))
+        return load_base(info.class_names, info.prompt, settings, device), settings.weights

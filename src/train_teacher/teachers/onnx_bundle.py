@@ -1,0 +1,159 @@
+"""A teacher as an ONNX file of its classes, compared with the teacher when it is written."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.runs.folder import CARD
+from train_teacher.teachers.card import Caption, TeacherCard, card_text
+from train_teacher.teachers.hub_bundle import DETECT, HubBundle, config_of, with_captions
+from train_teacher.teachers.hub_comparison import choosing, read_outputs
+
+if TYPE_CHECKING:
+    from train_teacher.teachers.onnx_detect import Detector
+
+WEIGHTS = "model.onnx"
+TOLERANCE = 1e-3
+"""Of boxes, in shares of the image, and of scores."""
+
+
+def require_packages() -> None:
+    """Refuse where the packages of the extra are not installed.
+
+    Raises:
+        UserError: they are not.
+    """
+    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"ONNX needs {' and '.join(missing)}, not installed here: "
+            "pip install 'train-teacher[onnx]'"
+        )
+
+
+def canvas_of(sizes: Iterable[tuple[int, int]], scale: list[int]) -> tuple[int, int]:
+    """Return height and width that hold images of all these sizes as validation resizes them."""
+    resized = []
+    for sides in sizes:
+        factor = min(max(scale) / max(sides), min(scale) / min(sides))
+        resized.append([int(side * factor) for side in sides])  # as MMDetection rounds
+    return max(height for height, _ in resized), max(width for _, width in resized)
+
+
+def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -> TeacherCard:
+    """Write a bundle and compare what onnxruntime computes with the teacher.
+
+    Raises:
+        UserError: the classes need several prompts, transformers' class, which the graph is made
+            from, cannot hold the model, or the file computes something else.
+    """
+    import onnx
+
+    from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
+    from train_teacher.mmdet_plugin.model.baked_detector import BakedDetector, write_graph
+    from train_teacher.teachers import onnx_detect
+
+    merge_adapters(bundle.detector)
+    config, card = config_of(bundle), with_captions(bundle)
+    caption, *others = card.captions or []
+    if others:
+        raise UserError(
+            f"{len(card.class_names)} classes need {len(others) + 1} prompts of at most 256 "
+            "tokens, and an ONNX file holds one. Shorten their phrases (--class-prompt), or export "
+            "with --format transformers, which asks all prompts."
+        )
+    card = msgspec.structs.replace(card, canvas=list(canvas))
+    baked = BakedDetector(bundle.detector, config, caption.text, caption.tokens)
+    write_graph(folder / WEIGHTS, baked, canvas)
+    model = onnx.load(folder / WEIGHTS)
+    onnx.helper.set_model_props(model, {"classes": msgspec.json.encode(card.class_names).decode()})
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[0].dim_value = int(config["num_queries"])
+    onnx.save(model, folder / WEIGHTS)
+    write_atomically(folder / DETECT, inspect.getsource(onnx_detect))
+    write_atomically(folder / CARD, card_text(card))
+    _require_equal(folder, bundle, model, caption)
+    return card
+
+
+def _require_equal(folder: Path, bundle: HubBundle, model: Any, caption: Caption) -> None:
+    import onnx
+    import onnxruntime
+    from PIL import Image
+
+    helper = onnx_detect_of(folder)
+    points = next(node.input[0] for node in model.graph.node if node.op_type == "TopK")
+    shown = onnx.helper.make_tensor_value_info(points, onnx.TensorProto.FLOAT, None)
+    model.graph.output.append(shown)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for path in bundle.images:
+        with Image.open(path) as image:
+            pixels = helper.resized(image)
+        found = session.run(None, helper.inputs(pixels))
+        differences = _differences(bundle, pixels.shape[:2], helper.inputs(pixels), found, caption)
+        largest, where = max((value, name) for name, value in differences.items())
+        # Written so that NaN fails too.
+        if not all(value <= TOLERANCE for value in differences.values()):
+            raise UserError(
+                f"onnxruntime computes something else than the teacher: {where} differ by "
+                f"{largest:.2g} (at most {TOLERANCE:g}) in {path}. Nothing was exported; "
+                "--format mmdet and --format transformers do not go through ONNX."
+            )
+
+
+def onnx_detect_of(folder: Path) -> Detector:
+    """Return the detector of a bundle.
+
+    Raises:
+        UserError: the extra is not installed, or a file is damaged.
+    """
+    require_packages()
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidProtobuf, NoSuchFile
+
+    from train_teacher.teachers.onnx_detect import Detector
+
+    try:
+        return Detector(folder)
+    except (Fail, InvalidProtobuf, NoSuchFile) as error:
+        raise UserError(f"{folder / WEIGHTS}: is missing or damaged: {error}.") from error
+
+
+def _differences(
+    bundle: HubBundle,
+    sides: tuple[int, int],
+    inputs: dict[str, Any],
+    found: list[Any],
+    caption: Caption,
+) -> dict[str, float]:
+    """Return the largest differences of an image's outputs, by what they are of.
+
+    The teacher takes the file's points as queries, where two of its own nearly tie.
+    """
+    import torch
+
+    from train_teacher.mmdet_plugin.model.baked_detector import class_means, corners
+
+    detector, images = bundle.detector, bundle.detector.data_preprocessor
+    image, mask = (torch.from_numpy(inputs[name]) for name in ("image", "mask"))
+    boxes, scores, points = (torch.from_numpy(values) for values in found)
+    first_stage = detector.bbox_head.cls_branches[detector.decoder.num_layers]
+    with choosing(first_stage, points) as proposals:
+        pixels = (image - images.mean) / images.std * mask[:, None]
+        logits, own_boxes = read_outputs(detector, pixels, caption.text, sides)
+    means = class_means(caption.tokens, max(map(max, caption.tokens)) + 1)
+    own_scores = logits[0, :, : len(means)].sigmoid() @ means
+    return {
+        "proposals": proposals[0],
+        "scores": float((own_scores - scores).abs().max()),
+        "boxes": float((corners(own_boxes[0]) - boxes).abs().max()),
+    }
