@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md by short names.
 BIN := .venv/bin
 
-.PHONY: setup fmt lint types test
+.PHONY: setup fmt lint types test docs
 setup:
 	scripts/setup.sh
 fmt:
@@ -15,3 +15,6 @@ types:
 	$(BIN)/mypy
 test:
 	scripts/check.sh
+docs:
+	$(BIN)/python scripts/make_reference.py
+	$(BIN)/mkdocs build --strict

@@ -43,6 +43,12 @@ def test_the_commands_start_without_the_training_stack() -> None:
     assert not loaded & HEAVY
 
 
+@pytest.mark.parametrize("name", ["inspect_data", "DataManager", "TeacherSettings"])
+def test_a_light_name_of_the_package_is_imported_without_the_training_stack(name: str) -> None:
+    loaded = modules_after_importing(f"train_teacher; train_teacher.{name}")
+    assert not loaded & HEAVY
+
+
 def test_the_probe_for_heavy_modules_sees_one() -> None:
     assert "mmengine" in modules_after_importing("mmengine.config")
 

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
-README = (ROOT / "README.md").read_text()
+INSTALL = (ROOT / "docs" / "getting-started" / "install.md").read_text()
 PINS = [
     Requirement(line)
     for line in (ROOT / "scripts" / "constraints.txt").read_text().splitlines()
@@ -66,11 +66,11 @@ def test_every_python_has_one_tested_version_of_each_package_in_its_range(python
             assert version.version in requirement.specifier, pin
 
 
-def test_the_readme_says_which_pytorch_and_python_are_accepted() -> None:
-    (torch,) = re.findall(r"^\| PyTorch \| (\S+) \| (\S+) to (\S+) \|", README, re.MULTILINE)
+def test_the_install_page_says_which_pytorch_and_python_are_accepted() -> None:
+    (torch,) = re.findall(r"^\| PyTorch \| (\S+) \| (\S+) to (\S+) \|", INSTALL, re.MULTILINE)
     assert f"torch=={torch[0]}" in map(str, PINS)
     bounds = {b.operator: Version(b.version) for b in accepted()["torch"].specifier}
     assert bounds[">="] == Version(torch[1])
     assert bounds["<"].release == (2, Version(torch[2]).minor + 1)
-    assert f"PyTorch {torch[1]} to {torch[2]}" in README
-    assert f"| {PYTHONS[0]} to {PYTHONS[-1]} |" in README
+    assert f"PyTorch {torch[1]} to {torch[2]}" in INSTALL
+    assert f"| {PYTHONS[0]} to {PYTHONS[-1]} |" in INSTALL

@@ -30,6 +30,11 @@ def train_teacher() -> None:
 
 def teacher() -> None:
     """Run `teacher`."""
+    run_command(_with_version(teacher_group()), "teacher")
+
+
+def teacher_group() -> click.Group:
+    """Return `teacher`, with every command."""
     from train_teacher.audit.command import audit_command
     from train_teacher.blending.command import blend_command
     from train_teacher.doctor.command import doctor_command
@@ -55,10 +60,9 @@ def teacher() -> None:
         "doctor": doctor_command,
         "export": export_command,
     }
-    group = OrderedGroup(
+    return OrderedGroup(
         commands=commands,
         help="Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
         no_args_is_help=True,
         context_settings={"max_content_width": 100},
     )
-    run_command(_with_version(group), "teacher")

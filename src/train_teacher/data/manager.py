@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -39,6 +40,15 @@ class _Part:
     image_rows: npt.NDArray[np.int64]
 
 
+def inspect_data(data: str | Path, images: str | Path | None = None, **asked: Any) -> DatasetInfo:
+    """Return the facts and findings of a data set; `asked` is what `DataManager` takes.
+
+    Raises:
+        UserError: a file cannot be read at all.
+    """
+    return DataManager(data, images, **asked).inspect()
+
+
 class DataManager:
     """A COCO data set: its facts, its splits and their canonical copies.
 
@@ -58,11 +68,11 @@ class DataManager:
 
     def __init__(
         self,
-        data: Path,
-        images: Path | None = None,
+        data: str | Path,
+        images: str | Path | None = None,
         *,
-        val: Path | None = None,
-        test: Path | None = None,
+        val: str | Path | None = None,
+        test: str | Path | None = None,
         split: str = "0.7/0.15/0.15",
         group_by: str = "auto",
         seed: int = 0,
@@ -73,10 +83,10 @@ class DataManager:
     ) -> None:
         """Note what was asked; nothing is read yet."""
         self.request = InspectRequest(
-            data=data,
-            val=val,
-            test=test,
-            images=images,
+            data=Path(data),
+            val=Path(val) if val else None,
+            test=Path(test) if test else None,
+            images=Path(images) if images else None,
             language_model=language_model,
             class_prompts=dict(class_prompts or {}),
             class_from=class_from,
@@ -103,7 +113,7 @@ class DataManager:
     def _loaded(self) -> tuple[LoadedSplit, ...]:
         return load_splits(self.request)
 
-    def plan_splits(self, folder: Path) -> tuple[SplitInfo, ...]:
+    def plan_splits(self, folder: str | Path) -> tuple[SplitInfo, ...]:
         """Return what `write_splits(folder)` would write, without writing.
 
         Returns:
@@ -112,7 +122,9 @@ class DataManager:
         Raises:
             UserError: images are missing, or a split has nothing to train or validate on.
         """
-        planned = tuple(self._describe(name, part, folder) for name, part in self._parts.items())
+        planned = tuple(
+            self._describe(name, part, Path(folder)) for name, part in self._parts.items()
+        )
         for info in planned:
             if info.name in ("train", "val") and info.num_boxes == 0:
                 raise UserError(
