@@ -14,6 +14,7 @@ nothing that can be counted: it is marked, and has to earn its place on a GPU or
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def figures(measured: Measured) -> dict[str, float]:
         "host reads": measured.host_reads,
         "ATen calls": measured.calls,
         "kept MiB": measured.kept_mib,
+        "reads predicting": measured.predicting_reads,
+        "calls predicting": measured.predicting_calls,
     }
 
 
@@ -67,6 +70,7 @@ def measure(tune: str, options: argparse.Namespace, bert: Path) -> list[Measured
         case.count()
         time_in_turns([full, case], options.steps)
         found.append(case.measured)
+        print(mode, figures(case.measured), case.measured.median, file=sys.stderr, flush=True)
         case.end()
     full.end()
     return [full.measured, *found]
@@ -80,7 +84,7 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
         f"{options.size} x {options.size}, {machine(options)}",
         "",
         f"| without | {' | '.join(figures(full))} | median s | saves |",
-        "|---|---|---|---|---|---|---|",
+        "|---" * (len(figures(full)) + 3) + "|",
     ]
     for row in rows:
         name = row.mode.partition(WITHOUT)[2] or ("own modules" if row is not full else "nothing")

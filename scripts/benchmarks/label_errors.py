@@ -183,12 +183,28 @@ def by_audit(audit: dict[str, Any], least: float) -> Iterator[Doubt]:
             yield Doubt(s["kind"], s["image_id"], s["label_box"] or s["box"])
 
 
-def by_cleanlab(images: dict[int, Any], classes: int, most: float) -> Iterator[Doubt]:
-    """Yield what cleanlab's ObjectLab calls an issue, box by box, with its own thresholds.
+def told_apart(quality: dict[int, float], planted: dict[str, list[dict[str, Any]]]) -> float:
+    """Return how often an image with an error has a lower quality than one without (AUROC)."""
+    wrong = {error["image_id"] for own in planted.values() for error in own}
+    bad = [quality[number] for number in quality if number in wrong]
+    good = [quality[number] for number in quality if number not in wrong]
+    pairs = [(b < g) + (b == g) / 2 for b in bad for g in good]
+    return sum(pairs) / len(pairs)
+
+
+def quality_by_audit(audit: dict[str, Any], images: dict[int, Any]) -> dict[int, float]:
+    """Return how likely the labels of each image are all right."""
+    quality = dict.fromkeys(images, 1.0)
+    for suspect in audit["suspects"]:
+        quality[suspect["image_id"]] *= 1 - suspect["probability"]
+    return quality
+
+
+def for_cleanlab(images: dict[int, Any], classes: int, most: float) -> tuple[list[Any], list[Any]]:
+    """Return labels and predictions as cleanlab takes them.
 
     Scores are divided by `most`: a detector whose surest boxes score 0.7 never reaches its 0.95.
     """
-    import cleanlab.object_detection.filter as objectlab
     import numpy as np
 
     def corners(boxes: list[Any]) -> Any:
@@ -207,6 +223,15 @@ def by_cleanlab(images: dict[int, Any], classes: int, most: float) -> Iterator[D
                 np.column_stack([corners(own), [min(f[2] / most, 1.0) for f in own]]).reshape(-1, 5)
             )
         predictions.append(np.array([*rows, None], object)[:-1])
+    return labels, predictions
+
+
+def by_cleanlab(
+    images: dict[int, Any], labels: list[Any], predictions: list[Any]
+) -> Iterator[Doubt]:
+    """Yield what cleanlab's ObjectLab calls an issue, box by box, with its own thresholds."""
+    import cleanlab.object_detection.filter as objectlab
+
     auxiliary = objectlab._get_valid_inputs_for_compute_scores(0.9, labels, predictions)
     precisions = objectlab._get_per_class_ap(labels, predictions)
     for kind, compute, options in (
@@ -264,11 +289,19 @@ def main() -> None:
             label_count = sum(len(image["labels"]) for image in images.values())
             # The surest quarter of the boxes, as many as a quarter of the labels, score 1.
             scaled = scores[-(label_count // 4)]
-            methods["cleanlab"] = by_cleanlab(images, len(DEMO_CLASSES), 1.0)
-            methods["cleanlab, scores scaled"] = by_cleanlab(images, len(DEMO_CLASSES), scaled)
+            from cleanlab.object_detection.rank import get_label_quality_scores
+
+            for name, most in (("cleanlab", 1.0), ("cleanlab, scores scaled", scaled)):
+                told = for_cleanlab(images, len(DEMO_CLASSES), most)
+                methods[name] = by_cleanlab(images, *told)
+                ranked = zip(images, get_label_quality_scores(*told, verbose=False), strict=True)
+                apart = told_apart(dict(ranked), planted_in(work, images))
+                print(f"{work}, {name}: images told apart {apart:.2f}")
         else:
             methods = {f"audit, {p:.0%}": by_audit(audit, p) for p in (0.9, 0.5, 0.2)}
             methods["threshold"] = by_rule(images, audit["threshold"])
+            apart = told_apart(quality_by_audit(audit, images), planted_in(work, images))
+            print(f"{work}, audit: images told apart {apart:.2f}")
         counted.append(calibration(audit, planted_in(work, images)))
         for name, doubts in methods.items():
             table = measure(list(doubts), planted_in(work, images))

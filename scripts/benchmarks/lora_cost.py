@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from benchmark_models import class_names, prepare_upstream, write_bert
 from torch import nn
-from train_step import MMDetectionCase, count_flops
+from train_step import MMDetectionCase, flop_counter
 
 MODES = ("stock", "frozen", "lora")
 
@@ -34,7 +34,9 @@ def measure(mode: str, options: argparse.Namespace, bert: Path) -> dict[str, flo
     """Make training steps and return its figures, sizes in bytes."""
     case = MMDetectionCase(mode, options, bert)
     case.step()  # fills the caches: BERT reads the prompt once in a run
-    flop = count_flops(case.step)
+    with flop_counter() as flops:
+        case.step()
+    flop = flops.get_total_flops()
     model, optimizer = case.model, case.wrapper.optimizer
     parameters = list(model.parameters())
     own = sum(p.numel() for n, p in model.named_parameters() if _is_base(n))

@@ -27,7 +27,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -46,6 +46,7 @@ from benchmark_models import (
     stock_config,
     write_bert,
 )
+from host_reads import HostReads
 from huggingface_step import MODES as PEERS
 from huggingface_step import Peer
 from mode_process import ModeProcess
@@ -74,6 +75,8 @@ class Measured:
     gflop: float = 0.0
     host_reads: int = 0
     calls: int = 0
+    predicting_reads: int = 0
+    predicting_calls: int = 0
     groups: int = 0
     kept_mib: float = 0.0
     peak_mib: float | None = None
@@ -146,39 +149,48 @@ class Case:
         return matrix_products(self.measured.mode, self._options.device)
 
     def count(self) -> None:
-        """Count arithmetic, host reads and kept bytes, each in a step of its own."""
-        from host_reads import HostReads
-
-        # AdamW counts steps in tensors that lie on the CPU everywhere: no wait, so not counted.
-        update, self.wrapper.optimizer.step = self.wrapper.optimizer.step, lambda: None
+        """Count arithmetic, operators, host reads and kept bytes of a step, and of a prediction."""
+        self.step()  # fills the caches
         kept = KeptBytes(self.model)
-        self.step(kept.hooks())  # also fills the caches
         batch = self.batch()
-        with self.products(), HostReads() as reads:
-            self.train(batch)
-        arithmetic = count_flops(self.step)
-        self.wrapper.optimizer.step = update
-        batch = self.batch()
-        with self.products(), Calls() as calls:
-            self.train(batch)
+        # AdamW counts steps in tensors that lie on the CPU everywhere: no wait, so not counted.
+        optimizer, spared = self.wrapper.optimizer, 0
+        update = optimizer.step
+
+        def step_uncounted() -> None:
+            nonlocal spared
+            before = reads.total
+            update()
+            spared += reads.total - before
+
+        optimizer.step = step_uncounted
+        with self.products(), flop_counter() as flops, HostReads() as reads, Calls() as calls:
+            self.train(batch, kept.hooks())
+        optimizer.step = update
         self.measured.kept_mib = kept.mib
-        self.measured.host_reads = reads.total
+        self.measured.host_reads = reads.total - spared
         self.measured.calls = calls.total
-        self.measured.gflop = arithmetic / 1e9
+        self.measured.gflop = flops.get_total_flops() / 1e9
+        self.count_prediction()
+
+    def count_prediction(self) -> None:
+        """Count operators and host reads of a validation step, where the case has one."""
 
     def timed_step(self) -> tuple[float, int]:
         """Train one step on a batch that is there.
 
         Returns:
-            Seconds, the device's work included, and page faults.
+            Seconds, the device's work included (on CPU those of the processor: other programs
+            do not count), and page faults.
         """
         batch = self.batch()
         with self.products():
             synchronize(self._options.device)
-            faults, start = page_faults(), time.perf_counter()
+            clock = time.process_time if self._options.device == "cpu" else time.perf_counter
+            faults, start = page_faults(), clock()
             self.train(batch)
             synchronize(self._options.device)
-            return time.perf_counter() - start, page_faults() - faults
+            return clock() - start, page_faults() - faults
 
     def peak(self) -> None:
         """Measure the GPU memory of a step, with everything else of this process taken off."""
@@ -222,6 +234,19 @@ class MMDetectionCase(Case):
     def batch(self) -> Any:
         """Return a new batch on the device."""
         return make_batch(self._options)
+
+    def count_prediction(self) -> None:
+        """Count operators and host reads of a validation step, the caches filled."""
+        self.model.eval()
+        for _ in range(2):
+            inputs, samples = self.batch()
+            scale = {"scale_factor": (1.0, 1.0), "ori_shape": samples[0].img_shape}
+            for sample in samples:
+                sample.set_metainfo(scale)
+            with torch.no_grad(), HostReads() as reads, Calls() as calls:
+                self.model.val_step({"inputs": list(inputs), "data_samples": samples})
+        self.model.train()
+        self.measured.predicting_reads, self.measured.predicting_calls = reads.total, calls.total
 
     def train(self, batch: Any, forward: Any = None) -> None:
         """Train one step; `forward` is a context around the forward pass."""
@@ -284,15 +309,21 @@ class Calls(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def count_flops(work: Callable[[], Any]) -> int:
-    """Return the floating point operations of matrix products, attention and convolutions."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
+def flop_counter() -> Any:
+    """Return a context that counts matrix products, attention and convolutions."""
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-    # Fused attention on CPU is unknown to the counter; its parts are not.
-    with FlopCounterMode(display=False) as flops, sdpa_kernel(SDPBackend.MATH):
-        work()
-    return int(flops.get_total_flops())
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+    def forward(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        return int(sdpa_flop_count(query, key, value))
+
+    def backward(_: Any, query: Any, key: Any, value: Any, *__: Any, **___: Any) -> int:
+        return 2 * int(sdpa_flop_count(query, key, value))
+
+    # Fused attention on CPU is unknown to the counter; it is two products, and four back.
+    way_back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    return FlopCounterMode(display=False, custom_mapping={attention: forward, way_back: backward})
 
 
 def machine(options: argparse.Namespace) -> str:

@@ -84,16 +84,23 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
             parts.append(Looked(some, found))
     if request.folds is None and not request.data:
         left_out += len(known)
+    folds: list[Looked] = []
     if request.folds is not None:
-        parts += _by_folds(request, teacher, request.folds, progress)
-    if not parts:
+        folds = list(_by_folds(request, teacher, request.folds, progress))
+    if not parts + folds:
         raise UserError(
             f"{request.teacher.place}: was trained on all of these images, so it would agree with "
             "their errors. Add --folds 3, or give other labels with --data."
         )
     facts = teacher.facts
+    # Shorter runs know less: what they doubt is judged by how they agree themselves.
+    suspects = [
+        suspect
+        for group in (parts, folds)
+        for suspect in find_suspects(group, facts.original_names, facts.score_threshold)
+    ]
+    parts += folds
     labels = [label for part in parts for label in part.data.content["annotations"]]
-    suspects = find_suspects(parts, facts.original_names, facts.score_threshold)
     counts: Counter[str] = Counter()
     for part in parts:
         counts[part.data.path] += len(part.data.images)
@@ -104,7 +111,7 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
             labels=sum(not label["iscrowd"] for label in labels),
             left_out=left_out,
             threshold=facts.score_threshold,
-            suspects=tuple(suspects),
+            suspects=tuple(sorted(suspects, key=lambda suspect: -suspect.probability)),
         ),
         {
             (part.data.path, image["file_name"]): (

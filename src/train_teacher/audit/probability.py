@@ -1,22 +1,4 @@
-"""How likely a doubted label is wrong, by how teacher and labels agree where they agree.
-
-*Missing* and *class*: how often boxes of a score agree with the labels is fitted as a rising curve
-(isotonic regression). The surest quarter of the boxes, a quarter as many as there are labels, is
-taken to be right: the share of it that disagrees is the share of wrong labels. Without these the
-teacher would agree the more often at every score; what of the disagreement this explains is the
-probability.
-
-*Phantom*: real objects become rarer as the best score near them falls. Where more labels have a low
-score than a higher one, the surplus has no object.
-
-*Location*: the overlap of a sure box with its label has a tail, the teacher's own imprecision. It
-is continued from overlaps of 0.7 to 0.9 downwards; the surplus beyond it lies wrong.
-
-*Double*: the teacher would have found both of two real objects as often as it finds any, and finds
-one of them.
-
-All of it is counted on the images that are audited, none of which the teacher has seen.
-"""
+"""How likely a doubted label is wrong, counted on the audited images (how-to/correct-labels)."""
 
 from __future__ import annotations
 
@@ -24,13 +6,17 @@ import numpy as np
 
 from train_teacher.core.arrays import Flags, Floats
 
-SURE_PART = 4
-"""One such part of the labels, in surest boxes."""
+SURE_PART, LEAST_SURE = 8, 30
+"""The surest boxes are an eighth as many as there are labels, and not fewer than 30."""
 BINS = 10
 
 
 def wrong_by_disagreement(score: Floats, agrees: Flags, labels: int) -> Floats:
     """Return (K,) how likely the labels are wrong where a box of the teacher disagrees.
+
+    Agreement rises with the score (isotonic regression). The surest boxes are taken to be right:
+    the share of them that disagrees is that of wrong labels, without which the teacher would agree
+    the more often at every score. What this explains of the disagreement is the probability.
 
     Args:
         score: (K,) of all boxes.
@@ -42,25 +28,33 @@ def wrong_by_disagreement(score: Floats, agrees: Flags, labels: int) -> Floats:
     order = np.argsort(score, kind="stable")
     agreement = np.empty(len(score))
     agreement[order] = isotonic_regression(agrees[order].astype(np.float64)).x
-    surest = agrees[order[len(order) - max(1, labels // SURE_PART) :]]
+    surest = agrees[order][-max(labels // SURE_PART, LEAST_SURE) :]
     share_wrong = 1 - surest.mean() if len(surest) else 0.0
     right = np.minimum(agreement / max(1 - share_wrong, 0.5), 1)
     return np.asarray(np.clip((right - agreement) / np.maximum(1 - agreement, 1e-9), 0, 0.99))
 
 
 def wrong_by_support(support: Floats) -> Floats:
-    """Return (T,) how likely each label has no object, by the best score near it."""
+    """Return (T,) how likely each label has no object, by the best score near it.
+
+    Real objects become rarer as it falls: of more labels than at some higher score, the surplus
+    has none.
+    """
     number = int(np.clip(len(support) ** 0.5, BINS // 2, 2 * BINS))
     bins = np.minimum((support * number).astype(int), number - 1)
     counts = np.bincount(bins, minlength=number)
-    mode = 1 + int(counts[1:].argmax())
+    mode = int(counts.argmax())  # 0 for a class that the teacher does not find
     rarest_above = [counts[low + 1 : mode + 1].min(initial=counts.max()) for low in range(number)]
     surplus = 1 - (np.array(rarest_above) + 1) / (counts + 1)
     return np.asarray(np.where(np.arange(number) < mode, surplus, 0).clip(0)[bins])
 
 
 def wrong_by_overlap(overlap: Floats) -> Floats:
-    """Return (K,) how likely the label of a sure box lies wrong, by the overlap of the two."""
+    """Return (K,) how likely the label of a sure box lies wrong, by the overlap of the two.
+
+    Its tail from 0.9 to 0.7 is the teacher's own imprecision, and goes on falling as fast; the
+    surplus lies wrong.
+    """
     bins = np.minimum((overlap * BINS).astype(int), BINS - 1)
     counts = np.bincount(bins, minlength=BINS)
     falls = min((counts[7] + 1) / (counts[8] + 1), 1.0)

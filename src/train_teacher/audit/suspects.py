@@ -59,7 +59,7 @@ def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: floa
     """Return the labels that are doubted, the likeliest errors first.
 
     Args:
-        parts: all that is audited together.
+        parts: all that one teacher looked at, or several that are equally good.
         names: of the classes, by label.
         threshold: score from which a box is sure.
     """
@@ -73,7 +73,12 @@ def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: floa
     misplaced = np.zeros(len(score))
     misplaced[sure] = probability.wrong_by_overlap(overlap[sure])
     disagreed = probability.wrong_by_disagreement(score, agrees, len(support))
-    phantom = probability.wrong_by_support(support)
+    phantom = np.zeros(len(support))
+    classes = np.array([label["category_id"] for *_, own in records for label in own], np.int64)
+    # Of a class that the teacher hardly finds, a label that it does not find tells nothing.
+    middle = {label: np.median(support[classes == label]) for label in np.unique(classes).tolist()}
+    known = np.array([middle[label] >= threshold / 2 for label in classes.tolist()], np.bool_)
+    phantom[known] = probability.wrong_by_support(support[known])
     double = probability.wrong_by_recall(
         float((support >= threshold).mean()) if len(support) else 0
     )

@@ -4,7 +4,6 @@ REWRITES = (
     "attention",
     "deformable_attention",
     "denoising",
-    "first_stage",
     "fusion",
     "geometry",
     "loss_log",
@@ -12,10 +11,10 @@ REWRITES = (
     "precision",
     "predictions",
     "prompts",
-    "relu",
-    "shifted_windows",
     "text_cache",
 )
 """What `model.accelerated` of a config may name; each computes what MMDetection's own does."""
 LORA_PRODUCT = "lora_product"
 """The same for PEFT's linear layer."""
+FORMER = ("first_stage", "relu", "shifted_windows")
+"""In configs of earlier runs: each saved less than 2 % (docs/explanation/ablation.md)."""

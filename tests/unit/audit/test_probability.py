@@ -12,14 +12,14 @@ from train_teacher.audit.probability import (
     wrong_by_support,
 )
 
-COUNT = 2000
+COUNT, MANY = 2000, 10_000
 
 
 def test_the_surest_boxes_that_disagree_show_wrong_labels_and_unsure_ones_do_not() -> None:
     random = np.random.default_rng(0)
-    score = random.random(COUNT)
-    is_right = random.random(COUNT) < score**0.3
-    dropped = random.random(COUNT) < 0.15
+    score = random.random(MANY)
+    is_right = random.random(MANY) < score**0.3
+    dropped = random.random(MANY) < 0.15
     chance = wrong_by_disagreement(score, is_right & ~dropped, int(is_right.sum()))
     disagrees = ~(is_right & ~dropped)
     for low, high in ((0.1, 0.3), (0.3, 0.6), (0.6, 0.8), (0.8, 1.0)):

@@ -49,6 +49,16 @@ def test_it_knows_its_classes_and_reads_others(loaded: tuple[train_teacher.Teach
     assert none.boxes.shape == (0, 4)
 
 
+def test_a_precision_is_of_its_own_classes_and_of_what_validation_told(
+    loaded: tuple[train_teacher.Teacher, Path],
+) -> None:
+    teacher, path = loaded
+    with pytest.raises(UsageError, match="own classes and thresholds"):
+        teacher.predict([path], classes=["table"], precision=0.9)
+    with pytest.raises(UserError, match="does not say how often its boxes were right"):
+        teacher.predict([path], precision=0.9)
+
+
 def test_what_is_no_image_is_one_message(loaded: tuple[train_teacher.Teacher, Path]) -> None:
     teacher, path = loaded
     with pytest.raises(UsageError, match=r"shape \(3, 3\) and type float64"):

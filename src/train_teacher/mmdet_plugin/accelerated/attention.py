@@ -1,21 +1,15 @@
-"""Attention modules that keep less and build their masks once.
+"""Attention modules that keep less for the way back.
 
 Each class takes an existing module's place by its `__class__`: parameters and names stay.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from mmcv.cnn.bricks.transformer import MultiheadAttention
-from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.utils.vlfuse_helper import MAX_CLAMP_VALUE, BiMultiHeadAttention
 from torch import Tensor
-
-REMEMBERED_MASKS = 4
-"""One for each stage of a backbone, whose blocks follow each other: a few MB each."""
 
 
 class TeacherMultiheadAttention(MultiheadAttention):
@@ -122,53 +116,3 @@ class TeacherBiAttention(BiMultiHeadAttention):
 
     def _dropped(self, weights: Tensor) -> Tensor:
         return F.dropout(weights, p=self.dropout, training=self.training)
-
-
-@lru_cache(maxsize=REMEMBERED_MASKS)
-def shift_mask(height: int, width: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """Return which pixels of a shifted window were neighbours before the shift.
-
-    mmdet builds it in every shifted block of every step (swin.py:200-221).
-
-    Args:
-        height: of the padded feature map.
-        width: of the padded feature map.
-        window: pixels along a window's side.
-        shift: pixels by which the windows are shifted.
-
-    Returns:
-        (windows, window ** 2, window ** 2): 0 for neighbours, -100 for others.
-    """
-
-    def regions(length: int) -> Tensor:
-        place = torch.arange(length, device=device)
-        return (place >= length - window).long() + (place >= length - shift).long()
-
-    region = regions(height)[:, None] * 3 + regions(width)[None, :]
-    tiles = region.view(height // window, window, width // window, window).transpose(1, 2)
-    tiles = tiles.reshape(-1, window * window)
-    return torch.where(tiles[:, None] == tiles[:, :, None], 0.0, -100.0)
-
-
-class TeacherShiftWindowMSA(ShiftWindowMSA):
-    """mmdet's shifted-window attention with a mask that is built once per size."""
-
-    def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
-        """Attend within windows: (N, height * width, channels), as is the result."""
-        batch, _, channels = query.shape
-        height, width = hw_shape
-        window, shift = self.window_size, self.shift_size
-        maps = query.view(batch, height, width, channels)
-        maps = F.pad(maps, (0, 0, 0, -width % window, 0, -height % window))
-        padded_height, padded_width = maps.shape[1:3]
-        mask = None
-        if shift:
-            maps = maps.roll((-shift, -shift), dims=(1, 2))
-            mask = shift_mask(padded_height, padded_width, window, shift, maps.device)
-        windows = self.window_partition(maps).view(-1, window**2, channels)
-        attended = self.w_msa(windows, mask=mask).view(-1, window, window, channels)
-        maps = self.window_reverse(attended, padded_height, padded_width)
-        if shift:
-            maps = maps.roll((shift, shift), dims=(1, 2))
-        output = maps[:, :height, :width].reshape(batch, height * width, channels)
-        return self.drop(output)  # type: ignore[no-any-return]

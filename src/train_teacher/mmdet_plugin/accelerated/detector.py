@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from mmcv.cnn.bricks.transformer import MultiheadAttention
 from mmcv.ops import MultiScaleDeformableAttention
-from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.dense_heads import GroundingDINOHead
 from mmdet.models.dense_heads.grounding_dino_head import ContrastiveEmbed
 from mmdet.models.detectors.glip import create_positive_map
@@ -21,11 +20,10 @@ from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention
 from torch import Tensor, nn
 
 from train_teacher.core.errors import UserError
-from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
+from train_teacher.core.rewrites import FORMER, LORA_PRODUCT, REWRITES
 from train_teacher.mmdet_plugin.accelerated.attention import (
     TeacherBiAttention,
     TeacherMultiheadAttention,
-    TeacherShiftWindowMSA,
 )
 from train_teacher.mmdet_plugin.accelerated.deformable_attention import (
     TeacherDeformableAttention,
@@ -35,7 +33,6 @@ from train_teacher.mmdet_plugin.accelerated.denoising import TeacherQueryGenerat
 from train_teacher.mmdet_plugin.accelerated.head import TeacherGroundingDINOHead
 from train_teacher.mmdet_plugin.accelerated.level_geometry import (
     LevelSizes,
-    proposals,
     reference_points,
     sizes_of,
 )
@@ -51,8 +48,6 @@ from train_teacher.mmdet_plugin.full_memory import ImageByImage
 TEXT_WIDTH_STEP = 16
 """Training logits are as wide as the prompt, rounded up to this; predictions have full width."""
 MAX_PROMPTS = 64
-SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.99
-"""First-stage boxes whose centre or size is outside are never proposed (deformable_detr.py:517)."""
 
 
 class TeacherEncoder(GroundingDinoTransformerEncoder):
@@ -74,7 +69,6 @@ FASTER: Mapping[str, tuple[type, type]] = {
     "geometry": (GroundingDinoTransformerEncoder, TeacherEncoder),
     "losses": (GroundingDINOHead, TeacherGroundingDINOHead),
     "precision": (ContrastiveEmbed, FullPrecisionContrast),
-    "shifted_windows": (ShiftWindowMSA, TeacherShiftWindowMSA),
 }
 """mmdet's module and ours with the same parameters, by rewrite; the others are methods."""
 
@@ -118,10 +112,6 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         faster = dict(FASTER[name] for name in FASTER if name in accelerated)
         for module in self.modules():
             module.__class__ = faster.get(type(module), type(module))
-            if "relu" in accelerated and isinstance(module, nn.ReLU):
-                # A linear layer returns a view of its product, and to change a view in place
-                # costs autograd three copies of it (CopySlices); out of place it costs none.
-                module.inplace = False
         if "precision" in accelerated:
             keep_boxes_precise(self.bbox_head)
         if "text_cache" not in accelerated:
@@ -229,96 +219,6 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         }
         return encoder_inputs | geometry, {"memory_mask": flat_padding} | geometry
 
-    def pre_decoder(
-        self,
-        memory: Tensor,
-        memory_mask: Tensor | None,
-        spatial_shapes: Tensor | LevelSizes,
-        memory_text: Tensor,
-        text_token_mask: Tensor,
-        batch_data_samples: Sequence[Any] | None = None,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Choose the queries' boxes; as mmdet's grounding_dino.py:332-411.
-
-        Only the chosen points have a gradient: they are chosen without one, and computed again
-        with it, instead of keeping the first stage of every point.
-
-        Args:
-            memory: (N, points, channels).
-            memory_mask: (N, points), True where there is no image.
-            spatial_shapes: sizes of the levels, or (levels, 2).
-            memory_text: (N, tokens, channels).
-            text_token_mask: (N, tokens).
-            batch_data_samples: for the denoising queries.
-
-        Returns:
-            Inputs of decoder and head.
-        """
-        inputs = (memory, memory_mask, spatial_shapes, memory_text, text_token_mask)
-        if "first_stage" not in self.accelerated:
-            return super().pre_decoder(*inputs, batch_data_samples)  # type: ignore[no-any-return]
-        logits, unscaled = self._first_stage(*inputs)
-        query = self.query_embedding.weight.expand(len(memory), -1, -1)
-        boxes, dn_mask, dn_meta = unscaled.detach(), None, None
-        if self.training:
-            noisy_query, noisy_boxes, dn_mask, dn_meta = self.dn_query_generator(batch_data_samples)
-            query = torch.cat([noisy_query, query], dim=1)
-            boxes = torch.cat([noisy_boxes, boxes], dim=1)
-        head_inputs: dict[str, Any] = {
-            "memory_text": memory_text,
-            "text_token_mask": text_token_mask,
-        }
-        if self.training:
-            head_inputs |= {
-                "enc_outputs_class": logits,
-                "enc_outputs_coord": unscaled.sigmoid(),
-                "dn_meta": dn_meta,
-            }
-        decoder_inputs = {
-            "query": query,
-            "memory": memory,
-            "reference_points": boxes.sigmoid(),
-            "dn_mask": dn_mask,
-            "memory_text": memory_text,
-            "text_attention_mask": ~text_token_mask,
-        }
-        return decoder_inputs, head_inputs
-
-    def _first_stage(
-        self,
-        memory: Tensor,
-        memory_mask: Tensor | None,
-        spatial_shapes: Tensor | LevelSizes,
-        memory_text: Tensor,
-        text_token_mask: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Return logits (N, queries, text width) and boxes before the sigmoid (N, queries, 4)."""
-        stage = self.decoder.num_layers
-        classify, regress = self.bbox_head.cls_branches[stage], self.bbox_head.reg_branches[stage]
-        sizes = sizes_of(spatial_shapes)
-        around = proposals(sizes, memory_mask, len(memory), memory.device)
-        usable = ((around > SMALLEST_SHARE) & (around < LARGEST_SHARE)).all(-1, keepdim=True)
-        if memory_mask is not None:
-            usable = usable & ~memory_mask[..., None]
-        around = (around / (1 - around)).log().masked_fill(~usable, float("inf"))
-
-        def transformed(points: Tensor, allowed: Tensor) -> Tensor:
-            points = self.memory_trans_fc(points.masked_fill(~allowed, 0.0))
-            return self.memory_trans_norm(points)  # type: ignore[no-any-return]
-
-        with torch.no_grad():
-            scores = classify(transformed(memory, usable), memory_text, text_token_mask).amax(-1)
-            # An image may have fewer points than there are queries; mmdet fails there.
-            best = scores.topk(min(self.num_queries, scores.shape[1]), dim=1)[1]
-            repeats = -(-self.num_queries // best.shape[1])
-            chosen = best.repeat(1, repeats)[:, : self.num_queries, None]
-
-        def pick(values: Tensor) -> Tensor:
-            return values.gather(1, chosen.expand(-1, -1, values.shape[-1]))
-
-        points = transformed(pick(memory), pick(usable))
-        return classify(points, memory_text, text_token_mask), regress(points) + pick(around)
-
     def _prompt(self, text: str | Sequence[str], device: torch.device) -> Prompt:
         key = (text if isinstance(text, str) else tuple(text), device)
         if key not in self._prompts:
@@ -347,7 +247,8 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
 
 def _checked(accelerated: Collection[str]) -> frozenset[str]:
     known = (*REWRITES, LORA_PRODUCT)
-    if unknown := sorted(set(accelerated) - set(known)):
+    accelerated = set(accelerated) - set(FORMER)
+    if unknown := sorted(accelerated - set(known)):
         raise UserError(f"model.accelerated has no {unknown[0]!r}: {', '.join(known)}.")
     if "geometry" in accelerated and "deformable_attention" not in accelerated:
         raise UserError(

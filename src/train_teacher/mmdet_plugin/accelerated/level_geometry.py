@@ -94,35 +94,3 @@ def reference_points(sizes: LevelSizes, valid_ratios: Tensor) -> Tensor:
     centres, extents, levels = pixel_centres(sizes, valid_ratios.device)
     own = centres / (valid_ratios[:, levels] * extents)
     return own[:, :, None] * valid_ratios[:, None]
-
-
-def proposals(
-    sizes: LevelSizes, padding: Tensor | None, batch: int, device: torch.device
-) -> Tensor:
-    """Return the first-stage boxes around every pixel, as mmdet's deformable_detr.py:486-515.
-
-    Args:
-        sizes: (height, width) by level.
-        padding: (N, points), True outside the image; None without padding.
-        batch: N.
-
-    Returns:
-        (N, points, 4) boxes (cx, cy, w, h) in shares of the unpadded image.
-    """
-    centres, extents, levels = pixel_centres(sizes, device)
-    if padding is None:
-        xy = (centres / extents).expand(batch, -1, -1)
-    else:
-        xy = centres / _valid_extents(sizes, padding)[:, levels]
-    side = 0.05 * 2.0 ** levels.to(xy.dtype)
-    return torch.cat([xy, side[None, :, None].expand(batch, -1, 2)], dim=-1)
-
-
-def _valid_extents(sizes: LevelSizes, padding: Tensor) -> Tensor:
-    extents = []
-    for (height, width), level in zip(
-        sizes, torch.split(padding, [h * w for h, w in sizes], dim=1), strict=True
-    ):
-        inside = ~level.view(-1, height, width)
-        extents.append(torch.stack([inside[:, 0].sum(1), inside[:, :, 0].sum(1)], dim=-1))
-    return torch.stack(extents, dim=1)

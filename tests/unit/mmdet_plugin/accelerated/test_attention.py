@@ -12,14 +12,12 @@ importlib.import_module("train_teacher.mmdet_plugin")
 
 # ruff: noqa: E402 - the path or the plugin comes first
 from mmcv.cnn.bricks.transformer import MultiheadAttention
-from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.utils.vlfuse_helper import BiMultiHeadAttention
 
 from module_comparison import compare
 from train_teacher.mmdet_plugin.accelerated.attention import (
     TeacherBiAttention,
     TeacherMultiheadAttention,
-    TeacherShiftWindowMSA,
 )
 
 
@@ -63,15 +61,3 @@ def test_image_text_attention_computes_the_same_and_keeps_half(padded: bool) -> 
         },
     )
     assert ours < 0.7 * theirs
-
-
-@pytest.mark.parametrize("shift", [0, 3])
-@pytest.mark.parametrize("size", [(14, 21), (13, 9), (7, 7)])
-def test_shifted_windows_compute_the_same(shift: int, size: tuple[int, int]) -> None:
-    torch.manual_seed(1)
-    query = torch.randn(2, size[0] * size[1], 16)
-    compare(
-        ShiftWindowMSA(16, 2, 7, shift_size=shift),
-        TeacherShiftWindowMSA,
-        {"query": query, "hw_shape": size},
-    )

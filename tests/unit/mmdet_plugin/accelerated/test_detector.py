@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from equal_steps import losses_and_gradients, without_noise
 from host_reads import HostReads
 
 from demo_model import DEMO_BASE, build_config, demo_batch, make_settings
@@ -35,24 +36,7 @@ def build(accelerated: bool | list[str], **settings: Any) -> Any:
     config = build_config(make_settings(**settings)).model
     if not isinstance(accelerated, bool):
         config.accelerated = accelerated
-    # No label is exchanged: mmdet draws random labels for those that are, and we do not.
-    config.dn_cfg.label_noise_scale = 1e-12
-    # mmdet drops attention weights in another order of memory.
-    config.encoder.fusion_layer_cfg.dropout = 0.0
-    return MODELS.build(config).train()
-
-
-def losses_and_gradients(
-    model: Any, batch: tuple[Any, Any]
-) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    model.zero_grad()
-    torch.manual_seed(1)
-    inputs, samples = copy.deepcopy(batch)
-    losses = model.loss(inputs, samples)
-    total, _ = model.parse_losses(losses)
-    total.backward()
-    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-    return {name: loss.detach().mean() for name, loss in losses.items()}, gradients
+    return MODELS.build(without_noise(config)).train()
 
 
 def assert_same(ours: Any, stock: Any, batch: tuple[Any, Any]) -> None:
@@ -79,10 +63,7 @@ def plain(stock: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     (output / "data").mkdir()
     write_language_model(output / "data" / "language_model", DEMO_BASE.parent / "language_model")
     settings = make_settings(weights=str(DEMO_BASE), plain=True, output=str(output))
-    config = build_config(settings).model
-    config.dn_cfg.label_noise_scale = 1e-12
-    config.encoder.fusion_layer_cfg.dropout = 0.0
-    model = MODELS.build(config)
+    model = MODELS.build(without_noise(build_config(settings).model))
     missing = model.load_state_dict(torch.load(DEMO_BASE)["state_dict"], strict=False).missing_keys
     assert not [name for name in missing if name in dict(model.named_parameters())]
     model.train()
@@ -220,6 +201,11 @@ def test_each_rewrite_can_be_left_out_by_itself(stock: Any, rewrite: str) -> Non
 def test_an_unknown_rewrite_is_refused_by_name() -> None:
     with pytest.raises(UserError, match=r"model\.accelerated has no 'magic': attention, "):
         build(["magic"])
+
+
+def test_the_config_of_an_earlier_run_may_name_rewrites_that_are_gone() -> None:
+    model = build(["relu", "first_stage", "shifted_windows", "losses"])
+    assert model.accelerated == {"losses"}
 
 
 def test_logits_of_a_lora_step_are_as_wide_as_its_prompt_too() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,34 +13,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 importlib.import_module("train_teacher.mmdet_plugin")
 
 # ruff: noqa: E402 - the path or the plugin comes first
-from mmdet.models.detectors import DeformableDETR
 from mmdet.models.layers import DeformableDetrTransformerEncoder
 
-from train_teacher.mmdet_plugin.accelerated.attention import shift_mask
 from train_teacher.mmdet_plugin.accelerated.denoising import denoising_mask
 from train_teacher.mmdet_plugin.accelerated.level_geometry import (
     LevelSizes,
     image_extents,
     level_tensors,
     pixel_centres,
-    proposals,
     reference_points,
     sizes_of,
 )
 
 CPU = torch.device("cpu")
 SIZES: list[LevelSizes] = [((8, 6), (4, 3), (2, 2)), ((1, 1),), ((3, 11), (2, 6))]
-
-
-def padding_of(sizes: LevelSizes) -> torch.Tensor:
-    """Return (2, points) where a second image is padded to the right and below."""
-    masks = []
-    for height, width in sizes:
-        mask = torch.zeros(2, height, width, dtype=torch.bool)
-        mask[1, max(1, height // 2) :] = True
-        mask[1, :, max(1, width - 1) :] = True
-        masks.append(mask.flatten(1))
-    return torch.cat(masks, dim=1)
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -51,23 +36,6 @@ def test_reference_points_are_mmdetections(sizes: LevelSizes) -> None:
         torch.tensor(sizes), ratios, device="cpu"
     )
     torch.testing.assert_close(reference_points(sizes, ratios), expected)
-
-
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("sizes", SIZES)
-def test_boxes_around_every_pixel_are_mmdetections(sizes: LevelSizes, padded: bool) -> None:
-    points = sum(height * width for height, width in sizes)
-    padding = padding_of(sizes) if padded else None
-    linear = SimpleNamespace(
-        memory_trans_fc=torch.nn.Identity(), memory_trans_norm=torch.nn.Identity()
-    )
-    _, expected = DeformableDETR.gen_encoder_output_proposals(
-        linear, torch.ones(2, points, 4), padding, torch.tensor(sizes)
-    )
-    ours = proposals(sizes, padding, 2, CPU)
-    usable = torch.isfinite(expected)  # mmdet returns logits, infinite near the edge and outside
-    assert usable.any()
-    torch.testing.assert_close(torch.logit(ours)[usable], expected[usable], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -101,7 +69,6 @@ class BytesFromHost(TorchDispatchMode):
 def test_masks_and_grids_of_a_new_size_are_made_on_the_device() -> None:
     device = torch.device("meta")
     with BytesFromHost() as moved:
-        assert shift_mask(161, 203, 7, 3, device).shape == (23 * 29, 49, 49)
         assert denoising_mask(20, 5, 900, device).shape == (1100, 1100)
         assert moved.total == 0
         centres, _, _ = pixel_centres(((101, 167), (51, 84)), device)
@@ -111,9 +78,7 @@ def test_masks_and_grids_of_a_new_size_are_made_on_the_device() -> None:
 
 def test_what_is_kept_of_earlier_sizes_does_not_grow() -> None:
     for width in range(7, 700, 7):
-        shift_mask(7, width, 7, 3, CPU)
         pixel_centres(((7, width),), CPU)
-    assert shift_mask.cache_info().currsize <= 4
     assert pixel_centres.cache_info().currsize <= 4
 
 
