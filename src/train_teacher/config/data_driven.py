@@ -16,10 +16,9 @@ from train_teacher.core.words import plural
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.inspection.training_scale import (
     DEFAULT_QUERIES,
-    LONG_SIDE,
-    OFFICIAL_SHORT,
+    SHORT_SIDE,
     least_side,
-    short_sides,
+    training_scales,
 )
 from train_teacher.settings.schema import TeacherSettings
 
@@ -94,25 +93,29 @@ def _accumulation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 
 
 def _train_scales(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    sizes, queries = info.sizes, _queries(settings)
-    sides = short_sides(sizes, queries)
-    top, least = sides[-1], least_side(queries)
-    image = f"images of {sizes.width_median} x {sizes.height_median}"
-    if top >= OFFICIAL_SHORT[-1]:
-        why = f"{image}, boxes of {sizes.box_side_median:.0f} pixels: the recipe's scales"
-    elif top == least:
-        why = f"{image}: enlarged until there are as many points as queries"
+    scales = training_scales(info.sizes, _queries(settings), settings.image_scale)
+    source = "grounding_dino_swin-t_finetune_8xb4_20e_cat.py"
+    if settings.image_scale == "native":
+        why, source = _why_native(info, settings, scales[-1][0]), f"{source}, capped at the images'"
+    elif settings.image_scale != "recipe":
+        why, source = f"--image-scale {settings.image_scale}", "settings"
     else:
-        why = (
-            f"{image}, boxes of {sizes.box_side_median:.0f} pixels: enlarging further costs time "
-            "and shows nothing new"
-        )
-    return Decision(
-        "train_scales",
-        [[side, LONG_SIDE] for side in sides],
-        why,
-        "grounding_dino_swin-t_finetune_8xb4_20e_cat.py, capped at the images' size",
-    )
+        why = f"{_images_and_boxes(info)}: the recipe's scales"
+        if scales[-1][0] > SHORT_SIDE:
+            why = f"{why}, enlarged for small objects as far as the images show more"
+    return Decision("train_scales", [list(scale) for scale in scales], why, source)
+
+
+def _why_native(info: DatasetInfo, settings: TeacherSettings, top: int) -> str:
+    if top < SHORT_SIDE and top == least_side(_queries(settings)):
+        return f"{_images_and_boxes(info)}: enlarged until there are as many points as queries"
+    return f"{_images_and_boxes(info)}: --image-scale native, near the images' own size"
+
+
+def _images_and_boxes(info: DatasetInfo) -> str:
+    sizes = info.sizes
+    image = f"images of {sizes.width_median} x {sizes.height_median}"
+    return f"{image}, boxes of {sizes.box_side_median:.0f} pixels"
 
 
 def _val_scale(info: DatasetInfo, settings: TeacherSettings) -> Decision:

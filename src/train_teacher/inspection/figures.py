@@ -10,7 +10,6 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CocoDataset
 from train_teacher.coco.masks.columns import MASK_POLYGON, MASK_RECTANGLE, MASK_RLE
 from train_teacher.coco.mmdet_loader import LoadedRows
-from train_teacher.inspection.checks.data_set_checks import most_of
 from train_teacher.inspection.facts import MaskInfo, SizeInfo
 
 
@@ -72,3 +71,12 @@ def _median(values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> float:
         return 0.0
     ordered = np.sort(values)
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+
+
+def most_of(per_image: npt.NDArray[np.int64]) -> int:
+    """Return how many boxes 95 % of the images have at most; np.percentile would import numpy.ma.
+
+    Args:
+        per_image: (M,) boxes.
+    """
+    return int(np.sort(per_image)[(len(per_image) - 1) * 95 // 100]) if len(per_image) else 0

@@ -29,6 +29,12 @@ from train_teacher.settings.schema import (
 
 PASSES_OF_AN_EPOCH = "rounds"
 """A setting of earlier run folders."""
+REPLACES = {
+    "epochs": ("steps",),
+    "steps": ("epochs",),
+    "image_scale": ("train_scales", "val_scale"),
+}
+"""What a weaker layer says is forgotten, where a stronger one says the first and not it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,10 @@ def merge_values(layers: Sequence[SettingsLayer]) -> dict[str, Any]:
 def _merge_layer(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         merged[key] = _combined(key, merged.get(key), value)
-    _one_length_rule(merged, values)
+    for winner, losers in REPLACES.items():
+        for loser in losers:
+            if values.get(winner) is not None and values.get(loser) is None:
+                merged.pop(loser, None)
     _forget_chosen(merged, values)
 
 
@@ -155,13 +164,6 @@ def _decided(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return `decided` of settings that may lack it, or have something else there."""
     decided = values.get("decided")
     return decided if isinstance(decided, Mapping) else {}
-
-
-def _one_length_rule(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Let a stronger layer's `epochs` replace a weaker one's `steps`, and the reverse."""
-    for winner, loser in (("epochs", "steps"), ("steps", "epochs")):
-        if values.get(winner) is not None and values.get(loser) is None:
-            merged.pop(loser, None)
 
 
 def _problem_of(layer: SettingsLayer, key: str, value: object) -> str | None:

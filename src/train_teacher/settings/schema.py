@@ -248,9 +248,18 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             "own (0: all of them), or words for what no image shows, beside all classes."
         ),
     ] = 0
+    image_scale: Annotated[
+        Annotated[int, Meta(ge=32, le=4096)] | Literal["recipe", "native"],
+        about(
+            "Image sizes: recipe (short side 480 to 800, larger for small objects), native "
+            "(no larger than the images: quicker), or one short side in pixels.",
+            TRAINING,
+            "recipe|native|N",
+        ),
+    ] = "recipe"
     train_scales: Annotated[
         Annotated[list[ImageScale], Meta(min_length=1)] | None,
-        about("Image sizes to draw from in training, [short, long]; from the images."),
+        about("Image sizes to draw from in training, [short, long]; from image_scale."),
     ] = None
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],

@@ -14,6 +14,8 @@ from train_teacher.core.errors import UsageError
 from train_teacher.settings.option import Option
 from train_teacher.settings.schema import FIELD_TYPES, field_help, field_options
 
+NUMBER_OR_WORD = frozenset({"batch_size", "image_scale"})
+
 
 def setting_options() -> list[click.Parameter]:
     """Return an option for each setting that has one; None or nothing means not given."""
@@ -34,8 +36,8 @@ def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     if "set" in given:
         assigned = parse_assignments(given["set"], flag_of("set")).items()
         given["set"] = {key: parse_value(_filled(key, v)) for key, v in assigned}
-    if "batch_size" in given:
-        given["batch_size"] = parse_value(given["batch_size"])
+    for name in NUMBER_OR_WORD & given.keys():
+        given[name] = parse_value(given[name])
     return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
 
 

@@ -149,13 +149,22 @@ def test_the_facts_decide(kind: str, name: str, value: Any) -> None:
     assert {d.name: d.value for d in chosen(KINDS[kind]).decisions}[name] == value
 
 
-def test_images_are_enlarged_only_for_small_objects() -> None:
-    plain = data_set(size=(416, 416), side=150.0)
-    small = data_set(size=(416, 416), side=15.0)
-    largest = [
-        {d.name: d.value for d in chosen(info).decisions}["val_scale"][0] for info in (plain, small)
-    ]
-    assert largest == [416, 800]
+@pytest.mark.parametrize(
+    ("image_scale", "side", "largest", "why"),
+    [
+        ("recipe", 150.0, [800, 1333], "the recipe's scales"),
+        ("recipe", 15.0, [992, 1653], "enlarged for small objects"),
+        ("native", 150.0, [800, 1333], "--image-scale native"),
+        (640, 15.0, [640, 1066], "--image-scale 640"),
+    ],
+)
+def test_the_scales_are_those_of_the_recipe_but_for_small_objects_or_the_user(
+    image_scale: str | int, side: float, largest: list[int], why: str
+) -> None:
+    settings = make_settings("swin-t", image_scale=image_scale)
+    decisions = {d.name: d for d in tune(data_set(size=(1_333, 1_000), side=side), settings)}
+    assert decisions["val_scale"].value == largest
+    assert why in decisions["train_scales"].reason
 
 
 def test_what_the_user_sets_is_not_decided() -> None:

@@ -89,6 +89,15 @@ def test_a_key_of_another_tool_is_answered_with_its_name_here() -> None:
     with pytest.raises(UsageError) as raised:
         merge_settings([SettingsLayer("s.yaml", values)])
     message = str(raised.value)
-    assert "'imgsz' is not a setting. Image sizes are settings" in message
+    assert "'imgsz' is not a setting. The image size is --image-scale" in message
     assert "The peak learning rate is --lr" in message
     assert "'encodr' is not one of" in message
+
+
+def test_a_scale_that_is_named_replaces_the_scales_of_a_weaker_layer() -> None:
+    preset = SettingsLayer(
+        "preset", {**REQUIRED, "train_scales": [[160, 160]], "val_scale": [9, 9]}
+    )
+    settings = merge_settings([preset, SettingsLayer("command line", {"image_scale": 640})])
+    assert (settings.train_scales, settings.val_scale) == (None, None)
+    assert merge_settings([preset]).train_scales == [[160, 160]]

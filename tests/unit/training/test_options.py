@@ -24,6 +24,7 @@ VALUES = {
     "precision": "bf16",
     "device": "cuda",
     "batch_size": "3",
+    "image_scale": "640",
     "lr": "0.5",
     **dict.fromkeys(("seed", "lora_rank", "epochs", "steps", "gpus"), "2"),
 }

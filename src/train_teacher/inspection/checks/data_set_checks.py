@@ -10,6 +10,7 @@ import numpy.typing as npt
 from train_teacher.coco.dataset import CategoryRecord, CocoDataset
 from train_teacher.core.words import listed, plural, share
 from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.figures import most_of
 from train_teacher.inspection.finding import finding_about, images_at, these_categories
 from train_teacher.inspection.inspected import Inspected
 
@@ -216,15 +217,6 @@ def _crowded_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> l
         consequence=consequence,
         fix=fix,
     )
-
-
-def most_of(per_image: npt.NDArray[np.int64]) -> int:
-    """Return how many boxes 95 % of the images have at most; np.percentile would import numpy.ma.
-
-    Args:
-        per_image: (M,) boxes.
-    """
-    return int(np.sort(per_image)[(len(per_image) - 1) * 95 // 100]) if len(per_image) else 0
 
 
 CHECKS = (check_something_to_train, check_training_set)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from train_teacher.core.arrays import Floats, Ints
-from train_teacher.inspection.training_scale import LONG_SIDE
+from train_teacher.inspection.training_scale import Scale
 from train_teacher.pages.charts import Histogram
 
 SMALL_SIDES = (8.0, 12.0)
@@ -39,8 +39,8 @@ class BoxSample:
 class InspectionCharts:
     """What the page draws; a histogram of nothing has only zeros."""
 
-    short_side: int
-    """Pixels: training scale."""
+    scale: Scale
+    """The largest of training."""
     box_sides: Histogram
     """sqrt(area) in pixels at training scale."""
     side_median: float
@@ -75,22 +75,22 @@ def join_samples(samples: Sequence[BoxSample]) -> BoxSample:
     )
 
 
-def training_scale(sizes: Floats, short_side: int) -> Floats:
+def training_scale(sizes: Floats, scale: Scale) -> Floats:
     """Return (M,) the factor by which MMDetection resizes each image, the long side to no more.
 
     Args:
         sizes: (M, 2) width and height in pixels.
-        short_side: pixels to which the short side is resized.
+        scale: to which they are resized.
     """
     short, long = sizes.min(axis=1), sizes.max(axis=1)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.minimum(short_side / short, LONG_SIDE / long), np.float64)
+        return np.asarray(np.minimum(scale[0] / short, scale[1] / long), np.float64)
 
 
-def training_sides(sample: BoxSample, short_side: int) -> Floats:
+def training_sides(sample: BoxSample, scale: Scale) -> Floats:
     """Return (N,) sqrt(area) of each box, in pixels at training scale."""
-    scale = training_scale(sample.sizes, short_side)[sample.image_rows]
-    return np.asarray(np.sqrt(sample.boxes[:, 2] * sample.boxes[:, 3]) * scale, np.float64)
+    factors = training_scale(sample.sizes, scale)[sample.image_rows]
+    return np.asarray(np.sqrt(sample.boxes[:, 2] * sample.boxes[:, 3]) * factors, np.float64)
 
 
 def median(values: Floats) -> float:
@@ -102,21 +102,21 @@ def median(values: Floats) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def inspection_charts(sample: BoxSample, short_side: int) -> InspectionCharts:
+def inspection_charts(sample: BoxSample, scale: Scale) -> InspectionCharts:
     """Return the numbers of every plot.
 
     Args:
         sample: the boxes that are trained; boxes of unknown image size are left out.
-        short_side: pixels to which the short side of an image is resized in training.
+        scale: the largest to which images are resized in training.
     """
     known = np.asarray((np.isfinite(sample.sizes) & (sample.sizes > 0)).all(axis=1))
     usable = known[sample.image_rows] & (sample.boxes[:, 2:] > 0).all(axis=1)
     sample = BoxSample(sample.boxes[usable], sample.image_rows[usable], sample.sizes)
-    sides = training_sides(sample, short_side)
+    sides = training_sides(sample, scale)
     per_image = np.bincount(sample.image_rows, minlength=len(sample.sizes)).astype(np.int64)
     points, binned = _size_points(sample.sizes[known])
     return InspectionCharts(
-        short_side=short_side,
+        scale=scale,
         box_sides=_octaves(sides, SIDE_OCTAVES),
         side_median=median(sides),
         small_shares=tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from train_teacher.core.words import plural
 from train_teacher.inspection.page.chart_numbers import SMALL_SIDES, InspectionCharts
-from train_teacher.inspection.training_scale import LONG_SIDE
 from train_teacher.pages.charts import Histogram, bar_chart, heat_map, scatter
 from train_teacher.pages.parts import Figure
 
@@ -46,7 +45,7 @@ def _sides(charts: InspectionCharts) -> Figure:
         title,
         drawing,
         f"As train-teacher resizes these images at most, by default: short side "
-        f"{charts.short_side}, long side up to {LONG_SIDE}. "
+        f"{charts.scale[0]}, long side up to {charts.scale[1]}. "
         f"Median {charts.side_median:.0f} pixels. {_small(charts)}",
     )
 

@@ -29,7 +29,7 @@ from train_teacher.inspection.page.chart_numbers import (
 )
 from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
-from train_teacher.inspection.training_scale import short_sides
+from train_teacher.inspection.training_scale import Scale, training_scales
 from train_teacher.pages.parts import Image
 from train_teacher.prompts.caption import match_names, visible_name
 
@@ -66,7 +66,7 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
     names = [category.name for category in real_categories(splits[0].dataset)]
     replayed = [_replay(split, names) for split in splits]
     samples = [_sample(one) for one in replayed]
-    scale = short_sides(info.sizes)[-1]
+    scale = training_scales(info.sizes)[-1]
     html = render_inspection(
         info,
         inspection_charts(join_samples(samples), scale),
@@ -105,7 +105,7 @@ def _sample(replayed: _Replayed) -> BoxSample:
     )
 
 
-def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
+def _split_charts(sample: BoxSample, scale: Scale) -> SplitCharts:
     charts = inspection_charts(sample, scale)
     return SplitCharts(
         boxes_per_image=len(sample.boxes) / max(len(sample.sizes), 1),
@@ -114,7 +114,7 @@ def _split_charts(sample: BoxSample, scale: int) -> SplitCharts:
     )
 
 
-def _gallery(replayed: _Replayed, scale: int) -> list[Image]:
+def _gallery(replayed: _Replayed, scale: Scale) -> list[Image]:
     """Return a few images of the training file with their labels."""
     split, kept = replayed.split, np.flatnonzero(replayed.loaded.kept)
     columns, dataset, boxes = split.dataset.annotations, split.dataset, replayed.loaded.boxes

@@ -26,17 +26,19 @@ def sample(boxes: list[list[float]], rows: list[int], sizes: list[list[float]]) 
 
 
 def charts_of(boxes: BoxSample) -> InspectionCharts:
-    return inspection_charts(boxes, 800)
+    return inspection_charts(boxes, (800, 1333))
 
 
 def sides_of(boxes: BoxSample) -> Floats:
-    return training_sides(boxes, 800)
+    return training_sides(boxes, (800, 1333))
 
 
 def test_images_are_scaled_to_the_short_side_unless_the_long_side_gets_too_long() -> None:
     sizes = np.array([[640, 480], [480, 640], [4000, 1000], [1333, 800]], np.float64)
 
-    assert training_scale(sizes, 800) == pytest.approx([800 / 480, 800 / 480, 1333 / 4000, 1])
+    assert training_scale(sizes, (800, 1333)) == pytest.approx(
+        [800 / 480, 800 / 480, 1333 / 4000, 1]
+    )
 
 
 def test_box_sides_are_measured_at_training_scale() -> None:

@@ -14,7 +14,10 @@ def figures(boxes: list[list[float]], size: tuple[int, int] = (800, 800)) -> dic
         np.zeros(len(boxes), np.int64),
         np.array([size], np.float64),
     )
-    return {figure.title: figure.note for figure in chart_figures(inspection_charts(sample, 800))}
+    return {
+        figure.title: figure.note
+        for figure in chart_figures(inspection_charts(sample, (800, 1333)))
+    }
 
 
 def test_small_boxes_are_counted_in_words() -> None:

@@ -76,7 +76,7 @@ def facts(
 
 
 def charts_of(sample: BoxSample) -> InspectionCharts:
-    return inspection_charts(sample, 800)
+    return inspection_charts(sample, (800, 1333))
 
 
 def charts(count: int = 6) -> Any:

@@ -6,13 +6,13 @@ import numpy as np
 
 from train_teacher.core.words import share
 from train_teacher.inspection.facts import Finding
+from train_teacher.inspection.figures import size_info
 from train_teacher.inspection.finding import annotations_at, finding_about
 from train_teacher.inspection.inspected import Inspected
+from train_teacher.inspection.training_scale import training_scales
 
 TINY_SIDE = 10.0
 TINY_SHARE = 0.3
-SHORT_SIDE, LONG_SIDE = 800, 1333
-"""The recipe's test scale; see mm_grounding_dino configs, FixScaleResize."""
 
 
 def check_object_size(data: Inspected) -> list[Finding]:
@@ -21,7 +21,8 @@ def check_object_size(data: Inspected) -> list[Finding]:
     short, long = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
     kept = np.flatnonzero(rows.kept)
     boxes = rows.kept_boxes
-    scale = np.minimum(SHORT_SIDE / short, LONG_SIDE / long)[dataset.annotations.image_row[kept]]
+    largest = training_scales(size_info(dataset, sizes, rows))[-1]
+    scale = np.minimum(largest[0] / short, largest[1] / long)[dataset.annotations.image_row[kept]]
     side = np.sqrt(boxes[:, 2] * boxes[:, 3])
     tiny = kept[(side * scale < TINY_SIDE) & (scale < 1)]
     if len(tiny) <= TINY_SHARE * len(boxes):
@@ -31,7 +32,7 @@ def check_object_size(data: Inspected) -> list[Finding]:
         code="I8",
         severity="warning",
         message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
-        f"the image is scaled to {SHORT_SIDE} x {LONG_SIDE} for training",
+        f"the image is scaled to {largest[0]} x {largest[1]} for training",
         consequence="Hardly anything of these objects is left to learn from.",
         fix="Cut the images into tiles, or train at a larger scale.",
     )

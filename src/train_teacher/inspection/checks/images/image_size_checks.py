@@ -13,13 +13,13 @@ from train_teacher.images.facts import SOUND, TRUNCATED, TURNED_FROM, ImageFacts
 from train_teacher.inspection.facts import Finding, Severity
 from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.inspection.inspected import InspectedFile
+from train_teacher.inspection.training_scale import LARGEST_SHORT, LONG_SIDE, long_side
 
 LARGE_SIDE, LONG_ASPECT = 4000, 5.0
 REAL_SHARE = 0.01
 """Share of extreme images from which they deserve a warning."""
 ROUNDING_PIXELS = 2
 """A size that is off by no more moves no box to speak of."""
-TRAINED_LONG_SIDE = 1333
 
 _Words = tuple[Severity, str, str, str]
 """Severity, what is wrong, consequence and fix."""
@@ -107,15 +107,15 @@ def check_extremes(file: InspectedFile) -> list[Finding]:
             sizes,
             long > LARGE_SIDE,
             f"with a side longer than {LARGE_SIDE} pixels",
-            f"They are trained at a long side of at most {TRAINED_LONG_SIDE} pixels: objects "
-            "shrink to a third or less.",
+            f"They are trained at a long side of {LONG_SIDE} pixels, {long_side(LARGEST_SHORT)} at "
+            "most where objects are small: they shrink to a third or less.",
         ),
         *_extreme(
             dataset,
             sizes,
             long > LONG_ASPECT * short,
             f"more than {LONG_ASPECT:g} times as long as wide",
-            f"Scaled to a long side of {TRAINED_LONG_SIDE} pixels their short side becomes tiny.",
+            f"Scaled to a long side of {LONG_SIDE} pixels their short side becomes tiny.",
         ),
     ]
 
