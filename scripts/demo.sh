@@ -24,6 +24,10 @@ train-teacher --data "$folder/data/annotations.json" --output "$folder/teacher" 
     --device cpu
 
 echo
+echo "== teacher export $folder/teacher --output $folder/transformers --format transformers"
+teacher export "$folder/teacher" --output "$folder/transformers" --format transformers
+
+echo
 echo "== what is in the run folder"
 (cd "$folder/teacher" && find . -type f -printf '%P  %s bytes\n' | sort)
 echo "run folder: $folder/teacher"

@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import string
+from itertools import chain
 from pathlib import Path
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SPECIAL = ["[PAD]", "[UNK]", "[MASK]"]
+DELIMITERS = {101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?"}
+"""Where BERT has them: transformers' Grounding DINO tells phrases apart by these numbers."""
 WORDS = """
     a an and the of on in with without small large big little tall short thin thick dark
     light bright red green blue yellow orange purple pink brown black white gray cyan
@@ -47,10 +50,17 @@ TOKENIZER_CONFIG = {
 
 
 def build_vocabulary() -> list[str]:
-    """Return special tokens, punctuation, letters, letters inside a word, and whole words."""
+    """Return special tokens, punctuation, letters, letters inside a word, and whole words.
+
+    Between them and the last delimiter are tokens that no text has, as in BERT's vocabulary.
+    """
     letters = [*string.ascii_lowercase, *string.digits]
     inside = [f"##{letter}" for letter in letters]
-    return list(dict.fromkeys([*SPECIAL, *string.punctuation, *letters, *inside, *WORDS]))
+    tokens = dict.fromkeys([*SPECIAL, *string.punctuation, *letters, *inside, *WORDS])
+    places = range(max(DELIMITERS) + 1)
+    unused = (f"[unused{place}]" for place in places)
+    others = chain((token for token in tokens if token not in DELIMITERS.values()), unused)
+    return [DELIMITERS.get(place) or next(others) for place in places]
 
 
 def write_language_model(folder: Path) -> None:

@@ -32,7 +32,8 @@ from train_teacher.teachers.card import FORMAT, TeacherCard
 from train_teacher.training.options import flag_of
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
 CHECKS = ROOT / "src" / "train_teacher" / "inspection"
 COMMAND = "python scripts/make_reference.py"
 SAME_COMMANDS = {"inspect": "inspect-data", "train": "train-teacher"}
@@ -80,7 +81,20 @@ def pages() -> dict[Path, str]:
         ),
     }
     note = f"<!-- Written by {COMMAND}; edits are lost. -->\n\n"
-    return {REFERENCE / f"{name}.md": note + text for name, text in written.items()}
+    made = {REFERENCE / f"{name}.md": note + text for name, text in written.items()}
+    return {**made, DOCS / "pages.md": note + _all_pages()}
+
+
+def _all_pages() -> str:
+    """Return a page that names every other one by its title."""
+    lines = ["# All pages"]
+    for folder in ("", "getting-started", "how-to", "reference", "explanation"):
+        lines += ["", f"## {folder.capitalize().replace('-', ' ') or 'Top'}", ""]
+        for path in sorted((DOCS / folder).glob("*.md")):
+            found = re.search(r"^# (.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+            if found and path.name not in ("pages.md", "index.md"):
+                lines.append(f"- [{found[1]}]({path.relative_to(DOCS).as_posix()})")
+    return "\n".join(lines) + "\n"
 
 
 def _commands() -> str:

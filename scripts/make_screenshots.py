@@ -67,7 +67,10 @@ def main() -> None:
             check=True,
             capture_output=True,
         )
-        for name, page in (("inspection", inspection), ("report", demo / "teacher/report.html")):
+        for name, made in (("inspection", inspection), ("report", demo / "teacher/report.html")):
+            text = made.read_text(encoding="utf-8").replace(f"{demo.resolve()}/", "")
+            page = Path(folder) / f"{name}.html"
+            page.write_text(text, encoding="utf-8")
             photograph(browser, page, IMAGES / f"{name}.png")
             print(f"docs/images/{name}.png: {(IMAGES / f'{name}.png').stat().st_size} bytes")
 

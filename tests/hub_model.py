@@ -18,7 +18,7 @@ from train_teacher.teachers.adapter_folder import preprocessing_of
 from train_teacher.teachers.card import describe_teacher
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
 
-CANVAS = 160, 200
+CANVAS = 192, 256
 """Of ONNX files: larger than the image, which is 112 x 160 when resized."""
 CLASSES = ("red circle", "big blue square", "cat")
 

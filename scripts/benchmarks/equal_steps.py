@@ -7,6 +7,7 @@ denoising queries, dropout, drop path). Scores of two points may differ by less 
 digits: all models take the queries that the first one chose, in its order. A line says by how much
 a loss and, as a share of the largest of its tensor, a gradient differ at most. `disturbed` is the
 recipe once more, each weight changed in its last digit: what rounding alone makes of a gradient.
+At full size that is a lot; `--double` computes everything in 64 bits, ours too.
 """
 
 from __future__ import annotations
@@ -119,6 +120,19 @@ def disturbed(model: Any) -> Any:
     return copied
 
 
+def compute_in_64_bits() -> None:
+    """Let what asks for 32 bits by name have 64: targets of mmdet, boxes and losses of ours."""
+    torch.set_default_dtype(torch.float64)
+    new_full = Tensor.new_full
+
+    def widened(tensor: Tensor, *args: Any, **options: Any) -> Tensor:
+        if options.get("dtype") is torch.float32:
+            options["dtype"] = torch.float64
+        return new_full(tensor, *args, **options)
+
+    Tensor.float, Tensor.new_full = Tensor.double, widened
+
+
 def main() -> None:
     """Compare and print."""
     from train_teacher.mmdet_plugin.startup.memory_probe import crowded_batch
@@ -127,22 +141,29 @@ def main() -> None:
     parser.add_argument("--model", default="swin-t", help="swin-t, swin-b, swin-l or demo")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--double", action="store_true")
     options = parser.parse_args()
     options.names, options.boxes = class_names(max(CLASSES)), max(BOXES)
     options.precision, options.checkpoint_layers = "fp32", 0
     prepare_upstream()
+    if options.double:
+        compute_in_64_bits()
     with tempfile.TemporaryDirectory() as folder:
         bert = write_bert(Path(folder) / "bert", options.model)
         first = build(MODES[0], options, bert)
         others = {mode: build(mode, options, bert, first.state_dict()) for mode in MODES[1:]}
-    others["disturbed"] = disturbed(first)
+    for model in (first, *others.values()):
+        model.to(torch.get_default_dtype())
+    if not options.double:
+        others["disturbed"] = disturbed(first)
     print("| classes | boxes an image | modules | losses differ by | gradients | most in |")
     print("|---|---|---|---|---|---|")
     size = (options.size, options.size)
     for classes in CLASSES:
         for boxes in BOXES:
             names = class_names(classes)
-            batch = crowded_batch(options.batch, size, boxes, names, torch.device("cpu"))
+            inputs, samples = crowded_batch(options.batch, size, boxes, names, torch.device("cpu"))
+            batch = inputs.to(torch.get_default_dtype()), samples
             chosen: list[Tensor] = []
             with same_queries(chosen):
                 losses, gradients = losses_and_gradients(first, batch)

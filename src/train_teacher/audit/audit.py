@@ -72,21 +72,8 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
         UsageError: an option does not fit.
     """
     teacher = open_teacher(request.teacher)
-    known = _trained_on(teacher)
-    parts: list[Looked] = []
-    left_out = 0
-    for data in _unseen(request, teacher):
-        rows = [n for n, path in enumerate(data.images) if path.resolve() not in known]
-        left_out += len(data.images) - len(rows)
-        if rows:
-            some = some_images(data, np.array(rows))
-            found = detections_of(teacher.model, some, some.phrases, progress)
-            parts.append(Looked(some, found))
-    if request.folds is None and not request.data:
-        left_out += len(known)
-    folds: list[Looked] = []
-    if request.folds is not None:
-        folds = list(_by_folds(request, teacher, request.folds, progress))
+    parts, left_out = _by_itself(request, teacher, progress)
+    folds = list(_by_folds(request, teacher, progress))
     if not parts + folds:
         raise UserError(
             f"{request.teacher.place}: was trained on all of these images, so it would agree with "
@@ -101,29 +88,44 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
     ]
     parts += folds
     labels = [label for part in parts for label in part.data.content["annotations"]]
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts[part.data.path] += len(part.data.images)
+    places = {
+        (part.data.path, image["file_name"]): (
+            part.data.image_dir,
+            image["width"],
+            image["height"],
+        )
+        for part in parts
+        for image in part.data.content["images"]
+    }
     return AuditResult(
         Audit(
             teacher=str(request.teacher.place),
-            images=dict(counts),
+            images=dict(Counter(file for file, _ in places)),
             labels=sum(not label["iscrowd"] for label in labels),
             left_out=left_out,
             threshold=facts.score_threshold,
             suspects=tuple(sorted(suspects, key=lambda suspect: -suspect.probability)),
         ),
-        {
-            (part.data.path, image["file_name"]): (
-                part.data.image_dir,
-                image["width"],
-                image["height"],
-            )
-            for part in parts
-            for image in part.data.content["images"]
-        },
+        places,
         teacher.model.turns_photos,
     )
+
+
+def _by_itself(
+    request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
+) -> tuple[list[Looked], int]:
+    """Return what the teacher found in images that it has not seen, and how many are left out."""
+    known = _trained_on(teacher)
+    parts: list[Looked] = []
+    left_out = 0 if request.data or request.folds else len(known)
+    for data in _unseen(request, teacher):
+        rows = [n for n, path in enumerate(data.images) if path.resolve() not in known]
+        left_out += len(data.images) - len(rows)
+        if rows:
+            some = some_images(data, np.array(rows))
+            found = detections_of(teacher.model, some, some.phrases, progress)
+            parts.append(Looked(some, found))
+    return parts, left_out
 
 
 def _unseen(request: AuditRequest, teacher: OpenTeacher) -> Iterator[LabelledImages]:
@@ -142,14 +144,18 @@ def _trained_on(teacher: OpenTeacher) -> set[Path]:
     """Return the images that a run learned from; a bundle does not say."""
     if teacher.run is None:
         return set()
-    data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train")
-    return {path.resolve() for path in data.images}
+    info, folder = teacher.run.dataset_info, teacher.run.folder
+    # The images themselves may be gone, where others are audited: any folder will do.
+    data = split_of_run(folder, info, "train", folder.data)
+    root = Path(next(str(split.image_dir) for split in info.splits if split.name == "train"))
+    return {(root / image["file_name"]).resolve() for image in data.content["images"]}
 
 
 def _by_folds(
-    request: AuditRequest, teacher: OpenTeacher, folds: int, progress: Progress | None
+    request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
 ) -> Iterator[Looked]:
-    if teacher.run is None:
+    folds = request.folds
+    if teacher.run is None or folds is None:
         return
     data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train", request.images)
     seconds = seconds_of_folds(teacher.run, data, folds)

@@ -197,6 +197,7 @@ def _write(
             checkpoint=checkpoint,
             threshold=threshold,
             blend=alpha,
+            found=seen.found,
         )
         export_run(blended, output, merge=merge)
 

@@ -25,6 +25,7 @@ from train_teacher.reports.summary import RunSummary, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.runs.work_dir import find_work_dir, read_work_dir
+from train_teacher.scores.detections import Detections
 from train_teacher.scores.threshold_counting import measure_thresholds
 from train_teacher.scores.thresholds import Thresholds
 from train_teacher.scores.validation_files import read_detections, read_truth
@@ -73,6 +74,8 @@ class FinishedRun:
     """Score that balanced precision and recall at validation, if the run says."""
     blend: float | None = None
     """Share of the training in a blend."""
+    found: Detections | None = None
+    """What a blend found in the validation split; what the best checkpoint did, the run keeps."""
 
     @cached_property
     def thresholds(self) -> Thresholds | None:
@@ -81,7 +84,7 @@ class FinishedRun:
         Raises:
             UserError: the labels of the split are gone.
         """
-        found = read_detections(self.folder.detections_best)
+        found = self.found or read_detections(self.folder.detections_best)
         if found is None:
             return None
         truth = read_truth(self.folder.data / "val.json").truth
@@ -100,7 +103,12 @@ def export_teacher(
 
     Raises:
         UserError: RUN is no run with a checkpoint, or what `export_run` says.
+        UsageError: half an ONNX file is asked for.
     """
+    if form == "onnx":
+        require_packages()
+        if half:
+            raise UsageError("--half: an ONNX file is written with 32 bits a number.")
     return export_run(read_run(run), output, merge=merge, half=half, form=form)
 
 
@@ -120,12 +128,7 @@ def export_run(
     Raises:
         UserError: its base is gone, OUTPUT is used, or transformers or onnxruntime does not
             compute what the teacher does.
-        UsageError: half an ONNX file is asked for.
     """
-    if form == "onnx":
-        require_packages()
-        if half:
-            raise UsageError("--half: an ONNX file is written with 32 bits a number.")
     settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
     runner.silence_logger()
@@ -149,7 +152,7 @@ def export_run(
         base=adapter_folder.base_of(model),
         preprocessing=preprocessing,
         score_threshold=finished.threshold,
-        thresholds=finished.thresholds if finished.blend is None else None,
+        thresholds=finished.thresholds,
         test=finished.results.test if finished.results else None,
         blend=finished.blend,
     )

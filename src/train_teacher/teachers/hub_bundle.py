@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
+from train_teacher.core.words import plural
 from train_teacher.hub.geometry import DELIMITERS, transformers_config
 from train_teacher.hub.names import UNPAIRED
 from train_teacher.hub.tensors import transformers_tensors
@@ -170,7 +172,7 @@ def _require_equal(bundle: HubBundle, twin: Any, processor: Any, card: TeacherCa
     """Compare what was written and loaded on images, as its own processor prepares them."""
     from PIL import Image
 
-    captions = card.captions or []
+    captions, differences = card.captions or [], [0.0]
     for path in bundle.images:
         with Image.open(path) as image:
             pixels = processor(image.convert("RGB"), return_tensors="pt")["pixel_values"]
@@ -184,3 +186,9 @@ def _require_equal(bundle: HubBundle, twin: Any, processor: Any, card: TeacherCa
                     f"{largest:.2g} (at most {TOLERANCE:g}) in {path}, asked for {caption.text!r}. "
                     "Nothing was exported; --format mmdet does not go through transformers."
                 )
+            differences.append(largest)
+    print(  # noqa: T201
+        f"compared on {plural(len(bundle.images), 'image')}: boxes (as shares of the image) and "
+        f"scores differ from the teacher's by at most {max(differences):.1g}",
+        file=sys.stderr,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from train_teacher.teachers.onnx_detect import Detector
 
 WEIGHTS = "model.onnx"
+COARSEST = 64
+"""Pixels of a point of the last level, in every preset: levels of the canvas are whole."""
 TOLERANCE = 1e-3
 """Of boxes, in shares of the image, and of scores."""
 
@@ -45,7 +48,8 @@ def canvas_of(sizes: Iterable[tuple[int, int]], scale: list[int]) -> tuple[int, 
     for sides in sizes:
         factor = min(max(scale) / max(sides), min(scale) / min(sides))
         resized.append([int(side * factor) for side in sides])  # as MMDetection rounds
-    return max(height for height, _ in resized), max(width for _, width in resized)
+    height, width = (COARSEST * -(-max(side) // COARSEST) for side in zip(*resized, strict=True))
+    return height, width
 
 
 def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -> TeacherCard:
@@ -80,11 +84,13 @@ def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -
     onnx.save(model, folder / WEIGHTS)
     write_atomically(folder / DETECT, inspect.getsource(onnx_detect))
     write_atomically(folder / CARD, card_text(card))
-    _require_equal(folder, bundle, model, caption)
+    _require_equal(folder, bundle, model, caption, baked.canvas.strides)
     return card
 
 
-def _require_equal(folder: Path, bundle: HubBundle, model: Any, caption: Caption) -> None:
+def _require_equal(
+    folder: Path, bundle: HubBundle, model: Any, caption: Caption, strides: list[int]
+) -> None:
     import onnx
     import onnxruntime
     from PIL import Image
@@ -99,8 +105,9 @@ def _require_equal(folder: Path, bundle: HubBundle, model: Any, caption: Caption
     for path in bundle.images:
         with Image.open(path) as image:
             pixels = helper.resized(image)
-        found = session.run(None, helper.inputs(pixels))
-        differences = _differences(bundle, pixels.shape[:2], helper.inputs(pixels), found, caption)
+        boxes, scores, points = session.run(None, helper.inputs(pixels))
+        there = _points_of(points, helper.canvas, pixels.shape[:2], strides)
+        differences = _differences(bundle, pixels, [boxes, scores, there], caption)
         largest, where = max((value, name) for name, value in differences.items())
         # Written so that NaN fails too.
         if not all(value <= TOLERANCE for value in differences.values()):
@@ -128,12 +135,19 @@ def onnx_detect_of(folder: Path) -> Detector:
         raise UserError(f"{folder / WEIGHTS}: is missing or damaged: {error}.") from error
 
 
+def _points_of(points: Any, canvas: list[int], sides: tuple[int, int], strides: list[int]) -> Any:
+    """Return (1, points) of an image alone, from those of the canvas that it is on."""
+    found, start = [], 0
+    for stride in strides:
+        rows, columns = canvas[0] // stride, canvas[1] // stride
+        level = points[0, start : start + rows * columns].reshape(rows, columns)
+        found.append(level[: -(-sides[0] // stride), : -(-sides[1] // stride)].ravel())
+        start += rows * columns
+    return np.concatenate(found)[None]
+
+
 def _differences(
-    bundle: HubBundle,
-    sides: tuple[int, int],
-    inputs: dict[str, Any],
-    found: list[Any],
-    caption: Caption,
+    bundle: HubBundle, image: Any, found: list[Any], caption: Caption
 ) -> dict[str, float]:
     """Return the largest differences of an image's outputs, by what they are of.
 
@@ -144,12 +158,13 @@ def _differences(
     from train_teacher.mmdet_plugin.model.baked_detector import class_means, corners
 
     detector, images = bundle.detector, bundle.detector.data_preprocessor
-    image, mask = (torch.from_numpy(inputs[name]) for name in ("image", "mask"))
+    pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))[None]
     boxes, scores, points = (torch.from_numpy(values) for values in found)
     first_stage = detector.bbox_head.cls_branches[detector.decoder.num_layers]
     with choosing(first_stage, points) as proposals:
-        pixels = (image - images.mean) / images.std * mask[:, None]
-        logits, own_boxes = read_outputs(detector, pixels, caption.text, sides)
+        logits, own_boxes = read_outputs(
+            detector, (pixels - images.mean) / images.std, caption.text, image.shape[:2]
+        )
     means = class_means(caption.tokens, max(map(max, caption.tokens)) + 1)
     own_scores = logits[0, :, : len(means)].sigmoid() @ means
     return {

@@ -84,6 +84,8 @@ def test_its_ends_are_base_and_training_and_a_blend_is_an_ordinary_bundle(
     assert retained[2] == pytest.approx(scores(bundle, data), abs=1e-4)
     card = read_card(bundle)
     assert (card.blend, curve.chosen) == (0.5, 0.5)
+    assert card.thresholds is not None
+    assert card.thresholds.images == curve.validation_images
     assert card.metrics["best"]["map"] == curve.choice.validation
     assert "0.5 of the way from the base" in (bundle / "README.md").read_text()
 

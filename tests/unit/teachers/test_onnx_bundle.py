@@ -96,6 +96,6 @@ def test_a_damaged_file_is_one_message(exported: tuple[HubBundle, Path], tmp_pat
 
 
 def test_the_canvas_holds_landscape_and_portrait_as_validation_resizes_them() -> None:
-    assert canvas_of([(480, 640)], [800, 1333]) == (800, 1066)
-    assert canvas_of([(480, 640), (640, 480)], [800, 1333]) == (1066, 1066)
-    assert canvas_of([(100, 1000)], [800, 1333]) == (133, 1333)
+    assert canvas_of([(480, 640)], [800, 1333]) == (832, 1088)
+    assert canvas_of([(480, 640), (640, 480)], [800, 1333]) == (1088, 1088)
+    assert canvas_of([(100, 1000)], [800, 1333]) == (192, 1344)

@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as modeling
 
 from train_teacher.hub.tensors import transformers_tensors
+from train_teacher.mmdet_plugin.model.canvas import Canvas
 
 OPSET = 17
 """The first with LayerNormalization; GridSample came with 16."""
@@ -38,7 +40,11 @@ class _Decoder(nn.Module):
         self.decoder = decoder
 
     def forward(self, **inputs: Any) -> Any:
-        with _BorderOfMmdet():
+        # Places in the canvas, where values are sampled, are no places in the image.
+        canvas = inputs["valid_ratios"][:, :1].repeat(1, 1, 2)
+        embed = modeling.get_sine_pos_embed
+        of_image = {"get_sine_pos_embed": lambda at, **options: embed(at / canvas, **options)}
+        with _BorderOfMmdet(), _exchanged(**of_image):
             return self.decoder(**inputs)
 
 
@@ -87,6 +93,7 @@ class BakedDetector(nn.Module):
             text = detector.language_model([caption])
         self.masks = text["masks"], text["position_ids"]
         self.twin.model.text_backbone = _Text(text["embedded"])
+        self.canvas = Canvas(self.twin)
         self.twin.model.decoder = _Decoder(self.twin.model.decoder)
         self.register_buffer("ids", torch.zeros_like(text["position_ids"]))
         self.register_buffer("classes", class_means(tokens, self.ids.shape[1]))
@@ -102,7 +109,10 @@ class BakedDetector(nn.Module):
             mask: (1, height, width), 1 where the image is and 0 beside it.
         """
         pixels = (image - self.mean) / self.std * mask[:, None]
-        with _known_masks(self.masks):
+        self.canvas.place(mask)
+        # Constants, which transformers derives from the prompt's tokens.
+        known = {"generate_masks_with_special_tokens_and_transfer_map": lambda _ids: self.masks}
+        with _exchanged(**known):
             found = self.twin(pixel_values=pixels, input_ids=self.ids, pixel_mask=mask.long())
         tokens = found.logits[0, :, : self.classes.shape[0]].sigmoid()
         return corners(found.pred_boxes[0]), tokens @ self.classes
@@ -141,13 +151,11 @@ def write_graph(path: Path, baked: BakedDetector, canvas: tuple[int, int]) -> No
 
 
 @contextmanager
-def _known_masks(masks: tuple[Tensor, Tensor]) -> Iterator[None]:
-    """Let the prompt's masks be constants, which transformers derives from its tokens."""
-    from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as modeling
-
-    own = modeling.generate_masks_with_special_tokens_and_transfer_map
-    modeling.generate_masks_with_special_tokens_and_transfer_map = lambda _ids: masks
+def _exchanged(**functions: Any) -> Iterator[None]:
+    """Let transformers' model call other functions."""
+    own = {name: getattr(modeling, name) for name in functions}
+    vars(modeling).update(functions)
     try:
         yield
     finally:
-        modeling.generate_masks_with_special_tokens_and_transfer_map = own
+        vars(modeling).update(own)
