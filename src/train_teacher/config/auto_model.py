@@ -5,11 +5,13 @@ Pure: facts in, decisions out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 
 from train_teacher.config.data_driven import Decision
+from train_teacher.config.expected_memory import step_bytes
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.settings.schema import TeacherSettings, Tune
 
@@ -18,21 +20,18 @@ GIB = 2**30
 
 class _Base(msgspec.Struct, frozen=True):
     preset: str
-    gpu_bytes: float
-    """Memory from which it is chosen."""
     said: str
 
 
-# Largest first. A step of two images of 800 x 1333 in bf16 with recomputed encoder layers keeps
-# about 3.1 GB * 0.55 an image with four levels (training.md 4.2), four times that with Swin-L's
-# five, beside weights, gradients and optimizer of 1.1, 1.4 and 1.8 GB; about twice that is asked
-# for, so that the probe can leave layers unrecomputed. The AP is zero-shot on COCO, of the variants
-# that have not seen COCO, so that they can be compared (model-zoo.md).
+# Largest first. The AP is zero-shot on COCO, of the variants that have not seen COCO, so that they
+# can be compared (model-zoo.md).
 BASES: Sequence[_Base] = (
-    _Base("swin-l", 36e9, "Swin-L, the most accurate base (zero-shot COCO AP 53.0)"),
-    _Base("swin-b", 11e9, "Swin-B (zero-shot COCO AP 52.5, Swin-T 50.6)"),
-    _Base("swin-t", 0.0, "Swin-T, the smallest base"),
+    _Base("swin-l", "Swin-L, the most accurate base (zero-shot COCO AP 53.0)"),
+    _Base("swin-b", "Swin-B (zero-shot COCO AP 52.5, Swin-T 50.6)"),
+    _Base("swin-t", "Swin-T, the smallest base"),
 )
+AT_ONCE, RECOMPUTED = 2, 3
+"""Images and layers with which a base has to fit: it would go with less, and be slow."""
 MANY_IMAGES = 30_000
 """An estimate: with a second for a step of two images an epoch of Swin-L takes four hours."""
 FEW_IMAGES = 500
@@ -48,15 +47,19 @@ def choose_model(
     """
     images = next(split.num_images for split in info.splits if split.name == "train")
     mode = Decision("tune", tune, "given", "settings", given=True) if tune else None
-    return _model(images, gpu_bytes), mode or _tune(images, gpu_bytes, settings)
+    return _model(images, gpu_bytes, tune or "frozen"), mode or _tune(images, gpu_bytes, settings)
 
 
-def _model(images: int, gpu_bytes: int | None) -> Decision:
-    source = "model-zoo.md, training.md 4.2"
+def _model(images: int, gpu_bytes: int | None, tune: str) -> Decision:
+    source = "model-zoo.md, docs/explanation/memory.md"
     if gpu_bytes is None:
         why = "no GPU: the smallest base, larger ones take longer still"
         return Decision("model", "swin-t", why, source)
-    fitting = [base for base in BASES if base.gpu_bytes <= gpu_bytes]
+    fitting = [
+        base
+        for base in BASES
+        if (step_bytes(base.preset, tune, AT_ONCE, RECOMPUTED) or math.inf) <= gpu_bytes
+    ] or BASES[-1:]
     memory = f"a GPU of {gpu_bytes / GIB:.0f} GiB"
     chosen = fitting[0]
     if images > MANY_IMAGES and chosen is BASES[0]:

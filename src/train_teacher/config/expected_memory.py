@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
 from train_teacher.settings.schema import TeacherSettings
 
-# Millions of parameters, and how many image tokens there are beside those of four feature levels.
-_SIZES = {
-    "swin-t": (173.0, 1.0),
-    "swin-b": (233.0, 1.0),
-    "swin-l": (343.0, 4.0),
-    "grounding-dino-swin-t": (172.0, 1.0),
-    "grounding-dino-swin-b": (233.0, 1.0),
-}
-_TRAINED = {"frozen": 36.6, "lora": 3.8}
-"""Millions of parameters; with `full` all (training.md 4.2, README)."""
-_WEIGHT, _TRAINED_WEIGHT = 4e6, 12e6
-"""Bytes of a million parameters, and of their gradients and AdamW's two moments."""
-_ALL_RECOMPUTED, _NONE_RECOMPUTED = 3.1e9, 9.5e9
-"""Bytes that an image of 800 x 1333 keeps for the way back, in fp32, by recomputed layers."""
-_USUAL_PIXELS, _LONGEST = 800 * 1333, 1333 / 800
-_HALF = 0.55
-"""Share of it with 16 bits a number, where boxes and losses keep 32."""
+TABLE = Path(__file__).with_name("memory.yaml")
+MIB = 2**20
+ALL_RECOMPUTED, NONE_RECOMPUTED = 6, 0
+"""Encoder layers."""
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`memory.yaml`, which says what each is."""
+
+    measured: dict[str, str | int]
+    size: tuple[int, int]
+    fp32: float
+    usable: float
+    context: int
+    same: dict[str, str]
+    peaks: dict[str, dict[str, dict[int, tuple[int, ...]]]]
+
+
+@cache
+def memory_table() -> Table:
+    """Return the measured peaks."""
+    return msgspec.yaml.decode(TABLE.read_bytes(), type=Table, strict=False)
+
+
+def step_bytes(model: str, tune: str, images: int, layers: int, share: float = 1.0) -> float | None:
+    """Return the bytes of a GPU that a step needs, with the margin; None where it was not measured.
+
+    Args:
+        model: preset.
+        images: that go through the model at once.
+        layers: recomputed, 0 to 6; between those measured it is a straight line.
+        share: of what an image of the measured size keeps.
+    """
+    table = memory_table()
+    peaks = table.peaks.get(table.same.get(model, model), {}).get(tune)
+    if peaks is None:
+        return None
+    none, all_ = (_peak(peaks[n], images * share) for n in (NONE_RECOMPUTED, ALL_RECOMPUTED))
+    peak = none + (all_ - none) * layers / ALL_RECOMPUTED
+    return (peak / table.usable + table.context) * MIB
+
+
+def _peak(by_batch: tuple[int, ...], images: float) -> float:
+    one, two = by_batch[:2]
+    return one + (two - one) * (images - 1)
 
 
 def expected_gpu_memory(settings: TeacherSettings) -> tuple[float, float] | None:
@@ -31,14 +64,16 @@ def expected_gpu_memory(settings: TeacherSettings) -> tuple[float, float] | None
     Args:
         settings: resolved.
     """
-    model = settings.model.removeprefix("llmdet-")  # of the same sizes
-    if model not in _SIZES or not settings.train_scales:
+    if not settings.train_scales:
         return None
-    parameters, tokens = _SIZES[model]
-    fixed = _WEIGHT * parameters + _TRAINED_WEIGHT * _TRAINED.get(settings.tune, parameters)
+    short, long = memory_table().size
     pixels = max(
-        short * min(long, short * _LONGEST) for short, long in map(sorted, settings.train_scales)
+        side * min(most, side * long / short) for side, most in map(sorted, settings.train_scales)
     )
-    share = pixels / _USUAL_PIXELS * tokens * (1.0 if settings.precision == "fp32" else _HALF)
-    images = settings.batch_size * share
-    return fixed + images * _ALL_RECOMPUTED, fixed + images * _NONE_RECOMPUTED
+    share = pixels / (short * long)
+    share *= memory_table().fp32 if settings.precision == "fp32" else 1.0
+    least, most = (
+        step_bytes(settings.model, settings.tune, settings.batch_size, layers, share)
+        for layers in (ALL_RECOMPUTED, NONE_RECOMPUTED)
+    )
+    return None if least is None or most is None else (least, most)

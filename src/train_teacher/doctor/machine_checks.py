@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from train_teacher.config.expected_memory import ALL_RECOMPUTED, step_bytes
 from train_teacher.doctor.facts import Environment, EnvironmentFinding, Gpu
 from train_teacher.doctor.findings import finding
+from train_teacher.settings.yaml_files import read_preset
 
 GIB = 2**30
-# Swin-T at batch 1 and 800 pixels: weights, gradients of half of them, Adam and activations
-# (knowledge: training.md section 3; the preset's batch of 4 takes about 10 GB).
-SMALL_GPU = 6 * GIB
 # The model twice while it is built (checkpoint and parameters, 0.7 GB each) and the libraries.
 SMALL_MEMORY = 4 * GIB
 # A checkpoint of 1 GB, last.pth and best.pth of a run, and the copy written before a rename.
@@ -83,10 +82,22 @@ def _covered(gpu: Gpu, built: Sequence[int], architectures: Sequence[str]) -> bo
 
 
 def _gpu_memory(environment: Environment) -> Iterator[EnvironmentFinding]:
+    images = int(read_preset(environment.preset).values["batch_size"])
+    batch, one = (
+        step_bytes(environment.preset, "frozen", count, ALL_RECOMPUTED) for count in (images, 1)
+    )
     for gpu in environment.stack.gpus:
-        if gpu.free_bytes < SMALL_GPU:
-            free, total = gib(gpu.free_bytes), gib(gpu.total_bytes)
-            yield finding("gpu-memory", gpu=gpu.name, free=free, total=total)
+        if batch and one and gpu.free_bytes < batch:
+            yield finding(
+                "gpu-memory",
+                gpu=gpu.name,
+                free=gib(gpu.free_bytes),
+                total=gib(gpu.total_bytes),
+                preset=environment.preset,
+                images=str(images),
+                batch=gib(int(batch)),
+                one=gib(int(one)),
+            )
 
 
 def _ops(environment: Environment) -> Iterator[EnvironmentFinding]:

@@ -1,4 +1,4 @@
-"""Expected memory grows with what makes a step larger, and is not told of unknown models."""
+"""Expected memory is that of the measured table, and is not told of unknown models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import msgspec
 import pytest
 
 from demo_model import make_settings
-from train_teacher.config.expected_memory import expected_gpu_memory
+from train_teacher.config.expected_memory import (
+    MIB,
+    expected_gpu_memory,
+    memory_table,
+    step_bytes,
+)
+from train_teacher.mmdet_plugin.startup.memory_probe import USABLE_SHARE
 from train_teacher.settings.yaml_files import preset_names
 
 BASE: dict[str, Any] = {
@@ -17,6 +23,7 @@ BASE: dict[str, Any] = {
     "batch_size": 2,
     "train_scales": [[480, 1333]],
 }
+ROWS = [(model, tune) for model, modes in memory_table().peaks.items() for tune in modes]
 
 
 def expected(model: str = "swin-t", **values: Any) -> tuple[float, float]:
@@ -31,7 +38,6 @@ def expected(model: str = "swin-t", **values: Any) -> tuple[float, float]:
     [
         {"model": "swin-b"},
         {"model": "swin-l"},
-        {"tune": "full"},
         {"batch_size": 3},
         {"precision": "fp32"},
         {"train_scales": [[480, 1333], [800, 1333]]},
@@ -41,16 +47,23 @@ def test_a_larger_step_is_expected_to_take_more(larger: dict[str, Any]) -> None:
     assert all(more > less for more, less in zip(expected(**larger), expected(), strict=True))
 
 
-def test_adapters_take_less_and_recomputing_takes_less() -> None:
-    assert expected(tune="lora") < expected()
-    least, most = expected()
-    assert 2 * least < most
+def test_the_margin_is_the_share_that_the_probe_leaves_and_the_context() -> None:
+    table = memory_table()
+    assert table.usable == USABLE_SHARE
+    peak = table.peaks["swin-t"]["frozen"][6][1]
+    needed = step_bytes("swin-t", "frozen", 2, 6)
+    assert needed == pytest.approx((peak / USABLE_SHARE + table.context) * MIB)
 
 
-def test_what_never_changes_is_weights_gradients_and_moments() -> None:
-    none = [[1, 1]]
-    for tune, megabytes in (("lora", 738), ("frozen", 1131), ("full", 2768)):
-        assert expected(tune=tune, train_scales=none)[0] == pytest.approx(megabytes * 1e6, rel=1e-3)
+@pytest.mark.parametrize(("model", "tune"), ROWS)
+def test_every_measured_step_is_a_straight_line_of_images_and_layers(model: str, tune: str) -> None:
+    table = memory_table()
+    for layers, peaks in table.peaks[model][tune].items():
+        for images, peak in zip((1, 2, 4), peaks, strict=False):
+            needed = step_bytes(model, tune, images, layers)
+            assert needed is not None
+            told = (needed / MIB - table.context) * table.usable
+            assert told == pytest.approx(peak, rel=0.05)
 
 
 def test_every_published_preset_is_known_and_the_demo_is_not() -> None:
@@ -58,3 +71,7 @@ def test_every_published_preset_is_known_and_the_demo_is_not() -> None:
     assert expected_gpu_memory(demo) is None
     for model in set(preset_names()) - {"demo"}:
         assert expected(model)
+
+
+def test_what_was_not_measured_is_not_told() -> None:
+    assert step_bytes("swin-t", "no such mode", 1, 0) is None

@@ -60,7 +60,7 @@ TRAPS: list[tuple[str, str, Callable[[], Environment], str]] = [
         "gpu-memory",
         "warning",
         lambda: environment(stack=stack(gpus=(gpu((9, 0), free=GIB),))),
-        "--batch-size 1",
+        "--batch-size auto",
     ),
     (
         "no-compiled-ops",
