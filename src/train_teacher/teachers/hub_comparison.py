@@ -89,7 +89,7 @@ def _first_output(module: Any) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def choosing(module: Any, points: Tensor) -> Iterator[list[float]]:
+def choosing(module: Any, points: Tensor, order: Tensor | None = None) -> Iterator[list[float]]:
     """Let a model choose another's points as queries, where two nearly tie.
 
     Two models whose sums are added in another order differ in the seventh digit. Among thousands of
@@ -98,6 +98,7 @@ def choosing(module: Any, points: Tensor) -> Iterator[list[float]]:
     Args:
         module: its classifier of the encoder's points.
         points: (1, points), the other's best logit of each.
+        order: (1, points), chosen by instead, where the other ranks equal logits in another way.
     """
     differences: list[float] = []
 
@@ -107,7 +108,7 @@ def choosing(module: Any, points: Tensor) -> Iterator[list[float]]:
         own = output.max(-1)[0].sigmoid()
         differences.append(float((own - points.sigmoid()).abs().max()))
         replaced = output.new_full(output.shape, -float("inf"))
-        replaced[..., 0] = points
+        replaced[..., 0] = points if order is None else order
         return replaced
 
     handle = module.register_forward_hook(choose)

@@ -161,7 +161,9 @@ def _differences(
     pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))[None]
     boxes, scores, points = (torch.from_numpy(values) for values in found)
     first_stage = detector.bbox_head.cls_branches[detector.decoder.num_layers]
-    with choosing(first_stage, points) as proposals:
+    # Of equal ones onnxruntime takes the first; PyTorch promises nothing.
+    ranks = points.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    with choosing(first_stage, points, -ranks.float()) as proposals:
         logits, own_boxes = read_outputs(
             detector, (pixels - images.mean) / images.std, caption.text, image.shape[:2]
         )
