@@ -78,9 +78,16 @@ def open_teacher(request: TeacherRequest) -> OpenTeacher:
         return _open_bundle(place, request)
     if find_work_dir(place):
         return _open_run(place, request)
+    no_classes = ""
+    if (place / hub_bundle.WEIGHTS).is_file():
+        no_classes = (
+            " It is a model of transformers, which does not say which classes it was trained on. "
+            "Score it: teacher evaluate --model PRESET --weights "
+            f"{request.place} --data FILE; train from it: train-teacher --weights {request.place}."
+        )
     raise UserError(
         f"{request.place}: is neither a run folder (settings.yaml) nor a bundle of teacher export "
-        f"({CARD})."
+        f"({CARD}).{no_classes}"
     )
 
 

@@ -72,3 +72,12 @@ def test_what_is_no_image_is_one_message(loaded: tuple[train_teacher.Teacher, Pa
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, train_teacher; train_teacher.__version__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_of_transformers_alone_is_told_from_a_bundle_with_what_can_be_done(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(UserError, match="does not say which classes it was trained on") as told:
+        train_teacher.Teacher.load(tmp_path)
+    assert f"teacher evaluate --model PRESET --weights {tmp_path} --data FILE" in str(told.value)
