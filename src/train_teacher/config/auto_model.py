@@ -5,7 +5,6 @@ Pure: facts in, decisions out.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -55,16 +54,22 @@ def _model(images: int, gpu_bytes: int | None, tune: str) -> Decision:
     if gpu_bytes is None:
         why = "no GPU: the smallest base, larger ones take longer still"
         return Decision("model", "swin-t", why, source)
+    needed = [step_bytes(base.preset, tune, AT_ONCE, RECOMPUTED) for base in BASES]
     fitting = [
         base
-        for base in BASES
-        if (step_bytes(base.preset, tune, AT_ONCE, RECOMPUTED) or math.inf) <= gpu_bytes
+        for base, least in zip(BASES, needed, strict=True)
+        if least is not None and least <= gpu_bytes
     ] or BASES[-1:]
     memory = f"a GPU of {gpu_bytes / GIB:.0f} GiB"
     chosen = fitting[0]
     if images > MANY_IMAGES and chosen is BASES[0]:
         chosen = BASES[1]
         why = f"{chosen.said}: {memory} holds Swin-L, but {images:,} images would take too long"
+    elif chosen is BASES[-1] and None in needed:
+        why = (
+            f"{chosen.said}: what larger ones take with `tune: {tune}` was not measured; "
+            "--model swin-b or swin-l tries one"
+        )
     elif chosen is BASES[-1]:
         why = f"{chosen.said}: {memory} is too small for more"
     else:

@@ -80,6 +80,13 @@ def test_little_memory_is_no_reason_for_adapters_which_take_as_much() -> None:
     assert (small.value, small.reason) == (large.value, large.reason)
 
 
+def test_a_large_gpu_is_not_called_small_where_a_mode_was_not_measured() -> None:
+    model, _ = choose_model(with_images(5_000), 80 * GIB, make_settings(), "full")
+    assert model.value == "swin-t"
+    assert "what larger ones take with `tune: full` was not measured" in model.reason
+    assert "too small" not in model.reason
+
+
 def test_who_asks_what_is_forgotten_gets_what_can_be_switched_off() -> None:
     settings = make_settings(retain="other.json")
     _, tune = choose_model(with_images(5_000), 80 * GIB, settings, None)
