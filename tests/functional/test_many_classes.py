@@ -26,7 +26,7 @@ PROGRAM = Path(sys.executable).parent / "train-teacher"
 
 def class_names() -> list[str]:
     words = (DEMO_BASE.parent / "language_model" / "vocab.txt").read_text().split()
-    words = words[words.index("small") :]
+    words = [word for word in words[words.index("small") :] if word.isalpha()]
     return [f"{first} {second}" for first in words[:30] for second in words[30:]][:CLASSES]
 
 

@@ -249,7 +249,7 @@ def test_what_would_fail_later_fails_before_the_first_step_and_the_command_can_b
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
     code, told = run("--epochs", "1")
     assert code == 1, told
-    assert "writes up to 189 MB" in told
+    assert "writes up to 187 MB" in told
     assert "50 MB are free" in told
     assert not (tmp_path / "run").exists()
 

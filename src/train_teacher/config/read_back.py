@@ -74,8 +74,9 @@ def find_edits(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, st
         return
     left, right = _members(before), _members(after)
     same_steps = isinstance(before, list) and left.keys() == right.keys()
+    reachable = left and (right or not after)
     if not key or (
-        type(before) is type(after) and left and (same_steps or isinstance(before, Mapping))
+        type(before) is type(after) and reachable and (same_steps or isinstance(before, Mapping))
     ):
         for name in {**left, **right}:
             inner = f"{key}.{name}" if key else name

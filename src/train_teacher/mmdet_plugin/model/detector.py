@@ -11,6 +11,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from train_teacher.core.errors import UserError
 from train_teacher.core.rewrites import LORA_PRODUCT
@@ -20,6 +21,9 @@ from train_teacher.mmdet_plugin.checkpoints.base_identity import BaseIdentity, i
 from train_teacher.mmdet_plugin.lora.adapters import inject_lora, options_from
 from train_teacher.mmdet_plugin.model.many_classes import ChunkedGroundingDINO
 from train_teacher.mmdet_plugin.model.skip_initialisation import SkipInitialisation, draw_embeddings
+
+COARSEST_STRIDE = 64
+"""Pixels of the last feature level; each before it has half."""
 
 
 @MODELS.register_module()
@@ -116,6 +120,33 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         for name in getattr(self, "frozen_modules", ()):
             self._part(name).eval()
         return self
+
+    def forward(self, inputs: Tensor, data_samples: Any = None, mode: str = "tensor") -> Any:
+        """Run as MMDetection does, with room for a point of each query."""
+        return super().forward(self._with_room(inputs, data_samples), data_samples, mode)
+
+    def _with_room(self, inputs: Tensor, samples: Sequence[Any] | None) -> Tensor:
+        """Pad images too small or too narrow for the first stage, as a larger one beside them would.
+
+        It chooses as many points as there are queries and fails where there are fewer
+        (mmdet grounding_dino.py:365).
+        """
+        height, width = inputs.shape[-2:]
+        strides = [COARSEST_STRIDE >> level for level in range(self.num_feature_levels)]
+
+        def points() -> int:
+            return sum(-(-height // stride) * -(-width // stride) for stride in strides)
+
+        while points() < self.num_queries:
+            if height < width:
+                height += COARSEST_STRIDE
+            else:
+                width += COARSEST_STRIDE
+        if (height, width) == inputs.shape[-2:] or samples is None:
+            return inputs
+        for sample in samples:
+            sample.set_metainfo({"batch_input_shape": (height, width)})
+        return F.pad(inputs, (0, width - inputs.shape[-1], 0, height - inputs.shape[-2]))
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Return (N, 256, H_l, W_l) by level; a frozen backbone records nothing for backward."""
