@@ -172,15 +172,17 @@ def many_classes(content: Content, _folder: Path) -> None:
 
 
 def tiny_boxes(content: Content, folder: Path) -> None:
-    """Write every image five times as large, with boxes that shrink to a few pixels."""
+    """Write images larger than any training scale, with boxes of a few pixels."""
+    times = 30
     for image in content["images"]:
-        image.update(width=5 * WIDTH, height=5 * HEIGHT)
+        image.update(width=times * WIDTH, height=times * HEIGHT)
         with Image.open(folder / image["file_name"]) as photo:
-            photo.resize((5 * WIDTH, 5 * HEIGHT)).save(folder / image["file_name"])
+            large = photo.resize((times * WIDTH, times * HEIGHT), Image.Resampling.NEAREST)
+        large.save(folder / image["file_name"], compress_level=1)
     for number, annotation in enumerate(content["annotations"]):
         x, y, _, _ = annotation["bbox"]
         w, h = 8 + number % 5, 8 + number % 3
-        annotation.update(bbox=[5 * x, 5 * y, w, h], area=w * h)
+        annotation.update(bbox=[times * x, times * y, w, h], area=w * h)
 
 
 def long_tail(content: Content, _folder: Path) -> None:
