@@ -11,7 +11,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 from train_teacher.core.errors import UserError
 from train_teacher.core.rewrites import LORA_PRODUCT
@@ -126,7 +126,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         return super().forward(self._with_room(inputs, data_samples), data_samples, mode)
 
     def _with_room(self, inputs: Tensor, samples: Sequence[Any] | None) -> Tensor:
-        """Pad images too small or too narrow for the first stage, as a larger one beside them would.
+        """Pad images too small or narrow for the first stage, as a larger one beside them would.
 
         It chooses as many points as there are queries and fails where there are fewer
         (mmdet grounding_dino.py:365).
@@ -146,7 +146,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
             return inputs
         for sample in samples:
             sample.set_metainfo({"batch_input_shape": (height, width)})
-        return F.pad(inputs, (0, width - inputs.shape[-1], 0, height - inputs.shape[-2]))
+        return pad(inputs, (0, width - inputs.shape[-1], 0, height - inputs.shape[-2]))
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Return (N, 256, H_l, W_l) by level; a frozen backbone records nothing for backward."""
