@@ -3,7 +3,7 @@
     python scripts/train_demo_base.py WORK_FOLDER
 
 It learns twelve coloured shapes, none of which the demo's data set has, with everything trainable,
-in about eight minutes on two CPU cores, and writes configs/demo/demo_base.pth.
+in about ten minutes on two CPU cores, and writes configs/demo/demo_base.pth.
 """
 
 from __future__ import annotations
