@@ -1,8 +1,7 @@
-"""Small detectors that transformers' class can hold, and their vocabulary."""
+"""Small detectors that transformers' class can hold."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from demo_model import DEMO_BASE, build_config, build_model, make_info, make_settings
+from demo_model import build_config, build_model, make_info, make_settings
 from train_teacher.reports.summary import RunSummary
 from train_teacher.teachers.adapter_folder import preprocessing_of
 from train_teacher.teachers.card import describe_teacher
@@ -34,41 +33,14 @@ LEVELS = {
         "model.decoder.layer_cfg.cross_attn_cfg.num_levels": 5,
     },
 }
-DELIMITERS = {101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?"}
-
-
-def write_language_model(folder: Path) -> Path:
-    """Write the demo's language model with the delimiters where BERT has them."""
-    source = DEMO_BASE.parent / "language_model"
-    folder.mkdir(parents=True)
-    words = [
-        word
-        for word in (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
-        if word not in DELIMITERS.values()
-    ]
-    placed = iter([*words, *(f"[unused{number}]" for number in range(1030))])
-    vocabulary = [DELIMITERS.get(place) or next(placed) for place in range(1030)]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    config = json.loads((source / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(vocabulary)}))
-    tokenizer = (source / "tokenizer_config.json").read_text()
-    (folder / "tokenizer_config.json").write_text(tokenizer)
-    return folder
 
 
 def write_preset(folder: Path, levels: int = 3) -> Path:
-    """Write a preset of the demo's size whose widths fit, beside its language model."""
+    """Write a preset of the demo's size, with random weights and other levels."""
     folder.mkdir(exist_ok=True)
-    language_model = write_language_model(folder / "language_model")
     values = {
         "extends": "demo",
-        "architecture": {
-            "model.encoder.layer_cfg.ffn_cfg.feedforward_channels": 128,
-            "model.encoder.text_layer_cfg.ffn_cfg.feedforward_channels": 64,
-            "model.encoder.fusion_layer_cfg.embed_dim": 64,
-            **LEVELS[levels],
-        },
-        "language_model": str(language_model),
+        "architecture": LEVELS[levels],
         "weights": "none",
         "validation_resize": "pillow",  # as transformers resizes
     }

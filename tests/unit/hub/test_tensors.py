@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from demo_model import build_model, make_settings
-from hub_model import build_small, perturb, write_language_model
+from demo_model import DEMO_BASE, build_model, make_settings
+from hub_model import build_small, perturb
 from train_teacher.hub.geometry import transformers_config
 from train_teacher.hub.names import UNPAIRED, layout_of_mmdet, to_mmdet, to_transformers
 from train_teacher.hub.tensors import mmdet_tensors, transformers_tensors
@@ -75,7 +76,8 @@ def test_both_models_compute_the_same(tmp_path: Path, levels: int, size: tuple[i
 def test_swin_t_comes_back_and_computes_the_same(tmp_path: Path) -> None:
     from transformers import BertConfig
 
-    folder = write_language_model(tmp_path / "language_model")
+    folder = tmp_path / "language_model"
+    shutil.copytree(DEMO_BASE.parent / "language_model", folder)
     BertConfig(vocab_size=1030, num_hidden_layers=2).save_pretrained(folder)
     settings = make_settings("swin-t", language_model=str(folder), tune="full")
     model = perturb(build_model(settings)).eval()
