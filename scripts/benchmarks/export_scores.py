@@ -1,6 +1,6 @@
 """Scores of a run on its validation split, as itself and from what each export format makes of it.
 
-    python scripts/benchmarks/export_scores.py RUN [--markdown]
+    python scripts/benchmarks/export_scores.py RUN
 
 The rows of formats for transformers and ONNX use the `detect.py` of the bundle alone; the last one
 uses transformers' own post-processing, which takes the surest token of a phrase, not their mean.

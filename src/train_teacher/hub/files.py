@@ -23,6 +23,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 _FIGURES = {
     "num_queries": "model.query_position_embeddings.weight",
     "num_feature_levels": "model.level_embed",
+    "d_model": "model.text_projection.weight",
     "encoder_ffn_dim": "model.encoder.layers.0.deformable_layer.fc1.weight",
     "decoder_ffn_dim": "model.decoder.layers.0.fc1.weight",
     "backbone_config.embed_dim": "model.backbone.conv_encoder.model.embeddings.patch_embeddings."
@@ -68,7 +69,7 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
         raw.pop("__metadata__", None)
         entries = {name: msgspec.json.decode(entry, type=_Entry) for name, entry in raw.items()}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _DamagedError(f"is damaged: its header cannot be read ({error})") from error
     end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
     if LENGTH_BYTES + length + end != size:
@@ -83,7 +84,7 @@ def _lie_of(config: Path, shapes: Shapes) -> str | None:
     """Return what a config.json says that its weights do not."""
     try:
         said = msgspec.json.decode(config.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         return f"has a {CONFIG} beside it that cannot be read ({error})"
     if said.get("model_type") != MODEL_TYPE:
         return f"has a {CONFIG} beside it of another model_type: {said.get('model_type')!r}"

@@ -9,7 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from train_teacher.core.errors import UserError
 from train_teacher.hub.files import safetensors_problem
+from train_teacher.mmdet_plugin.checkpoints.base import read_state_dict
 from train_teacher.weights.files import problem_with
 
 SMALL = {
@@ -17,6 +19,7 @@ SMALL = {
     "model.decoder.layers.1.fc1.weight": (128, 256),
     "model.query_position_embeddings.weight": (40, 256),
     "model.level_embed": (4, 256),
+    "model.text_projection.weight": (256, 768),
     "model.encoder_output_class_embed.bias": (),
 }
 CONFIG = {"model_type": "mm-grounding-dino", "decoder_layers": 2, "num_queries": 40}
@@ -42,10 +45,11 @@ def test_a_file_that_is_cut_off_is_told(tmp_path: Path, length: int) -> None:
     assert "is cut off" in str(problem_with(path))
 
 
-def test_a_damaged_header_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"\x00\xff\x00\xff", b"\xff\xff\xff\xff"])
+def test_a_damaged_header_is_told(tmp_path: Path, damage: bytes) -> None:
     path = written(tmp_path)
     content = bytearray(path.read_bytes())
-    content[20:24] = b"\x00\xff\x00\xff"
+    content[20:24] = damage
     path.write_bytes(content)
     assert "is damaged: its header cannot be read" in str(problem_with(path))
 
@@ -67,6 +71,7 @@ def test_the_original_grounding_dino_is_told_by_its_classifier(tmp_path: Path) -
     [
         ({"decoder_layers": 6}, "decoder_layers 6 there, 2 here"),
         ({"num_queries": 900}, "num_queries 900 there, 40 here"),
+        ({"d_model": 512}, "d_model 512 there, 256 here"),
         ({"model_type": "swin"}, "another model_type: 'swin'"),
     ],
 )
@@ -76,7 +81,23 @@ def test_a_config_that_lies_is_told_with_both_figures(
     assert told in str(problem_with(written(tmp_path, {**CONFIG, **lie})))
 
 
-def test_a_config_that_is_no_json_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"model_type": "\xff"}'])
+def test_a_config_that_is_no_json_is_told(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path)
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.json").write_bytes(content)
     assert "config.json beside it that cannot be read" in str(problem_with(path))
+
+
+@pytest.mark.parametrize("entry", [{"shape": [64, 256]}, {"dtype": "F16"}, {"dtype": "X9"}])
+def test_a_header_that_lies_about_a_tensor_is_told_when_it_is_read(
+    tmp_path: Path, entry: dict[str, object]
+) -> None:
+    path = written(tmp_path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["model.decoder.layers.0.fc1.weight"].update(entry)
+    changed = json.dumps(header).encode()
+    path.write_bytes(len(changed).to_bytes(8, "little") + changed + content[8 + length :])
+    with pytest.raises(UserError, match=r"model\.safetensors: missing or damaged"):
+        read_state_dict(path)
