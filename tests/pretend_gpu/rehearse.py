@@ -52,6 +52,7 @@ def planted(kind: str, model: Any) -> None:
 def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     """Return model and optimizer on the device."""
     from mmengine.optim import build_optim_wrapper
+    from mmengine.runner import load_checkpoint
 
     from demo_model import DEMO_BASE, build_config, make_info, make_settings
     from train_teacher.teachers.standalone_model import write_language_model
@@ -74,7 +75,10 @@ def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     from mmdet.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)
-    model = MODELS.build(config.model).to("cuda").train()
+    model = MODELS.build(config.model)
+    if settings.plain and not shapes:
+        load_checkpoint(model, str(DEMO_BASE), map_location="cpu")  # as its load_from does
+    model = model.to("cuda").train()
     planted(case.get("planted", ""), model)
     return model, build_optim_wrapper(model, config.optim_wrapper)
 
@@ -148,6 +152,7 @@ def rehearsed(case: dict[str, Any]) -> dict[str, Any]:
                     case.get("batch", 2), size, boxes, names, torch.device("cuda")
                 )
                 JOURNAL.reads.clear()
+                gc.collect()  # what a case before left in circles is no part of this one
                 JOURNAL.peak = JOURNAL.live
                 torch.manual_seed(1)
                 found["losses"].append(

@@ -186,6 +186,6 @@ def test_memory_is_told_for_a_gpu_and_not_guessed_on_a_cpu(gpus: Any) -> None:
     gpus(1, 1)
     published = {"model": "swin-t", "train_scales": [[800, 1333]]}
     made = msgspec.structs.replace(settings(precision="bf16"), **published)
-    assert memory_line(made).startswith("memory    11 to 50 GiB of a GPU, an estimate;")
+    assert memory_line(made).startswith("memory    13 to 51 GiB of a GPU, an estimate;")
     mine = msgspec.structs.replace(made, model="mine.yaml")
     assert memory_line(mine).startswith("memory    not known for mine.yaml;")
