@@ -46,18 +46,15 @@ def audit_command(
     from train_teacher.audit.audit import AuditRequest, audit
     from train_teacher.audit.output import render_audit, write_page, write_tasks
     from train_teacher.console.progress import progress_line
-    from train_teacher.core.errors import UserError
+    from train_teacher.core.atomic_file import require_new
+    from train_teacher.core.errors import UsageError
     from train_teacher.core.terminal_text import plain
     from train_teacher.teachers.open import TeacherRequest
 
-    for name, path in (("--html", html), ("--label-studio", label_studio)):
-        if path and (path.exists() or not path.parent.is_dir()):
-            why = (
-                "exists, and nothing is overwritten" if path.exists() else "there is no such folder"
-            )
-            raise UserError(f"{name} {path}: {why}.")
+    require_new("--html", html)
+    require_new("--label-studio", label_studio)
     if label_studio and label_studio.suffix.lower() != ".json":
-        raise UserError(f"--label-studio {label_studio}: give the name of a .json file.")
+        raise UsageError(f"--label-studio {label_studio}: give the name of a .json file.")
     request = AuditRequest(TeacherRequest(run, **teacher), data, images, folds)
     result = audit(request, progress=progress_line("images"))
     if html:

@@ -64,12 +64,11 @@ def blend_command(
     from train_teacher.blending.blend import BlendRequest, blend
     from train_teacher.blending.text import render_blend, render_blend_json, render_blend_page
     from train_teacher.console.progress import progress_line
-    from train_teacher.core.atomic_file import write_atomically
-    from train_teacher.core.errors import UsageError, UserError
+    from train_teacher.core.atomic_file import require_new, write_atomically
+    from train_teacher.core.errors import UsageError
     from train_teacher.core.terminal_text import plain
 
-    if html and html.exists():
-        raise UserError(f"--html {html}: exists, and nothing is overwritten.")
+    require_new("--html", html)
     if (merge and not output) or (retain_images and not retain):
         raise UsageError("--merge goes with --output, and --retain-images with --retain.")
     request = BlendRequest(run, alpha, images, retain, retain_images, output, merge, device)

@@ -61,6 +61,24 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
         raise UserError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
+def require_new(option: str, path: Path | None) -> None:
+    """Refuse a file that could not be written, before the work that it shall hold.
+
+    Args:
+        option: that named it.
+        path: None when nobody asked for it.
+
+    Raises:
+        UserError: it exists, or its folder does not.
+    """
+    if path is None:
+        return
+    if path.exists():
+        raise UserError(f"{option} {path}: exists, and nothing is overwritten.")
+    if not path.parent.is_dir():
+        raise UserError(f"{option} {path}: there is no folder {path.parent}.")
+
+
 def remove_left(path: Path) -> None:
     """Remove what processes that were killed while they wrote a file left beside it.
 

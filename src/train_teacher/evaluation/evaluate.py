@@ -13,7 +13,7 @@ import numpy as np
 
 from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
-from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.atomic_file import require_new, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
@@ -168,8 +168,7 @@ def _check(request: EvaluateRequest) -> None:
     for option in ("own_classes", "class_from"):
         if getattr(request, option) and not request.data:
             raise UsageError(f"--{option.replace('_', '-')} goes with --data.")
-    if request.detections and request.detections.exists():
-        raise UserError(f"--detections {request.detections}: exists, and nothing is overwritten.")
+    require_new("--detections", request.detections)
 
 
 def _with_classes(split: LoadedSplit, class_from: str | None, teacher: OpenTeacher) -> LoadedSplit:

@@ -13,16 +13,14 @@ from train_teacher.console.command import FILE, argument, command, option
 @option("--html", metavar="FILE", type=FILE, help="Also write a page with curves.")
 def compare_command(runs: tuple[Path, ...], html: Path | None) -> int:
     """Show what was set differently in several runs, and what came of it."""
-    from train_teacher.core.atomic_file import write_atomically
-    from train_teacher.core.errors import UserError
+    from train_teacher.core.atomic_file import require_new, write_atomically
     from train_teacher.core.terminal_text import plain
     from train_teacher.reports.compare import read_runs
     from train_teacher.reports.comparison import compare_runs
     from train_teacher.reports.comparison_page import render_comparison
     from train_teacher.reports.comparison_text import render_comparison_text
 
-    if html and html.exists():
-        raise UserError(f"--html {html}: exists, and nothing is overwritten.")
+    require_new("--html", html)
     read = read_runs(runs)
     comparison = compare_runs([run.report for run in read])
     print(plain(render_comparison_text(comparison)))  # noqa: T201 - the result

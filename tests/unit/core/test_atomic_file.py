@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from train_teacher.core.atomic_file import replacing, write_atomically
+from train_teacher.core.atomic_file import replacing, require_new, write_atomically
 from train_teacher.core.errors import UserError
 
 
@@ -63,3 +63,13 @@ def test_others_may_read_the_file_as_the_umask_says(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_is_a_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone/a\.txt: cannot be written: No such file"):
         write_atomically(tmp_path / "gone" / "a.txt", "text")
+
+
+def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    require_new("--html", None)
+    require_new("--html", tmp_path / "a.html")
+    (tmp_path / "a.html").touch()
+    with pytest.raises(UserError, match=r"--html .*a.html: exists, and nothing is overwritten"):
+        require_new("--html", tmp_path / "a.html")
+    with pytest.raises(UserError, match=f"there is no folder {tmp_path / 'gone'}"):
+        require_new("--html", tmp_path / "gone" / "a.html")
