@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from commands import run_command
 from train_teacher.settings.yaml_files import configs_folder
 
 ARCHIVE = Path(__file__).resolve().parents[1] / "data" / "earlier_run.tar.xz"
@@ -22,10 +21,7 @@ TEXTS = frozenset({".json", ".jsonl", ".yaml", ".py", ".md"})
 
 def run(command: str, *arguments: object) -> str:
     """Run a console script and return its stdout."""
-    program = str(Path(sys.executable).parent / command)
-    result = subprocess.run(
-        [program, *map(str, arguments)], capture_output=True, text=True, timeout=400, check=False
-    )
+    result = run_command(command, *arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
