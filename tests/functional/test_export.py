@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from commands import run_command
 from demo_model import demo_batch
 from generated_data import make_images
 from hub_model import write_preset
@@ -56,12 +57,7 @@ print(model.dataset_meta["classes"])
 
 
 def teacher(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).parent / "teacher")
-    command = [program, *(str(argument) for argument in arguments)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=environment
-    )
+    return run_command("teacher", *arguments)
 
 
 @pytest.fixture(scope="module", params=["lora", "frozen"])
