@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import commands
 from demo_model import DEMO_BASE
 from generated_data import make_images
 from tiny_sam import write_tiny_sam
@@ -40,17 +41,16 @@ def command(program: str, *arguments: object) -> list[str]:
 def run_command(
     program: str, *arguments: object, modules: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    if modules:
-        paths = (str(modules), os.environ.get("PYTHONPATH", ""))
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    if not modules:
+        return commands.run_command(program, *arguments)
+    paths = (str(modules), os.environ.get("PYTHONPATH", ""))
     return subprocess.run(
         command(program, *arguments),
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )
 
 
@@ -270,15 +270,15 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     output = tmp_path / "labels.json"
     arguments: tuple[object, ...] = ("predict", run, images, "--output", output)
     arguments += ("--device", "cpu")
-    process = subprocess.Popen(command("teacher", *arguments), stderr=subprocess.DEVNULL)
     partial = tmp_path / ".labels.json.partial"
     deadline = time.monotonic() + 120
-    while not (partial.exists() and partial.read_bytes().count(b"\n") > 10):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with commands.start_command("teacher", *arguments) as process:
+        while not (partial.exists() and partial.read_bytes().count(b"\n") > 10):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     assert not output.exists()
     again = run_command("teacher", *arguments, "--draw", tmp_path / "drawn")
     assert again.returncode == 0, again.stderr
