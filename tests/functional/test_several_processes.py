@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from commands import run_command
 from demo_model import DEMO_BASE, make_settings
 from generated_data import make_images
 from train_teacher.config.merge import find_base_config
@@ -35,9 +36,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=400, check=False
-    )
+    return run_command("train-teacher", *arguments)
 
 
 def trained(output: Path) -> dict[str, torch.Tensor]:
