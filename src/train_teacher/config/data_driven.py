@@ -142,8 +142,13 @@ def _max_per_img(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     return Decision("max_per_img", value, why, "COCO scores at most 100; twice what is there")
 
 
+def most_boxes(info: DatasetInfo, settings: TeacherSettings) -> int:
+    """Return how many objects a training image can have: MixUp puts those of two into one."""
+    return info.sizes.boxes_per_image_max * (2 if settings.augmentation == "fewshot" else 1)
+
+
 def _denoising_queries(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    most = info.sizes.boxes_per_image_max
+    most = most_boxes(info, settings)
     fixed = settings.architecture.get("model.dn_cfg.group_cfg.num_dn_queries")
     source = "dino_layers.py: CdnQueryGenerator, num_dn_queries // objects groups, at least one"
     if fixed is not None:

@@ -10,7 +10,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
+from train_teacher.config.data_driven import (
+    MIN_DELTA,
+    Decision,
+    most_boxes,
+    schedule_of,
+    tune,
+    with_decisions,
+)
 from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.drawn_prompts import drawn_prompt, negative_words, told_prompts
@@ -20,7 +27,12 @@ from train_teacher.config.model import (
     model_overrides,
 )
 from train_teacher.config.optimization import optimization_overrides
-from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
+from train_teacher.config.pipelines import (
+    as_labelled,
+    split_at_mix_up,
+    train_pipeline,
+    validation_pipeline,
+)
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.schedule import Schedule
 from train_teacher.core.errors import UsageError
@@ -145,7 +157,7 @@ def _data(
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "dataset": _balanced(_train_dataset(train, info, settings), settings),
+                "dataset": _mixed(_train_dataset(train, info, settings), settings),
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
@@ -223,6 +235,18 @@ def _train_dataset(
         # Otherwise every image would carry a copy of the whole label map.
         "need_text": False,
         "pipeline": pipeline,
+    }
+
+
+def _mixed(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:
+    """Return a data set that chooses its images and loads some of them with a partner."""
+    loading, mixing = split_at_mix_up(dataset["pipeline"])
+    if not mixing or settings.plain:  # MMDetection's CachedMixUp keeps partners of its own
+        return _balanced(dataset, settings)
+    return {
+        "type": "MultiImageMixDataset",
+        "dataset": _balanced({**dataset, "pipeline": loading}, settings),
+        "pipeline": mixing,
     }
 
 
@@ -315,7 +339,7 @@ def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
     return {
         "type": "ProbeHook",
         "image": list(max(settings.train_scales or [[1, 1]], key=math.prod)),
-        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "boxes": max(1, most_boxes(info, settings)),
         "classes": [*info.class_names, *negative_words(info, settings)],
         "checkpoint_layers": settings.checkpoint_layers,
         "fit_batch": settings.decided.fit_batch,

@@ -264,8 +264,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), flip_only, none, or a list of MMDetection's "
-            "transforms that stand between loading and resizing."
+            "official (flip, crop), fewshot (colours, flip, MixUp for some), flip_only, none, or "
+            "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
     random_crop: Annotated[
