@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train_teacher.scores.bootstrap import MOST_IMAGES, chance_of_gain, resampled_precision
+from train_teacher.scores.bootstrap import (
+    MOST_IMAGES,
+    chance_of_gain,
+    resampled_precision,
+    resampled_scores,
+)
 from train_teacher.scores.detections import Detections, GroundTruth
 
 BOX = (10.0, 10.0, 50.0, 50.0)
