@@ -11,7 +11,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.schedule import Schedule, build_schedule
+from train_teacher.config.schedule import (
+    MAX_VALIDATIONS,
+    PLATEAU_COOLDOWN,
+    PLATEAU_PATIENCE,
+    PLATEAU_VALIDATIONS,
+    Schedule,
+    build_schedule,
+)
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.inspection.training_scale import (
@@ -40,6 +47,7 @@ MIN_CLASSES_OF_TAIL = 5
 ENOUGH_VALIDATIONS = 10
 PATIENCE_SHARE = 0.4
 LEAST_PATIENCE = 5
+FALLS_WITHOUT_GAIN = 2
 MIN_DELTA = 0.002
 """MMEngine's default of 0.1 would call 0.30, 0.35, 0.38 no improvement (measured)."""
 
@@ -195,6 +203,12 @@ def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     source = f"validations without a gain of {MIN_DELTA}; MMEngine's own default is 0.1"
     patience = max(LEAST_PATIENCE, round(PATIENCE_SHARE * MOST_VALIDATIONS))
+    later = "the fall of the rate"
+    if settings.schedule == "plateau":
+        # Where the third fall in a row would be due.
+        rest = PLATEAU_PATIENCE + 1 + PLATEAU_COOLDOWN
+        patience = FALLS_WITHOUT_GAIN * rest + PLATEAU_PATIENCE + 1
+        later = f"{FALLS_WITHOUT_GAIN} falls of the rate"
     validations = schedule_of(info, settings).validations
     if validations < ENOUGH_VALIDATIONS:
         why = f"{plural(validations, 'validation')} at most: too few to judge"
@@ -202,7 +216,7 @@ def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     val = next((split for split in info.splits if split.name == "val"), None)
     if val is None or not val.num_boxes:
         return Decision("early_stopping", 0, "nothing to validate on", source)
-    why = f"stops after {patience} validations without gain, later than the fall of the rate"
+    why = f"stops after {patience} validations without gain, later than {later}"
     return Decision("early_stopping", patience, why, source)
 
 
@@ -216,6 +230,7 @@ def schedule_of(info: DatasetInfo, settings: TeacherSettings) -> Schedule:
         settings.lr,
         accumulation=settings.accumulation or 1,
         val_interval=settings.val_interval,
+        most_validations=PLATEAU_VALIDATIONS if settings.schedule == "plateau" else MAX_VALIDATIONS,
     )
 
 

@@ -35,6 +35,7 @@ from train_teacher.config.pipelines import (
 )
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.schedule import Schedule
+from train_teacher.config.stages import refuse_what_cannot_happen
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
@@ -107,6 +108,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     by_user = settings.epochs is not None or settings.steps is not None
     settings = with_decisions(settings, decisions)
     schedule = schedule_of(dataset_info, settings)
+    refuse_what_cannot_happen(dataset_info, settings, schedule)
     overrides = (
         *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),

@@ -8,12 +8,17 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.generate import GeneratedConfig
-from train_teacher.settings.schema import REQUIRED, Decided, TeacherSettings
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.schema import REQUIRED, TeacherSettings
 
 YOU, PRESET, CHOSEN, DEFAULT = "you", "preset", "chosen from the data", "default"
 BOOKKEEPING = frozenset({"decided", *Decided.__struct_fields__, "checkpoint"})
 """Settings that say something of other settings."""
-ONLY_WITH = {"lora_": "lora", "backbone_lr_factor": "full"}
+ONLY_WITH = {
+    "lora_": "lora",
+    "backbone_lr_factor": "full",
+    "language_model_lr_factor": "full",
+}
 """Beginnings of names of settings that mean something in one tuning mode."""
 FROM_THE_MACHINE = {
     "workers": "from the cores and the number of images",

@@ -13,6 +13,7 @@ from msgspec import Meta
 from train_teacher.console.other_tools import not_one_of, option_called_here
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean, shortened
+from train_teacher.settings.decided import Decided
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
@@ -22,7 +23,6 @@ from train_teacher.settings.recipes import (
 from train_teacher.settings.schema import (
     FIELD_TYPES,
     REQUIRED,
-    Decided,
     TeacherSettings,
     field_help,
 )

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from train_teacher.core.words import did_you_mean
 
-ScheduleName = Literal["multistep", "cosine", "constant"]
+ScheduleName = Literal["multistep", "cosine", "constant", "plateau"]
 AugmentationName = Literal["official", "fewshot", "flip_only", "none"]
 
 # Arguments of torch.optim's constructors beside `params`, `lr` and `weight_decay`, of those that

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
+from train_teacher.settings.decided import Decided
 from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
@@ -22,17 +23,6 @@ Count = Annotated[int, Meta(ge=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
-
-
-class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What no user set, and a repeated or resumed run has to know."""
-
-    chosen: list[str] = []
-    """Settings that were chosen from the data or the machine."""
-    auto_reasons: dict[str, str] = {}
-    """Why `--model auto` chose what it did, by setting."""
-    fit_batch: bool = False
-    """`--batch-size auto`: a step's images may go through the model in parts."""
 
 
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +188,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     val_interval: Annotated[
         PositiveInt | None,
-        about("Epochs between two validations; chosen so that there are at most 20."),
+        about(
+            "Epochs between two validations; chosen so that there are at most 20, or 100 with "
+            "schedule: plateau."
+        ),
     ] = None
     batch_size: Annotated[
         int,
@@ -220,6 +213,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     backbone_lr_factor: Annotated[
         float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
     ] = 0.1
+    language_model_lr_factor: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("BERT's learning rate as a share of --lr (--tune full); as backbone_lr_factor."),
+    ] = None
     weight_decay: Annotated[float, about("Weight decay.", ge=0)] = 1e-4
     optimizer: Annotated[
         dict[str, Any],
@@ -228,8 +225,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Annotated[
         ScheduleName | list[dict[str, Any]],
         about(
-            "Learning rate over time: multistep (one drop), cosine, constant, each "
-            "after a warm-up; or a list of MMEngine's own param_scheduler entries."
+            "Learning rate over time: multistep (one drop), cosine, constant, plateau (halved "
+            "when the validation's mAP rises no more), each after a warm-up; or a list of "
+            "MMEngine's own param_scheduler entries."
         ),
     ] = "multistep"
     clip_grad: Annotated[float, about("Largest gradient norm.", gt=0)] = 0.1

@@ -6,8 +6,9 @@ import pytest
 from train_teacher.core.errors import UsageError
 from train_teacher.runs.record import plain_settings
 from train_teacher.settings import yaml_files
+from train_teacher.settings.decided import Decided
 from train_teacher.settings.read import read_layers
-from train_teacher.settings.schema import Decided, TeacherSettings
+from train_teacher.settings.schema import TeacherSettings
 
 RUN = {"data": "d.json", "output": "o"}
 
@@ -181,7 +182,10 @@ def test_an_optimizer_of_another_type_replaces_the_arguments(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("schedule: cosin", "not one of multistep, cosine, constant. Did you mean 'cosine'?"),
+        (
+            "schedule: cosin",
+            "not one of multistep, cosine, constant, plateau. Did you mean 'cosine'?",
+        ),
         ("schedule: [{type: MultiStepLRR}]", "Did you mean 'MultiStepLR'?"),
         ("augmentation: [{type: RandomFlip, probs: 1}]", "Did you mean 'prob'?"),
         ("augmentation: strong", "'strong' is not one of official, flip_only, none"),
