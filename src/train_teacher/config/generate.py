@@ -34,6 +34,7 @@ from train_teacher.config.pipelines import (
     validation_pipeline,
 )
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
+from train_teacher.config.recipe_sources import with_recipe_named
 from train_teacher.config.schedule import Schedule
 from train_teacher.config.stages import refuse_what_cannot_happen
 from train_teacher.core.errors import UsageError
@@ -117,6 +118,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     )
     if settings.plain:
         overrides = tuple(in_plain_types(overrides, settings))
+    overrides = with_recipe_named(overrides, settings)
     overrides = (*overrides, *_set_by_user(settings, overrides), *_edited(settings))
     return GeneratedConfig(
         settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
@@ -125,7 +127,8 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
 
 def _by_auto(settings: TeacherSettings) -> Iterator[Decision]:
     for name, reason in settings.decided.auto_reasons.items():
-        yield Decision(name, getattr(settings, name), reason, "--model auto")
+        option = "--recipe" if name in ("recipe", "unfreeze_at") else "--model auto"
+        yield Decision(name, getattr(settings, name), reason, option)
 
 
 def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.decided import Decided
-from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -175,6 +175,15 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     # Training
+    recipe: Annotated[
+        str,
+        about(
+            "Settings to start from: official, fewshot (everything trained, for few boxes), auto: "
+            "chosen from the data and the machine, or the path of your own YAML.",
+            TRAINING,
+            "official|fewshot|auto|PATH",
+        ),
+    ] = "official"
     seed: Annotated[
         int, about("Seed of the split, the sampling and the model.", TRAINING, ge=0, le=2**31 - 1)
     ] = 0
@@ -205,6 +214,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     accumulation: Annotated[
         PositiveInt | None,
         about("Batches of an optimizer step; chosen so that it sees about 8 images."),
+    ] = None
+    effective_batch: Annotated[
+        PositiveInt | None,
+        about("Images of an optimizer step, from which accumulation is chosen."),
     ] = None
     lr: Annotated[
         PositiveFloat | None,
@@ -372,21 +385,5 @@ FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=
 REQUIRED = ("data", "output")
 # A preset describes a model; where the data lies and where the run goes is the user's.
 RUN_ONLY = frozenset(
-    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+    {"data", "output", "val", "test", "images", "model", "recipe", "retain", "retain_images"}
 )
-
-
-def _described(name: str) -> Meta:
-    metas = [meta for meta in get_args(FIELD_TYPES[name])[1:] if isinstance(meta, Meta)]
-    return next(meta for meta in metas if meta.description)
-
-
-def field_help(name: str) -> str:
-    """Return the one-sentence description of a setting."""
-    return str(_described(name).description)
-
-
-def field_options() -> dict[str, Option]:
-    """Return how settings are given on the command line, by name and in the schema's order."""
-    extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
-    return {name: extra["option"] for name, extra in extras.items() if "option" in extra}

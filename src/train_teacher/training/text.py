@@ -52,6 +52,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
+        *_recipe(settings),
         f"frozen    {_frozen(plan)}",
         *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
@@ -63,6 +64,11 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
     lines += [*_random_parts(plan), *_findings(plan)]
     lines += [f"here it would stop: {reason}" for reason in stops]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(settings: TeacherSettings) -> list[str]:
+    names = ", ".join(settings.decided.from_recipe)
+    return [f"recipe    {settings.recipe}: {names}"] if names else []
 
 
 def _length(schedule: Schedule) -> str:
