@@ -36,7 +36,7 @@ from train_teacher.config.pipelines import (
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
 from train_teacher.config.recipe_sources import with_recipe_named
 from train_teacher.config.schedule import Schedule
-from train_teacher.config.stages import refuse_what_cannot_happen
+from train_teacher.config.stages import refuse_what_cannot_happen, stages_hook
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
@@ -303,6 +303,7 @@ def _running(
         "custom_hooks",
         [
             {"type": "RepeatableHook", "seed": settings.seed},
+            *stages_hook(settings),
             {"type": "FreezeProofHook"},
             {"type": "PromptCheckHook"},
             {"type": "NonFiniteLossHook"},
@@ -331,7 +332,7 @@ def _early_stopping(settings: TeacherSettings) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "type": "EarlyStoppingHook",
+            "type": "TeacherEarlyStoppingHook",
             "monitor": METRIC,
             "rule": "greater",
             "min_delta": MIN_DELTA,

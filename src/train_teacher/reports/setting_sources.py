@@ -19,6 +19,7 @@ ONLY_WITH = {
     "lora_": "lora",
     "backbone_lr_factor": "full",
     "language_model_lr_factor": "full",
+    "unfreeze_at": "full",
 }
 """Beginnings of names of settings that mean something in one tuning mode."""
 FROM_THE_MACHINE = {

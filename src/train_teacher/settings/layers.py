@@ -20,6 +20,7 @@ from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
     schedule_problems,
+    unfreezing_problems,
 )
 from train_teacher.settings.schema import (
     FIELD_TYPES,
@@ -234,6 +235,7 @@ def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
     return [
         *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
         *schedule_problems(merged.get("schedule", "multistep")),
+        *unfreezing_problems(merged),
         *augmentation_problems(merged.get("augmentation", "official")),
         *(f"decided.chosen: {name!r} is not a setting." for name in unknown),
     ]

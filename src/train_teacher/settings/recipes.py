@@ -24,6 +24,8 @@ OPTIMIZERS: Mapping[str, frozenset[str]] = {
 # The learning rate rule is measured for Adam's kin, whose steps do not grow with the gradient.
 WITHOUT_LR_RULE = frozenset({"SGD"})
 OWN_SETTINGS = ("lr", "weight_decay")
+JOINING_PARTS = ("backbone", "encoder")
+"""What `unfreeze_at` lets wait: FT-FSOD first trains head, decoder, neck, text projection, BERT."""
 
 
 # Loading and packing are fixed by the model's input; several images at once need another dataset.
@@ -71,6 +73,43 @@ def schedule_problems(schedule: str | Sequence[Mapping[str, Any]]) -> list[str]:
         for number, entry in enumerate(schedule)
         if not isinstance(entry.get("type"), str)
     ]
+
+
+def has_plateau(schedule: str | Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a `schedule` setting lowers the rate when a score rises no more."""
+    if isinstance(schedule, str):
+        return schedule == "plateau"
+    return any("ReduceOnPlateau" in str(entry.get("type")) for entry in schedule)
+
+
+def unfreezing_problems(merged: Mapping[str, Any]) -> list[str]:
+    """Say what of other settings the `unfreeze_at` setting cannot be together with."""
+    at = merged.get("unfreeze_at")
+    if at is None:
+        return []
+    problems = []
+    if merged.get("plain"):
+        problems.append(
+            "unfreeze_at: MMDetection's own types train everything from the first step on. Leave "
+            "unfreeze_at out, or --plain."
+        )
+    tune = merged.get("tune", "frozen")
+    if tune != "full":
+        problems.append(
+            f"unfreeze_at: backbone and encoder join the training of everything, and with --tune "
+            f"{tune} not everything is ever trained. Leave unfreeze_at out, or use --tune full."
+        )
+    if at == "plateau" and not has_plateau(merged.get("schedule", "multistep")):
+        problems.append(
+            "unfreeze_at: plateau waits for a plateau to lower the learning rate, and no other "
+            "schedule has one. Give `schedule: plateau`, or the epoch after which they join."
+        )
+    if set(JOINING_PARTS) <= set(merged.get("freeze", ())):
+        problems.append(
+            "unfreeze_at: backbone and encoder are in freeze, so that none is left to join. Leave "
+            "one of the two settings out."
+        )
+    return problems
 
 
 def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> list[str]:

@@ -142,6 +142,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         list[FreezablePart],
         about("Further parts to freeze: backbone, language_model, ...", MODEL, "PART"),
     ] = []
+    unfreeze_at: Annotated[
+        PositiveInt | Literal["plateau"] | None,
+        about(
+            "With --tune full, when backbone and encoder join the training: plateau (the rate is "
+            "halved for the first time) or the epoch after which they do; from the start."
+        ),
+    ] = None
     lora_rank: Annotated[PositiveInt, about("Rank of the adapters (--tune lora).", MODEL)] = 16
     lora_alpha: Annotated[
         PositiveInt | None, about("Adapters are scaled by lora_alpha / lora_rank; twice the rank.")

@@ -108,6 +108,34 @@ def test_a_plateau_is_mmengines_own_and_validated_after_every_epoch() -> None:
     assert overrides(schedule="plateau", epochs=101)["train_cfg"]["val_interval"] == 2
 
 
+def test_parts_that_join_later_are_named_with_the_hook_that_lets_them() -> None:
+    values = overrides(tune="full", unfreeze_at="plateau", schedule="plateau", epochs=20)
+    assert values["model.joining_modules"] == ["backbone", "encoder"]
+    assert values["model.frozen_modules"] == []
+    hooks = [hook["type"] for hook in values["custom_hooks"]]
+    assert hooks.index("StagesHook") < hooks.index("FreezeProofHook")
+    assert {"type": "StagesHook", "unfreeze_at": "plateau"} in values["custom_hooks"]
+    part = overrides(tune="full", unfreeze_at=3, freeze=["encoder"])
+    assert part["model.joining_modules"] == ["backbone"]
+    assert "model.joining_modules" not in overrides(tune="full")
+    assert "StagesHook" not in str(overrides()["custom_hooks"])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"unfreeze_at": 4, "epochs": 4}, "unfreeze_at: 4: the run has 4 epochs"),
+        (
+            {"unfreeze_at": "plateau", "schedule": "plateau", "epochs": 7},
+            "unfreeze_at: plateau: .* 7 validations cannot fall before its end",
+        ),
+    ],
+)
+def test_parts_that_would_never_join_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        overrides(tune="full", **values)
+
+
 def test_a_plateau_without_boxes_to_validate_on_is_refused() -> None:
     info = make_info()
     train, val, _ = info.splits

@@ -28,7 +28,7 @@ from train_teacher.mmdet_plugin.loop.not_finite import (
     not_finite,
 )
 from train_teacher.mmdet_plugin.lora.adapters import lora_config
-from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.runner_access import all_joined, unwrapped
 from train_teacher.mmdet_plugin.startup.disk_space import RunBytes, too_little_space
 from train_teacher.mmdet_plugin.startup.memory_probe import trained_bytes
 from train_teacher.mmdet_plugin.upstream_internals import batches_per_step, make_next_batch_a_step
@@ -96,8 +96,10 @@ def rehearse_validation(runner: Any) -> None:
 def bytes_to_write(runner: Any) -> RunBytes:
     """Return what the checkpoints of a run hold once its optimizer has made a step."""
     model, wrapper = unwrapped(runner), runner.optim_wrapper
-    trained = trained_bytes(model)
-    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
+    now = trained_bytes(model)
+    with all_joined(model):
+        trained = trained_bytes(model)
+    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values())) * trained // now
     if batches_per_step(wrapper) > 1:
         state += trained  # a half-made step
     everything = sum(_size(tensor) for tensor in model.state_dict().values())
