@@ -190,8 +190,8 @@ def zero_shot(work: Path, domain: str) -> dict[str, Any]:
 
 def cells() -> list[Cell]:
     """Return all runs, in the order in which they are made."""
-    order = product(SEEDS, SHOTS, DOMAINS, VARIANTS)
-    return [Cell(seed, domain, shots, variant) for seed, shots, domain, variant in order]
+    order = product(SEEDS, VARIANTS, SHOTS, DOMAINS)
+    return [Cell(seed, domain, shots, variant) for seed, variant, shots, domain in order]
 
 
 def run_all(work: Path, only: Sequence[str], most: int) -> None:
