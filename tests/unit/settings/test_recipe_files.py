@@ -15,6 +15,7 @@ from train_teacher.settings.read import read_layers
 from train_teacher.settings.recipe_files import read_recipe, recipe_names
 from train_teacher.settings.schema import TeacherSettings
 
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 RUN = {"data": "d.json", "output": "o"}
 DEFAULTS = msgspec.to_builtins(TeacherSettings(data="", output=""))
 
@@ -35,6 +36,17 @@ def test_the_official_recipe_is_what_the_schema_says() -> None:
 def test_every_recipe_makes_a_config_of_every_kind_of_model(name: str, model: str) -> None:
     found = settings(recipe=name, model=model, weights="none", workers=0, precision="fp32")
     assert generate_mmdet_config(make_info(), found).overrides
+
+
+def test_the_overrides_of_the_recipe_for_few_boxes_are_the_reviewed_ones() -> None:
+    found = settings(recipe="fewshot", model="swin-t", precision="fp32", workers=0)
+    resolved = {"weights": "/w/base.pth", "language_model": "/bert", "output": "/run"}
+    found = msgspec.structs.replace(found, **resolved)
+    lines = [
+        f"{o.key} = {msgspec.json.encode(o.value).decode()}  # {o.reason}"
+        for o in generate_mmdet_config(make_info(), found).overrides
+    ]
+    assert "\n".join(lines) + "\n" == (GOLDEN / "overrides_fewshot.txt").read_text()
 
 
 def test_few_boxes_are_trained_as_published() -> None:

@@ -47,15 +47,14 @@ def test_with_auto_a_tuning_mode_that_was_named_stays(
     assert set(settings.decided.auto_reasons) == {"model"}
 
 
-def options(data: Path, output: Path, **values: str) -> dict[str, str]:
-    fixed = {"data": str(data), "output": str(output), "device": "cpu", "model": "demo"}
-    return {**fixed, **values}
+def options(data: Path, **values: str) -> dict[str, str]:
+    return {"data": str(data), "device": "cpu", "model": "demo", **values}
 
 
 def test_a_run_keeps_its_recipe_and_says_which_values_are_from_it(
     data: Path, tmp_path: Path
 ) -> None:
-    given = options(data, tmp_path / "exp1", recipe="fewshot")
+    given = options(data, recipe="fewshot")
     found = plan(None, tmp_path / "exp1", **given)
     reasons = {override.key: override.reason for override in found.generated.overrides}
     assert reasons["param_scheduler"].endswith("; schedule of recipe fewshot")
@@ -73,7 +72,7 @@ def test_a_run_keeps_its_recipe_and_says_which_values_are_from_it(
 
 
 def test_the_dry_run_tells_the_recipe_and_what_of_it_falls_away(data: Path, tmp_path: Path) -> None:
-    given = options(data, tmp_path / "exp1", recipe="fewshot", tune="lora")
+    given = options(data, recipe="fewshot", tune="lora")
     told = render_plan(plan(None, tmp_path / "exp1", **given), [])
     assert "recipe    fewshot: " in told
     (line,) = [line for line in told.splitlines() if "unfreeze_at" in line]
@@ -81,7 +80,7 @@ def test_the_dry_run_tells_the_recipe_and_what_of_it_falls_away(data: Path, tmp_
 
 
 def test_auto_settles_the_recipe_and_says_why(data: Path, tmp_path: Path) -> None:
-    given = options(data, tmp_path / "exp1", recipe="auto")
+    given = {**options(data, recipe="auto"), "output": str(tmp_path / "exp1")}
     settings, _ = settle_auto(read_layers(given, None), given, None)
     assert settings.recipe in ("official", "fewshot")
     assert "boxes a class in" in settings.decided.auto_reasons["recipe"]
