@@ -42,7 +42,7 @@ def optimization_overrides(
         wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
         if settings.precision == "bf16":
             wrapper["loss_scale"] = {"enabled": False}
-    yield Override("optim_wrapper", wrapper, "no group for frozen parts, one for each kind")
+    yield Override("optim_wrapper", wrapper, f"no group for frozen parts, {_kinds(settings)}")
     yield Override(
         "optim_wrapper.optimizer.lr",
         schedule.lr,
@@ -66,6 +66,12 @@ def optimization_overrides(
         {"enable": False, "base_batch_size": settings.batch_size},
         "the rate already fits the batch",
     )
+
+
+def _kinds(settings: TeacherSettings) -> str:
+    factor = settings.language_model_lr_factor
+    own = "" if factor is None or settings.tune != "full" else f"; BERT's rate is {factor:g} of it"
+    return f"one for each kind{own}"
 
 
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from demo_model import make_info, make_settings
 from train_teacher.config.data_driven import with_decisions
-from train_teacher.config.generate import generate_mmdet_config
+from train_teacher.config.generate import generate_mmdet_config, reasons_by_key
 from train_teacher.core.errors import UsageError
 from train_teacher.inspection.facts import PromptInfo
 
@@ -112,6 +112,9 @@ def test_parts_that_join_later_are_named_with_the_hook_that_lets_them() -> None:
     values = overrides(tune="full", unfreeze_at="plateau", schedule="plateau", epochs=20)
     assert values["model.joining_modules"] == ["backbone", "encoder"]
     assert values["model.frozen_modules"] == []
+    settings = make_settings(tune="full", unfreeze_at="plateau", schedule="plateau", epochs=20)
+    told = reasons_by_key(generate_mmdet_config(make_info(), settings).overrides)
+    assert "after the first fall of the rate (FT-FSOD)" in told["model.joining_modules"]
     hooks = [hook["type"] for hook in values["custom_hooks"]]
     assert hooks.index("StagesHook") < hooks.index("FreezeProofHook")
     assert {"type": "StagesHook", "unfreeze_at": "plateau"} in values["custom_hooks"]

@@ -209,7 +209,7 @@ def test_a_wrong_recipe_is_an_error_before_anything_starts(
         ("unfreeze_at: 3\ntune: full\nplain: true", "or --plain"),
         ("unfreeze_at: plateau\ntune: full", "Give `schedule: plateau`"),
         ("unfreeze_at: 3\ntune: full\nfreeze: [encoder, backbone]", "none is left to join"),
-        ("unfreeze_at: 0\ntune: full", "unfreeze_at: expected `int` >= 1"),
+        ("unfreeze_at: 0\ntune: full", "unfreeze_at: expected int >= 1"),
         ("unfreeze_at: later\ntune: full", "'later' is not one of plateau"),
     ],
 )
