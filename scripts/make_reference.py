@@ -32,8 +32,9 @@ from train_teacher.core.errors import UsageError
 from train_teacher.inspection.explanations.catalogue import stories
 from train_teacher.reports.facts import RunReport
 from train_teacher.runs.folder import RunFolder
+from train_teacher.settings.descriptions import field_help, field_options
 from train_teacher.settings.option import PANELS
-from train_teacher.settings.schema import FIELD_TYPES, TeacherSettings, field_help, field_options
+from train_teacher.settings.schema import FIELD_TYPES, TeacherSettings
 from train_teacher.teachers.card import FORMAT, TeacherCard
 from train_teacher.training.options import flag_of
 
