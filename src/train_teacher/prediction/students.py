@@ -1,0 +1,192 @@
+"""A data set for a student, in one folder that Ultralytics, RF-DETR and Lightly read alike."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import msgspec
+import yaml
+
+from train_teacher.coco.split_files import ROBOFLOW_FILE
+from train_teacher.console.follow_up import command_line
+from train_teacher.core.atomic_file import write_atomically
+from train_teacher.core.errors import UserError
+from train_teacher.images.headers import read_headers
+
+FOLDERS = {"train": "train", "val": "valid", "test": "test"}
+"""Of each part; in it are `images`, YOLO's `labels`, and a COCO JSON with the same boxes."""
+VALIDATED_EACH = 10
+"""Where nothing is for validation, one image of so many is, and one at least."""
+READ_BY_ALL = frozenset(".jpg .jpeg .png .bmp .tif .tiff .webp".split())
+"""Endings; an image of another is written anew, as PNG."""
+
+
+class StudentImage(NamedTuple):
+    """An image that a student learns from or is judged by."""
+
+    part: str
+    path: Path
+    name: str
+    """With forward slashes."""
+    width: int
+    height: int
+    annotations: Sequence[Mapping[str, Any]]
+    """As in COCO; the first category is 1."""
+
+
+def images_of(content: Mapping[str, Any], part: str, folder: Path) -> Iterator[StudentImage]:
+    """Yield the images of a COCO object whose first category is 1."""
+    annotations = defaultdict(list)
+    for annotation in content["annotations"]:
+        annotations[annotation["image_id"]].append(annotation)
+    for image in content["images"]:
+        name, size = image["file_name"], (image["width"], image["height"])
+        yield StudentImage(part, folder / name, name, *size, annotations[image["id"]])
+
+
+def write_student(
+    root: Path,
+    images: Sequence[StudentImage],
+    names: Sequence[str],
+    made_by: str,
+    *,
+    turned: bool,
+    copy: bool,
+) -> dict[str, int]:
+    """Write the folder of a student, and return how many images each of its parts has.
+
+    Args:
+        root: the folder.
+        images: the last of `train` become `val` where nothing else is.
+        names: of the classes.
+        made_by: who made the labels, in a line.
+        turned: whether boxes are of photos as EXIF turns them.
+        copy: copy the images instead of linking them, so that the folder can be moved.
+
+    Raises:
+        UserError: no box is to be trained on, or the system refuses.
+    """
+    parts: dict[str, list[StudentImage]] = defaultdict(list)
+    orientations = read_headers([str(image.path) for image in images]).orientation.tolist()
+    taken: set[str] = set()
+    try:
+        for image, orientation in zip(_with_validation(images), orientations, strict=True):
+            name, folder = _free_name(image, taken), root / FOLDERS[image.part]
+            label = (folder / "labels" / name).with_suffix(".txt")
+            for parent in (label.parent, (folder / "images" / name).parent):
+                parent.mkdir(parents=True, exist_ok=True)
+            if orientation > 1 or name.suffix.lower() not in image.name.lower():
+                image = _write_anew(image, folder / "images" / name, turned=turned)  # noqa: PLW2901
+            else:
+                _link(image.path, folder / "images" / name, copy=copy)
+            label.write_text("".join(_yolo_lines(image)), encoding="utf-8")
+            parts[image.part].append(image._replace(name=f"images/{name}"))
+    except OSError as error:
+        raise UserError(f"{root}: cannot be written: {error.strerror}.") from error
+    if not any(image.annotations for image in parts["train"]):
+        raise UserError(
+            f"{root}: no image for training has a box, so a student would learn to find nothing. "
+            "Give a lower --score-threshold, or other images."
+        )
+    for part, own in parts.items():
+        write_atomically(root / FOLDERS[part] / ROBOFLOW_FILE, _coco(own, names, made_by))
+    yolo = {**{part: f"{FOLDERS[part]}/images" for part in parts}, "names": dict(enumerate(names))}
+    text = yaml.safe_dump(yolo, sort_keys=False, allow_unicode=True)
+    write_atomically(root / "data.yaml", f"# {made_by}\n{text}")
+    return {part: len(own) for part, own in parts.items()}
+
+
+def student_start(student: str, root: Path) -> str:
+    """Return what starts the training of a student: a command, or lines of Python."""
+    files = {part: {"annotations": str(root / FOLDERS[part] / ROBOFLOW_FILE)} for part in FOLDERS}
+    lightly = {"format": "coco", "train": files["train"], "val": files["val"]}
+    return {
+        "ultralytics": command_line(
+            "yolo detect train", f"data={root / 'data.yaml'}", "model=yolo11n.pt"
+        ),
+        "rfdetr": "from rfdetr import RFDETRMedium\n"
+        f'RFDETRMedium().train(dataset_dir={str(root)!r}, output_dir="student")',
+        "lightly": "import lightly_train\nlightly_train.train_object_detection("
+        f'out="student", model="dinov3/vitt16-ltdetr-coco", data={lightly})',
+        "coco": command_line("inspect-data", root),
+    }[student]
+
+
+def _with_validation(images: Sequence[StudentImage]) -> Iterator[StudentImage]:
+    train = [row for row, image in enumerate(images) if image.part == "train"]
+    lacks = all(image.part != "val" for image in images)
+    moved = {*train[-max(1, len(train) // VALIDATED_EACH) :]} if lacks else ()
+    for row, image in enumerate(images):
+        yield image._replace(part="val") if row in moved else image
+
+
+def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
+    """Return a name that no other image has, whatever its ending: both would have one label.
+
+    Ultralytics looks for labels where it replaces the last `images` of a path.
+    """
+    name = PurePosixPath(
+        *("images_" if part == "images" else part for part in PurePosixPath(image.name).parts)
+    )
+    if name.suffix.lower() not in READ_BY_ALL:
+        name = name.with_suffix(".png")
+    while (key := f"{image.part}/{name.with_suffix('')}".lower()) in taken:
+        name = name.with_stem(f"{name.stem}_")
+    taken.add(key)
+    return name
+
+
+def _link(source: Path, place: Path, *, copy: bool) -> None:
+    try:
+        (shutil.copyfile if copy else os.symlink)(source, place)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, place)
+
+
+def _write_anew(image: StudentImage, place: Path, *, turned: bool) -> StudentImage:
+    """Write the pixels that the teacher saw, and return the image with their size.
+
+    Not every tool turns a photo as its EXIF says; the new one has none.
+    """
+    import cv2
+
+    flags = cv2.IMREAD_COLOR | (0 if turned else cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = cv2.imread(str(image.path), flags)
+    if pixels is None or not cv2.imwrite(str(place), pixels):
+        raise UserError(f"{image.path}: cannot be read, or {place} not be written.")
+    return image._replace(width=pixels.shape[1], height=pixels.shape[0])
+
+
+def _yolo_lines(image: StudentImage) -> Iterator[str]:
+    """Yield `class centre_x centre_y width height` of each box, as shares of the image."""
+    for annotation in image.annotations:
+        x, y, width, height = annotation["bbox"]
+        left, right = (min(max(edge / image.width, 0), 1) for edge in (x, x + width))
+        top, bottom = (min(max(edge / image.height, 0), 1) for edge in (y, y + height))
+        values = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        if not annotation.get("iscrowd"):
+            shares = " ".join(f"{value:.6f}" for value in values)
+            yield f"{annotation['category_id'] - 1} {shares}\n"
+
+
+def _coco(images: Sequence[StudentImage], names: Sequence[str], made_by: str) -> bytes:
+    pairs = [(n, one) for n, image in enumerate(images, 1) for one in image.annotations]
+    content = {
+        "info": {"description": made_by},
+        "images": [
+            {"id": n, "file_name": image.name, "width": image.width, "height": image.height}
+            for n, image in enumerate(images, 1)
+        ],
+        "annotations": [
+            {**one, "id": number, "image_id": n} for number, (n, one) in enumerate(pairs, 1)
+        ],
+        "categories": [
+            {"id": n, "name": name, "supercategory": ""} for n, name in enumerate(names, 1)
+        ],
+    }
+    return msgspec.json.encode(content)
