@@ -34,13 +34,7 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
     nargs=-1,
     required=True,
 )
-@option(
-    "--output",
-    metavar="F.json|DIR",
-    type=FILE,
-    required=True,
-    help="File to write; the folder of a student.",
-)
+@option("--output", metavar="F.json|DIR", type=FILE, required=True, help="File, or folder.")
 @option(
     "--score-threshold",
     type=float,
@@ -130,10 +124,9 @@ def predict_command(
     if cvat:
         print(plain(cvat_start(result.image_root.absolute(), cvat)), file=sys.stderr)  # noqa: T201
     if student:
-        parts = ", ".join(f"{count:,} {part}" for part, count in result.student.items())
-        start = f"next, with {student}:\n{student_start(student, output.absolute())}"
-        print(plain(start), file=sys.stderr)  # noqa: T201
-        print(plain(f"{output}: images {parts}; {result.people:,} labelled by people"))  # noqa: T201
+        start = student_start(student, output.absolute())
+        print(plain(f"next, with {student}:\n{start}"), file=sys.stderr)  # noqa: T201
+        print(plain(f"{output}: images for the student: {result.student}"))  # noqa: T201
         return 0
     counts = f"{result.annotations:,} boxes in {result.images:,} images"
     print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result

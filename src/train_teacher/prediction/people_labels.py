@@ -20,9 +20,9 @@ from train_teacher.teachers.export import FinishedRun
 def people_labels(
     run: FinishedRun | None, listed: ImageList, given: list[StudentImage]
 ) -> tuple[list[StudentImage], ImageList]:
-    """Return the images that people labelled, and what is left to the teacher of a list.
+    """Return the images that people labelled, and what is left of a list for the teacher.
 
-    Those of a run are labelled, without boxes too, and stay in their split, wherever a copy of one
+    Those of a run are labelled, without boxes too, and stay in its split, wherever a copy of one
     is listed. Those of a COCO JSON are if they have a box, and replace the run's.
 
     Args:
@@ -76,6 +76,5 @@ def _known(known: list[Path], paths: list[Path]) -> list[Path | None]:
             f"{error.filename}: an image of the run cannot be read ({error.strerror}), and its "
             "labels would be lost. Put it back, or give a bundle of teacher export, without data."
         ) from error
-    return [
-        places.get(p.resolve()) or (digests and digests.get(sha256_of(p))) or None for p in paths
-    ]
+    same = (digests.get(sha256_of(path)) if digests else None for path in paths)
+    return [places.get(path.resolve()) or own for path, own in zip(paths, same, strict=True)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from train_teacher.prediction.prediction_file import (
     written_before,
 )
 from train_teacher.prediction.review import Reviewed, review_of, write_review
-from train_teacher.prediction.students import StudentImage, images_of, write_student
+from train_teacher.prediction.students import StudentFolder, StudentImage, images_of
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import UnreadableImage
@@ -99,10 +99,8 @@ class PredictResult:
     unreadable: tuple[str, ...]
     image_root: Path
     """Folder that the file names in the JSON are relative to."""
-    student: Mapping[str, int] = field(default_factory=dict)
-    """Images of each part of a student's data."""
-    people: int = 0
-    """How many of them people labelled."""
+    student: str = ""
+    """What a student gets."""
 
     @property
     def review(self) -> Path:
@@ -161,7 +159,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     if request.student:
         request.output.mkdir()
     images, annotations = lines.write(request.predictions, listed.ids, categories, description)
-    student: Mapping[str, int] = {}
+    student = ""
     try:
         root = listed.root.absolute()
         names = teacher.facts.original_names
@@ -169,14 +167,10 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         _write_other_formats(request, labelled)
         if request.student:
             content = read_json(request.predictions, dict[str, Any])
-            student = write_student(
-                request.output,
-                [*images_of(content, "train", root), *people],
-                names,
-                f"{description}; {len(people)} images by people",
-                turned=teacher.model.turns_photos,
-                copy=request.copy_images,
-            )
+            turned, copy = teacher.model.turns_photos, request.copy_images
+            told = f"{len(people):,} images labelled by people"
+            target = StudentFolder(request.output, names, f"{description}; {told}", turned, copy)
+            student = f"{target.write([*images_of(content, 'train', root), *people])}; {told}"
         reviewed = Reviewed(
             title=request.predictions.name,
             teacher=teacher.facts.name,
@@ -200,7 +194,6 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         unreadable=tuple(unreadable),
         image_root=listed.root,
         student=student,
-        people=len(people),
     )
 
 

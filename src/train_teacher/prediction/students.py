@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -49,66 +50,87 @@ def images_of(content: Mapping[str, Any], part: str, folder: Path) -> Iterator[S
         yield StudentImage(part, folder / name, name, *size, annotations[image["id"]])
 
 
-def write_student(
-    root: Path,
-    images: Sequence[StudentImage],
-    names: Sequence[str],
-    made_by: str,
-    *,
-    turned: bool,
-    copy: bool,
-) -> dict[str, int]:
-    """Write the folder of a student, and return how many images each of its parts has.
+@dataclass(frozen=True)
+class StudentFolder:
+    """Where the data of a student are written."""
 
-    Args:
-        root: the folder.
-        images: the last of `train` become `val` where nothing else is.
-        names: of the classes.
-        made_by: who made the labels, in a line.
-        turned: whether boxes are of photos as EXIF turns them.
-        copy: copy the images instead of linking them, so that the folder can be moved.
+    root: Path
+    names: Sequence[str]
+    """Of the classes."""
+    made_by: str
+    turned: bool
+    """Whether boxes are of photos as EXIF turns them."""
+    copy: bool
+    """Copy the images instead of linking them, so that the folder can be moved."""
 
-    Raises:
-        UserError: no box is to be trained on, or the system refuses.
-    """
-    parts: dict[str, list[StudentImage]] = defaultdict(list)
-    orientations = read_headers([str(image.path) for image in images]).orientation.tolist()
-    taken: set[str] = set()
-    try:
-        for image, orientation in zip(_with_validation(images), orientations, strict=True):
-            name, folder = _free_name(image, taken), root / FOLDERS[image.part]
-            label = (folder / "labels" / name).with_suffix(".txt")
-            for parent in (label.parent, (folder / "images" / name).parent):
-                parent.mkdir(parents=True, exist_ok=True)
-            if orientation > 1 or name.suffix.lower() not in image.name.lower():
-                image = _write_anew(image, folder / "images" / name, turned=turned)  # noqa: PLW2901
-            else:
-                _link(image.path, folder / "images" / name, copy=copy)
-            label.write_text("".join(_yolo_lines(image)), encoding="utf-8")
-            parts[image.part].append(image._replace(name=f"images/{name}"))
-    except OSError as error:
-        raise UserError(f"{root}: cannot be written: {error.strerror}.") from error
-    if not any(image.annotations for image in parts["train"]):
-        raise UserError(
-            f"{root}: no image for training has a box, so a student would learn to find nothing. "
-            "Give a lower --score-threshold, or other images."
-        )
-    for part, own in parts.items():
-        write_atomically(root / FOLDERS[part] / ROBOFLOW_FILE, _coco(own, names, made_by))
-    yolo = {**{part: f"{FOLDERS[part]}/images" for part in parts}, "names": dict(enumerate(names))}
-    text = yaml.safe_dump(yolo, sort_keys=False, allow_unicode=True)
-    write_atomically(root / "data.yaml", f"# {made_by}\n{text}")
-    return {part: len(own) for part, own in parts.items()}
+    def write(self, images: Sequence[StudentImage]) -> str:
+        """Write images and labels, and return how many images each part has.
+
+        Raises:
+            UserError: no box is to be trained on, or the system refuses.
+        """
+        parts: dict[str, list[StudentImage]] = defaultdict(list)
+        orientations = read_headers([str(image.path) for image in images]).orientation.tolist()
+        taken: set[str] = set()
+        try:
+            for image, orientation in zip(_with_validation(images), orientations, strict=True):
+                placed = self._place(image, _free_name(image, taken), exif=orientation > 1)
+                parts[image.part].append(placed)
+        except OSError as error:
+            raise UserError(f"{self.root}: cannot be written: {error.strerror}.") from error
+        if not any(image.annotations for image in parts["train"]):
+            raise UserError(
+                f"{self.root}: no image for training has a box, so a student would learn to find "
+                "nothing. Give a lower --score-threshold, or other images."
+            )
+        for part, own in parts.items():
+            write_atomically(self.root / FOLDERS[part] / ROBOFLOW_FILE, self._coco(own))
+        yolo: dict[str, Any] = {part: f"{FOLDERS[part]}/images" for part in parts}
+        yolo["names"] = dict(enumerate(self.names))
+        text = yaml.safe_dump(yolo, sort_keys=False, allow_unicode=True)
+        write_atomically(self.root / "data.yaml", f"# {self.made_by}\n{text}")
+        return ", ".join(f"{len(own):,} {part}" for part, own in parts.items())
+
+    def _place(self, image: StudentImage, name: PurePosixPath, *, exif: bool) -> StudentImage:
+        """Put an image and its labels into the folder, and return it as it is there."""
+        folder = self.root / FOLDERS[image.part]
+        place, label = folder / "images" / name, (folder / "labels" / name).with_suffix(".txt")
+        for path in (place, label):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if exif or name.suffix.lower() != PurePosixPath(image.name).suffix.lower():
+            size = _write_anew(image.path, place, turned=self.turned)
+            image = image._replace(width=size[0], height=size[1])
+        else:
+            try:
+                (shutil.copyfile if self.copy else os.symlink)(image.path, place)
+            except OSError:  # a file system without links
+                shutil.copyfile(image.path, place)
+        label.write_text("".join(_yolo_lines(image)), encoding="utf-8")
+        return image._replace(name=f"images/{name}")
+
+    def _coco(self, images: Sequence[StudentImage]) -> bytes:
+        pairs = [(n, one) for n, image in enumerate(images, 1) for one in image.annotations]
+        content = {
+            "info": {"description": self.made_by},
+            "images": [
+                {"id": n, "file_name": image.name, "width": image.width, "height": image.height}
+                for n, image in enumerate(images, 1)
+            ],
+            "annotations": [
+                {**one, "id": id_, "image_id": n} for id_, (n, one) in enumerate(pairs, 1)
+            ],
+            "categories": [{"id": n, "name": name} for n, name in enumerate(self.names, 1)],
+        }
+        return msgspec.json.encode(content)
 
 
 def student_start(student: str, root: Path) -> str:
     """Return what starts the training of a student: a command, or lines of Python."""
     files = {part: {"annotations": str(root / FOLDERS[part] / ROBOFLOW_FILE)} for part in FOLDERS}
     lightly = {"format": "coco", "train": files["train"], "val": files["val"]}
+    yolo = f"data={root / 'data.yaml'}"
     return {
-        "ultralytics": command_line(
-            "yolo detect train", f"data={root / 'data.yaml'}", "model=yolo11n.pt"
-        ),
+        "ultralytics": command_line("yolo detect train", yolo, "model=yolo11n.pt"),
         "rfdetr": "from rfdetr import RFDETRMedium\n"
         f'RFDETRMedium().train(dataset_dir={str(root)!r}, output_dir="student")',
         "lightly": "import lightly_train\nlightly_train.train_object_detection("
@@ -130,9 +152,8 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
 
     Ultralytics looks for labels where it replaces the last `images` of a path.
     """
-    name = PurePosixPath(
-        *("images_" if part == "images" else part for part in PurePosixPath(image.name).parts)
-    )
+    parts = PurePosixPath(image.name).parts
+    name = PurePosixPath(*("images_" if part == "images" else part for part in parts))
     if name.suffix.lower() not in READ_BY_ALL:
         name = name.with_suffix(".png")
     while (key := f"{image.part}/{name.with_suffix('')}".lower()) in taken:
@@ -141,25 +162,18 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
     return name
 
 
-def _link(source: Path, place: Path, *, copy: bool) -> None:
-    try:
-        (shutil.copyfile if copy else os.symlink)(source, place)
-    except OSError:  # a file system without links
-        shutil.copyfile(source, place)
+def _write_anew(source: Path, place: Path, *, turned: bool) -> tuple[int, int]:
+    """Write the pixels that the teacher saw, and return width and height.
 
-
-def _write_anew(image: StudentImage, place: Path, *, turned: bool) -> StudentImage:
-    """Write the pixels that the teacher saw, and return the image with their size.
-
-    Not every tool turns a photo as its EXIF says; the new one has none.
+    There is no EXIF any more: some tools turn a photo as it says, others do not.
     """
     import cv2
 
     flags = cv2.IMREAD_COLOR | (0 if turned else cv2.IMREAD_IGNORE_ORIENTATION)
-    pixels = cv2.imread(str(image.path), flags)
+    pixels = cv2.imread(str(source), flags)
     if pixels is None or not cv2.imwrite(str(place), pixels):
-        raise UserError(f"{image.path}: cannot be read, or {place} not be written.")
-    return image._replace(width=pixels.shape[1], height=pixels.shape[0])
+        raise UserError(f"{source}: cannot be read, or {place} not be written.")
+    return pixels.shape[1], pixels.shape[0]
 
 
 def _yolo_lines(image: StudentImage) -> Iterator[str]:
@@ -172,21 +186,3 @@ def _yolo_lines(image: StudentImage) -> Iterator[str]:
         if not annotation.get("iscrowd"):
             shares = " ".join(f"{value:.6f}" for value in values)
             yield f"{annotation['category_id'] - 1} {shares}\n"
-
-
-def _coco(images: Sequence[StudentImage], names: Sequence[str], made_by: str) -> bytes:
-    pairs = [(n, one) for n, image in enumerate(images, 1) for one in image.annotations]
-    content = {
-        "info": {"description": made_by},
-        "images": [
-            {"id": n, "file_name": image.name, "width": image.width, "height": image.height}
-            for n, image in enumerate(images, 1)
-        ],
-        "annotations": [
-            {**one, "id": number, "image_id": n} for number, (n, one) in enumerate(pairs, 1)
-        ],
-        "categories": [
-            {"id": n, "name": name, "supercategory": ""} for n, name in enumerate(names, 1)
-        ],
-    }
-    return msgspec.json.encode(content)

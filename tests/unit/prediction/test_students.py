@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from pycocotools.coco import COCO
 
 from train_teacher.coco.split_files import discover_splits
 from train_teacher.core.errors import UserError
-from train_teacher.prediction.students import StudentImage, student_start, write_student
+from train_teacher.prediction.students import StudentFolder, StudentImage, student_start
 
 NAMES = ("rot: #1 é", "blue")
 WIDTH, HEIGHT = 100, 50
@@ -44,9 +43,9 @@ def student_image(
     return StudentImage(part, path, name, WIDTH, HEIGHT, annotations)
 
 
-def write(root: Path, images: list[StudentImage], **options: Any) -> dict[str, int]:
+def write(root: Path, images: list[StudentImage], **options: bool) -> str:
     values = {"turned": True, "copy": False, **options}
-    return write_student(root, images, NAMES, "labels by exp1", **values)
+    return StudentFolder(root, NAMES, "labels by exp1", **values).write(images)
 
 
 def yolo(root: Path) -> dict[str, dict[Path, list[list[float]]]]:
@@ -95,7 +94,7 @@ def test_each_image_is_there_once_with_its_own_boxes_in_both_forms(tmp_path: Pat
     images.append(student_image(tmp_path / "q", "a b.jpg", label=2, boxes=2))
     images += [student_image(tmp_path / "q", f"{part}.jpg", part) for part in ("val", "test")]
     images.append(student_image(tmp_path / "q", "empty.jpg", boxes=0))
-    assert write(tmp_path / "out", images) == {"train": 8, "val": 1, "test": 1}
+    assert write(tmp_path / "out", images) == "8 train, 1 val, 1 test"
     by_yolo, by_coco = yolo(tmp_path / "out"), coco(tmp_path / "out")
     for read in (by_yolo, by_coco):
         found = {path.resolve(): boxes for part in read.values() for path, boxes in part.items()}
@@ -136,9 +135,9 @@ def test_the_boxes_of_a_photo_that_exif_turns_fit_however_a_tool_reads_it(
 
 def test_without_validation_images_the_last_of_train_are_some(tmp_path: Path) -> None:
     images = [student_image(tmp_path / "p", f"{n:02}.jpg") for n in range(20)]
-    assert write(tmp_path / "a", images) == {"train": 18, "val": 2}
+    assert write(tmp_path / "a", images) == "18 train, 2 val"
     assert [path.name for path in yolo(tmp_path / "a")["val"]] == ["18.jpg", "19.jpg"]
-    assert write(tmp_path / "b", images[:2]) == {"train": 1, "val": 1}
+    assert write(tmp_path / "b", images[:2]) == "1 train, 1 val"
 
 
 def test_a_folder_of_copies_can_be_moved(tmp_path: Path) -> None:
