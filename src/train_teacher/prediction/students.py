@@ -69,20 +69,21 @@ class StudentFolder:
         Raises:
             UserError: no box is to be trained on, or the system refuses.
         """
-        parts: dict[str, list[StudentImage]] = defaultdict(list)
-        orientations = read_headers([str(image.path) for image in images]).orientation.tolist()
-        taken: set[str] = set()
-        try:
-            for image, orientation in zip(_with_validation(images), orientations, strict=True):
-                placed = self._place(image, _free_name(image, taken), exif=orientation > 1)
-                parts[image.part].append(placed)
-        except OSError as error:
-            raise UserError(f"{self.root}: cannot be written: {error.strerror}.") from error
-        if not any(image.annotations for image in parts["train"]):
+        images = _with_validation(images)
+        if not any(image.annotations for image in images if image.part == "train"):
             raise UserError(
                 f"{self.root}: no image for training has a box, so a student would learn to find "
                 "nothing. Give a lower --score-threshold, or other images."
             )
+        parts: dict[str, list[StudentImage]] = defaultdict(list)
+        orientations = read_headers([str(image.path) for image in images]).orientation.tolist()
+        taken: set[str] = set()
+        try:
+            for image, orientation in zip(images, orientations, strict=True):
+                placed = self._place(image, _free_name(image, taken), exif=orientation > 1)
+                parts[image.part].append(placed)
+        except OSError as error:
+            raise UserError(f"{self.root}: cannot be written: {error.strerror}.") from error
         for part, own in parts.items():
             write_atomically(self.root / FOLDERS[part] / ROBOFLOW_FILE, self._coco(own))
         yolo: dict[str, Any] = {part: f"{FOLDERS[part]}/images" for part in parts}
@@ -139,12 +140,13 @@ def student_start(student: str, root: Path) -> str:
     }[student]
 
 
-def _with_validation(images: Sequence[StudentImage]) -> Iterator[StudentImage]:
+def _with_validation(images: Sequence[StudentImage]) -> list[StudentImage]:
     train = [row for row, image in enumerate(images) if image.part == "train"]
-    lacks = all(image.part != "val" for image in images)
-    moved = {*train[-max(1, len(train) // VALIDATED_EACH) :]} if lacks else ()
-    for row, image in enumerate(images):
-        yield image._replace(part="val") if row in moved else image
+    chosen = list(images)
+    if all(image.part != "val" for image in images):
+        for row in train[-max(1, len(train) // VALIDATED_EACH) :]:
+            chosen[row] = images[row]._replace(part="val")
+    return chosen
 
 
 def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
