@@ -177,9 +177,10 @@ def test_nothing_to_learn_from_and_a_place_that_cannot_be_written_are_told(tmp_p
     empty = [student_image(tmp_path / "p", f"{n}.jpg", boxes=0) for n in range(2)]
     with pytest.raises(UserError, match="no image for training has a box"):
         write(tmp_path / "out", empty)
+    assert not (tmp_path / "out").exists()
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file: cannot be written: Not a directory"):
-        write(tmp_path / "file", empty)
+        write(tmp_path / "file", [student_image(tmp_path / "p", f"{n}.jpg") for n in range(2)])
 
 
 def test_what_starts_a_student_can_be_pasted_whatever_the_folder_is_called() -> None:
