@@ -15,7 +15,6 @@ from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import require_new, write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
@@ -211,11 +210,7 @@ def split_of_run(
     split = next((s for s in info.splits if s.name == name), None)
     if split is None or split.image_dir is None:
         raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
-    path = folder.data / f"{name}.json"
-    try:
-        content = read_json(path, dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    content = folder.read_split(name)
     for category, own in zip(content["categories"], info.own_names, strict=False):
         category["name"] = own
     images = images or Path(split.image_dir)
@@ -223,4 +218,4 @@ def split_of_run(
         raise UserError(
             f"{images}: there is no such folder of images. Where they lie now: --images DIR."
         )
-    return LabelledImages(str(path), content, images, info.class_names)
+    return LabelledImages(str(folder.data / f"{name}.json"), content, images, info.class_names)
