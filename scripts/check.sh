@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The one check command: style, types, layers and tests. Arguments go to pytest.
+# The one check command: style, types, layers and tests. Arguments go to pytest; with --fast it is
+# the tests that need no PyTorch and start no training.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
