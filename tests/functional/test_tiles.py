@@ -15,6 +15,7 @@ from tiles import CLASSES, write_scenes
 
 from generated_data import make_images
 from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
+from train_teacher.prediction.predict import PredictRequest, predict
 from train_teacher.runs.edited_config import read_edited, settings_beneath
 from train_teacher.teachers.export import export_teacher
 from train_teacher.teachers.open import TeacherRequest, open_teacher
@@ -95,15 +96,16 @@ def test_validation_in_training_is_what_evaluate_counts_on_whole_images(work: Pa
 
 
 def test_predict_uses_the_tiles_of_the_training_and_says_so(work: Path) -> None:
-    found = {}
-    for name, options in {"tiled": (), "whole": ("--tile", 0)}.items():
-        result = start(
-            "teacher", "predict", work / "run", work / "scenes" / "scene_1_01.jpg", "--output",
-            work / f"{name}.json", "--score-threshold", 0.2, *options,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-        assert ("in tiles of 160 pixels" in result.stderr) == (name == "tiled")
-        found[name] = read(work / f"{name}.json")["annotations"]
+    photo = work / "scenes" / "scene_1_01.jpg"
+    result = start(
+        "teacher", "predict", work / "run", photo, "--output", work / "tiled.json",
+        "--score-threshold", 0.2,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "in tiles of 160 pixels" in result.stderr
+    asked = PredictRequest(run_of(work, tile=0), (photo,), work / "whole.json", score_threshold=0.2)
+    assert predict(asked).tiles == ""
+    found = {name: read(work / f"{name}.json")["annotations"] for name in ("tiled", "whole")}
     labels = read(work / "scenes" / "annotations.json")["annotations"]
     truth = [label["bbox"] for label in labels if label["image_id"] == 1]
 

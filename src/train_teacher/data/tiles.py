@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.json_file import read_json
@@ -70,7 +71,14 @@ def with_tiles(
     return cut_sizes(info, tiling.side), told
 
 
-def write_tiles(folder: Path, info: DatasetInfo, tiling: Tiling, *, turned: bool) -> None:
+def write_tiles(
+    folder: Path,
+    info: DatasetInfo,
+    tiling: Tiling,
+    *,
+    turned: bool,
+    progress: Progress | None = None,
+) -> None:
     """Write the tiles of the canonical copies in a run's data folder.
 
     Args:
@@ -78,6 +86,7 @@ def write_tiles(folder: Path, info: DatasetInfo, tiling: Tiling, *, turned: bool
         info: facts of the run.
         tiling: how to cut.
         turned: whether photos are turned as EXIF says.
+        progress: is told of tiles written, of each split.
 
     Raises:
         UserError: an image cannot be read, or a tile cannot be written.
@@ -90,7 +99,10 @@ def write_tiles(folder: Path, info: DatasetInfo, tiling: Tiling, *, turned: bool
         target = folder / FOLDER / split.name
         target.mkdir(parents=True)
         for name, cut in groupby(tiles["images"], key=lambda tile: tile["file_name"]):
-            _write_images(Path(split.image_dir or "") / name, list(cut), target, turned=turned)
+            own = list(cut)
+            _write_images(Path(split.image_dir or "") / name, own, target, turned=turned)
+            if progress:
+                progress(own[-1]["id"], len(tiles["images"]))
         write_atomically(target.with_name(f"{split.name}.json"), msgspec.json.encode(tiles))
         if split.name == "train" and not info.prompt.fits:
             write_odvg(target.parent, tiles)

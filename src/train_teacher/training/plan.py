@@ -14,7 +14,7 @@ from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
 from train_teacher.config.plain import LANGUAGE_MODEL
-from train_teacher.console.progress import Progress
+from train_teacher.console.progress import Progress, progress_line
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
 from train_teacher.data import tiles as tiled
@@ -152,7 +152,8 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
     plan.manager.write_splits(folder.data)
     if tiling := tiling_of(plan.settings.tile, plan.settings.overlap):
         turned = plan.settings.exif_orientation != "ignore"
-        tiled.write_tiles(folder.data, plan.dataset_info, tiling, turned=turned)
+        progress = progress_line("tiles")
+        tiled.write_tiles(folder.data, plan.dataset_info, tiling, turned=turned, progress=progress)
     if plan.retained:
         write_retained(folder, plan.retained)
     if plan.settings.plain:
