@@ -75,7 +75,8 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(look.build(), data, sam, progress)
+    model = look.build()
+    results, mask_results = detect_all(model, data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
@@ -90,6 +91,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         kept=_kept(data, results, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
+        tiles=str(model.tiling or ""),
         seconds=round(time.monotonic() - started, 2),
     )
 
@@ -112,7 +114,7 @@ def _teacher(request: EvaluateRequest) -> _Look:
 
 def _base(request: EvaluateRequest) -> _Look:
     asked = request.teacher
-    base = read_for_base(
+    read = read_for_base(
         BaseRequest(
             request.data or Path(),
             request.images,
@@ -124,6 +126,7 @@ def _base(request: EvaluateRequest) -> _Look:
             request.class_prompts,
         )
     )
+    base = replace(read, settings=asked.applied_to(read.settings))
     phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
     images = replace(base.images, phrases=phrases)
     return _Look(images, lambda: build_base(base, asked.device)[0])

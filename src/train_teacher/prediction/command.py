@@ -134,7 +134,7 @@ def predict_command(
 
 
 def _told(result: PredictResult) -> str:
-    lines = []
+    lines = [result.tiles] if result.tiles else []
     if result.resumed:
         lines.append(f"went on after {result.resumed:,} images that were done")
     if result.told:

@@ -92,6 +92,8 @@ class PredictResult:
     threshold: float
     """The least of all classes."""
     threshold_known: bool
+    tiles: str
+    """How large images were cut, in words."""
     told: tuple[str, ...]
     """The threshold of each class and what it rests on, where a precision was asked for."""
     resumed: int
@@ -189,6 +191,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         annotations=annotations,
         threshold=threshold,
         threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        tiles=str(teacher.model.tiling or ""),
         told=tuple(teacher.facts.tell_thresholds(chosen)) if chosen else (),
         resumed=resumed,
         unreadable=tuple(unreadable),
@@ -251,6 +254,8 @@ def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
     return {
         "teacher": str(request.teacher.place.resolve()),
         "base": request.teacher.base,
+        "tile": request.teacher.tile,
+        "overlap": request.teacher.overlap,
         "score_threshold": threshold,
         "precision": request.precision,
         "most_overlap": request.most_overlap,

@@ -69,6 +69,18 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    tile: Annotated[
+        int,
+        about(
+            "Cut images that are larger into tiles of so many pixels a side, for small objects; "
+            "0: do not.",
+            DATA,
+            ge=0,
+        ),
+    ] = 0
+    overlap: Annotated[
+        float, about("Share of a tile's side that neighbours both show.", DATA, ge=0, le=0.5)
+    ] = 0.2
     class_from: Annotated[
         str | None,
         about("Member with the class: attributes.type.", DATA, "MEMBER"),

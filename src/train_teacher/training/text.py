@@ -48,6 +48,7 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
+        *([f"tiles     {plan.tiles} in RUN/data/tiles"] if plan.tiles else ()),
         f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
