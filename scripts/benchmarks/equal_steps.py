@@ -32,7 +32,7 @@ BOXES = (0, 1, 20)
 CLASSES = (3, 60)
 MODES = ("stock", "frozen-plain-kept", "frozen")
 LAST_DIGIT = 6e-8
-"""Half of what float32 can tell apart, relative."""
+"""Half of the relative spacing of float32."""
 
 
 def without_noise(model_config: Any) -> Any:
