@@ -29,7 +29,7 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
 
 
 def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
-    """Return the settings of a preset for a work that is no run.
+    """Return the settings of a preset for work other than a run.
 
     Raises:
         UsageError: there is no such preset, or a setting is wrong.
@@ -39,7 +39,7 @@ def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
 
 
 def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
-    """Return preset and settings file; of several ways to name the preset, all must agree."""
+    """Return preset and settings file; if the preset is given in several ways, they must agree."""
     chain = yaml_files.read_chain(config) if config else yaml_files.SettingsChain(())
     if "mmdet_config" in chain.values and not chain.complete:
         raise UsageError(
