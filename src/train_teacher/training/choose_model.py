@@ -1,4 +1,4 @@
-"""Settle `--model auto`: look at data and machine, then read the settings on the preset chosen."""
+"""`--model auto`: choice of the preset from data and machine, then its settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from train_teacher.training.plan import data_manager
 def settle_model(
     settings: TeacherSettings, cli_values: Mapping[str, Any], config: Path | None
 ) -> tuple[TeacherSettings, DataManager | None]:
-    """Choose preset and tuning mode where the settings, read from the other two, leave it to us.
+    """Choose preset and tuning mode where the settings leave it to us.
 
     The data is returned too, where it had to be read.
 
