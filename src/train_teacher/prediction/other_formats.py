@@ -1,4 +1,4 @@
-"""The labels in other formats than COCO, each with what its tool needs to open it at once."""
+"""Labels in other formats than COCO, each with the files its tool needs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ VALIDATED_EACH = 10
 """One image of so many is for `val`; with fewer images `val` is `train`."""
 DATA_YAML = """\
 # Ultralytics: yolo detect train data={place}
-# All labels, also those of val, are {teacher}'s: how good a student is, say only images that a
-# person labelled. Paths are relative to this file.
+# All labels, also those of val, are {teacher}'s: only images labeled by a
+# person labeled. Paths are relative to this file.
 """
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images as a teacher labelled them."""
+    """Images with a teacher's labels."""
 
     images: Callable[[], Iterable[PredictedImage]]
-    """Reads them anew at each call."""
+    """Reads them again at each call."""
     count: int
     root: Path
     """Absolute; the names of the images are relative to it."""
@@ -41,14 +41,14 @@ class Labelled:
     teacher: str
 
     def readable(self) -> Iterator[tuple[int, PredictedImage]]:
-        """Yield the images that could be read, with their numbers from 0."""
+        """Yield the readable images, with their numbers from 0."""
         return (
             (number, image) for number, image in enumerate(self.images()) if not image.unreadable
         )
 
 
 def write_yolo(labelled: Labelled, target: Path, *, copy: bool = False) -> None:
-    """Write a folder that Ultralytics trains on: data.yaml, labels, and links to the images.
+    """Write a folder for training with Ultralytics: data.yaml, labels, and links to the images.
 
     Args:
         labelled: images and labels.
@@ -82,7 +82,7 @@ def write_yolo(labelled: Labelled, target: Path, *, copy: bool = False) -> None:
 
 
 def _yolo_name(part: str, name: str, taken: set[PurePosixPath]) -> PurePosixPath:
-    """Return where an image lies so that Ultralytics finds its labels, and no other image's.
+    """Return a path for an image under which Ultralytics finds its own labels.
 
     It replaces the last `images` of a path by `labels` and the ending by `.txt`.
     """
@@ -104,12 +104,12 @@ def _yolo_lines(image: PredictedImage) -> Iterator[str]:
 
 
 def label_studio_config(tasks: Path) -> Path:
-    """Return where the labelling config of a file of tasks lies."""
+    """Return the path of the labeling config of a file of tasks."""
     return tasks.with_suffix(".xml")
 
 
 def write_label_studio(labelled: Labelled, target: Path) -> None:
-    """Write tasks with predictions, and beside them the labelling config they need.
+    """Write tasks with predictions, and beside them the labeling config they need.
 
     Their images are served by Label Studio's local storage, whose document root is the folder
     above that of the images.
@@ -165,10 +165,10 @@ def _task(labelled: Labelled, image: PredictedImage) -> dict[str, Any]:
 
 
 def label_studio_start(root: Path, tasks: Path) -> str:
-    """Return how to open the tasks, in a line."""
+    """Return the line that says how to open the tasks."""
     return (
         "Label Studio: start it with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root.parent}, paste {label_studio_config(tasks)} "
-        f"as the labelling config, add {root} as local storage (without syncing it) and import "
+        f"as the labeling config, add {root} as local storage (without syncing it) and import "
         f"{tasks}"
     )
