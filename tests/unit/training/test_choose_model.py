@@ -1,4 +1,4 @@
-"""What `--model auto` settles, and what stays as it was given."""
+"""Settings decided by `--model auto`, and those that stay as given."""
 
 from pathlib import Path
 
