@@ -48,7 +48,7 @@ SERIES = {
     "F": "the file: cut off, other formats, encodings, wrong types, missing members",
     "R": "ids and references: repeated, dangling, 0, one file listed twice",
     "N": "class names as the text the model reads: empty, alike, codes, too long, other order",
-    "B": "boxes: normalised, corners, centres, outside, doubled, outliers, areas, crowds",
+    "B": "boxes: normalized, corners, centers, outside, doubled, outliers, areas, crowds",
     "M": "masks: broken polygons, run lengths of another size, masks that are just boxes",
     "I": "images: missing, damaged, turned by EXIF, other sizes, 16 bits, names, doubles",
     "D": "the set: rare and missing classes, empty images, crowding, an image in train and val",

@@ -20,7 +20,7 @@ from pretend import JOURNAL, install
 import torch
 
 OF_THE_MODEL = ("tune", "precision", "plain", "accelerated", "model", "classes", "kernel")
-"""What of a case decides on the model: cases in a row that are alike in it share one."""
+"""Parts of a case that decide on the model: cases in a row that agree in them share one."""
 
 
 def classes(case: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How much memory of a GPU a published model's training step takes: known before it is built."""
+"""GPU memory that a training step of a published model takes, known before it is built."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def memory_table() -> Table:
 
 
 def step_bytes(model: str, tune: str, images: int, layers: int, share: float = 1.0) -> float | None:
-    """Return the bytes of a GPU that a step needs, with the margin; None where it was not measured.
+    """Return the GPU bytes that a step needs, with the margin; None where it was not measured.
 
     Args:
         model: preset.

@@ -49,13 +49,13 @@ from train_teacher.settings.schema import TeacherSettings
 
 @dataclass(frozen=True)
 class GeneratedConfig:
-    """What turns a base config into this run's config."""
+    """Overrides that turn a base config into this run's config."""
 
     base_config: str
     overrides: tuple[Override, ...]
     schedule: Schedule
     decisions: tuple[Decision, ...] = ()
-    """What was chosen from the data, and what the settings had named."""
+    """Choices made from the data, and those that the settings named."""
 
 
 def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
@@ -87,7 +87,7 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
 def _explained(
     overrides: tuple[Override, ...], first: tuple[Override, ...]
 ) -> tuple[Override, ...]:
-    """Give a repeated run the reasons of the first one: nobody set what was chosen there."""
+    """Give a repeated run the reasons of the first one: its choices were not the user's."""
     reasons = {override.key: override for override in first if not override.free}
     return tuple(
         reasons[override.key]

@@ -1,4 +1,4 @@
-"""DataManager: the door to the data. It looks, splits and writes the canonical copies."""
+"""DataManager: inspects and splits a data set, and writes its canonical copies."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class DataManager:
         encoding: str | None = None,
         language_model: str | Path | None = None,
     ) -> None:
-        """Note what was asked; nothing is read yet."""
+        """Store the arguments; nothing is read yet."""
         self.request = InspectRequest(
             data=Path(data),
             val=Path(val) if val else None,
@@ -185,8 +185,8 @@ class DataManager:
         count = 0 if report is None else sum(report.images.values())
         if report is None or count < 2:  # noqa: PLR2004 (one to learn from, one to validate on)
             return (
-                f"no validation split can be made of {plural(count, 'image')}: nobody would see "
-                "what was learned. Add images, or give --val FILE."
+                f"no validation split can be made of {plural(count, 'image')}: training could "
+                "not be judged. Add images, or give --val FILE."
             )
         return (
             f"--group-by {report.group_by} puts all {count} images into one group "
@@ -202,7 +202,7 @@ class DataManager:
 
     @property
     def split_report(self) -> SplitReport | None:
-        """How the images were split, None when the data came split.
+        """Account of the split, None when the data came split.
 
         Raises:
             UserError: see `plan_splits`.
@@ -222,7 +222,7 @@ class DataManager:
 
     @cached_property
     def _split(self) -> tuple[dict[str, npt.NDArray[np.int64]], SplitReport | None]:
-        """The images of the training file by split, and how that came about."""
+        """The images of the training file by split, and the account of the split."""
         given = self._sources
         train = given["train"]
         to_split = {n: s for n, s in self._ratio.shares().items() if n == "train" or n not in given}

@@ -1,4 +1,4 @@
-"""The base of a preset, made ready for a data set as a run that starts from it would be."""
+"""The base of a preset, prepared for a data set as in a run that starts from it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from train_teacher.weights.files import resolve_weights
 
 @dataclass(frozen=True)
 class BaseRequest:
-    """Which base, and the data set that it shall look at."""
+    """Request for a base: its preset, and the data set that it is to look at."""
 
     data: Path
     """COCO JSON, or a folder with one; its training part is looked at."""
@@ -43,7 +43,7 @@ class BaseRequest:
 
 @dataclass(frozen=True)
 class BaseOnData:
-    """A base's settings, and its data set, read; no weights were looked for yet."""
+    """A base's settings, and its data set, read; the weights are not located yet."""
 
     settings: TeacherSettings
     images: LabelledImages
@@ -73,7 +73,7 @@ def read_for_base(request: BaseRequest) -> BaseOnData:
 
 
 def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
-    """Return the base, ready to look at images, and the file of its weights.
+    """Return the base, ready for prediction, and the file of its weights.
 
     Raises:
         UserError: weights or language model cannot be used.
@@ -81,7 +81,7 @@ def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
     """
     weights = resolve_weights(base.settings.weights, base.settings.checkpoint)
     if weights is None:
-        raise UsageError("--weights none: random weights read no phrase. Name base weights.")
+        raise UsageError("--weights none: random weights detect nothing. Give base weights.")
     settings = msgspec.structs.replace(
         base.settings,
         weights=str(weights),

@@ -1,4 +1,4 @@
-"""A trained detector with its preprocessing, from a run folder or from a bundle of `export`."""
+"""A trained detector with its preprocessing, from a run folder or a bundle of `export`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MOST_IN_PROMPT = 10_000
 
 @dataclass(frozen=True)
 class TeacherModel:
-    """A detector that is ready to look at images."""
+    """A detector that is ready for prediction."""
 
     detector: Any
     """MMDetection's, or what has its `test_step`."""
@@ -56,11 +56,11 @@ class TeacherModel:
 
     @property
     def turns_photos(self) -> bool:
-        """Whether photos are turned as EXIF says before they are looked at."""
+        """True when photos are turned as EXIF says before prediction."""
         return self.pipeline[0].get("color_type") != "color_ignore_orientation"
 
     def without_adapters(self) -> AbstractContextManager[None]:
-        """Compute what the base computes, for as long as the context lasts."""
+        """Compute what the base computes, within the context."""
         from train_teacher.mmdet_plugin.lora.adapters import without_adapters
 
         return without_adapters(self.detector)
@@ -68,9 +68,9 @@ class TeacherModel:
     def detect(
         self, images: Sequence[Path | Pixels], class_names: Sequence[str], *, workers: int = 0
     ) -> Iterator[ImageDetections | UnreadableImage]:
-        """Look for phrases in images, in order; a label is a position among the phrases.
+        """Detect phrases in images, in order; a label is a position among the phrases.
 
-        What was found in each comes best first.
+        Detections are sorted, best first.
         """
         _fit_prompts(self.detector, class_names)
         for image, found in zip(images, self._look(images, class_names, workers), strict=True):
@@ -127,14 +127,14 @@ class TeacherModel:
 
 @dataclass(frozen=True)
 class UnreadableImage:
-    """An image that cannot be looked at."""
+    """An image that cannot be read."""
 
     path: str
     reason: str
 
 
 class _Images:
-    """The images as PyTorch's DataLoader takes them."""
+    """The images as a data set for PyTorch's DataLoader."""
 
     def __init__(
         self, images: Sequence[Path | Pixels], pipeline: Transforms, class_names: Sequence[str]
@@ -206,7 +206,7 @@ def load_run(
     The base has adapters only where they are asked for, and those do nothing yet.
 
     Raises:
-        UserError: the base is gone or another one, or the checkpoint is damaged.
+        UserError: the base is missing or another one, or the checkpoint is damaged.
     """
     runner.silence_logger()
     config = run_config(folder, settings, info)
@@ -215,9 +215,7 @@ def load_run(
     batch_size = int(validation.batch_size)
     if checkpoint is None:
         if config.model.get("base_checkpoint") is None:
-            raise UserError(
-                f"{folder.root}: was trained from random weights: there is no base to look at."
-            )
+            raise UserError(f"{folder.root}: was trained from random weights: it has no base.")
         # Without adapters the base computes what it computes alone, bit for bit.
         if not with_adapters:
             config.model.pop("lora", None)
@@ -228,7 +226,7 @@ def load_run(
 def load_bundle(
     folder: Path, card: TeacherCard, settings: TeacherSettings, device: str, *, base: bool = False
 ) -> TeacherModel:
-    """Build the teacher of a bundle, or its base, which leaves out what was trained.
+    """Build the teacher of a bundle, or its base without the training.
 
     Raises:
         UserError: a file is missing or damaged, or the base is another one.
@@ -354,5 +352,5 @@ def _ready(
 
 
 def unlabelled(pipeline: Transforms) -> Transforms:
-    """Return the transforms that an image without labels goes through."""
+    """Return the transforms for an image without labels."""
     return [step for step in pipeline if step["type"] != "LoadAnnotations"]

@@ -1,4 +1,4 @@
-"""Find out what a folder holds, a run or a bundle, and make the teacher in it ready to use."""
+"""Opening of a teacher from a folder: a run or a bundle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from train_teacher.weights.files import resolve_weights
 
 @dataclass(frozen=True)
 class TeacherRequest:
-    """Which teacher, and what it needs that its folder does not hold."""
+    """Place of a teacher, and the files it needs that its folder does not hold."""
 
     place: Path
     """A run folder, or a bundle of `teacher export`."""
@@ -60,9 +60,9 @@ class TeacherRequest:
 
 @dataclass(frozen=True)
 class OpenTeacher:
-    """A teacher whose folder was read; its detector is built when it is first asked for.
+    """A teacher whose folder was read; its detector is built at its first use.
 
-    So what is wrong with the images or the labels that it shall see is told at once.
+    Errors in the images or labels are therefore reported at once.
     """
 
     facts: TeacherFacts
@@ -72,7 +72,7 @@ class OpenTeacher:
 
     @cached_property
     def model(self) -> TeacherModel:
-        """The detector, ready to look at images.
+        """The detector, ready for prediction.
 
         Raises:
             UserError: a part of it is missing or damaged.

@@ -1,6 +1,6 @@
-"""What `--model auto` chooses for some data sets and machines, as a table that people can judge.
+"""Choices of `--model auto` for some data sets and machines, as a table that people can judge.
 
-tests/golden/model_choice.md is that table. After a wanted change write it anew with
+tests/golden/model_choice.md is that table. After a wanted change rewrite it with
 `python tests/unit/config/test_auto_model.py`.
 """
 

@@ -1,4 +1,4 @@
-"""Counts the score of a validation, and keeps the detections of the base's and the best's.
+"""Validation scores, and the detections of the base weights and of the best epoch.
 
 Both in the training's own thread, because there is little to gain from another: of a validation of
 the demo model on CPU counting is 1.5 % (4.8 of 313 ms an image, scripts/benchmarks/validate.py),
@@ -38,7 +38,7 @@ BEFORE, BEST = "val_detections_before.npz", "val_detections_best.npz"
 
 @METRICS.register_module()
 class TeacherCocoMetric(CocoMetric):
-    """CocoMetric that counts faster and leaves its detections to be looked at afterwards.
+    """CocoMetric that counts faster and keeps its detections for the report.
 
     mmdet writes all detections into a JSON file and reads it back, and pycocotools counts in
     Python. The scores are the same, to mmdet's three digits.
