@@ -1,4 +1,4 @@
-"""A plateau, parts that join at it and an early end: as told, and the same after every kill."""
+"""A plateau, parts that join at it and an early end: as set, and the same after every kill."""
 
 from __future__ import annotations
 

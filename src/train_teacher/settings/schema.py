@@ -79,7 +79,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0
     overlap: Annotated[
-        float, about("Share of a tile's side that neighbours both show.", DATA, ge=0, le=0.5)
+        float, about("Share of a tile's side that neighbors both show.", DATA, ge=0, le=0.5)
     ] = 0.2
     class_from: Annotated[
         str | None,
@@ -292,7 +292,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), fewshot (colours, flip, MixUp for some), flip_only, none, or "
+            "official (flip, crop), fewshot (colors, flip, MixUp for some), flip_only, none, or "
             "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
