@@ -1,4 +1,4 @@
-"""Write a small COCO data set of generated images: coloured shapes on noisy backgrounds.
+"""Write a small COCO data set of generated images: colored shapes on noisy backgrounds.
 
     python scripts/make_demo_data.py OUT [--images 160] [--seed 0]
 
@@ -153,7 +153,7 @@ def draw_image(rng: random.Random, classes: Sequence[str]) -> Drawing:
 def _outer_edge(
     points: Sequence[Point], centre: Point, factor: float, size: tuple[int, int]
 ) -> list[Point]:
-    """Return an outline enlarged around its centre, as far as the image reaches."""
+    """Return an outline enlarged around its center, as far as the image reaches."""
     middle = np.array(centre)
     enlarged = middle + factor * (np.array(points) - middle)
     return [(float(x), float(y)) for x, y in np.clip(enlarged, 0, size)]

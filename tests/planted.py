@@ -163,7 +163,7 @@ def rotated_in_cvat(content: Content, _folder: Path) -> None:
 
 
 def many_classes(content: Content, _folder: Path) -> None:
-    """Name so many classes, all labelled, that one prompt does not hold them."""
+    """Name so many classes, all labeled, that one prompt does not hold them."""
     syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
     names = [f"{one}{other}" for one in syllables for other in ("lo", "mi", "nu")][:160]
     content["categories"] = [{"id": n, "name": name} for n, name in enumerate(names, 1)]
@@ -173,7 +173,7 @@ def many_classes(content: Content, _folder: Path) -> None:
 
 def tiny_boxes(content: Content, folder: Path) -> None:
     """Write images larger than any training scale, with boxes of a few pixels."""
-    times = 30
+    times = 8
     for image in content["images"]:
         image.update(width=times * WIDTH, height=times * HEIGHT)
         with Image.open(folder / image["file_name"]) as photo:
@@ -389,4 +389,4 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "D7": (crowded,),
     "D11": (two_labellers,),
 }
-"""What to plant for each code; each brings nothing else with it, see test_planted_defects."""
+"""Defects to plant for each code; each has no other effect, see test_planted_defects."""

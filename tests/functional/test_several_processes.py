@@ -283,7 +283,7 @@ def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_
     killed = losses(output)
     result = run("--output", output, "--resume", "--allow-python-config")
     assert result.returncode == 0, result.stderr
-    assert f"goes on after epoch 1 of 2, step {per_epoch} " in result.stderr
+    assert f"continues after epoch 1 of 2, step {per_epoch} " in result.stderr
     resumed = losses(output)
     assert max(resumed) == 2 * per_epoch
     assert {step: resumed[step] for step in killed} == killed

@@ -1,4 +1,4 @@
-"""Teachers that have not seen some of the training images: each part is looked at by one."""
+"""Teachers for parts of the training images, each trained on the others."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from train_teacher.teachers.model import TeacherModel, load_run
 from train_teacher.training.plan import plan_training, train_teacher
 
 SHORTER = 2
-"""A fold's run is so many times shorter than the run."""
+"""A fold's run is this many times shorter than the run."""
 
 
 def seconds_of_folds(run: FinishedRun, data: LabelledImages, folds: int) -> float | None:
-    """Return what K runs will take by the run's own time, None where that was not written.
+    """Return the time K runs will take, from the run's own time; None where that was not logged.
 
     Raises:
         UsageError: there are too few images for so many, or no two folds.

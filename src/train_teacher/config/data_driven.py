@@ -1,4 +1,4 @@
-"""What an expert would choose after an hour with the data: each value with its fact and its source.
+"""Choices an expert would make after an hour with the data, each with its fact and source.
 
 Pure: facts and settings in, decisions out. A value that the settings name is never decided.
 """
@@ -53,21 +53,21 @@ MIN_DELTA = 0.002
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One value, and why."""
+    """One value, and its reason."""
 
     name: str
     """Of the setting."""
     value: Any
     reason: str
-    """The fact that decided, in a few words."""
+    """The deciding fact, in a few words."""
     source: str
-    """Where the rule is from."""
+    """Source of the rule."""
     given: bool = False
-    """True when the settings named the value: the rule was not asked."""
+    """True when the settings named the value: the rule was not applied."""
 
 
 def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
-    """Decide what the settings leave open, in the order of `RULES`; what they name is marked."""
+    """Decide the settings left open, in the order of `RULES`; given settings are marked."""
     decisions: list[Decision] = []
     for name, rule in RULES.items():
         given = getattr(settings, name)
@@ -82,7 +82,7 @@ def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
 
 
 def with_decisions(settings: TeacherSettings, decisions: Sequence[Decision]) -> TeacherSettings:
-    """Return the settings with everything decided filled in."""
+    """Return the settings with all decisions filled in."""
     return msgspec.structs.replace(settings, **{d.name: d.value for d in decisions})
 
 
@@ -181,9 +181,9 @@ def _exif_orientation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     unturned, shown = info.photos_turned
     source = "mmcv imread: color, color_ignore_orientation"
     if unturned and not shown:
-        why = f"{unturned} photos that EXIF turns are labelled unturned, none as displayed"
+        why = f"{unturned} photos that EXIF turns are labeled unturned, none as displayed"
         return Decision("exif_orientation", "ignore", why, source)
-    why = f"{shown} photos are labelled as EXIF displays them" if shown else "no photo is turned"
+    why = f"{shown} photos are labeled as EXIF displays them" if shown else "no photo is turned"
     return Decision("exif_orientation", "apply", why, source)
 
 

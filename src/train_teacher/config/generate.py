@@ -40,6 +40,7 @@ from train_teacher.config.stages import refuse_what_cannot_happen, stages_hook
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
+from train_teacher.data.tiles import as_tiles
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.edits import edited_values
@@ -48,13 +49,13 @@ from train_teacher.settings.schema import TeacherSettings
 
 @dataclass(frozen=True)
 class GeneratedConfig:
-    """What turns a base config into this run's config."""
+    """Overrides that turn a base config into this run's config."""
 
     base_config: str
     overrides: tuple[Override, ...]
     schedule: Schedule
     decisions: tuple[Decision, ...] = ()
-    """What was chosen from the data, and what the settings had named."""
+    """Choices made from the data, and those that the settings named."""
 
 
 def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) -> GeneratedConfig:
@@ -86,7 +87,7 @@ def generate_mmdet_config(dataset_info: DatasetInfo, settings: TeacherSettings) 
 def _explained(
     overrides: tuple[Override, ...], first: tuple[Override, ...]
 ) -> tuple[Override, ...]:
-    """Give a repeated run the reasons of the first one: nobody set what was chosen there."""
+    """Give a repeated run the reasons of the first one: its choices were not the user's."""
     reasons = {override.key: override for override in first if not override.free}
     return tuple(
         reasons[override.key]
@@ -152,6 +153,7 @@ def _data(
 ) -> Iterator[Override]:
     evaluated = {"val": _split(info, "val"), "test": _split(info, "test") or _split(info, "val")}
     batch_size = min(settings.batch_size, train.num_images)
+    read = as_tiles if settings.tile else lambda split: split
     yield Override(
         "train_dataloader",
         {
@@ -162,7 +164,7 @@ def _data(
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "dataset": _mixed(_train_dataset(train, info, settings), settings),
+                "dataset": _mixed(_train_dataset(read(train), info, settings), settings),
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
@@ -179,7 +181,7 @@ def _data(
                 "drop_last": False,
                 "sampler": {"type": "ShapeOrderSampler"},
                 "dataset": {
-                    **_dataset(split, info),
+                    **_dataset(read(split), info),
                     "test_mode": True,
                     "pipeline": as_labelled(
                         validation_pipeline(settings.val_scale or [], settings.validation_resize),
@@ -193,10 +195,11 @@ def _data(
             f"{name}_evaluator",
             {
                 "type": "TeacherCocoMetric",
-                "ann_file": split.path,
+                "ann_file": read(split).path if settings.plain else split.path,
                 "metric": "bbox",
                 "format_only": False,
                 "classwise": True,
+                **({"most_in_whole": settings.max_per_img} if read(split) != split else {}),
             },
             "COCO average precision, also by class",
         )

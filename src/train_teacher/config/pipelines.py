@@ -126,7 +126,7 @@ def validation_pipeline(scale: Sequence[int], resize: str = "cv2") -> list[dict[
 def as_labelled(
     pipeline: list[dict[str, Any]], exif_orientation: str | None
 ) -> list[dict[str, Any]]:
-    """Return the pipeline; photos are read without turning them where they were labelled so."""
+    """Return the pipeline; photos are read without turning them where they were labeled so."""
     if exif_orientation != "ignore":
         return pipeline
     return [

@@ -1,4 +1,4 @@
-"""What an edited config means: the settings that it has other values for, and what goes beyond."""
+"""Settings behind an edited config: those with other values, and the edits beyond them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LEFT_OUT = frozenset(
     work_dir ann_file data_prefix data_root label_map_file base_checkpoint launcher resume
     """.split()
 )
-"""Keys that say where something lies, which settings do, or how a process was started."""
+"""Keys for places, which settings hold, or for the start of a process."""
 LANGUAGE_MODEL = "model.language_model.name"
 
 
 def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a generated or edited config shows."""
+    """Return the settings read from a generated or edited config."""
     table: dict[str, str] = msgspec.yaml.decode(TABLE.read_bytes())
     plain = {name: _at(content, key) for name, key in table.items()}
     wrapper = _at(content, "optim_wrapper") or {}

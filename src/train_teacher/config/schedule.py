@@ -33,7 +33,7 @@ LEAST_WARMUP_POINTS = 2
 
 @dataclass(frozen=True)
 class Schedule:
-    """When training ends, warms up, decays and validates."""
+    """Length of training, its warm-up, decay and validations."""
 
     epochs: int
     """Passes over the training images."""
@@ -49,7 +49,7 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of the whole run: what is accumulated goes on into the next epoch."""
+        """Optimizer steps of the whole run: accumulation continues into the next epoch."""
         return math.ceil(self.iterations / self.accumulation)
 
     @property
@@ -71,7 +71,7 @@ class Schedule:
 
     @property
     def checkpoint_interval(self) -> int:
-        """Epochs between two checkpoints: what a power cut costs, however rarely one validates."""
+        """Epochs between two checkpoints: the most that a power cut costs."""
         return min(self.val_interval, math.ceil(self.epochs / MAX_VALIDATIONS))
 
     @property

@@ -1,4 +1,4 @@
-"""Settings from several places, checked and merged: preset, YAML files, command line."""
+"""Settings from several sources, checked and merged: preset, YAML files, command line."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ REPLACES = {
     "steps": ("epochs",),
     "image_scale": ("train_scales", "val_scale"),
 }
-"""What a weaker layer says is forgotten, where a stronger one says the first and not it."""
+"""Keys of a weaker layer that are dropped where a stronger one sets the first and not them."""
 
 
 @dataclass(frozen=True)
 class SettingsLayer:
-    """Settings from one place, such as a YAML file or the command line."""
+    """Settings from one source, such as a YAML file or the command line."""
 
     source: str
-    """Where they were written, for messages."""
+    """Source of the settings, for messages."""
     values: Mapping[str, Any]
     lines: Mapping[str, int] | None = None
     """Line number by key, for a file."""
@@ -112,7 +112,7 @@ def _forget_chosen(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
-    """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
+    """Read `batch_size: auto` as the weaker layers' batch in parts that fit, a number as whole."""
     values = with_decided(layer.values)
     decided = values.get("decided", {})
     # A wrong `decided` stays as it is: the check of its type names it.
@@ -135,7 +135,7 @@ def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
-    """Count the passes over the images, of which an epoch once had as many as `rounds` says."""
+    """Convert epochs of `rounds` passes over the images, as once, to single passes."""
     if not isinstance(values.get(PASSES_OF_AN_EPOCH), int):
         return values
     rounds = values.pop(PASSES_OF_AN_EPOCH)
@@ -151,7 +151,7 @@ def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run is trained with: not where it lies, nor who decided what."""
+    """Return the settings that affect training: neither places nor sources."""
     trained = with_decided(values)
     fit_batch = _decided(trained).get("fit_batch", False)
     left_out = ("decided", "output")
@@ -162,7 +162,7 @@ def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decided(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `decided` of settings that may lack it, or have something else there."""
+    """Return `decided` of settings that may lack it, or have another type there."""
     decided = values.get("decided")
     return decided if isinstance(decided, Mapping) else {}
 
@@ -189,7 +189,7 @@ def _setting_meant(key: str) -> str:
 
 
 def _wrong_word(key: str, value: object) -> str | None:
-    """Return what may stand instead of a word, for settings that know a few words."""
+    """Return the alternatives to a word, for settings with a few fixed words."""
     words = list(_words(FIELD_TYPES[key]))
     given = value if isinstance(value, list) else [value]
     wrong = [word for word in given if isinstance(word, str) and word not in words]

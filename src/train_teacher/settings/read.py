@@ -36,7 +36,7 @@ def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSe
 
 
 def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
-    """Return the settings of a preset for a work that is no run.
+    """Return the settings of a preset for work other than a run.
 
     Raises:
         UsageError: there is no such preset, or a setting is wrong.

@@ -1,4 +1,4 @@
-"""What a YAML edit switches: optimizer, schedule and augmentation, in MMDetection's terms."""
+"""Optimizer, schedule and augmentation that a YAML edit switches, in MMDetection's terms."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
 
 
 def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[str]:
-    """Say what is wrong with the `optimizer` setting."""
+    """Return the problems of the `optimizer` setting."""
     name = optimizer.get("type", "AdamW")
     if name not in OPTIMIZERS:
         names = ", ".join(OPTIMIZERS)
@@ -56,14 +56,14 @@ def optimizer_problems(optimizer: Mapping[str, Any], *, lr_given: bool) -> list[
             )
     if name in WITHOUT_LR_RULE and not lr_given:
         problems.append(
-            f"optimizer: the rule for the learning rate is AdamW's, and {name} would hardly move "
+            f"optimizer: the rule for the learning rate is AdamW's, and {name} would hardly train "
             f"with it. Give `lr` too, for example 1e-3."
         )
     return problems
 
 
 def schedule_problems(schedule: str | Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what is wrong with the `schedule` setting, its types being right."""
+    """Return the problems of the `schedule` setting, its types being right."""
     if isinstance(schedule, str):
         return []
     if not schedule:
@@ -113,7 +113,7 @@ def unfreezing_problems(merged: Mapping[str, Any]) -> list[str]:
 
 
 def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what is wrong with the `augmentation` setting, its types being right."""
+    """Return the problems of the `augmentation` setting, its types being right."""
     if isinstance(augmentation, str):
         return []
     problems = []

@@ -1,4 +1,4 @@
-"""Every setting of a run, once: it feeds the command line, the YAML files and their checks."""
+"""Every setting of a run, once: source of the command line, the YAML files and their checks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is made of; a field's description is its help text and its documentation.
+    """All settings of a run; a field's description is its help text and its documentation.
 
     The fields stand under the headings of `train-teacher --help`, in its order.
     """
@@ -45,10 +45,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     test: Annotated[str | None, about("COCO JSON kept for the final test.", DATA, "FILE")] = None
     images: Annotated[
-        str | None, about("Folder of the images; found by itself when left out.", DATA, "DIR")
+        str | None, about("Folder of the images; found automatically when left out.", DATA, "DIR")
     ] = None
     split: Annotated[
-        str, about("Shares of train/val/test when --data is split by us.", DATA, "0.7/0.15/0.15")
+        str, about("Shares of train/val/test when --data is one file.", DATA, "0.7/0.15/0.15")
     ] = "0.7/0.15/0.15"
     group_by: Annotated[
         str,
@@ -69,6 +69,18 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    tile: Annotated[
+        int,
+        about(
+            "Cut images that are larger into tiles of so many pixels a side, for small objects; "
+            "0: do not.",
+            DATA,
+            ge=0,
+        ),
+    ] = 0
+    overlap: Annotated[
+        float, about("Share of a tile's side that neighbours both show.", DATA, ge=0, le=0.5)
+    ] = 0.2
     class_from: Annotated[
         str | None,
         about("Member with the class: attributes.type.", DATA, "MEMBER"),
@@ -79,19 +91,17 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
-        about("Whether photos are turned as EXIF says; as they were labelled."),
+        about("Turn photos as EXIF says; chosen as they were labeled."),
     ] = None
     retain: Annotated[
         str | None,
-        about(
-            "COCO JSON of other things, scored before and after: what was forgotten.", DATA, "FILE"
-        ),
+        about("COCO JSON of other objects, scored before and after: forgetting.", DATA, "FILE"),
     ] = None
     retain_images: Annotated[
-        str | None, about("Folder of the images of --retain; found by itself.", DATA, "DIR")
+        str | None, about("Folder of the images of --retain; found automatically.", DATA, "DIR")
     ] = None
     retain_drop: Annotated[
-        float, about("Loss of mAP on --retain that is a warning.", ge=0, le=1)
+        float, about("Loss of mAP on --retain that gives a warning.", ge=0, le=1)
     ] = 0.02
 
     # Model
@@ -112,7 +122,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, Any], about("Dotted keys that change the base config's model.")
     ] = {}
     checkpoint: Annotated[
-        str | None, about("What --weights auto means: an address, or a file beside the preset.")
+        str | None, about("Meaning of --weights auto: an address, or a file beside the preset.")
     ] = None
     weights: Annotated[
         str,
@@ -140,7 +150,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
-        about("Further parts to freeze: backbone, language_model, ...", MODEL, "PART"),
+        about("More parts to freeze: backbone, language_model, ...", MODEL, "PART"),
     ] = []
     unfreeze_at: Annotated[
         PositiveInt | Literal["plateau"] | None,
@@ -165,8 +175,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     lora_targets: Annotated[
         list[str],
         about(
-            "Modules that get adapters: encoder, text_layers, fusion, decoder (these "
-            "when left out), attention, backbone, language_model, or ends of module names."
+            "Modules that get adapters: encoder, text_layers, fusion, decoder (the "
+            "default), attention, backbone, language_model, or ends of module names."
         ),
     ] = []
     lora_lr_factor: Annotated[
@@ -174,11 +184,11 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 2.0
     denoising_queries: Annotated[
         PositiveInt | None,
-        about("Queries that learn from disturbed labels; from the objects in an image."),
+        about("Denoising queries; chosen from the objects in an image."),
     ] = None
     max_per_img: Annotated[
         PositiveInt | None,
-        about("Boxes kept per image at validation; from the objects in an image."),
+        about("Boxes kept per image at validation; chosen from the objects in an image."),
     ] = None
 
     # Training
@@ -240,7 +250,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     weight_decay: Annotated[float, about("Weight decay.", ge=0)] = 1e-4
     optimizer: Annotated[
         dict[str, Any],
-        about("Optimizer, `type` and arguments; lr and weight_decay stand by themselves."),
+        about("Optimizer, `type` and arguments; lr and weight_decay are settings of their own."),
     ] = msgspec.field(default_factory=lambda: {"type": "AdamW"})
     schedule: Annotated[
         ScheduleName | list[dict[str, Any]],
@@ -262,8 +272,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     negatives: Annotated[
         Count | list[str],
         about(
-            "What training prompts ask for in vain: a number of absent classes beside the image's "
-            "own (0: all of them), or words for what no image shows, beside all classes."
+            "Negatives in training prompts: a number of absent classes beside the image's own (0: "
+            "all of them), or words for objects that no image shows, beside all classes."
         ),
     ] = 0
     image_scale: Annotated[
@@ -296,8 +306,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     validation_resize: Annotated[
         Literal["cv2", "pillow"],
         about(
-            "Reads and resizes images at validation: cv2 as in training, or pillow, "
-            "slower, as the published scores were made with."
+            "Library that reads and resizes images at validation: cv2 as in training, "
+            "or pillow, slower, as for the published scores."
         ),
     ] = "cv2"
     evaluate_before: Annotated[
@@ -318,15 +328,15 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     mmdet_config: Annotated[
         str | None,
         about(
-            "Config that you edited, written or printed by train-teacher: it is run as Python, "
-            "and what it says is trained.",
+            "Config written or printed by train-teacher that you edited: it is run as Python "
+            "and trained as it is.",
             TRAINING,
             "FILE",
         ),
     ] = None
     edited: Annotated[
         dict[str, str],
-        about("What that file changes beyond settings, as Python literals; written for a repeat."),
+        about("Changes of that file beyond settings, as Python literals; written for a repeat."),
     ] = {}
 
     # Hardware
@@ -352,7 +362,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     accelerated: Annotated[
         bool,
         about(
-            "Exchange modules of MMDetection for faster ones that compute the same; false: "
+            "Replace modules of MMDetection by faster ones that compute the same; false: "
             "its own modules, with our freezing, LoRA and checkpoints."
         ),
     ] = True
@@ -376,13 +386,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         about("Also log to this Weights & Biases project (extra: wandb).", OUTPUT, "PROJECT"),
     ] = None
-    decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
+    decided: Annotated[Decided, about("Choices of train-teacher; written for a repeat.")] = (
         Decided()
     )
 
     @property
     def modules(self) -> str:
-        """Return which of the three trains: `plain`, `own modules` or `accelerated`."""
+        """Return the modules in use: `plain`, `own modules` or `accelerated`."""
         if self.plain:
             return "plain"
         return "accelerated" if self.accelerated else "own modules"

@@ -65,7 +65,7 @@ def preset_names() -> list[str]:
 
 
 def find_preset(model: str, said: str | None = None) -> Path:
-    """Return the file of a preset given by name or by path; messages name it as it was `said`.
+    """Return the file of a preset given by name or by path; messages name it as in `said`.
 
     Raises:
         UsageError: there is no such preset.
@@ -235,7 +235,7 @@ def _dump(values: dict[str, Any], *, readable: bool) -> str:
 
 
 def parse_value(text: str) -> Any:
-    """Read one value the way a YAML file would have it: `1e-4`, `true`, `[1, 2]`, `null`, text.
+    """Read one value as in a YAML file: `1e-4`, `true`, `[1, 2]`, `null`, text.
 
     Raises:
         UsageError: not a YAML value.

@@ -1,4 +1,4 @@
-"""`train-teacher`: options in, one use case, a summary out."""
+"""`train-teacher`: the command line."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @command(params=setting_options(), unknown=setting_of_file)
 @option("--config", type=FILE, metavar="FILE", help="YAML file with any of these settings.")
-@flag("--resume", "Go on with the run in --output where it stopped.")
-@flag("--dry-run", "Print the config, write and train nothing.")
+@flag("--resume", "Continue the run in --output where it stopped.")
+@flag("--dry-run", "Print the config; write and train nothing.")
 @flag("--diff", "With --dry-run: print what differs from the official recipe, and why.")
 @allow_python_config_option
 def train_command(
@@ -51,7 +51,7 @@ def train_command(
 
 
 def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> int:
-    """Work alone, or among the processes that torchrun or srun started."""
+    """Work alone, or among the processes of torchrun or srun."""
     join_freed_gpu_memory()
     from train_teacher.engine.machine import hide_gpus
     from train_teacher.engine.outer_launch import among_others

@@ -15,7 +15,7 @@ from train_teacher.training.settle_auto import settle_auto
 def train_teacher(
     data: str | Path, output: str | Path, *, config: Path | None = None, **settings: Any
 ) -> RunResult:
-    """Train as the command `train-teacher` does, and return what came of it.
+    """Train as the command `train-teacher` does, and return its results.
 
     Args:
         data: COCO JSON, or a folder with train/valid/test.

@@ -1,4 +1,4 @@
-"""A gain on a few images is told apart from one that chance would make."""
+"""A gain on a few images is distinguished from noise."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ chosen: [epochs, lr]
 auto_reasons:
   model: small data
 """
-"""What was chosen stood among the settings once."""
+"""Choices were once stored among the settings."""
 
 
 def test_a_file_of_an_earlier_version_is_read_as_one_of_today(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Grounding DINO that is really frozen where it should be, and that keeps the weights it loaded."""
+"""Grounding DINO with truly frozen parts that keeps the weights it loaded."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
             self.wait()
 
     def init_weights(self) -> None:
-        """Draw random weights, unless a base checkpoint or adapters would be overwritten.
+        """Initialize the weights, unless that would overwrite a base checkpoint or adapters.
 
         DINO.init_weights (mmdet dino.py:69) redraws every encoder and decoder matrix, and MMEngine
         calls it after loading.
@@ -163,11 +163,11 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         return self
 
     def forward(self, inputs: Tensor, data_samples: Any = None, mode: str = "tensor") -> Any:
-        """Run as MMDetection does, with room for a point of each query."""
+        """Run as MMDetection does, with at least as many points as queries."""
         return super().forward(self._with_room(inputs, data_samples), data_samples, mode)
 
     def _with_room(self, inputs: Tensor, samples: Sequence[Any] | None) -> Tensor:
-        """Pad images too small or narrow for the first stage, as a larger one beside them would.
+        """Pad images too small or narrow for the first stage, as a larger image in the batch would.
 
         It chooses as many points as there are queries and fails where there are fewer
         (mmdet grounding_dino.py:365).

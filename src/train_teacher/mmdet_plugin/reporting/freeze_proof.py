@@ -1,4 +1,4 @@
-"""Evidence that training reached what it should and nothing else."""
+"""Proof that training changed what it should and nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _digest(parameter: Tensor) -> str:
 
 
 class GradientWatch:
-    """Notes which trainable tensors got a gradient, and which got one that is not all zero.
+    """Records which trainable tensors got a gradient, and which got one that is not all zero.
 
     Args:
         model: the detector; looked at from now on, until every tensor has been seen.
@@ -57,7 +57,7 @@ class GradientWatch:
         self._found[name] = gradient.detach().any()
 
     def settle(self) -> None:
-        """Take in what the last step showed; a tensor that was seen costs nothing any more."""
+        """Record the gradients of the last step; a tensor that was seen is not checked again."""
         for name, found in self._found.items():
             self.absent.discard(name)
             if bool(found):
@@ -98,10 +98,10 @@ class TrainingProof:
         self._steps = 0
 
     def after_step(self, warn: Callable[[str], None]) -> None:
-        """Look at the gradients of the step that was just made.
+        """Check the gradients of the step that was just made.
 
         Args:
-            warn: is given a sentence about what does not stop the run.
+            warn: called with a sentence about problems that do not stop the run.
 
         Raises:
             UserError: an adapter or full module cannot learn.
@@ -128,7 +128,7 @@ class TrainingProof:
         )
 
     def conclude(self, model: nn.Module) -> str:
-        """Return what training changed and what it did not, in one sentence.
+        """Return one sentence on the tensors that training changed and did not change.
 
         Args:
             model: the detector after training.

@@ -1,4 +1,4 @@
-"""What a run says of itself while it runs: freeze table and proof, base evaluation, progress."""
+"""Hooks that report on a run: freeze table and proof, base evaluation, progress."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def freeze_table(model: nn.Module, joined: int | None = None) -> FreezeTable:
 
 @HOOKS.register_module()
 class FreezeProofHook(Hook):
-    """Prints what is frozen, and proves what training changed and what it did not."""
+    """Prints the frozen parts, and proves what training changed and what it did not."""
 
     priority = "VERY_HIGH"
 
@@ -106,7 +106,7 @@ class FreezeProofHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Look at the gradients of the first steps.
+        """Check the gradients of the first steps.
 
         Raises:
             UserError: a part of the adapter gets none.
@@ -137,7 +137,7 @@ def _write(runner: Runner, table: FreezeTable) -> None:
 
 @HOOKS.register_module()
 class BaseEvaluationHook(Hook):
-    """Validates the base weights before the first step, so that a run can say what it gained."""
+    """Validates the base weights before the first step, so that the gain is known."""
 
     # After ProgressHook and CheckpointHook: their before_train must have run.
     priority = "LOWEST"
@@ -171,7 +171,7 @@ class ProgressHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Show the step; not each, because its loss must be read back from the device."""
+        """Show the step; not every one, because reading its loss is a host-device sync."""
         step = runner.iter + 1
         if not self._due(last=step == runner.max_iters):
             return
@@ -193,7 +193,7 @@ class ProgressHook(Hook):
         return due
 
     def before_val(self, runner: Runner) -> None:
-        """Say that validation begins: it can take long."""
+        """Announce the validation, which can take long."""
         self._val_started = time.monotonic()
 
     def after_val_iter(
@@ -224,7 +224,7 @@ class ProgressHook(Hook):
         self._started += seconds
 
     def after_train(self, runner: Runner) -> None:
-        """End the bar."""
+        """Close the bar."""
         progress.close()
 
 

@@ -1,4 +1,4 @@
-"""A step and a validation before training starts; they leave no trace in the run."""
+"""A trial step and validation before training; they leave no trace in the run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rehearse_step(runner: Any) -> RunBytes:
         What its checkpoints will hold.
 
     Raises:
-        UserError: the loss is not a number, or not even one image fits into the memory.
+        UserError: the loss is NaN or infinite, or not even one image fits into the memory.
     """
     dataset = _with_pipeline(runner.train_dataloader.dataset)
     images = getattr(runner.train_dataloader.batch_sampler, "batch_size", 1)
@@ -59,7 +59,7 @@ def rehearse_step(runner: Any) -> RunBytes:
 
 
 def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
-    """Make the step; say what is wrong with its numbers."""
+    """Make the step; report NaN or infinite losses."""
     try:
         bad = not_finite(runner.train_loop.step(batch))
     except NonFiniteGradientError as error:
@@ -67,13 +67,13 @@ def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
     if bad:
         causes = "\n".join(f"  - {cause}" for cause in CAUSES)
         raise UserError(
-            f"the loss of a trial step is not a number: {', '.join(bad)}.\nImage: "
+            f"the loss of a trial step is NaN or infinite: {', '.join(bad)}.\nImage: "
             f"{images(batch)[0]}.\nNothing was trained. Likely causes:\n{causes}"
         )
 
 
 def rehearse_validation(runner: Any) -> None:
-    """Predict the most crowded image of a built validation loop; count its score alone."""
+    """Predict the most crowded image of a built validation loop; score it alone."""
     loop = runner.val_loop
     dataset = _with_pipeline(loop.dataloader.dataset)
     batch = loop.dataloader.collate_fn([dataset[most_crowded(dataset)]])
@@ -158,7 +158,7 @@ def unchanged(runner: Any) -> Iterator[None]:
 
 @contextmanager
 def largest_scale(transforms: Sequence[Any]) -> Iterator[None]:
-    """Make random sizes the largest there is, and random branches the first: without crop."""
+    """Replace random sizes by the largest, and random branches by the first: without crop."""
     with ExitStack() as undo:
         for transform in _all_transforms(transforms):
             undo.enter_context(_attributes_kept(transform))

@@ -1,4 +1,4 @@
-"""What a training says of itself is also written, for the report and for a resumed run."""
+"""Reports of a training are also written, for the report and for a resumed run."""
 
 from __future__ import annotations
 
