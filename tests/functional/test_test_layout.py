@@ -20,7 +20,7 @@ WITHOUT_LOGIC = {
         mmdet_plugin/loop/train_loop images/drawings teachers/hub_comparison""",
     "types": """core/arrays core/errors doctor/facts inspection/finding
         inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/decided
-        settings/option coco/masks/columns""",
+        settings/option settings/schema coco/masks/columns""",
 }
 """Modules that need no test file of their own, by reason."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from train_teacher.config.auto_model import BASES, GIB
 from train_teacher.config.data_driven import Decision
 from train_teacher.config.expected_memory import ALL_RECOMPUTED, step_bytes
 from train_teacher.inspection.facts import DatasetInfo
@@ -14,13 +15,14 @@ from train_teacher.settings.recipe_files import OFFICIAL
 from train_teacher.settings.schema import AUTO, TeacherSettings, Tune
 
 FEWSHOT = "fewshot"
-FEW_BOXES = 30
-"""A class. FT-FSOD's figures are of 1, 5 and 10; ours of 5 and 10 (docs/how-to/recipes.md)."""
+FEW_BOXES = 15
+"""Labelled, a class: FT-FSOD's figures are of up to 10 to train on, and some validate."""
 FEW_IMAGES = 200
-"""100 epochs of more take longer than the official recipe gives a small set."""
-GIB = 2**30
+"""100 epochs of more take longer than what the official recipe gives a small set."""
+PUBLISHED_FOR = frozenset({AUTO, *(base.preset for base in BASES)})
+"""Presets of the model that `fewshot` was published for; on the demo it lost (recipes.md)."""
 SOURCE = "FT-FSOD (CVPR 2026); docs/how-to/recipes.md"
-UNKNOWN = "the base's own score on this data is not known before it is trained"
+UNKNOWN = "the base's own score on this data is not known before training"
 
 
 def choose_recipe(
@@ -29,21 +31,28 @@ def choose_recipe(
     """Decide on `recipe`.
 
     Args:
+        info: facts; of data that is not split yet, all of it counts.
         gpu_bytes: of the smallest GPU that would be used; None trains on a CPU.
+        settings: with the preset, which may be `auto` too.
         tune: the user's, None where it is left to the recipe.
     """
     train = next(split for split in info.splits if split.name == "train")
     boxes = median([count for count in train.boxes_per_class if count] or [0])
     each = f"{boxes:.0f} boxes a class in {train.num_images} images"
     if boxes > FEW_BOXES or train.num_images > FEW_IMAGES:
-        return Decision("recipe", OFFICIAL, f"{each} are enough for it; {UNKNOWN}", SOURCE)
+        return _decided(OFFICIAL, f"{each}: not few")
+    if settings.model not in PUBLISHED_FOR:
+        return _decided(OFFICIAL, f"{each}: few, but `fewshot` is published for MM Grounding DINO")
     if gpu_bytes is None:
-        slow = f"{each}: few, but without a GPU to train everything takes too long; {UNKNOWN}"
-        return Decision("recipe", OFFICIAL, slow, SOURCE)
+        return _decided(OFFICIAL, f"{each}: few, but `fewshot` takes too long without a GPU")
     model = "swin-t" if settings.model == AUTO else settings.model
     needed = step_bytes(model, tune or "full", 1, ALL_RECOMPUTED)
     if needed is not None and needed > gpu_bytes:
-        small = f"{each}: few, but a GPU of {gpu_bytes / GIB:.0f} GiB cannot train everything"
-        return Decision("recipe", OFFICIAL, f"{small}; {UNKNOWN}", SOURCE)
-    fits = "" if needed else "; what it takes of a GPU was not measured for this model"
-    return Decision("recipe", FEWSHOT, f"{each}: everything is trained{fits}; {UNKNOWN}", SOURCE)
+        gib = gpu_bytes / GIB
+        return _decided(OFFICIAL, f"{each}: few, but {gib:.0f} GiB cannot train everything")
+    fits = "" if needed else "; whether the GPU holds it is not measured"
+    return _decided(FEWSHOT, f"{each}: as few as it was published for{fits}")
+
+
+def _decided(recipe: str, why: str) -> Decision:
+    return Decision("recipe", recipe, f"{why}; {UNKNOWN}", SOURCE)

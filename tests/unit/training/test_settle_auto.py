@@ -84,4 +84,4 @@ def test_auto_settles_the_recipe_and_says_why(data: Path, tmp_path: Path) -> Non
     settings, _ = settle_auto(read_layers(given, None), given, None)
     assert settings.recipe in ("official", "fewshot")
     assert "boxes a class in" in settings.decided.auto_reasons["recipe"]
-    assert "not known before it is trained" in settings.decided.auto_reasons["recipe"]
+    assert "not known before training" in settings.decided.auto_reasons["recipe"]
