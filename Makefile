@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md by short names.
 BIN := .venv/bin
 
-.PHONY: setup fmt lint types test docs
+.PHONY: setup fmt lint types fast test docs
 setup:
 	scripts/setup.sh
 fmt:
@@ -13,6 +13,8 @@ lint:
 	$(BIN)/lint-imports
 types:
 	$(BIN)/mypy
+fast:
+	scripts/check.sh --fast
 test:
 	scripts/check.sh
 docs:

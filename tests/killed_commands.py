@@ -92,6 +92,34 @@ def serve(requests: Connection, log: Path) -> None:
         requests.send((os.waitstatus_to_exitcode(status), count))
 
 
+def die_in_epoch(number: int) -> None:
+    """Let the process be killed in the first step of an epoch, counted from 1."""
+    from train_teacher.mmdet_plugin.loop.train_loop import TeacherTrainLoop
+
+    step = TeacherTrainLoop.run_iter
+
+    def run_or_die(loop: Any, *arguments: Any) -> None:
+        if loop.epoch + 1 == number:
+            os._exit(KILLED)
+        step(loop, *arguments)
+
+    TeacherTrainLoop.run_iter = run_or_die  # type: ignore[method-assign]
+
+
+def die_after_validation(number: int) -> None:
+    """Let the process be killed when a validation has been counted and nothing is made of it."""
+    from train_teacher.mmdet_plugin.loop.train_loop import TeacherTrainLoop
+
+    validate = TeacherTrainLoop._validate
+
+    def validate_and_die(loop: Any) -> None:
+        validate(loop)
+        if loop.epoch == number:
+            os._exit(KILLED)
+
+    TeacherTrainLoop._validate = validate_and_die  # type: ignore[method-assign]
+
+
 def nothing_needed() -> None:
     """Leave everything as it is."""
 

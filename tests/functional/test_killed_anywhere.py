@@ -159,9 +159,9 @@ def test_a_prediction_killed_at_any_moment_is_completed_by_the_same_command(
     commands: Commands, data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    options = ["--output", output / "a.json", "--draw", output / "drawn"]
-    options += ["--yolo", output / "yolo", "--label-studio", output / "studio.json"]
-    predict = ("teacher", "predict", tmp_path, data, *options)
+    options = ["--output", output / "student", "--student", "coco", "--draw", output / "drawn"]
+    options += ["--cvat", output / "cvat.xml", "--label-studio", output / "studio.json"]
+    predict = ("teacher", "predict", tmp_path, data.parent / "images", *options)
     same_after_every_kill(commands.prepared(replace_teacher), output, None, *predict)
     assert not list(output.rglob(".*"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,13 @@ import torch
 
 from demo_model import DEMO_BASE
 from generated_data import make_images
-from killed_commands import KILLED, Commands, nothing_needed
+from killed_commands import (
+    KILLED,
+    Commands,
+    die_after_validation,
+    die_in_epoch,
+    nothing_needed,
+)
 from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
 
 # The rate is so small that the score stays as it is, and the plateau comes at once. Of the three
@@ -37,34 +42,6 @@ image_scale: 128
 FALL, END = 7, 10
 """The first validation always is a gain; six without one make a plateau, nine the end."""
 WAITING = ("backbone.", "encoder.")
-
-
-def die_in_epoch(number: int) -> None:
-    """Let the process be killed in the first step of an epoch, counted from 1."""
-    from train_teacher.mmdet_plugin.loop.train_loop import TeacherTrainLoop
-
-    step = TeacherTrainLoop.run_iter
-
-    def run_or_die(loop: Any, *arguments: Any) -> None:
-        if loop.epoch + 1 == number:
-            os._exit(KILLED)
-        step(loop, *arguments)
-
-    TeacherTrainLoop.run_iter = run_or_die  # type: ignore[method-assign]
-
-
-def die_after_validation(number: int) -> None:
-    """Let the process be killed when a validation has been counted and nothing is made of it."""
-    from train_teacher.mmdet_plugin.loop.train_loop import TeacherTrainLoop
-
-    validate = TeacherTrainLoop._validate
-
-    def validate_and_die(loop: Any) -> None:
-        validate(loop)
-        if loop.epoch == number:
-            os._exit(KILLED)
-
-    TeacherTrainLoop._validate = validate_and_die  # type: ignore[method-assign]
 
 
 def records(run: Path, kind: str) -> list[dict[str, Any]]:

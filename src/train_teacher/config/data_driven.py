@@ -72,7 +72,9 @@ def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
     for name, rule in RULES.items():
         given = getattr(settings, name)
         if given is not None:
-            decisions.append(Decision(name, given, "given", "settings", given=True))
+            by_recipe = name in settings.decided.from_recipe
+            source = f"recipe {settings.recipe}" if by_recipe else "settings"
+            decisions.append(Decision(name, given, "given", source, given=True))
         else:
             # A later rule sees what an earlier one decided as if it had been given.
             decisions.append(rule(info, with_decisions(settings, decisions)))
@@ -90,7 +92,10 @@ def _train(info: DatasetInfo) -> SplitInfo:
 
 def _accumulation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     images, batch = _train(info).num_images, settings.batch_size * settings.gpus
-    parts = max(1, EFFECTIVE_BATCH // batch)
+    parts = max(1, (settings.effective_batch or EFFECTIVE_BATCH) // batch)
+    if settings.effective_batch:
+        why = f"{batch} images at a time, {batch * parts} in a step: effective_batch"
+        return Decision("accumulation", parts, why, "settings")
     if images < FEW_IMAGES:
         parts, why = 1, f"only {images} images: more steps are worth more than larger ones"
     elif parts == 1:
@@ -150,8 +155,13 @@ def _max_per_img(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     return Decision("max_per_img", value, why, "COCO scores at most 100; twice what is there")
 
 
+def most_boxes(info: DatasetInfo, settings: TeacherSettings) -> int:
+    """Return how many objects a training image can have: MixUp puts those of two into one."""
+    return info.sizes.boxes_per_image_max * (2 if settings.augmentation == "fewshot" else 1)
+
+
 def _denoising_queries(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    most = info.sizes.boxes_per_image_max
+    most = most_boxes(info, settings)
     fixed = settings.architecture.get("model.dn_cfg.group_cfg.num_dn_queries")
     source = "dino_layers.py: CdnQueryGenerator, num_dn_queries // objects groups, at least one"
     if fixed is not None:

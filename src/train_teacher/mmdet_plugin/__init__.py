@@ -22,7 +22,7 @@ from train_teacher.mmdet_plugin.loop import (
 )
 from train_teacher.mmdet_plugin.model import detector, language_model
 from train_teacher.mmdet_plugin.reporting import hooks, metrics_file
-from train_teacher.mmdet_plugin.samples import load_image, random_prompts, repeatable
+from train_teacher.mmdet_plugin.samples import load_image, mix_up, random_prompts, repeatable
 from train_teacher.mmdet_plugin.startup import hook as startup_hook
 from train_teacher.mmdet_plugin.startup import prompt_check
 from train_teacher.mmdet_plugin.validation import metric, shape_order
@@ -37,6 +37,7 @@ __all__ = [
     "load_image",
     "metric",
     "metrics_file",
+    "mix_up",
     "mmcv_ops",
     "not_finite",
     "optimizer_groups",

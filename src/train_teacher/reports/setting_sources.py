@@ -12,6 +12,7 @@ from train_teacher.settings.decided import Decided
 from train_teacher.settings.schema import REQUIRED, TeacherSettings
 
 YOU, PRESET, CHOSEN, DEFAULT = "you", "preset", "chosen from the data", "default"
+RECIPE = "recipe"
 BOOKKEEPING = frozenset({"decided", *Decided.__struct_fields__, "checkpoint"})
 """Settings that say something of other settings."""
 ONLY_WITH = {
@@ -53,6 +54,8 @@ def setting_sources(settings: TeacherSettings, preset: Mapping[str, Any]) -> dic
     for name, value in values.items():
         if name in settings.decided.chosen or name in settings.decided.auto_reasons:
             sources[name] = CHOSEN
+        elif name in settings.decided.from_recipe:
+            sources[name] = RECIPE
         elif name in REQUIRED:
             sources[name] = YOU
         elif name in base and _means(base[name], value):

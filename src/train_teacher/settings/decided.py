@@ -11,6 +11,8 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     chosen: list[str] = []
     """Settings that were chosen from the data or the machine."""
     auto_reasons: dict[str, str] = {}
-    """Why `--model auto` chose what it did, by setting."""
+    """Why `--model auto` or `--recipe auto` chose what it did, by setting."""
+    from_recipe: list[str] = []
+    """Settings that a recipe other than the default gave."""
     fit_batch: bool = False
     """`--batch-size auto`: a step's images may go through the model in parts."""

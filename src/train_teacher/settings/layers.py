@@ -14,6 +14,7 @@ from train_teacher.console.other_tools import not_one_of, option_called_here
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean, shortened
 from train_teacher.settings.decided import Decided
+from train_teacher.settings.descriptions import field_help
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
@@ -25,7 +26,6 @@ from train_teacher.settings.schema import (
     FIELD_TYPES,
     REQUIRED,
     TeacherSettings,
-    field_help,
 )
 
 PASSES_OF_AN_EPOCH = "rounds"
@@ -102,13 +102,13 @@ def _combined(key: str, weaker: object, stronger: Any) -> Any:
 
 
 def _forget_chosen(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Count what a layer names as its user's choice, although an earlier run had chosen it."""
-    decided = _decided(merged)
-    if "chosen" in _decided(values) or not isinstance(decided.get("chosen"), list):
-        return
+    """Count what a layer names as its user's, although an earlier run or its recipe chose it."""
     given = set(values) | ({"epochs"} if "steps" in values else set())
-    still = [name for name in decided["chosen"] if name not in given]
-    merged["decided"] = {**decided, "chosen": still}
+    for kind in ("chosen", "from_recipe"):
+        decided = _decided(merged)
+        if kind not in _decided(values) and isinstance(decided.get(kind), list):
+            still = [name for name in decided[kind] if name not in given]
+            merged["decided"] = {**decided, kind: still}
 
 
 def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from train_teacher.core.words import did_you_mean
 
 ScheduleName = Literal["multistep", "cosine", "constant", "plateau"]
-AugmentationName = Literal["official", "flip_only", "none"]
+AugmentationName = Literal["official", "fewshot", "flip_only", "none"]
 
 # Arguments of torch.optim's constructors beside `params`, `lr` and `weight_decay`, of those that
 # suit a transformer or that people compare with. Speed switches (foreach, fused) are left to --set.
@@ -31,7 +31,7 @@ JOINING_PARTS = ("backbone", "encoder")
 # Loading and packing are fixed by the model's input; several images at once need another dataset.
 FIXED_TRANSFORMS = frozenset(
     "LoadImageFromFile LoadPicture LoadAnnotations PackDetInputs PackInputs "
-    "RandomSamplingNegPos RandomPrompt".split()
+    "RandomSamplingNegPos RandomPrompt SometimesMixUp".split()
 )
 NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
 
@@ -132,6 +132,7 @@ def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> li
         elif name in NEEDS_SEVERAL_IMAGES:
             problems.append(
                 f"augmentation: {name} mixes several images, which this data set class does not "
-                f"hand over. Cached{name} does it from a cache of its own, where mmdet has it."
+                f"hand over. Cached{name} does it from a cache of its own, where mmdet has it; "
+                "`augmentation: fewshot` mixes some images as MixUp does."
             )
     return problems

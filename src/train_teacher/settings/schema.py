@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 from train_teacher.settings.decided import Decided
-from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -69,6 +69,18 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    tile: Annotated[
+        int,
+        about(
+            "Cut images that are larger into tiles of so many pixels a side, for small objects; "
+            "0: do not.",
+            DATA,
+            ge=0,
+        ),
+    ] = 0
+    overlap: Annotated[
+        float, about("Share of a tile's side that neighbours both show.", DATA, ge=0, le=0.5)
+    ] = 0.2
     class_from: Annotated[
         str | None,
         about("Member with the class: attributes.type.", DATA, "MEMBER"),
@@ -182,6 +194,15 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     # Training
+    recipe: Annotated[
+        str,
+        about(
+            "Settings to start from: official, fewshot (everything trained, for few boxes), auto: "
+            "chosen from the data and the machine, or the path of your own YAML.",
+            TRAINING,
+            "official|fewshot|auto|PATH",
+        ),
+    ] = "official"
     seed: Annotated[
         int, about("Seed of the split, the sampling and the model.", TRAINING, ge=0, le=2**31 - 1)
     ] = 0
@@ -212,6 +233,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     accumulation: Annotated[
         PositiveInt | None,
         about("Batches of an optimizer step; chosen so that it sees about 8 images."),
+    ] = None
+    effective_batch: Annotated[
+        PositiveInt | None,
+        about("Images of an optimizer step, from which accumulation is chosen."),
     ] = None
     lr: Annotated[
         PositiveFloat | None,
@@ -269,8 +294,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), flip_only, none, or a list of MMDetection's "
-            "transforms that stand between loading and resizing."
+            "official (flip, crop), fewshot (colours, flip, MixUp for some), flip_only, none, or "
+            "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
     random_crop: Annotated[
@@ -379,21 +404,5 @@ FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=
 REQUIRED = ("data", "output")
 # A preset describes a model; where the data lies and where the run goes is the user's.
 RUN_ONLY = frozenset(
-    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+    {"data", "output", "val", "test", "images", "model", "recipe", "retain", "retain_images"}
 )
-
-
-def _described(name: str) -> Meta:
-    metas = [meta for meta in get_args(FIELD_TYPES[name])[1:] if isinstance(meta, Meta)]
-    return next(meta for meta in metas if meta.description)
-
-
-def field_help(name: str) -> str:
-    """Return the one-sentence description of a setting."""
-    return str(_described(name).description)
-
-
-def field_options() -> dict[str, Option]:
-    """Return how settings are given on the command line, by name and in the schema's order."""
-    extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
-    return {name: extra["option"] for name, extra in extras.items() if "option" in extra}

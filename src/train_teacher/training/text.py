@@ -48,10 +48,12 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
+        *([f"tiles     {plan.tiles} in RUN/data/tiles"] if plan.tiles else ()),
         f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
+        *_recipe(settings),
         f"frozen    {frozen_line(settings, plan.frozen)}",
         *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
@@ -63,6 +65,11 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
     lines += [*_random_parts(plan), *_findings(plan)]
     lines += [f"here it would stop: {reason}" for reason in stops]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(settings: TeacherSettings) -> list[str]:
+    names = ", ".join(settings.decided.from_recipe)
+    return [f"recipe    {settings.recipe}: {names}"] if names else []
 
 
 def _length(schedule: Schedule) -> str:

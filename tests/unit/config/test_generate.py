@@ -163,3 +163,24 @@ def test_giving_the_value_that_would_be_chosen_changes_nothing(
     assert {o.key: o.value for o in again.overrides} == {
         o.key: o.value for o in generated.overrides
     }
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_tiled_run_reads_tiles_and_counts_on_whole_images_where_its_metric_can(
+    plain: bool,
+) -> None:
+    values = overrides(tile=160, plain=plain)
+
+    train, val = (values[f"{name}_dataloader"]["dataset"] for name in ("train", "val"))
+    train = train if plain else train["dataset"]
+    for dataset, name in ((train, "train"), (val, "val")):
+        assert dataset["ann_file"] == f"/run/data/tiles/{name}.json"
+        assert dataset["data_prefix"] == {"img": f"/run/data/tiles/{name}/"}
+    assert values["test_dataloader"]["dataset"]["ann_file"] == "/run/data/test.json"
+    assert "most_in_whole" not in values["test_evaluator"]
+    if plain:
+        assert values["val_evaluator"]["ann_file"] == "/run/data/tiles/val.json"
+        assert "most_in_whole" not in values["val_evaluator"]
+    else:
+        assert values["val_evaluator"]["ann_file"] == "/run/data/val.json"
+        assert values["val_evaluator"]["most_in_whole"] == 40

@@ -61,6 +61,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "demo": {},
     "everything trained": {"tune": "full"},
     "rare classes more often": {"class_balance": 0.3},
+    "two images in one": {"augmentation": "fewshot"},
     "photos as they lie": {"exif_orientation": "ignore"},
     "bf16": {"precision": "bf16"},
     "other loggers": {"tensorboard": True, "wandb": "project"},

@@ -188,7 +188,7 @@ def test_an_optimizer_of_another_type_replaces_the_arguments(tmp_path: Path) -> 
         ),
         ("schedule: [{type: MultiStepLRR}]", "Did you mean 'MultiStepLR'?"),
         ("augmentation: [{type: RandomFlip, probs: 1}]", "Did you mean 'prob'?"),
-        ("augmentation: strong", "'strong' is not one of official, flip_only, none"),
+        ("augmentation: strong", "'strong' is not one of official, fewshot, flip_only, none"),
         ("optimizer: {type: Adamm}", "Did you mean 'Adam'?"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import RandomChoice, RandomChoiceResize
+from mmdet.datasets import MultiImageMixDataset
 from mmengine.runner import Runner
 from mmengine.runner.amp import autocast
 from torch import Tensor
@@ -49,7 +50,7 @@ def rehearse_step(runner: Any) -> RunBytes:
     images = getattr(runner.train_dataloader.batch_sampler, "batch_size", 1)
     with unchanged(runner):
         with largest_scale(dataset.pipeline.transforms):
-            sample = dataset[most_crowded(dataset)]
+            sample = _mixed_with_itself(runner.train_dataloader.dataset, most_crowded(dataset))
         batch = runner.train_dataloader.collate_fn([copy.deepcopy(sample) for _ in range(images)])
         runner.model.train()
         with _alone(runner.optim_wrapper):
@@ -192,10 +193,22 @@ def _all_transforms(transforms: Sequence[Any]) -> Iterator[RandomChoice | Random
 
 
 def _with_pipeline(dataset: Any) -> Any:
-    """Return the data set that loads, inside the ones that repeat or choose."""
-    while not hasattr(dataset, "pipeline"):
+    """Return the data set that loads, inside the ones that repeat, choose or mix."""
+    while hasattr(dataset, "dataset"):
         dataset = dataset.dataset
     return dataset
+
+
+def _mixed_with_itself(dataset: Any, index: int) -> Any:
+    """Return the sample of an image; where images are mixed, of twice its objects, the most."""
+    while hasattr(dataset, "dataset") and not isinstance(dataset, MultiImageMixDataset):
+        dataset = dataset.dataset
+    sample = _with_pipeline(dataset)[index]
+    if isinstance(dataset, MultiImageMixDataset):
+        sample["mix_results"] = [copy.deepcopy(sample)]
+        for transform in dataset.pipeline:
+            sample = transform(sample)
+    return sample
 
 
 @contextmanager
