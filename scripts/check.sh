@@ -15,5 +15,6 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-# A file at a time: what its tests share is made once.
-python -m pytest -n 2 --dist loadfile "$@"
+# A file at a time: what its tests share is made once. Without the option it would begin with the
+# files of many tests and end, one process idle, with those of few that train.
+python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

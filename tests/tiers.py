@@ -20,7 +20,7 @@ TRAINING_STACK = {
     "onnx", "onnxruntime", "openvino",
 }  # fmt: skip
 MODEL_PARTS = (
-    "train_teacher.mmdet_plugin", "hub_model", "tiny_sam",
+    "train_teacher.mmdet_plugin", "commands", "hub_model", "tiny_sam",
     *(f"demo_model.{name}" for name in ("build_config", "build_model", "demo_batch")),
 )  # fmt: skip
 """Names that load the training stack when they are used, or when they are imported."""

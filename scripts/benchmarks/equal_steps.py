@@ -33,7 +33,7 @@ SMALLEST_SCALE = 1e-3
 BOXES = (0, 1, 20)
 MODES = "stock,frozen-plain-kept,frozen"
 LAST_DIGIT = 6e-8
-"""Half of what float32 can tell apart, relative."""
+"""Half of the relative spacing of float32."""
 
 
 def without_noise(model_config: Any) -> Any:

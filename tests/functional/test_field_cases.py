@@ -29,7 +29,7 @@ DEMO_VOCABULARY = ("--language-model", str(configs_folder() / "demo" / "language
 
 @dataclass(frozen=True)
 class Right:
-    """What a user should see of one input."""
+    """Expected result for one input."""
 
     file: str = "data.json"
     options: tuple[str, ...] = ()
@@ -166,7 +166,7 @@ CASE: dict[str, Right] = {
     "tiles_xy": Right(file="annotations.json"),
     "turned_avif": Right(silent=("I4",)),
     "turned_tif": Right(
-        exit=1, findings={"I4": "error"}, silent=("I3",), says=("whatever it is told",)
+        exit=1, findings={"I4": "error"}, silent=("I3",), says=("regardless of its flags",)
     ),
     "unk_emoji": Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}),
     "unk_same": Right(

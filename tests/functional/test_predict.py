@@ -123,7 +123,7 @@ def test_the_run_says_what_was_forgotten_and_that_the_base_comes_back(run: Path)
     assert retained["after"] == json.loads(msgspec.json.encode(after.scores))
     assert retained["adapter_off_equal"] is True
     assert [entry["name"] for entry in retained["before"]["classes"]] == list(OTHER_CLASSES)
-    assert "What it still knows of other things" in (run / "report.html").read_text()
+    assert "Forgetting: other data" in (run / "report.html").read_text()
 
 
 def test_the_run_says_what_the_test_split_gives_with_and_without_what_was_trained(
@@ -327,7 +327,7 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     assert not output.exists()
     again = run_command("teacher", *arguments, "--draw", tmp_path / "drawn")
     assert again.returncode == 0, again.stderr
-    assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labelled before, too"
+    assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labeled before, too"
     assert "went on after" in again.stderr
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]

@@ -1,4 +1,4 @@
-"""`teacher prompts`: which words the base model reads best, tried on labelled images."""
+"""`teacher prompts`: which words the base model reads best, tried on labeled images."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_the_settings_file_repeats_the_run(finished: dict[str, Any], tmp_path: P
 
 
 def assigned_values(config_text: str) -> dict[str, str]:
-    """Return every top-level assignment of a config file as one normalised expression."""
+    """Return every top-level assignment of a config file as one normalized expression."""
     return {
         ast.unparse(node.targets[0]): ast.unparse(node.value)
         for node in ast.parse(config_text).body

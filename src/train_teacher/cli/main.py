@@ -1,4 +1,4 @@
-"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both and more."""
+"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with all commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _with_version(command: click.Command) -> click.Command:
 
 def inspect_data() -> None:
     """Run `inspect-data`."""
-    # A command does not wait for the modules of the others: that was half of its start.
+    # A command does not import the modules of the others: that was half of its start-up time.
     from train_teacher.inspection.command import inspect_command
 
     run_command(_with_version(inspect_command), "inspect-data")

@@ -45,7 +45,7 @@ def show(share: float, text: str) -> None:
 
 
 def close() -> None:
-    """Leave the bar as it is, and what comes next below it."""
+    """Keep the bar, and continue below it."""
     if bar := _BAR.get():
         bar.stop()
         _BAR.set(None)
@@ -109,7 +109,7 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
 
 
 def part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Return the callback for one of several equal parts of a work, numbered from 0."""
+    """Return the callback for one of several equal parts of the work, numbered from 0."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)

@@ -39,7 +39,7 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
     "--score-threshold",
     type=float,
     help="Least score; by default the one that balanced precision and recall at validation. "
-    "0 keeps all, to be scored.",
+    "0 keeps all boxes, for scoring.",
 )
 @precision_option
 @option(
@@ -47,11 +47,11 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
     type=float,
     default=0.9,
     show_default=True,
-    help="Boxes that overlap more are one object; 1 keeps all.",
+    help="Boxes that overlap more count as one object; 1 keeps all.",
 )
 @images_option
 @masks_option
-@option("--draw", metavar="DIR", type=FILE, help="Also copies of the images with boxes.")
+@option("--draw", metavar="DIR", type=FILE, help="Also write copies of the images with boxes.")
 @option(
     "--student",
     type=Word(STUDENTS),
@@ -63,7 +63,7 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
     "--label-studio",
     metavar="FILE",
     type=FILE,
-    help="Also as tasks of Label Studio, with the labelling config beside.",
+    help="Also write Label Studio tasks, with their labeling config.",
 )
 @option(
     "--cvat",
@@ -89,7 +89,7 @@ def predict_command(
     cvat: Path | None,
     **teacher: Any,
 ) -> int:
-    """Label images with a trained teacher; the same command goes on after an interruption."""
+    """Label images with a trained teacher; repeat the command to continue after an interruption."""
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
     from train_teacher.prediction.other_formats import cvat_start, label_studio_start
@@ -115,7 +115,7 @@ def predict_command(
     try:
         result = predict(request, progress=progress_line("images"))
     except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on from here", file=sys.stderr)  # noqa: T201
+        print("\ninterrupted: repeat the command to continue", file=sys.stderr)  # noqa: T201
         return 130
     print(plain(_told(result)), file=sys.stderr)  # noqa: T201
     if label_studio:
@@ -134,12 +134,12 @@ def predict_command(
 
 
 def _told(result: PredictResult) -> str:
-    lines = []
+    lines = [result.tiles] if result.tiles else []
     if result.resumed:
-        lines.append(f"went on after {result.resumed:,} images that were done")
+        lines.append(f"continued after {result.resumed:,} images that were done")
     if result.told:
-        lines += ["boxes are kept from these scores on:", *result.told]
-    guess = "" if result.threshold_known else " (a guess: what suits this teacher is not known)"
+        lines += ["least scores of kept boxes:", *result.told]
+    guess = "" if result.threshold_known else " (a guess: this teacher's best is unknown)"
     if not result.told:
         lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
     if result.unreadable:
@@ -148,5 +148,5 @@ def _told(result: PredictResult) -> str:
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
     line = command_line("inspect-data", result.output, images=result.image_root)
-    lines.append(f"next, to look at it: {result.review}, or {line}")
+    lines.append(f"next, to check the labels: {result.review}, or {line}")
     return "\n".join(lines)

@@ -19,10 +19,10 @@ from train_teacher.prediction.prediction_file import PredictedImage, separated
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images as a teacher labelled them."""
+    """Images with a teacher's labels."""
 
     images: Callable[[], Iterable[PredictedImage]]
-    """Reads them anew at each call."""
+    """Reads them again at each call."""
     count: int
     root: Path
     """Absolute; the names of the images are relative to it."""
@@ -31,19 +31,19 @@ class Labelled:
     teacher: str
 
     def readable(self) -> Iterator[tuple[int, PredictedImage]]:
-        """Yield the images that could be read, with their numbers from 0."""
+        """Yield the readable images, with their numbers from 0."""
         return (
             (number, image) for number, image in enumerate(self.images()) if not image.unreadable
         )
 
 
 def label_studio_config(tasks: Path) -> Path:
-    """Return where the labelling config of a file of tasks lies."""
+    """Return the path of the labeling config of a file of tasks."""
     return tasks.with_suffix(".xml")
 
 
 def write_label_studio(labelled: Labelled, target: Path) -> None:
-    """Write tasks with predictions, and beside them the labelling config they need.
+    """Write tasks with predictions, and beside them the labeling config they need.
 
     Their images are served by Label Studio's local storage, whose document root is the folder
     above that of the images.
@@ -99,11 +99,11 @@ def _task(labelled: Labelled, image: PredictedImage) -> dict[str, Any]:
 
 
 def label_studio_start(root: Path, tasks: Path) -> str:
-    """Return how to open the tasks, in a line."""
+    """Return the line that says how to open the tasks."""
     return (
         "Label Studio: start it with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root.parent}, paste {label_studio_config(tasks)} "
-        f"as the labelling config, add {root} as local storage (without syncing it) and import "
+        f"as the labeling config, add {root} as local storage (without syncing it) and import "
         f"{tasks}"
     )
 

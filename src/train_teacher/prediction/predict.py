@@ -1,4 +1,4 @@
-"""Let a teacher label images: a COCO data set for a student."""
+"""Labeling of images by a teacher: a COCO data set for a student."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SHOWN_FILES = 3
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """What to label, and what to write."""
+    """Request for a prediction: the images to label, and the files to write."""
 
     teacher: TeacherRequest
     sources: tuple[Path, ...]
@@ -60,7 +60,7 @@ class PredictRequest:
     score_threshold: float | None = None
     """Least score; the one that balanced precision and recall at validation when None."""
     precision: float | None = None
-    """Share of right boxes to be had in each class, instead of a score."""
+    """Share of right boxes to reach in each class, instead of a score."""
     most_overlap: float = NEARLY_THE_SAME
     """Boxes that overlap more are one object."""
     masks: str | None = None
@@ -84,7 +84,7 @@ class PredictRequest:
 
 @dataclass(frozen=True)
 class PredictResult:
-    """What was written."""
+    """Outcome of a prediction."""
 
     output: Path
     images: int
@@ -92,6 +92,8 @@ class PredictResult:
     threshold: float
     """The least of all classes."""
     threshold_known: bool
+    tiles: str
+    """How large images were cut, in words."""
     told: tuple[str, ...]
     """The threshold of each class and what it rests on, where a precision was asked for."""
     resumed: int
@@ -109,11 +111,11 @@ class PredictResult:
 
 
 def predict(request: PredictRequest, *, progress: Progress | None = None) -> PredictResult:
-    """Label images with a teacher; after an interruption the same call goes on.
+    """Label images with a teacher; after an interruption the same call continues.
 
     Raises:
         UserError: teacher, images or output cannot be used.
-        UsageError: options that cannot be.
+        UsageError: invalid options.
     """
     _check(request)
     with held_output(partial_of(request.output), f"--output {request.output}"):
@@ -189,6 +191,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         annotations=annotations,
         threshold=threshold,
         threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        tiles=str(teacher.model.tiling or ""),
         told=tuple(teacher.facts.tell_thresholds(chosen)) if chosen else (),
         resumed=resumed,
         unreadable=tuple(unreadable),
@@ -224,7 +227,7 @@ def _check(request: PredictRequest) -> None:
 def _thresholds(
     request: PredictRequest, facts: TeacherFacts
 ) -> tuple[tuple[ClassThreshold, ...], Floats]:
-    """Return what a precision chose, and (C,) the least score of each class."""
+    """Return the thresholds for a precision, and (C,) the least score of each class."""
     least = facts.score_threshold if request.score_threshold is None else request.score_threshold
     if request.precision is None:
         return (), np.full(len(facts.class_names), least)
@@ -235,7 +238,7 @@ def _thresholds(
 
 
 def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
-    """Yield what is written once everything is labelled, and the option that asks for it."""
+    """Yield the files written once everything is labeled, and the options that ask for them."""
     yield "--output", request.output
     if not request.student:  # its folder holds the page
         yield "--output", review_of(request.output)
@@ -251,6 +254,8 @@ def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
     return {
         "teacher": str(request.teacher.place.resolve()),
         "base": request.teacher.base,
+        "tile": request.teacher.tile,
+        "overlap": request.teacher.overlap,
         "score_threshold": threshold,
         "precision": request.precision,
         "most_overlap": request.most_overlap,
@@ -304,7 +309,7 @@ def _images_of_split(sources: Sequence[Path], teacher: OpenTeacher) -> Path | No
 
 
 def _refuse_all_unreadable(lines: PredictionFile) -> None:
-    """Raise UserError when no image could be read: an empty data set helps nobody."""
+    """Raise UserError when no image could be read: an empty data set is useless."""
     reason = ""
     for line in lines.images():
         if not line.unreadable:
@@ -320,7 +325,7 @@ def _refuse_all_unreadable(lines: PredictionFile) -> None:
 
 
 def _draw_missing(folder: Path, root: Path, lines: PredictionFile, teacher: OpenTeacher) -> None:
-    """Draw what an interrupted command labelled, but did not draw."""
+    """Draw the images that an interrupted command labeled, but did not draw."""
     for line in lines.images():
         if not line.unreadable and not _drawing_of(folder, line).is_file():
             _draw(folder, root, line, teacher)

@@ -18,20 +18,20 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
 class Terminal(io.StringIO):
-    """What a terminal was sent."""
+    """The output of a terminal."""
 
     def isatty(self) -> bool:
         """Say that this is one."""
         return True
 
     def lines(self) -> list[str]:
-        """Return what is seen in the end; a bar is drawn anew over its own line."""
+        """Return what is seen in the end; a bar is redrawn over its own line."""
         sent = self.getvalue().replace(HIDE, "").replace(SHOW, "")
         return [line.rsplit(ERASE_LINE, 1)[-1].rstrip() for line in sent.split("\n")]
 
 
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Make stderr a terminal without colours."""
+    """Make stderr a terminal without colors."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")

@@ -1,4 +1,4 @@
-"""The base of a preset looks at labelled images without a run."""
+"""The base of a preset looks at labeled images without a run."""
 
 from __future__ import annotations
 

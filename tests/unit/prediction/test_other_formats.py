@@ -1,4 +1,4 @@
-"""What is handed to other tools opens there without hand work."""
+"""Files for other tools open there without manual work."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ NO_TEST = (
     "on others."
 )
 LONGER = "a longer run (--epochs) may reach more."
-SHORT = f"2 validations cannot tell whether it has levelled off: {LONGER}"
+SHORT = f"2 validations cannot tell whether it has leveled off: {LONGER}"
 LEAK = Finding(
     "D8", "warning", 11, "11 images of val also in train: the same file", "", "", split="val"
 )
@@ -103,7 +103,7 @@ class Case:
     findings: tuple[Finding, ...] = ()
     classes: tuple[ClassOutcome, ...] = ()
     base: bool = True
-    """Whether the base weights were validated."""
+    """True when the base weights were validated."""
 
 
 def judged(case: Case) -> Verdict:
@@ -156,7 +156,7 @@ HEADLINES = [
         "the base is good already",
         (0.8, 0.805, 0.81),
         (
-            "Fine-tuning changed no more than another seed may: box mAP 0.800 zero-shot, 0.810 "
+            "Fine-tuning changed no more than another seed would: box mAP 0.800 zero-shot, 0.810 "
             "after epoch 2 (+0.010, 95 % interval -0.010 to +0.020) on 57 boxes of the test split.",
             YES,
         ),
@@ -211,7 +211,7 @@ HEADLINES = [
         "a gain that chance can make",
         (0.1, 0.12, 0.14),
         (
-            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.140 after "
+            "It is unclear whether fine-tuning helped: box mAP 0.100 zero-shot, 0.140 after "
             "epoch 2 (+0.040, 95 % interval -0.010 to +0.080) on 57 boxes of the test split.",
             YES,
         ),
@@ -259,7 +259,7 @@ HEADLINES = [
     Case(
         "nothing was validated",
         (),
-        ("Nothing was validated, so nothing can be said of the result.",),
+        ("Nothing was validated, so the result is unknown.",),
         worth_it=None,
         good_enough=None,
         tone="fair",
@@ -307,7 +307,7 @@ LABELLING = [
         "two tiny splits",
         (0.1, 0.3, 0.4),
         (
-            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.400 after "
+            "It is unclear whether fine-tuning helped: box mAP 0.100 zero-shot, 0.400 after "
             "epoch 2 (+0.300, 95 % interval -0.100 to +0.700) on 6 boxes of the test split.",
             "Good enough to label with? 6 boxes are too few to tell: label more images for "
             "validation and test.",
@@ -348,8 +348,8 @@ LABELLING = [
 ]
 
 BY_HEART = (
-    "After epoch 3 validation fell to 0.250, more than chance explains: the model began to learn "
-    "the training images by heart; best.pth is from before that."
+    "After epoch 3 validation fell to 0.250, more than noise explains: the model began to overfit "
+    "the training images; best.pth is from before that."
 )
 AFTER_3 = WORTH_IT.replace("epoch 2", "epoch 3")
 ENDINGS = [
@@ -360,7 +360,7 @@ ENDINGS = [
             WORTH_IT.replace("epoch 2", "epoch 1"),
             YES,
             "The loss was still falling at the end, and 2 validations cannot tell whether it has "
-            f"levelled off: {LONGER}",
+            f"leveled off: {LONGER}",
         ),
         losses=FALLING,
     ),
@@ -435,7 +435,7 @@ CLASSES = [
     Case(
         "a class that cannot be scored",
         (0.1, 0.3, 0.4),
-        (WORTH_IT, YES, "No boxes in the validation split, so nothing is known of: ghost."),
+        (WORTH_IT, YES, "No boxes in the validation split, so the scores are unknown for: ghost."),
         classes=(GOOD, outcome("ghost", 3, 0, None, None)),
     ),
     Case(
@@ -444,7 +444,7 @@ CLASSES = [
         (
             WORTH_IT,
             YES,
-            "Needs more labelled boxes: a (1 box), b (2 boxes), c (3 boxes).",
+            "Needs more labeled boxes: a (1 box), b (2 boxes), c (3 boxes).",
         ),
         classes=tuple(outcome(n, i, 9, 0.0, 0.1, 0.1) for i, n in enumerate("abc", 1)),
     ),
@@ -454,7 +454,7 @@ CLASSES = [
         (
             WORTH_IT,
             YES,
-            "Another phrase may read better (teacher prompts, --class-prompt NAME=PHRASE): "
+            "Another phrase may work better (teacher prompts, --class-prompt NAME=PHRASE): "
             "'sprocket-7'.",
         ),
         classes=(GOOD, outcome("sprocket-7", 300, 50, 0.0, 0.1, 0.1)),

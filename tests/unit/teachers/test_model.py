@@ -1,4 +1,4 @@
-"""What is arranged before a teacher looks at images."""
+"""Preparations of a teacher before prediction."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a run says of the device it computes on, and of what keeps it from a faster one."""
+"""Reports of a run on its device, and on what keeps it from a faster one."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_more_processes_than_gpus_are_refused_before_anything_is_read(
 
 def test_a_run_that_goes_on_is_not_told_to_use_fewer_gpus_which_would_be_refused(gpus: Any) -> None:
     gpus(2, 4)
-    with pytest.raises(UsageError, match=r"To go on: make 4 visible\.$"):
+    with pytest.raises(UsageError, match=r"What to do: make 4 visible\.$"):
         machine.require_gpus("auto", 4, resumed=True)
 
 

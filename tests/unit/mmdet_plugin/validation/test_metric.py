@@ -32,14 +32,14 @@ def write_truth(path: Path, images: int, generator: np.random.Generator) -> None
             for n in range(images)
         ],
         "annotations": annotations,
-        # Nothing is labelled `unseen`: its score is not a number.
+        # Nothing is labeled `unseen`: its score is not a number.
         "categories": [{"id": n, "name": name} for n, name in ((2, "a"), (3, "b"), (7, "unseen"))],
     }
     path.write_text(json.dumps(content))
 
 
 def some_results(path: Path, generator: np.random.Generator) -> list[Any]:
-    """Return noisy copies of the labels, and boxes of chance, with tied scores among them."""
+    """Return noisy copies of the labels, and random boxes, with tied scores among them."""
     truth = json.loads(path.read_text())
     results: list[Any] = []
     for image in truth["images"]:
