@@ -158,7 +158,7 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
     name = PurePosixPath(*("images_" if part == "images" else part for part in parts))
     if name.suffix.lower() not in READ_BY_ALL:
         name = name.with_suffix(".png")
-    while (key := f"{image.part}/{name.with_suffix('')}".lower()) in taken:
+    while (key := str(name.with_suffix("")).lower()) in taken:
         name = name.with_stem(f"{name.stem}_")
     taken.add(key)
     return name
