@@ -81,11 +81,11 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     class_from: Annotated[
         str | None,
-        about("Member with the class: attributes.type.", DATA, "MEMBER"),
+        about("Member of the annotations that holds the class: attributes.type.", DATA, "MEMBER"),
     ] = None
     encoding: Annotated[
         str | None,
-        about("Of annotation files that are not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
+        about("Encoding of annotation files, if not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
@@ -141,7 +141,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Tune,
         about(
             "frozen: backbone and language model are frozen; "
-            "lora: everything is, and small adapters are trained; "
+            "lora: everything is frozen except small adapters; "
             "full: only what --freeze names is frozen.",
             MODEL,
         ),
@@ -213,7 +213,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     lr: Annotated[
         PositiveFloat | None,
-        about("Peak learning rate; square-root rule of the batch size.", TRAINING),
+        about("Peak learning rate; default by the square-root rule for the batch size.", TRAINING),
     ] = None
     backbone_lr_factor: Annotated[
         float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
