@@ -71,12 +71,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     tile: Annotated[
         int,
-        about(
-            "Cut images that are larger into tiles of so many pixels a side, for small objects; "
-            "0: do not.",
-            DATA,
-            ge=0,
-        ),
+        about("Cut larger images into tiles of this side in pixels; 0: none.", DATA, ge=0),
     ] = 0
     overlap: Annotated[
         float, about("Share of a tile's side that neighbors both show.", DATA, ge=0, le=0.5)
