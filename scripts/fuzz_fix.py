@@ -13,7 +13,7 @@ DEEP = b"[" * 100
 null, with which a record can be read that could not before."""
 RENAMING = frozenset({"N3", "N4", "N8", "N12", "R4", "R6"})
 WHOLE = frozenset({"R5", "R6"})
-"""Ids of a file that all count from another start: told by all being listed then."""
+"""Ids of a file that all count from another start: recognized by all being listed then."""
 RENUMBERING = frozenset({"R1", "R2", "R3", "R4", "R9", "F7"})
 MOVING = frozenset({"B3", "B4", "B5", "I3"})
 """Changes of all boxes of a file, by what most of them say."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SPECIAL = ["[PAD]", "[UNK]", "[MASK]"]
 DELIMITERS = {101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?"}
-"""Where BERT has them: transformers' Grounding DINO tells phrases apart by these numbers."""
+"""BERT's own places: transformers' Grounding DINO separates phrases by these numbers."""
 WORDS = """
     a an and the of on in with without small large big little tall short thin thick dark
     light bright red green blue yellow orange purple pink brown black white gray cyan

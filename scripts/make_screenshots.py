@@ -33,7 +33,7 @@ def find_browser() -> str:
 
 
 def photograph(browser: str, page: Path, image: Path) -> None:
-    """Write the top of a page as a PNG of few colours."""
+    """Write the top of a page as a PNG of few colors."""
     command = [browser, "--headless", f"--screenshot={image}", f"--window-size={WIDTH},{HEIGHT}"]
     if "firefox" in browser:
         command = [

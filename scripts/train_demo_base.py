@@ -2,7 +2,7 @@
 
     python scripts/train_demo_base.py WORK_FOLDER
 
-It learns twelve coloured shapes, none of which the demo's data set has, with everything trainable,
+It learns twelve colored shapes, none of which the demo's data set has, with everything trainable,
 in about ten minutes on two CPU cores, and writes configs/demo/demo_base.pth.
 """
 
@@ -50,7 +50,7 @@ def store_half(checkpoint: Path, target: Path) -> None:
     trust_mmengine_types()
     weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     half = {name: tensor.half() for name, tensor in weights.items()}
-    meta = {"description": "demo base of train-teacher: 12 coloured shapes", "seed": TRAIN_SEED}
+    meta = {"description": "demo base of train-teacher: 12 colored shapes", "seed": TRAIN_SEED}
     torch.save({"state_dict": half, "meta": meta}, target)
     print(f"{target}: {target.stat().st_size:,} bytes")
 

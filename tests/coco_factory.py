@@ -114,7 +114,7 @@ def make_coco(
 
 
 def write_image(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
-    """Write a JPEG of that many pixels, of one colour that depends on folder and name."""
+    """Write a JPEG of that many pixels, of one color that depends on folder and name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     red, green, blue, _ = zlib.crc32(f"{path.parent.name}/{path.name}".encode()).to_bytes(4, "big")
     Image.new("RGB", (int(width), int(height)), (red, green, blue)).save(path, quality=95)

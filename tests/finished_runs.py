@@ -1,4 +1,4 @@
-"""Finished runs for tests of what is told of several: folders with results, without a training."""
+"""Finished runs for tests of reports on several: folders with results, without a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checks look at, made of data sets as they are read."""
+"""Inputs of checks, made of data sets as they are read."""
 
 from __future__ import annotations
 

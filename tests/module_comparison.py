@@ -13,7 +13,7 @@ importlib.import_module("train_teacher.mmdet_plugin")
 
 
 class SavedBytes:
-    """Counts the bytes that autograd keeps for the way back, each storage once."""
+    """Counts the bytes that autograd keeps for the backward pass, each storage once."""
 
     def __enter__(self) -> SavedBytes:
         self._storages: dict[int, int] = {}

@@ -163,7 +163,7 @@ def rotated_in_cvat(content: Content, _folder: Path) -> None:
 
 
 def many_classes(content: Content, _folder: Path) -> None:
-    """Name so many classes, all labelled, that one prompt does not hold them."""
+    """Name so many classes, all labeled, that one prompt does not hold them."""
     syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
     names = [f"{one}{other}" for one in syllables for other in ("lo", "mi", "nu")][:160]
     content["categories"] = [{"id": n, "name": name} for n, name in enumerate(names, 1)]
@@ -389,4 +389,4 @@ DEFECTS: dict[str, tuple[Plant, ...]] = {
     "D7": (crowded,),
     "D11": (two_labellers,),
 }
-"""What to plant for each code; each brings nothing else with it, see test_planted_defects."""
+"""Defects to plant for each code; each has no other effect, see test_planted_defects."""

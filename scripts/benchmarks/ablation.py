@@ -1,11 +1,12 @@
-"""What each rewrite of MMDetection's modules brings: all of them but one, everything else equal.
+"""Gain of each rewrite of MMDetection's modules: all of them but one, everything else equal.
 
 python scripts/benchmarks/ablation.py --tunes frozen,lora --classes 3,80 --steps 5
 
-Swin-T (--model) with random weights and kept memory in every row. FLOPs, host reads, ATen calls and
-bytes kept for the way back are counted without the rewrite and as a share of the step with all of
-them; seconds are CPU time of a step, medians in turns with the full set, each row in a process of
-its own. `--steps 0` counts only. `own modules` leaves out all of them at once.
+Swin-T (--model) with random weights and kept memory in every row. FLOPs, host-device syncs,
+ATen calls and bytes kept for the backward pass are counted without the rewrite and as a share of
+the step with all of them; seconds are CPU time of a step, medians in turns with the full set,
+each row in a process of its own. `--steps 0` counts only. `own modules` leaves out all of them at
+once.
 
 A rewrite without which neither FLOPs, reads, calls nor kept bytes grow by 2 % of the step brings
 nothing that can be counted: it is marked, and has to earn its place on a GPU or go.
@@ -39,10 +40,10 @@ def figures(measured: Measured) -> dict[str, float]:
     """Return what is counted of a step, by name."""
     return {
         "GFLOP": measured.gflop,
-        "host reads": measured.host_reads,
+        "host-device syncs": measured.host_reads,
         "ATen calls": measured.calls,
         "kept MiB": measured.kept_mib,
-        "reads predicting": measured.predicting_reads,
+        "syncs predicting": measured.predicting_reads,
         "calls predicting": measured.predicting_calls,
     }
 

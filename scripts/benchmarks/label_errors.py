@@ -1,4 +1,4 @@
-"""How many planted label errors `teacher audit` finds, beside cleanlab and a plain threshold.
+"""Planted label errors that `teacher audit` finds, beside cleanlab and a plain threshold.
 
     python scripts/benchmarks/label_errors.py WORK --plant 0      # images, labels with errors
     train-teacher --data WORK/data/annotations.json --output WORK/run --model demo \\
@@ -34,7 +34,7 @@ Calibration = dict[str, tuple[int, float, int]]
 
 
 class Doubt(NamedTuple):
-    """What a method doubts: a label's box, or for `missing` a box without a label."""
+    """A doubt of a method: a label's box, or for `missing` a box without a label."""
 
     kind: str
     image: int
@@ -296,12 +296,12 @@ def main() -> None:
                 methods[name] = by_cleanlab(images, *told)
                 ranked = zip(images, get_label_quality_scores(*told, verbose=False), strict=True)
                 apart = told_apart(dict(ranked), planted_in(work, images))
-                print(f"{work}, {name}: images told apart {apart:.2f}")
+                print(f"{work}, {name}: images separated {apart:.2f}")
         else:
             methods = {f"audit, {p:.0%}": by_audit(audit, p) for p in (0.9, 0.5, 0.2)}
             methods["threshold"] = by_rule(images, audit["threshold"])
             apart = told_apart(quality_by_audit(audit, images), planted_in(work, images))
-            print(f"{work}, audit: images told apart {apart:.2f}")
+            print(f"{work}, audit: images separated {apart:.2f}")
         counted.append(calibration(audit, planted_in(work, images)))
         for name, doubts in methods.items():
             table = measure(list(doubts), planted_in(work, images))

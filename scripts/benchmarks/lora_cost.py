@@ -1,4 +1,4 @@
-"""What a training step and its files cost: the official recipe, --tune frozen and --tune lora.
+"""Cost of a training step and its files: the official recipe, --tune frozen and --tune lora.
 
     python scripts/benchmarks/lora_cost.py [--size 512] [--modes stock frozen lora]
 

@@ -1,4 +1,4 @@
-"""How much of the gain of --tune frozen LoRA reaches on the demo, and what both forget.
+"""Gain of LoRA beside that of --tune frozen on the demo, and the forgetting of both.
 
     python scripts/benchmarks/lora_gain.py WORK_FOLDER [--seed 0] [--lr-factor 2]
 

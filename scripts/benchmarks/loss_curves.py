@@ -3,7 +3,7 @@
 python scripts/benchmarks/loss_curves.py --model demo --size 160 --steps 200       # CPU
 python scripts/benchmarks/loss_curves.py --device cuda --precisions fp32,bf16 --csv curves.csv
 
-A few batches of noise with boxes come again and again, so that they can be learned by heart. Stock
+A few batches of noise with boxes come again and again, so that the model can overfit them. Stock
 keeps dropout and drop path in backbone and BERT, which ours has frozen, clips the gradients with
 those two counted in, and draws the noise of denoising queries in another order: alike, but not in
 numbers. `--aligned` takes that out of both, and TF32 out of ours, and then only rounding is left

@@ -12,7 +12,7 @@ class ModeProcess:
     """Does in its process what it is asked: `train_step.Case` by its methods."""
 
     measured: Any
-    """What was counted there; times are noted here."""
+    """Counts of the other process; times are taken here."""
 
     def __init__(self, build: Callable[..., Any], *arguments: Any) -> None:
         """Start the process and wait until the case is built."""
@@ -25,7 +25,7 @@ class ModeProcess:
         _, self.measured = self._receive()
 
     def count(self) -> None:
-        """Count arithmetic, host reads and kept bytes."""
+        """Count arithmetic, host-device syncs and kept bytes."""
         _, self.measured = self._ask("count")
 
     def step(self) -> None:

@@ -1,12 +1,12 @@
-"""What a training step costs as images, classes, objects, batch and processes grow.
+"""Cost of a training step as images, classes, objects, batch and processes grow.
 
 python scripts/benchmarks/scaling.py                      # all of them, counts only, Swin-T
 python scripts/benchmarks/scaling.py --vary classes --steps 10
 
-The official recipe and ours side by side, one thing changed at a time: FLOPs, host reads, bytes
-kept for the way back, trained parameters; and, with --steps, the median time of a step in turns
-(and of processes that share this machine's cores and average their gradients through gloo: on CPU
-only, so with --device cuda `processes` is not varied).
+The official recipe and ours side by side, one thing changed at a time: FLOPs, host-device syncs,
+bytes kept for the backward pass, trained parameters; and, with --steps, the median time of a step
+in turns (and of processes that share this machine's cores and average their gradients through gloo:
+on CPU only, so with --device cuda `processes` is not varied).
 Counts do not depend on the machine's load; see train_step.py for how they are taken.
 """
 
@@ -127,7 +127,7 @@ class _Loss(torch.nn.Module):
 
 
 class _Distributed:
-    """What `Case.step` asks of a model."""
+    """The interface of a model for `Case.step`."""
 
     def __init__(self, wrapped: Any, detector: Any) -> None:
         self.loss = wrapped
@@ -190,8 +190,8 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
         f"{options.model}, {start} unless varied, {options.precision}, {machine(options)}",
         backends(options.device),
         "",
-        "| varied | mode | trained M | GFLOP | times | host reads | times | kept MiB | times "
-        "| median s | times |",
+        "| varied | mode | trained M | GFLOP | times | host-device syncs | times | kept MiB "
+        "| times | median s | times |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     first: dict[tuple[str, str], Row] = {}

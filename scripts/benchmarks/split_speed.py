@@ -1,4 +1,4 @@
-"""Time our split and measure how even it is, beside iterative-stratification and chance.
+"""Time our split and measure how even it is, beside iterative-stratification and a random split.
 
 python scripts/benchmarks/split_speed.py            # needs pip install iterative-stratification
 
@@ -31,7 +31,7 @@ Method = Callable[[LabelledImages, int], Split]
 
 @dataclass(frozen=True)
 class Quality:
-    """How far a split is from what was wanted; smaller is better."""
+    """Deviation of a split from the wanted shares; smaller is better."""
 
     images: float
     """Largest deviation of a class's images in a split, relative to its share."""
@@ -72,7 +72,7 @@ def ours(data: LabelledImages, seed: int) -> Split:
 
 
 def at_random(data: LabelledImages, seed: int) -> Split:
-    """Split by chance."""
+    """Split at random."""
     order = np.random.default_rng(seed).permutation(len(data.file_names))
     ends = np.cumsum([round(share * len(order)) for share in SHARES.values()])
     return dict(zip(SHARES, np.split(order, ends[:-1]), strict=True))

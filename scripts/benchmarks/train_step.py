@@ -3,10 +3,10 @@
 python scripts/benchmarks/train_step.py --classes 3 --size 512 --batch 2 --steps 10
 
 Swin-T (--model) with random weights and a BERT-base built from its config: nothing is downloaded;
-FLOPs, host reads, groups and kept bytes do not depend on the weights. Each mode has a process of
-its own, with the memory settings of its own tool, and they take turns, each turn begun by another,
-so that whatever else the machine does falls on all of them; a batch is made before the clock
-starts. On CPU a mode takes up to 8 GB at batch 2. `--steps 0` counts only.
+FLOPs, host-device syncs, groups and kept bytes do not depend on the weights. Each mode has
+a process of its own, with the memory settings of its own tool, and they take turns, each turn begun
+by another, so that whatever else the machine does falls on all of them; a batch is made before the
+clock starts. On CPU a mode takes up to 8 GB at batch 2. `--steps 0` counts only.
 
 `stock` is MMDetection's configs/mm_grounding_dino/grounding_dino_swin-t_finetune_8xb4_20e_cat.py:
 lr_mult 0 for backbone and BERT, both checkpointed, six encoder layers recomputed. Where fairscale
@@ -95,7 +95,7 @@ class Measured:
 
 
 class KeptBytes:
-    """Counts the bytes that autograd keeps for the way back, each storage once."""
+    """Counts the bytes that autograd keeps for the backward pass, each storage once."""
 
     def __init__(self, model: nn.Module) -> None:
         """Leave out the parameters: they are there anyway."""
@@ -149,7 +149,7 @@ class Case:
         return matrix_products(self.measured.mode, self._options.device)
 
     def count(self) -> None:
-        """Count arithmetic, operators, host reads and kept bytes of a step, and of a prediction."""
+        """Count arithmetic, operators, host-device syncs and kept bytes of step and prediction."""
         self.step()  # fills the caches
         kept = KeptBytes(self.model)
         batch = self.batch()
@@ -174,7 +174,7 @@ class Case:
         self.count_prediction()
 
     def count_prediction(self) -> None:
-        """Count operators and host reads of a validation step, where the case has one."""
+        """Count operators and host-device syncs of a validation step, where the case has one."""
 
     def timed_step(self) -> tuple[float, int]:
         """Train one step on a batch that is there.
@@ -236,7 +236,7 @@ class MMDetectionCase(Case):
         return make_batch(self._options)
 
     def count_prediction(self) -> None:
-        """Count operators and host reads of a validation step, the caches filled."""
+        """Count operators and host-device syncs of a validation step, the caches filled."""
         self.model.eval()
         for _ in range(2):
             inputs, samples = self.batch()
@@ -388,8 +388,8 @@ def table(rows: list[Measured], options: argparse.Namespace) -> str:
         f"{options.size}, {options.boxes} boxes an image, {options.precision}, {machine(options)}",
         backends(options.device),
         "",
-        f"| mode | trained M | GFLOP | of {first.mode} | host reads | groups | kept MiB | peak MiB "
-        f"| page faults | median s | of {first.mode} |",
+        f"| mode | trained M | GFLOP | of {first.mode} | host-device syncs | groups "
+        f"| kept MiB | peak MiB | page faults | median s | of {first.mode} |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -310,7 +310,8 @@ def table(cases: list[Case], options: argparse.Namespace) -> str:
         f"{options.threads} threads, {options.workers} loader processes, ours {options.batch} at "
         f"once, torch {torch.__version__}, {datetime.now(timezone.utc):%Y-%m-%d}",
         "",
-        "| mode | host reads an image | load ms | model ms | evaluate ms | all ms | mAP | mAP50 |",
+        "| mode | host-device syncs an image | load ms | model ms | evaluate ms | all ms "
+        "| mAP | mAP50 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for case in cases:

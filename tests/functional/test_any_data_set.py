@@ -1,6 +1,6 @@
 """Any valid COCO that inspect-data accepts trains one epoch on the demo model: no crash, no NaN.
 
-TRAIN_TEACHER_RANDOM_RUNS sets how many data sets are tried, and has them drawn anew; without it
+TRAIN_TEACHER_RANDOM_RUNS sets how many data sets are tried, and makes them random; without it
 it is ten or a few more, always the same.
 """
 
@@ -43,7 +43,7 @@ RANDOM = settings(
     deadline=None,
     derandomize="TRAIN_TEACHER_RANDOM_RUNS" not in os.environ,
     database=None,
-    # A smaller example of a failure would take one more run for each step towards it.
+    # A smaller example of a failure would take one more run for each step toward it.
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )

@@ -11,7 +11,7 @@ from PIL import Image
 from generated_data import make_images
 
 BRIGHT = 185
-"""Grey level between the lightest background and a white shape."""
+"""Gray level between the lightest background and a white shape."""
 
 
 def test_a_rings_label_reaches_the_outer_edge_of_its_stroke(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the version before the source files moved left behind can still be used today."""
+"""Runs of the version before the source files moved can still be used today."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_repeat_in_another_folder_differs_in_the_folder_only(run: Path, tmp_pa
 def test_the_config_is_one_that_a_user_of_mmdetection_would_write(run: Path) -> None:
     text = (run / "mmdet_config.py").read_text()
     assert "            # set by you\n            loss_weight=2.0)" in text
-    assert "# really freezes, keeps loaded weights\n    type='TeacherGroundingDINO'," in text
+    assert "# freezes exactly, keeps loaded weights\n    type='TeacherGroundingDINO'," in text
     assert "type='SGD'" in text
     assert "CosineAnnealingLR" in text
     assert text.count(f"'{run}'") == text.count(str(run)) == 1
@@ -173,4 +173,4 @@ def test_the_dry_run_shows_what_differs_and_why_in_80_columns(run: Path, tmp_pat
     assert max(len(line) for line in shown) <= 80
     text = "\n".join(shown)
     assert "  set by you\n      model.bbox_head.loss_bbox.loss_weight: 5.0 -> 2.0\n" in text
-    assert "    really freezes, keeps loaded weights\n      model.type: 'GroundingDINO'" in text
+    assert "    freezes exactly, keeps loaded weights\n      model.type: 'GroundingDINO'" in text

@@ -29,7 +29,7 @@ DEMO_VOCABULARY = ("--language-model", str(configs_folder() / "demo" / "language
 
 @dataclass(frozen=True)
 class Right:
-    """What a user should see of one input."""
+    """Expected result for one input."""
 
     file: str = "data.json"
     options: tuple[str, ...] = ()
@@ -55,9 +55,9 @@ class Right:
 NAMES_BY_FILE = {
     "fn_copyright": r"code page|encod",
     "fn_double_ext": r"\.rf\.",
-    "fn_int": r"lack.*\.jpg|ending",
+    "fn_int": r"lack.*\.jpg|extension",
     "fn_nested_missing": r"sub-?folder",
-    "fn_no_ext": r"ending|I9",
+    "fn_no_ext": r"extension|I9",
     "fn_other_ext": r"\.jpg|I9",
     "fn_prefix_lost": r"PSOK2_",
     "fn_zero_pad": r"zeros",
@@ -154,9 +154,7 @@ CASE: dict[str, Right] = {
     "same_record_twice": Right(
         says=("Remove the copies: inspect-data .* --fix",), fixed=16, fixed_silent=("R1", "R9")
     ),
-    "size_zero": Right(
-        findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)
-    ),
+    "size_zero": Right(findings={"F8": "warning"}, says=("silently",), never_says=("KeyError",)),
     "slices": Right(file="annotations.json"),
     "summary_counts": Right(exit=0, boxes=112),
     "theta": Right(file="annotations.json", says=("rotated", "angle"), boxes=48, fixed=48),
@@ -166,7 +164,7 @@ CASE: dict[str, Right] = {
     "tiles_xy": Right(file="annotations.json"),
     "turned_avif": Right(silent=("I4",)),
     "turned_tif": Right(
-        exit=1, findings={"I4": "error"}, silent=("I3",), says=("whatever it is told",)
+        exit=1, findings={"I4": "error"}, silent=("I3",), says=("regardless of its flags",)
     ),
     "unk_emoji": Right(options=DEMO_VOCABULARY, exit=1, findings={"N2": "error"}),
     "unk_same": Right(

@@ -1,4 +1,4 @@
-"""`inspect-data --fix`: what is decidable is repaired, in a copy, and told."""
+"""`inspect-data --fix`: decidable problems are repaired, in a copy, and reported."""
 
 from __future__ import annotations
 

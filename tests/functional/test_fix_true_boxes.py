@@ -219,7 +219,7 @@ def few_boxes(content: Content, _folder: Path) -> None:
 
 
 def large_boxes(content: Content, _folder: Path) -> None:
-    """Boxes around a centre that could be corners as well."""
+    """Boxes around a center that could be corners as well."""
     for number, annotation in enumerate(content["annotations"]):
         annotation["bbox"] = [150 + number % 7, 110 + number % 5, 290, 210 + number % 9]
 
@@ -299,7 +299,7 @@ def test_boxes_that_leave_their_images_by_the_tenth_stop_training(tmp_path: Path
         (true_areas(y_first), "y1, x1, y2, x2"),
         (on_scale(100), "per cent"),
         (on_scale(1000), "0 to 1000"),
-        (true_areas(centre), "centre x,y"),
+        (true_areas(centre), "center x,y"),
         (true_areas(corners, bbox_mode=0), "bbox_mode"),
     ],
 )
@@ -367,7 +367,7 @@ def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:
     path = spoil(tmp_path, middle, shift_boxes(shares(centre)))
     (found,) = (f for f in inspect_data(InspectRequest(data=path)).findings if f.code == "B3")
 
-    assert "cannot be told" in found.message
+    assert "is unclear" in found.message
     assert "--fix leaves them" in found.fix
 
 

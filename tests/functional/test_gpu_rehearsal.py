@@ -1,4 +1,4 @@
-"""What a GPU would meet, on a machine without one: steps and runs on a pretended device."""
+"""Steps and runs on a pretended GPU, on a machine without one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALLOWED = {
         "the norm of the gradients, for the log and to refuse a bad step"
     ),
 }
-"""Where an accelerated step may wait for the device, and why."""
+"""Places where an accelerated step may wait for the device, with reasons."""
 OF_MMDETECTION = (" at mmdet/", " at mmcv/", *(place for place in ALLOWED if "mmengine" in place))
 """Its own modules read where they like: hundreds of times with many boxes."""
 

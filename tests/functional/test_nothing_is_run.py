@@ -1,4 +1,4 @@
-"""What is given away or taken over is data: nothing in it is imported or started."""
+"""Shared and adopted files are data: nothing in them is imported or started."""
 
 from __future__ import annotations
 

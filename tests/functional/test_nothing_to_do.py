@@ -1,4 +1,4 @@
-"""Where a finding says "Nothing to do", the canonical copies have the boxes as they were drawn."""
+"""With a finding that says "Nothing to do" the canonical copies have the boxes as drawn."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from planted_images import dark
 from train_teacher.inspection.load import InspectRequest
 
 COMPANIONS = {"B3": {"D6"}, "F9": {"I10"}, "R10": {"I10"}, "I5": {"I6"}, "N10": {"D3"}}
-"""What a defect brings with it by its nature: with all boxes lost there is nothing to train."""
+"""Inevitable side effects of a defect: with all boxes lost there is nothing to train."""
 
 
 def found(path: Path) -> list[str]:

@@ -86,7 +86,7 @@ def test_after_kill_9_in_mid_epoch_the_losses_are_those_of_an_uninterrupted_run(
     assert stop_after(per_epoch + 2, output, signal.SIGKILL, new) == -signal.SIGKILL
     result = run("--output", output, "--resume")
     assert result.returncode == 0, result.stderr
-    assert "goes on after epoch 1 of 3" in result.stderr
+    assert "continues after epoch 1 of 3" in result.stderr
     assert freeze_table(output) == freeze_table(whole)
     assert losses(output) == losses(whole)
     assert scores(output) == scores(whole)

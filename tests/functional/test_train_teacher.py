@@ -121,7 +121,7 @@ def test_the_dry_run_prints_exactly_the_config_of_the_run_and_writes_nothing(
     assert finished["absent_after_dry_run"]
     assert dry.stdout == (finished["output"] / "mmdet_config.py").read_text()
     assert "\nschedule  2 epochs x " in dry.stderr
-    assert "here it would stop" not in dry.stderr
+    assert "it would stop" not in dry.stderr
     assert len(dry.stderr.splitlines()) <= 20
 
 
@@ -174,7 +174,7 @@ def test_the_settings_file_repeats_the_run(finished: dict[str, Any], tmp_path: P
 
 
 def assigned_values(config_text: str) -> dict[str, str]:
-    """Return every top-level assignment of a config file as one normalised expression."""
+    """Return every top-level assignment of a config file as one normalized expression."""
     return {
         ast.unparse(node.targets[0]): ast.unparse(node.value)
         for node in ast.parse(config_text).body

@@ -60,7 +60,7 @@ SOFTMAX_BACKWARD = {
 
 
 class Journal:
-    """What happened on the device."""
+    """Operations on the device."""
 
     def __init__(self) -> None:
         """Start empty."""

@@ -20,7 +20,7 @@ from pretend import JOURNAL, install
 import torch
 
 OF_THE_MODEL = ("tune", "precision", "plain", "accelerated", "model", "classes", "kernel")
-"""What of a case decides on the model: cases in a row that are alike in it share one."""
+"""Parts of a case that decide on the model: cases in a row that agree in them share one."""
 
 
 def classes(case: dict[str, Any]) -> tuple[str, ...]:
@@ -49,6 +49,13 @@ def planted(kind: str, model: Any) -> None:
             branch.__class__ = torch.nn.Sequential
 
 
+def mask_by_shapes(tokenized: Any, special_tokens_list: Any) -> tuple[Any, Any]:
+    """Return a mask and positions as large as mmdet's, which are made by reading the tokens."""
+    ids = tokenized["input_ids"]
+    mask = ids.new_ones((*ids.shape, ids.shape[1]), dtype=torch.bool)
+    return mask, torch.zeros_like(ids)
+
+
 def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     """Return model and optimizer on the device."""
     from mmengine.optim import build_optim_wrapper
@@ -67,6 +74,10 @@ def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     if shapes:
         bert = write_bert(folder / "bert")
     if settings.plain:
+        if shapes:
+            from mmdet.models.language_models import bert as mmdet_bert
+
+            mmdet_bert.generate_masks_with_special_tokens_and_transfer_map = mask_by_shapes
         (folder / "data").mkdir()
         write_language_model(folder / "data" / "language_model", bert)
     else:

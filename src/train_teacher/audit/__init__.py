@@ -1,1 +1,1 @@
-"""`teacher audit`: labels that a teacher doubts, surest first."""
+"""`teacher audit`: probable label errors, most likely first."""

@@ -1,4 +1,4 @@
-"""Let a teacher look at labels that it has not learned from, and list those it doubts."""
+"""Find probable label errors with a teacher that was not trained on the labels."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teache
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """Whose labels, and by which teacher."""
+    """Request for an audit: the labels, and the teacher that looks at them."""
 
     teacher: TeacherRequest
     data: Path | None = None
     """COCO JSON instead of the run's validation and test splits."""
     images: Path | None = None
     folds: int | None = None
-    """Runs that look at the training images by turns."""
+    """Runs that share the training images between them."""
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a teacher doubts; the object of `teacher audit --format json`."""
+    """Labels that a teacher doubts; the object of `teacher audit --format json`."""
 
     teacher: str
     images: dict[str, int]
     """Audited, by the file that holds their labels."""
     labels: int
     left_out: int
-    """Images that the teacher was trained on, and no fold looked at."""
+    """Images that the teacher was trained on, and no fold covered."""
     threshold: float
-    """Score from which a box is sure."""
+    """Least score of a confident box."""
     suspects: tuple[Suspect, ...]
     """Likeliest errors first."""
 
     @property
     def kinds(self) -> dict[str, int]:
-        """How many there are of each kind, the most frequent first."""
+        """Number of doubted labels of each kind, the most frequent first."""
         return dict(Counter(suspect.kind for suspect in self.suspects).most_common())
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """An audit, and where its images lie."""
+    """An audit, and the places of its images."""
 
     audit: Audit
     places: dict[tuple[str, str], tuple[Path, int, int]]
@@ -65,7 +65,7 @@ class AuditResult:
 
 
 def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditResult:
-    """Compare labels with what a teacher finds; nothing is changed.
+    """Compare labels with a teacher's detections; nothing is changed.
 
     Raises:
         UserError: teacher or data cannot be used, or the teacher has seen all of it.
@@ -80,7 +80,7 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
             "their errors. Add --folds 3, or give other labels with --data."
         )
     facts = teacher.facts
-    # Shorter runs know less: what they doubt is judged by how they agree themselves.
+    # Shorter runs know less: their doubts are weighed by their own agreement.
     suspects = [
         suspect
         for group in (parts, folds)
@@ -114,7 +114,7 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
 def _by_itself(
     request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
 ) -> tuple[list[Looked], int]:
-    """Return what the teacher found in images that it has not seen, and how many are left out."""
+    """Return the detections in images the teacher was not trained on, and how many are left out."""
     known = _trained_on(teacher)
     parts: list[Looked] = []
     left_out = 0 if request.data or request.folds else len(known)
@@ -161,7 +161,7 @@ def _by_folds(
     seconds = seconds_of_folds(teacher.run, data, folds)
     cost = f"about {clock(seconds)} by the time of the run itself" if seconds else "time unknown"
     told = f"{plural(folds, 'LoRA run')} on the training images, half as long as the run: {cost}"
-    sys.stderr.write(f"folds: {told}; interrupt to stop, nothing of them is kept\n")
+    sys.stderr.write(f"folds: {told}; interrupt to stop; nothing of them is kept\n")
     device = machine.resolve_device(request.teacher.device, "fp32")
     for part, model in folded(teacher.run, data, folds, device):
         yield Looked(part, detections_of(model, part, part.phrases, progress))

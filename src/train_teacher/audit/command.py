@@ -25,13 +25,13 @@ from train_teacher.console.options import (
     "--folds",
     metavar="K",
     type=int,
-    help="Audit the training images too: K LoRA runs look at them by turns.",
+    help="Audit the training images too, with K LoRA runs.",
 )
-@option("--html", metavar="FILE", type=FILE, help="Also a page with crops.")
-@option("--label-studio", metavar="FILE", type=FILE, help="Also as tasks of Label Studio.")
+@option("--html", metavar="FILE", type=FILE, help="Also write a page with crops.")
+@option("--label-studio", metavar="FILE", type=FILE, help="Also write Label Studio tasks.")
 @teacher_options
 @allow_python_config_option
-@choice("--format", "text", "json", help="How to write the list.")
+@choice("--format", "text", "json", help="Output format.")
 def audit_command(
     run: Path,
     data: Path | None,

@@ -1,4 +1,4 @@
-"""Holds the labels of one image against what a teacher found in it."""
+"""Comparison of the labels of one image with a teacher's detections."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Doubt(NamedTuple):
     label: int
     """Row of the label, -1 for none."""
     found: int
-    """Row of what the teacher found, -1 for nothing."""
+    """Row of the detection, -1 for none."""
     overlap: float
     support: float
-    """Best score of anything that the teacher found near the label, or of what it found."""
+    """Best score of any detection near the label, or of the detection."""
 
 
 class Comparison(NamedTuple):
-    """One image: what the teacher found, what is doubted, and what that can be judged by."""
+    """One image: detections, doubted labels, and the scores to judge them by."""
 
     found: ImageDetections
     """Each object once."""
@@ -46,12 +46,12 @@ class Comparison(NamedTuple):
 
 
 def compare(label: Ints, box: Boxes, looked: ImageDetections) -> Comparison:
-    """Compare T labels of an image, crowds left out, with all that was found in it.
+    """Compare T labels of an image, crowds left out, with all detections in it.
 
     Args:
         label: (T,) class numbers.
         box: (T, 4) xyxy, pixels.
-        looked: what the teacher found, whatever its score.
+        looked: the teacher's detections, whatever their score.
     """
     found = choose_labels(looked, LEAST_SCORE, SAME_PLACE)
     iou = overlaps(found.box, box)
@@ -86,7 +86,7 @@ def compare(label: Ints, box: Boxes, looked: ImageDetections) -> Comparison:
 
 
 def outside_crowds(looked: ImageDetections, crowds: Boxes) -> ImageDetections:
-    """Return what does not lie in a region of unlabelled objects: nothing is missing there."""
+    """Return the detections outside regions of unlabeled objects: nothing is missing there."""
     low = np.maximum(looked.box[:, None, :2], crowds[None, :, :2])
     high = np.minimum(looked.box[:, None, 2:], crowds[None, :, 2:])
     inside = (high - low).clip(0).prod(axis=2)

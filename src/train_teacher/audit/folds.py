@@ -1,4 +1,4 @@
-"""Teachers that have not seen some of the training images: each part is looked at by one."""
+"""Teachers for parts of the training images, each trained on the others."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from train_teacher.teachers.model import TeacherModel, load_run
 from train_teacher.training.plan import plan_training, train_teacher
 
 SHORTER = 2
-"""A fold's run is so many times shorter than the run."""
+"""A fold's run is this many times shorter than the run."""
 
 
 def seconds_of_folds(run: FinishedRun, data: LabelledImages, folds: int) -> float | None:
-    """Return what K runs will take by the run's own time, None where that was not written.
+    """Return the time K runs will take, from the run's own time; None where that was not logged.
 
     Raises:
         UsageError: there are too few images for so many, or no two folds.
@@ -75,12 +75,13 @@ def _settings(own: TeacherSettings, data: Path, images: Path, output: Path) -> T
         output=str(output),
         split="0.9/0.1",
         tune="lora",
+        schedule="multistep" if own.schedule == "plateau" else own.schedule,
         epochs=own.epochs and max(1, own.epochs // SHORTER),
         steps=own.steps and max(1, own.steps // SHORTER),
         evaluate_before=False,
         plain=False,
         **dict.fromkeys(("val", "test", "class_from", "encoding", "retain", "retain_images")),
-        **dict.fromkeys(("val_interval", "wandb")),
+        **dict.fromkeys(("val_interval", "unfreeze_at", "wandb")),
     )
 
 

@@ -29,7 +29,7 @@ KINDS = {
 
 
 def tell(suspect: Suspect) -> str:
-    """Return what is doubted, in a line without the image."""
+    """Return a doubted label in one line, without the image."""
     label = f"{suspect.label} (annotation {suspect.annotation_id})"
     found = f"{suspect.found} {suspect.score:.2f}"
     return {

@@ -1,4 +1,4 @@
-"""How likely a doubted label is wrong, counted on the audited images (how-to/correct-labels)."""
+"""Probability that a doubted label is wrong, from the audited images (how-to/correct-labels)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BINS = 10
 
 
 def wrong_by_disagreement(score: Floats, agrees: Flags, labels: int) -> Floats:
-    """Return (K,) how likely the labels are wrong where a box of the teacher disagrees.
+    """Return (K,) probabilities that labels are wrong where a box of the teacher disagrees.
 
     Agreement rises with the score (isotonic regression). The surest boxes are taken to be right:
     the share of them that disagrees is that of wrong labels, without which the teacher would agree
@@ -35,7 +35,7 @@ def wrong_by_disagreement(score: Floats, agrees: Flags, labels: int) -> Floats:
 
 
 def wrong_by_support(support: Floats) -> Floats:
-    """Return (T,) how likely each label has no object, by the best score near it.
+    """Return (T,) probabilities that labels have no object, by the best score near each.
 
     Real objects become rarer as it falls: of more labels than at some higher score, the surplus
     has none.
@@ -50,7 +50,7 @@ def wrong_by_support(support: Floats) -> Floats:
 
 
 def wrong_by_overlap(overlap: Floats) -> Floats:
-    """Return (K,) how likely the label of a sure box lies wrong, by the overlap of the two.
+    """Return (K,) probabilities that the label of a sure box is misplaced, by their overlap.
 
     Its tail from 0.9 to 0.7 is the teacher's own imprecision, and goes on falling as fast; the
     surplus lies wrong.
@@ -64,7 +64,7 @@ def wrong_by_overlap(overlap: Floats) -> Floats:
 
 
 def wrong_by_recall(found: float) -> float:
-    """Return how likely one of two labels at one place is a double, the teacher finding one.
+    """Return the probability that one of two labels is a duplicate, the teacher finding one object.
 
     Both kinds being as likely before: two objects give one box with 2 r (1 - r), one with r.
     """

@@ -1,4 +1,4 @@
-"""Labels that a teacher doubts, with what a person needs to look them up."""
+"""Doubted labels, with the data needed to look them up."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from train_teacher.scores.validation_files import canonical_truth
 
 Box = tuple[float, float, float, float]
 LEAST = 0.05
-"""Probability from which a label is told at all."""
+"""Probability from which a label is reported."""
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):
-    """A label that may be wrong, or an object that may lack one."""
+    """A label that may be wrong, or an object that may have none."""
 
     kind: Kind
     probability: float
@@ -40,7 +40,7 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     label_box: Box | None
     """xywh, pixels."""
     found: str | None
-    """Class that the teacher found there; None for nothing sure."""
+    """Class of the confident detection there; None without one."""
     box: Box | None
     score: float
     """Of it, or of the best that lies near the label."""
@@ -49,14 +49,14 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Looked:
-    """Labelled images, and what a teacher that has not seen them found in them."""
+    """Labeled images, with the detections of a teacher that was not trained on them."""
 
     data: LabelledImages
     found: Detections
 
 
 def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: float) -> list[Suspect]:
-    """Return the labels that are doubted, the likeliest errors first.
+    """Return the doubted labels, the likeliest errors first.
 
     Args:
         parts: all that one teacher looked at, or several that are equally good.
@@ -75,7 +75,7 @@ def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: floa
     disagreed = probability.wrong_by_disagreement(score, agrees, len(support))
     phantom = np.zeros(len(support))
     classes = np.array([label["category_id"] for *_, own in records for label in own], np.int64)
-    # Of a class that the teacher hardly finds, a label that it does not find tells nothing.
+    # A missed label of a class that the teacher hardly finds means nothing.
     middle = {label: np.median(support[classes == label]) for label in np.unique(classes).tolist()}
     known = np.array([middle[label] >= threshold / 2 for label in classes.tolist()], np.bool_)
     phantom[known] = probability.wrong_by_support(support[known])

@@ -1,1 +1,1 @@
-"""`teacher blend`: weights between a base and what was trained, scored and written."""
+"""`teacher blend`: interpolations between base and trained weights, scored and written."""

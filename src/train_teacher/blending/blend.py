@@ -37,7 +37,7 @@ from train_teacher.teachers.export import FinishedRun, export_run, read_run
 
 @dataclass(frozen=True)
 class BlendRequest:
-    """What to blend, and what to do with it."""
+    """Request for blends: the run, the share of the training, and the bundle to write."""
 
     run: Path
     alpha: float | None = None
@@ -55,7 +55,7 @@ class BlendRequest:
 
 
 def blend(request: BlendRequest, *, progress: Progress | None = None) -> BlendCurve:
-    """Score a run's blends on its validation split and on what it should not forget.
+    """Score a run's blends on its validation split and on its retained data.
 
     Raises:
         UserError: a part of the run, its data or its base is gone, or OUTPUT is used.
@@ -95,7 +95,7 @@ def blend(request: BlendRequest, *, progress: Progress | None = None) -> BlendCu
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one blend found."""
+    """Scores of a run's blends, and the one that was chosen."""
 
     alpha: float
     found: Detections

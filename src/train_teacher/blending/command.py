@@ -1,4 +1,4 @@
-"""`teacher blend`: options in, one use case, the curve out."""
+"""`teacher blend`: the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> flo
     except ValueError as error:
         raise click.BadParameter(f"{value}: give a number from 0 to 1, or auto.") from error
     if alpha is not None and not 0 <= alpha <= 1:
-        raise click.BadParameter(f"{value}: 0 is the base, 1 what was trained; none lies beyond.")
+        raise click.BadParameter(f"{value}: give 0 (the base) to 1 (the trained weights).")
     return alpha
 
 
@@ -33,18 +33,18 @@ def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> flo
     default="auto",
     show_default=True,
     callback=_alpha,
-    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those that "
-    "the validation images cannot tell from the best.",
+    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those not "
+    "measurably worse than the best on the validation images.",
 )
-@option("--retain", metavar="F", type=FILE, help="COCO JSON not to be forgotten; the run's.")
+@option("--retain", metavar="F", type=FILE, help="COCO JSON to measure forgetting on.")
 @option("--retain-images", metavar="DIR", type=FILE, help="Folder of its images.")
 @images_option
-@option("--output", metavar="DIR", type=FILE, help="Folder to create: the chosen one as a bundle.")
+@option("--output", metavar="DIR", type=FILE, help="Folder to create for the chosen bundle.")
 @flag("--merge", "Write a complete model, which needs no base.")
 @option("--html", metavar="FILE", type=FILE, help="Also write a page with the curve.")
 @device_option
 @allow_python_config_option
-@choice("--format", "text", "json", help="How to write the scores.")
+@choice("--format", "text", "json", help="Output format.")
 def blend_command(
     run: Path,
     alpha: float | None,
@@ -57,9 +57,9 @@ def blend_command(
     device: str,
     format: str,
 ) -> int:
-    """Move weights between the base and what was trained, and score what is gained and forgotten.
+    """Interpolate between base and trained weights, and score what is gained and forgotten.
 
-    Nothing is trained: five blends are looked at (WiSE-FT, Wortsman et al., CVPR 2022).
+    Nothing is trained: five blends are scored (WiSE-FT, Wortsman et al., CVPR 2022).
     """
     from train_teacher.blending.blend import BlendRequest, blend
     from train_teacher.blending.text import render_blend, render_blend_json, render_blend_page

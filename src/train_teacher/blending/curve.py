@@ -26,7 +26,7 @@ class BlendPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_as_good(self) -> bool:
-        """Whether the validation images cannot tell it from the best: the interval reaches 0."""
+        """True when the validation images cannot tell it from the best: the interval reaches 0."""
         return self.chance is not None and self.chance.high >= 0
 
 
@@ -54,16 +54,16 @@ class BlendCurve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def best_of(scores: Sequence[float | None]) -> int:
-    """Return the place of the best score, of equal ones the last: the most of what was trained."""
+    """Return the place of the best score, of equal ones the last: nearest to the training."""
     return max(range(len(scores)), key=lambda place: (scores[place] or 0.0, place))
 
 
 def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
-    """Return the blend with the highest mean of both scores, of those that cost nothing that shows.
+    """Return the blend with the highest mean of both scores, of those with no measurable loss.
 
     The mean over the own data and the other is what WiSE-FT (Wortsman et al., CVPR 2022) compares
-    blends by. The run was made for its own classes, though: what its validation images tell from
-    the best one is not taken, however much it keeps of other things.
+    blends by. The run was made for its own classes, though: a blend that is measurably
+    worse on its validation images is not taken, however much it keeps of other objects.
     """
     best = points[best_of([point.validation for point in points])]
     if all(point.retained is None for point in points):
@@ -72,6 +72,6 @@ def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
     means = [((point.validation or 0.0) + (point.retained or 0.0)) / 2 for point in equal]
     return equal[best_of(means)], (
         f"the highest mean of mAP and --retain ({max(means):.3f}) of the "
-        f"{plural(len(equal), 'blend')} of {len(points)} that the validation images "
-        "cannot tell from the best (95 % interval)"
+        f"{plural(len(equal), 'blend')} of {len(points)} not measurably worse than "
+        "the best (95 % interval)"
     )

@@ -1,6 +1,8 @@
-"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with both and more."""
+"""Console scripts: `inspect-data`, `train-teacher`, and `teacher` with all commands."""
 
 from __future__ import annotations
+
+from copy import copy
 
 import click
 
@@ -10,12 +12,15 @@ from train_teacher.console.error_boundary import run_command
 
 
 def _with_version(command: click.Command) -> click.Command:
-    return click.version_option(__version__, message="train-teacher %(version)s")(command)
+    # A copy: the commands of `teacher` are these same objects, and have no version of their own.
+    shown = copy(command)
+    shown.params = [*command.params]
+    return click.version_option(__version__, message="train-teacher %(version)s")(shown)
 
 
 def inspect_data() -> None:
     """Run `inspect-data`."""
-    # A command does not wait for the modules of the others: that was half of its start.
+    # A command does not import the modules of the others: that was half of its start-up time.
     from train_teacher.inspection.command import inspect_command
 
     run_command(_with_version(inspect_command), "inspect-data")
@@ -62,7 +67,7 @@ def teacher_group() -> click.Group:
     }
     return OrderedGroup(
         commands=commands,
-        help="Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
+        help="Inspect a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
         no_args_is_help=True,
         context_settings={"max_content_width": 100},
     )

@@ -1,8 +1,8 @@
-"""Annotation records to columns, a block of records at a time.
+"""Conversion of annotation records to columns, a block of records at a time.
 
 There are three readers, each slower than the one before and taking what that one does not: of
 polygons without a mistake, of types without a mistake, and record by record, so that every other
-record is kept and every mistake is told with its path.
+record is kept and every mistake is reported with its path.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _boxes(
 
 
 # np.fromiter needs no look at the values before it starts: twice as fast as np.array. It stops
-# at what is no number of its type.
+# at a value of another type.
 def _areas(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
     try:
         return np.fromiter(values, np.float64, len(values))

@@ -1,9 +1,9 @@
-"""The fastest way from text to columns: annotations whose masks have nothing unusual.
+"""The fastest reader from text to columns: for annotations with ordinary masks.
 
 msgspec decodes the records and leaves the text of each polygon where it is; simdjson then reads
 the numbers of all polygons of the block into one array, so that no Python object is made for
 any of them. What this reader does not take (a mistake, polygons nested otherwise) is left to the
-exact one, which knows how to tell it.
+exact one, which knows how to report it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ParsedBlock:
 
 
 def parse_block(text: bytes) -> ParsedBlock | None:
-    """Return what a JSON list of annotations says, or None where the exact reader is needed."""
+    """Return the columns of a JSON list of annotations; None where the exact reader is needed."""
     try:
         return _parsed(_decode(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError, _UnusualError):
@@ -103,5 +103,5 @@ def _numbers(text: bytes) -> npt.NDArray[np.float64]:
         parsed: Any = simdjson.Parser().parse(text)
         return np.frombuffer(memoryview(parsed.as_buffer(of_type="d")), np.float64)
     except (TypeError, ValueError, RuntimeError):
-        # Something that is no number for simdjson, or one that no double can hold.
+        # Something that simdjson does not take for a number, or that no double can hold.
         raise _UnusualError from None

@@ -1,4 +1,4 @@
-"""`--class-from`: classes made of what annotations say in another member than their category."""
+"""`--class-from`: classes from another member of the annotations than their category."""
 
 from __future__ import annotations
 

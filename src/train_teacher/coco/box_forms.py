@@ -1,4 +1,4 @@
-"""Boxes that are not four numbers in a list: text, objects, lists in lists, corners, an angle."""
+"""Boxes other than a list of four numbers: text, objects, nested lists, corners, an angle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROTATED_NUMBERS = 5
 CORNER_NUMBERS = 8
 OVERHANG = 2.0
 ROUNDED = 1e-3
-UNDECIDED = "nothing in the file tells them from degrees"
+UNDECIDED = "nothing in the file shows the unit"
 ROTATED = "is a rotated box: five numbers, the last an angle"
 FOUR_CORNERS = "is four corners: the upright box around them is taken"
 TEXT = "is text: the numbers in it are taken"
@@ -36,16 +36,16 @@ _ROLES = {
     "bottom": "bottom ymax maxy y2 ybr bry bottomrighty rightbottomy endy",
     "width": "width w sizewidth sizew boxwidth",
     "height": "height h sizeheight sizeh boxheight",
-    "centre x": "cx xc centerx centrex xcenter xcentre",
-    "centre y": "cy yc centery centrey ycenter ycentre",
+    "center x": "cx xc centerx centrex xcenter xcentre",
+    "center y": "cy yc centery centrey ycenter ycentre",
 }
 _ROLE = {name: role for role, names in _ROLES.items() for name in names.split()}
-"""What a member of a box that is an object says, by its name in lower case without signs."""
+"""Role of a member of a box that is an object, by its name in lower case without signs."""
 _TURNED = frozenset({"angle", "rotation", "theta"})
 
 
 class OtherForm(NamedTuple):
-    """A box that is understood."""
+    """A box in another form, as understood."""
 
     numbers: tuple[float, ...]
     """x, y, width, height; with a fifth, the angle, as they stand."""
@@ -53,7 +53,7 @@ class OtherForm(NamedTuple):
 
 
 def other_form(value: Any) -> OtherForm | None:
-    """Return what a box in another form says, None for a list of four and for what says nothing."""
+    """Return the box in another form, None for a list of four and for anything unknown."""
     if isinstance(value, str):
         return _of_text(value)
     if isinstance(value, dict):
@@ -76,7 +76,7 @@ def _of_list(value: list[Any]) -> OtherForm | None:
 
 
 def _of_four(value: list[Any]) -> OtherForm | None:
-    """Return what four values say that are no numbers: points, lists of one, text."""
+    """Return the box of four values other than numbers: points, lists of one, text."""
     if all(isinstance(part, list) for part in value):
         numbers = [number for part in value for number in part]
         inside = "is a list in a list: the inner one is taken"
@@ -130,7 +130,7 @@ def _of_loose_text(text: str) -> OtherForm | None:
     if _NAMED.search(text):
         rest = _BREAKS.sub("", _NAMED.sub("", text))
         return None if rest else _of_members(dict(_NAMED.findall(text)))
-    # Of 1,5 2,5 3,5 4,5 nobody can tell whether these are points or decimals.
+    # 1,5 2,5 3,5 4,5 may be points or decimals.
     if len({found.strip() for found in _BREAKS.findall(text)}) > 1:
         return None
     try:
@@ -177,8 +177,8 @@ def _of_roles(members: dict[str, Any]) -> tuple[float, ...] | None:
         return left, top, numbers["right"] - left, numbers["bottom"] - top
     if numbers.keys() == {"left", "top", "width", "height"}:
         return left, top, w, h
-    if numbers.keys() == {"centre x", "centre y", "width", "height"}:
-        return numbers["centre x"] - w / 2, numbers["centre y"] - h / 2, w, h
+    if numbers.keys() == {"center x", "center y", "width", "height"}:
+        return numbers["center x"] - w / 2, numbers["center y"] - h / 2, w, h
     return None
 
 
@@ -191,15 +191,15 @@ class _Upright(NamedTuple):
 
     boxes: Boxes
     centre: bool
-    """Whether x and y are the centre."""
+    """True when x and y are the center."""
     leaving: int
     """Boxes outside their images."""
 
 
 def upright_boxes(rotated: Floats, here: Sizes, area: Floats) -> tuple[Boxes, str]:
-    """Return the boxes around rotated ones, and how these were read, by what all of them say.
+    """Return the boxes around rotated ones, and the reading that fits all of them.
 
-    x and y are the centre, as in Detectron2 and MMRotate, unless more boxes stay in their images
+    x and y are the center, as in Detectron2 and MMRotate, unless more boxes stay in their images
     as upper left corners.
 
     Args:
@@ -216,7 +216,7 @@ def upright_boxes(rotated: Floats, here: Sizes, area: Floats) -> tuple[Boxes, st
         degrees, why = _are_degrees(rotated, readings, area)
     chosen = readings[degrees]
     unit = "degrees" if degrees else "radians"
-    place = "the centre" if chosen.centre else "the upper left corner before it is turned"
+    place = "the center" if chosen.centre else "the upper left corner before it is turned"
     how = f"{ROTATED} in {unit}{why}; x, y is {place}, and the upright box around it is taken"
     return chosen.boxes, how
 
@@ -239,7 +239,7 @@ def _placed(rotated: Floats, angle: Floats, here: Sizes) -> _Upright:
 
 
 def _are_degrees(rotated: Floats, readings: Sequence[_Upright], area: Floats) -> tuple[bool, str]:
-    """Return whether angles are degrees, and what tells it, the surest first."""
+    """Return whether angles are degrees, and the evidence for it."""
     in_radians, in_degrees = readings
     turned = rotated[:, 4][rotated[:, 4] != 0]
     if (np.abs(turned) > 2 * math.pi + ROUNDED).any():

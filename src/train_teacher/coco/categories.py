@@ -1,4 +1,4 @@
-"""Which categories are real, and which program wrote the file."""
+"""Real and dummy categories, and the program that wrote the file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from train_teacher.coco.dataset import CategoryRecord, CocoDataset, used_categor
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "__ignore__"})
 """Entries that labelme writes into every file."""
 NO_OBJECTS = frozenset({"background", "none", "objects"})
-"""Names of what is no class of object, unless somebody labelled it."""
+"""Names that are no class of object, unless annotations use them."""
 IGNORED_REGIONS = frozenset(
     "dontcare|don t care|dont care|void|unlabeled|unlabelled|ignore|ignored|ignore region|"
     "ignore regions|ignored region|ignored regions".split("|")
 )
-"""Names of regions in which nothing is to be learnt: KITTI, VisDrone, Cityscapes."""
+"""Names of regions that are not trained: KITTI, VisDrone, Cityscapes."""
 BACKGROUND_WORDS = frozenset(
     "background|none|bg|no object|no objects|hintergrund|fondo|\u80cc\u666f".split("|")
 )
-"""Names of what is behind the objects."""
+"""Names of the background."""
 FEDERATED_MEMBERS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
 PEEKED_ANNOTATIONS = 20
 _SIGNS = re.compile(r"[\W_]+")
@@ -39,14 +39,14 @@ _FINGERPRINTS = (
 
 
 def dummy_categories(dataset: CocoDataset) -> tuple[CategoryRecord, ...]:
-    """Return categories that an exporter added and nobody labelled.
+    """Return categories that an exporter added and that have no annotation.
 
     Roboflow adds the project as a root: another category names it as its supercategory and no
     annotation uses it; it may be named like a class under it. labelme adds `_background_`; others
     have `background` or `none`.
     """
     used = used_categories(dataset)
-    # A root that names itself says nothing; a labelled class that does has a namesake above it.
+    # A root that names itself proves nothing; a labeled class that does has a namesake above it.
     parents = {
         other.supercategory
         for row, other in enumerate(dataset.categories)
@@ -83,7 +83,7 @@ def detect_exporter(dataset: CocoDataset, image_members: Collection[str] = ()) -
 
     Args:
         dataset: the file.
-        image_members: names of the members of its image records, as far as somebody looked.
+        image_members: names of the members of its image records, as far as they were read.
     """
     told = " ".join(
         str(dataset.info.get(key) or "") for key in ("description", "contributor", "url")
@@ -113,7 +113,7 @@ def _annotator(dataset: CocoDataset) -> str | None:
 
 
 def is_federated(image_members: Collection[str]) -> bool:
-    """Tell whether images say which classes were looked for in them, as those of LVIS do."""
+    """Return whether images say which classes were looked for in them, as those of LVIS do."""
     return not FEDERATED_MEMBERS.isdisjoint(image_members)
 
 

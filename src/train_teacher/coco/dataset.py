@@ -1,4 +1,4 @@
-"""COCO records as they were read: images and categories as records, annotations as columns."""
+"""COCO records as read: images and categories as records, annotations as columns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RecordProblem(msgspec.Struct, frozen=True):
     path: str
     """JSON path of the value, such as `annotations[59].bbox[0]`."""
     message: str
-    """What the value should be."""
+    """The expected kind of value."""
     value: str
     outcome: Outcome
     """converted: the value was understood anyway (a number as text); ignored: the record is read
@@ -62,7 +62,7 @@ class RecordProblem(msgspec.Struct, frozen=True):
 
     @property
     def repairable(self) -> bool:
-        """Whether the record is kept."""
+        """True when the record is kept."""
         return self.outcome != "lost"
 
     @property
@@ -74,7 +74,7 @@ class RecordProblem(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class AnnotationValues:
-    """What the annotations say that could be read, N rows, in JSON order."""
+    """Columns of N annotations, as far as they could be read, in JSON order."""
 
     index: npt.NDArray[np.int64]
     """(N,) position in the JSON list."""
@@ -108,7 +108,7 @@ class AnnotationColumns(AnnotationValues):
 
 @dataclass(frozen=True)
 class CocoDataset:
-    """One COCO JSON, read tolerantly: what could be read, and what could not."""
+    """One COCO JSON, read tolerantly, with the records that could not be read."""
 
     path: Path
     images: tuple[ImageRecord, ...]
@@ -122,9 +122,9 @@ class CocoDataset:
     names_from_addresses: int = 0
     """Images without `file_name` whose name was taken from `coco_url`."""
     encoding_note: str | None = None
-    """What had to be repaired to read the bytes (BOM, NaN, UTF-16), None when nothing."""
+    """Repairs needed to read the bytes (BOM, NaN, UTF-16), None without any."""
     encoding_doubt: str | None = None
-    """Why its letters may be others than those read, with what other encodings read."""
+    """Reason to doubt the letters, with the readings of other encodings."""
     encoding: str | None = None
     """Of its text, where the user named it."""
 

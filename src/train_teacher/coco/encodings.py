@@ -1,4 +1,4 @@
-"""In which encoding a text that is not UTF-8 was written, as far as its letters prove it."""
+"""Encoding of a text that is not UTF-8, as far as its letters prove it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from train_teacher.core.errors import UsageError
 
 ASSUMED = "cp1252"
-"""What is read when nothing else is proven: Windows in western Europe."""
+"""Assumed when nothing else is proven: Windows in western Europe."""
 LATIN_RUN = 2
 """Accented letters in a row; a word of western Europe has no more."""
 WESTERN = frozenset("àáâãäåæçèéêëíîïñòóôõöøúûüßœ")
@@ -23,13 +23,13 @@ FINAL = frozenset("ìù")
 SHOWN_WORDS = 3
 CONVINCING = 0.5
 CAPITAL = 0.8
-"""What a usual letter counts when it is a capital; names are mostly in small letters."""
+"""Weight of a usual letter that is a capital; names are mostly in small letters."""
 _WORD = re.compile(r"[^\W\d_]*[^\x00-\x7f]+[^\W\d_]*")
 _RUN = re.compile(r"[^\x00-\x7f]+")
 _SIGNS = re.compile(
     r"(?<![^\x00-\x7f])([°€®©](?![^\W\d_])|°(?=[CF]\b)|(?<=[a-z])’(?=s\b))(?![^\x00-\x7f])"
 )
-"""What is written beside plain words and has the same byte in all Windows code pages."""
+"""Signs beside plain words that have the same byte in all Windows code pages."""
 _RISE = re.compile("[a-zß-ÿœ][À-ÞŒ]|[À-ÞŒ][ß-ÿœ]")
 """A change of case at an accented letter, which two-byte characters have and words do not."""
 
@@ -150,4 +150,4 @@ _LANGUAGES: dict[str, Callable[[str], float]] = {
 _JOINS_PLAIN_LETTERS = dict.fromkeys(
     ("cp1251", "koi8_r", "cp866", "cp1253"), False
 ) | dict.fromkeys(("cp1250", "cp1254", ASSUMED, "mac_roman", "cp850"), True)
-"""Whether words have letters of ASCII among the others: never, always, or now and then."""
+"""Presence of ASCII letters in words, among the others: never, always, or now and then."""

@@ -1,4 +1,4 @@
-"""Names the annotation formats that are not COCO, and says how to get COCO from them."""
+"""Annotation formats other than COCO, with the way to convert them."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _PLAIN_VALUES = {bool: "true or false", int: "a number", float: "a number", str:
 
 
 class _Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a format is known and what to tell: an entry of `foreign_formats.yaml`."""
+    """Signs of a format, and the message for it: an entry of `foreign_formats.yaml`."""
 
-    told: str
+    message: str
     starts: tuple[str, ...] = ()
     every: frozenset[str] = frozenset()
     some: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class _Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     within: frozenset[str] = frozenset()
 
     def fits(self, record: dict[str, Any]) -> bool:
-        """Tell whether an object has the signs of this format."""
+        """Return whether an object has the signs of this format."""
         values = [value for value in record.values() if isinstance(value, dict)]
         return (
             self.every <= record.keys()
@@ -87,17 +87,17 @@ def _formats() -> _Formats:
 
 
 def name_binary_format(data: bytes) -> str | None:
-    """Return what a binary file is by its beginning, with the cure; None when unknown."""
+    """Return the format of a binary file by its first bytes, with the cure; None when unknown."""
     if data.startswith((b"{", b"[")):  # most files: spared the reading of the table
         return None
     for known in _formats().binary:
         if data.startswith(tuple(start.encode("latin-1") for start in known.starts)):
-            return known.told
+            return known.message
     return None
 
 
 def name_text_format(data: bytes, suffix: str) -> str | None:
-    """Return what a file that is not JSON is, with the cure; None when unknown."""
+    """Return the format of a file that is not JSON, with the cure; None when unknown."""
     kind = _kind_of_text(data[:_PEEK].lstrip(), suffix.lower())
     return _formats().texts[kind] if kind else None
 
@@ -131,7 +131,7 @@ def _kind_of_markup(head: bytes) -> str:
 
 
 def name_json_format(top: object) -> str | None:
-    """Return what a JSON without COCO's three lists is, with the cure; None when unknown."""
+    """Return the format of a JSON without COCO's three lists, with the cure; None when unknown."""
     if isinstance(top, list):
         return _told(_formats().lists, next((e for e in top if isinstance(e, dict)), None))
     if isinstance(top, dict):
@@ -151,7 +151,7 @@ def _name_single_entry(top: dict[str, Any]) -> str | None:
 
 
 def name_annotation_format(first: object) -> str | None:
-    """Return which kind of COCO file without boxes this is, with the cure; None when it has boxes.
+    """Return the kind of a COCO file without boxes, with the cure; None when it has boxes.
 
     Args:
         first: the first entry of `annotations`, decoded.
@@ -162,4 +162,4 @@ def name_annotation_format(first: object) -> str | None:
 
 
 def _told(formats: Iterable[_Format], record: dict[str, Any] | None) -> str | None:
-    return next((f.told for f in formats if record is not None and f.fits(record)), None)
+    return next((f.message for f in formats if record is not None and f.fits(record)), None)

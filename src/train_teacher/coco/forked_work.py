@@ -1,4 +1,4 @@
-"""Shares numbered tasks among forks of this process.
+"""Distribution of numbered tasks among forks of this process.
 
 A fork has everything its parent has, so that nothing is sent to it. What a fork does not hand
 back, for whatever reason, this process works out itself: an error there is met again here. The
@@ -29,7 +29,7 @@ thread held a lock finds it held for ever."""
 def shared_tasks(
     work: Callable[[int], Result], tasks: int, forks: int
 ) -> Iterator[Iterator[Result]]:
-    """Have tasks done by forks while the caller does other work.
+    """Run tasks in forks while the caller does other work.
 
     Args:
         work: from the number of a task to its result, a picklable value.
@@ -78,7 +78,7 @@ def _start(work: Callable[[int], Any], share: range) -> tuple[ForkProcess, Conne
             for task in share:
                 ours.send(work(task))
         finally:
-            # Nothing of the parent is tidied up here, and nobody is told: see `_in_order`.
+            # Nothing of the parent is cleaned up here, and nothing is reported: see `_in_order`.
             os._exit(0)
 
     process = context.Process(target=work_for_parent, daemon=True)
@@ -90,7 +90,7 @@ def _start(work: Callable[[int], Any], share: range) -> tuple[ForkProcess, Conne
 
 
 def _receive(answers: Connection, share: range, results: dict[int, Any]) -> None:
-    """Note the results of a fork until it is done, dead or silent for too long."""
+    """Collect the results of a fork until it is done, dead or silent for too long."""
     with answers, suppress(EOFError, OSError):
         for task in share:
             if not answers.poll(PATIENCE):

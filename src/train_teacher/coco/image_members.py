@@ -1,4 +1,4 @@
-"""Reads further members of image records, such as the video, only when a split asks for them."""
+"""Further members of image records, such as the video, read only when a split needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the annotations of a large file in parallel, without holding them.
+"""Parallel reading of the annotations of a large file, without holding them.
 
 The file is mapped, the list of annotations is cut into blocks between two records, and processes
 turn blocks into columns. A cut is right exactly when the text on both sides of it is a list in
@@ -29,10 +29,10 @@ MAPPED_BYTES = 2 * 2**20
 LARGE_BYTES = 6 * 2**20
 """Below it, starting processes costs more than it gains."""
 TASK_BYTES = 8 * 2**20
-"""What a process reads at once; less where a process would have too few tasks to even out."""
+"""Bytes that a process reads at once; less where a process would have too few tasks to even out."""
 _LEAST_TASKS = 16
 BLOCK_BYTES = 2 * 2**20
-"""What is read at once: its arrays still fit in the cache, and numpy is not called too often."""
+"""Bytes read at once: its arrays still fit in the cache, and numpy is not called too often."""
 _WINDOW = 2**20
 _MOST_TRIES = 24
 _OPENING = re.compile(rb'"annotations"\s*:\s*\[\s*(?=\{)')
@@ -85,7 +85,7 @@ def open_large_file(path: Path) -> LargeFile | None:
 
 
 def _without_annotations(mapped: mmap.mmap, start: int) -> tuple[TopLevel, int] | None:
-    """Return the rest of the file and where the list ends: the one place that leaves good JSON."""
+    """Return the rest of the file and the end of the list: the one place that leaves valid JSON."""
     window = _WINDOW
     while True:
         begin = max(start, len(mapped) - window)
@@ -131,7 +131,7 @@ def _cut(mapped: mmap.mmap, span: Span, size: int) -> Iterator[Span]:
 
 @contextmanager
 def reading_blocks(large: LargeFile) -> Iterator[Iterator[AnnotationBlock]]:
-    """Have the blocks read, of a large file by other processes while the caller does other work.
+    """Read the blocks, of a large file in other processes while the caller does other work.
 
     Yields:
         The columns of every block, in order. Taking one raises msgspec.DecodeError when the list
@@ -182,7 +182,7 @@ class MappedRecords(Sequence[Any]):
     """
 
     def __init__(self, large: LargeFile, counts: Sequence[int]) -> None:
-        """Note where the blocks are."""
+        """Store the places of the blocks."""
         self._large = large
         self._ends: list[int] = []
         total = 0

@@ -1,4 +1,4 @@
-"""Values that were written as text: JSON, or what Python prints."""
+"""Values that were written as text: JSON, or Python literals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def literal(text: str) -> Any:
-    """Return the value that a text spells, tuples as lists; None when it spells none."""
+    """Return the value of a literal, tuples as lists; None when the text is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Replays the rules by which MMDetection's loader keeps or drops a box, after our repairs."""
+"""The rules by which MMDetection's loader keeps or drops a box, applied after our repairs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOT_LEARNED = ("ignore", "crowd", "small_image")
 
 @dataclass(frozen=True)
 class LoadedRows:
-    """What the loader makes of one file."""
+    """Outcome of loading one file with MMDetection."""
 
     boxes: npt.NDArray[np.float64]
     """(N, 4) xywh in pixels, derived from polygons where `bbox` is missing."""

@@ -1,4 +1,4 @@
-"""Reads a COCO JSON tolerantly: every bad record is found in one run, every good one is kept.
+"""Tolerant reading of a COCO JSON: every bad record is found in one run, every good one kept.
 
 The top level is split into undecoded records, blocks of them are decoded with fixed types, and no
 Python object outlives its row in the columns. That is also why it is several times faster than
@@ -64,7 +64,7 @@ _COCO_URL = "http://images.cocodataset.org/"
 
 @dataclass(frozen=True)
 class _Lists:
-    """The records beside the annotations, and what was wrong with them."""
+    """The records other than annotations, with their problems."""
 
     images: tuple[ImageRecord, ...]
     categories: tuple[CategoryRecord, ...]
@@ -148,7 +148,7 @@ def _dataset(
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Keep the collector from walking a million fresh objects that cannot be garbage."""
+    """Pause the garbage collector: a million new objects cannot be garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -248,7 +248,7 @@ def _with_rotated(
     images: Sequence[ImageRecord],
     records: Sequence[Any],
 ) -> tuple[AnnotationColumns, list[RecordProblem]]:
-    """Return the columns with upright boxes in place of rotated ones, and the problems told."""
+    """Return the columns with upright boxes in place of rotated ones, and the problems found."""
     if not any(problem.message == ROTATED for problem in problems):
         return columns, problems
     # The bounds of a mask are surer than what an angle may mean.

@@ -1,4 +1,4 @@
-"""Typed decoding of single COCO records, with what was wrong told as a JSON path."""
+"""Typed decoding of single COCO records, with errors reported as JSON paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN_VALUE = 60
 
 
 class ImageEntry(msgspec.Struct, gc=False):
-    """What is read of an image."""
+    """Members that are read of an image."""
 
     id: int | str
     file_name: str | None = None
@@ -29,7 +29,7 @@ class ImageEntry(msgspec.Struct, gc=False):
 
 
 class CategoryEntry(msgspec.Struct, gc=False):
-    """What is read of a category."""
+    """Members that are read of a category."""
 
     id: int | str
     name: str
@@ -37,7 +37,7 @@ class CategoryEntry(msgspec.Struct, gc=False):
 
 
 class AnnotationEntry(msgspec.Struct, gc=False):
-    """What is read of an annotation; `segmentation` stays undecoded when it comes from bytes."""
+    """Members read of an annotation; `segmentation` stays undecoded when it comes from bytes."""
 
     id: int | str | None = None
     image_id: int | str | None = None
@@ -77,7 +77,7 @@ _TYPE_WORDS = (("array", "a list"), ("object", "an object"), ("float", "a number
 
 @dataclass(frozen=True)
 class _Mistake:
-    """A value that is not as it should be."""
+    """A value with a problem."""
 
     path: str
     """Inside the record, such as `bbox[0]`."""
@@ -87,7 +87,7 @@ class _Mistake:
 
 @dataclass
 class _Members:
-    """What the members of one record were read as."""
+    """Decoded members of one record."""
 
     values: dict[str, Any] = field(default_factory=dict)
     converted: list[_Mistake] = field(default_factory=list)
@@ -95,7 +95,7 @@ class _Members:
 
 
 class RecordReader(Generic[Entry]):
-    """Decodes the records of one section and collects what could not be read as written."""
+    """Decodes the records of one section and collects their problems."""
 
     def __init__(
         self, entry_type: type[Entry], section: Section, problems: list[RecordProblem]
@@ -117,7 +117,7 @@ class RecordReader(Generic[Entry]):
         ).decode
 
     def read(self, index: int, record: Any) -> Entry | None:
-        """Return the record decoded, or None when nothing useful is left of it.
+        """Return the record decoded, or None when it is unusable.
 
         Args:
             index: position in the list.
@@ -134,7 +134,7 @@ class RecordReader(Generic[Entry]):
             return None
 
     def read_all(self, records: Sequence[Any]) -> Iterator[tuple[int, Entry]]:
-        """Yield position and content of every record of which something useful is left.
+        """Yield position and content of every usable record.
 
         Args:
             records: as for `read`; without a mistake they are decoded in one call.
@@ -153,9 +153,8 @@ class RecordReader(Generic[Entry]):
         Args:
             index: position of the record in its list.
             path: of the value inside the record, such as `bbox[0]`; empty for the whole record.
-            message: what the value should be.
-            value: what it is, shortened here.
-            outcome: what becomes of it.
+            message: the expected value. value:
+            the given one, shortened here. outcome: its treatment.
         """
         dot = "" if not path or path.startswith("[") else "."
         self._problems.append(
@@ -170,7 +169,7 @@ class RecordReader(Generic[Entry]):
         )
 
     def _repair(self, index: int, record: Any, error: msgspec.ValidationError) -> Entry | None:
-        """Read what can be read, member by member, and tell every mistake."""
+        """Read the readable members one by one, and report every mistake."""
         plain = plain_value(record)
         if not isinstance(plain, dict):
             path, message = _explain(str(error))
@@ -210,7 +209,7 @@ def _fields_of(entry_type: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldI
 
 
 def _read_member(name: str, kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
-    """Return the value of one member, what was wrong with it, and whether it can be used."""
+    """Return the value of one member, its problem, and whether it can be used."""
     if name == "bbox":
         return _read_box(kind, value)
     inside = [value.get("id")] if isinstance(value, dict) else value
@@ -228,7 +227,7 @@ def _read_box(kind: Any, value: Any) -> tuple[Any, list[_Mistake], bool]:
         mistakes = [mistake for _, mistake, _ in parts if mistake]
         read, usable = tuple(number for number, _, _ in parts), all(ok for _, _, ok in parts)
     if not usable and (form := other_form(value)):
-        # What an angle means is told by all of them (reader.py).
+        # The meaning of an angle follows from all of them (reader.py).
         usable = form.message != ROTATED
         mistakes = [_Mistake("bbox", form.message, _value_at(value, ""))]
         return form.numbers if usable else None, mistakes, usable
@@ -253,7 +252,7 @@ def _read_value(path: str, kind: Any, value: Any) -> tuple[Any, _Mistake | None,
 
 
 def _explain(text: str) -> tuple[str, str]:
-    """Turn msgspec's message into the path of the value and what it should be."""
+    """Return the path of the value and the expected type from msgspec's message."""
     found = _AT.match(text)
     path = (found.group("path") or "") if found else ""
     missing = _MISSING.search(text)

@@ -1,4 +1,4 @@
-"""Which annotation file is which split: single files, and the folder layouts exporters write."""
+"""Annotation file of each split: single files, and the folder layouts exporters write."""
 
 from __future__ import annotations
 

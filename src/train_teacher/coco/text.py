@@ -1,4 +1,4 @@
-"""From the bytes of an annotation file to its top-level lists, whatever encoding it came in."""
+"""The top-level lists of an annotation file, from its bytes in any encoding."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class TopLevel:
     info: dict[str, Any]
     licenses: tuple[Any, ...]
     note: str | None
-    """What had to be repaired to read the bytes."""
+    """Repairs needed to read the bytes."""
     doubt: str | None = None
-    """Why the letters may be others than those read."""
+    """Reason to doubt the letters."""
     problems: tuple[RecordProblem, ...] = ()
     """Values of records that had to be left out to read the bytes."""
 
@@ -67,7 +67,7 @@ class _Raw(msgspec.Struct):
 
 
 def read_top_level(path: Path, encoding: str | None = None) -> TopLevel:
-    """Read a file, in its own encoding or the one named, and split it into its sections.
+    """Read a file, in its own encoding or the given one, and split it into its sections.
 
     Raises:
         UserError: F1 (missing, unreadable, empty, truncated, not JSON), F3 (another format),
@@ -88,7 +88,7 @@ def read_top_level(path: Path, encoding: str | None = None) -> TopLevel:
 
 
 def read_other_members(path: Path, encoding: str | None = None) -> dict[str, Any]:
-    """Return what a file holds beside the three lists, such as `info` and `licenses`.
+    """Return the members of a file beside the three lists, such as `info` and `licenses`.
 
     Args:
         path: a file that `read_top_level` can read.
@@ -118,7 +118,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _as_utf8(path: Path, data: bytes, named: str | None) -> tuple[bytes, str | None, str | None]:
-    """Return the text as UTF-8, what was done for it, and why its letters may be others."""
+    """Return the text as UTF-8, the repairs, and the reason to doubt its letters."""
     notes = []
     doubt = None
     if data.startswith(_GZIP_MAGIC):
@@ -185,7 +185,7 @@ def _read_sections(path: Path, repaired: RepairedText, note: str | None) -> TopL
 
 
 def _read_repaired(path: Path, data: bytes, note: str | None) -> TopLevel:
-    """Read what is not quite JSON, with as few repairs as it takes."""
+    """Read text that is not quite JSON, with as few repairs as possible."""
     for repaired in repaired_texts(data):
         try:
             return _read_sections(path, repaired, note)
@@ -261,9 +261,7 @@ def _broken(path: Path, data: bytes, error: Exception) -> UserError:
             "The download or copy looks incomplete: fetch it again.",
         )
     if "trailing characters" in message or "Extra data" in message:
-        what = (
-            f"goes on after the JSON object has ended, at {place}: JSON Lines or two files in one"
-        )
+        what = f"continues after the end of the JSON object, at {place}: JSON Lines or two files"
         return _f1(path, what, "Export one JSON object.")
     reason = message.split(" (byte", maxsplit=1)[0].removeprefix("JSON is malformed: ")
     excerpt = data[max(0, position - 20) : position + 20].decode("utf-8", "replace")
@@ -306,7 +304,7 @@ def _wrong_shape(path: Path, top: object) -> UserError:
 
 
 def _kind(value: object) -> str:
-    """Return what a value is in the words of JSON."""
+    """Return the type of a value in terms of JSON."""
     if value is None:
         return "null"
     words = {bool: "true or false", str: "text", list: "a list", dict: "an object"}

@@ -1,4 +1,4 @@
-"""Repairs of JSON text in place: no byte moves, so that a place told later is that of the file."""
+"""Repairs of JSON text in place: no byte moves, so that reported places are those of the file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LIST_DEPTH, _RECORD_DEPTH, _VALUE_DEPTH = 2, 3, 4
 
 @dataclass(frozen=True)
 class RepairedText:
-    """A text of the same length as the one that was given, and what was done to it."""
+    """A text of the same length as the given one, and its repairs."""
 
     text: bytes
     notes: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class RepairedText:
 
 
 def repaired_texts(text: bytes) -> Iterator[RepairedText]:
-    """Yield the text with ever more repairs, for a reader that takes the first it can read."""
+    """Yield the text with more and more repairs, for a reader that takes the first readable one."""
     text, notes = _without_half_pairs(text)
     text, more = _without_trailing_commas(text)
     notes += more
@@ -89,7 +89,7 @@ def _outside(quotes: Rows, places: Rows) -> Rows:
 def _without_deep_values(
     text: bytes,
 ) -> tuple[bytes, tuple[RecordProblem, ...], tuple[str, ...]]:
-    """Put null where a value of a record, or one as deep elsewhere, is nested too deeply."""
+    """Replace values of records, or as deep elsewhere, that are nested too deeply by null."""
     characters = np.frombuffer(text, np.uint8)
     opens = (characters == _OPENING_LIST) | (characters == _OPENING)
     closes = (characters == _CLOSING_LIST) | (characters == _CLOSING)

@@ -1,1 +1,1 @@
-"""The MMDetection config generated from facts about the data and from settings."""
+"""The MMDetection config, generated from facts about the data and from settings."""

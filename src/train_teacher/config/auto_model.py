@@ -1,4 +1,4 @@
-"""`--model auto`: which base and which way of tuning fit the data and the machine, and why.
+"""`--model auto`: base and tuning mode that fit the data and the machine, with reasons.
 
 Pure: facts in, decisions out.
 """
@@ -30,9 +30,9 @@ BASES: Sequence[_Base] = (
     _Base("swin-t", "Swin-T, the smallest base"),
 )
 AT_ONCE, RECOMPUTED = 2, 3
-"""Images and layers with which a base has to fit: it would go with less, and be slow."""
+"""Images and layers with which a base has to fit: with less it would work, but slowly."""
 MANY_IMAGES = 30_000
-"""An estimate: with a second for a step of two images an epoch of Swin-L takes four hours."""
+"""An estimate: at a second per step of two images an epoch of Swin-L takes four hours."""
 FEW_IMAGES = 500
 """The published fine-tunes of small sets stay under it (cat: 144 images)."""
 
@@ -42,7 +42,7 @@ def choose_model(
 ) -> tuple[Decision, Decision]:
     """Decide on `model` and on `tune`, which stays as it is where the user gave it.
 
-    What has to fit is the smallest GPU that would be used; None trains on a CPU.
+    The smallest GPU that would be used has to suffice; None trains on a CPU.
     """
     images = next(split.num_images for split in info.splits if split.name == "train")
     mode = Decision("tune", tune, "given", "settings", given=True) if tune else None
@@ -65,11 +65,6 @@ def _model(images: int, gpu_bytes: int | None, tune: str) -> Decision:
     if images > MANY_IMAGES and chosen is BASES[0]:
         chosen = BASES[1]
         why = f"{chosen.said}: {memory} holds Swin-L, but {images:,} images would take too long"
-    elif chosen is BASES[-1] and None in needed:
-        why = (
-            f"{chosen.said}: what larger ones take with `tune: {tune}` was not measured; "
-            "--model swin-b or swin-l tries one"
-        )
     elif chosen is BASES[-1]:
         why = f"{chosen.said}: {memory} is too small for more"
     else:
@@ -80,15 +75,13 @@ def _model(images: int, gpu_bytes: int | None, tune: str) -> Decision:
 def _tune(images: int, gpu_bytes: int | None, settings: TeacherSettings) -> Decision:
     source = "training.md 5; README: what LoRA gains and what is forgotten"
     if settings.retain:
-        return Decision(
-            "tune", "lora", "--retain: with adapters off the base is there, bit for bit", source
-        )
+        return Decision("tune", "lora", "--retain: with adapters off the base is unchanged", source)
     if gpu_bytes is None:
         return Decision("tune", "lora", "no GPU: adapters need the least arithmetic", source)
     # A small GPU is no reason: with all layers recomputed LoRA takes a tenth less than frozen for
     # one image at once, and a twentieth more for four.
     if images < FEW_IMAGES:
-        why = f"{images:,} images: few parameters learn less by heart and forget less"
+        why = f"{images:,} images: fewer trained parameters overfit and forget less"
         return Decision("tune", "lora", why, source)
     why = f"{images:,} images can teach neck, encoder, decoder and head in full"
     return Decision("tune", "frozen", why, source)

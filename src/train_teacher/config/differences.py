@@ -1,4 +1,4 @@
-"""What a run's config has other than the official recipe, sorted by what it is for and why."""
+"""Differences between a run's config and the official recipe, sorted by purpose and reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DifferenceGroup:
 def group_differences(
     differences: Sequence[tuple[str, object, object]], overrides: Sequence[Override]
 ) -> tuple[DifferenceGroup, ...]:
-    """Bring differences with the same reason together, by topic; what the user set comes first."""
+    """Group differences with the same reason, by topic; the user's settings come first."""
     groups: dict[tuple[str, str], list[tuple[str, object, object]]] = {}
     for difference in differences:
         override = _cause(difference[0], overrides)

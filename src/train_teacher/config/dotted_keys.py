@@ -1,4 +1,4 @@
-"""Dotted keys of a nested config: looked up, set, compared in type, and the nearest one found."""
+"""Dotted keys of a nested config: lookup, assignment, type check, and the nearest key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_LENGTH = 60
 
 
 def list_paths(content: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of everything in a config behind a prefix, parents before children."""
+    """Yield all dotted keys of a config behind a prefix, parents before children."""
     for name, value in _members(content):
         yield f"{prefix}{name}"
         yield from list_paths(value, f"{prefix}{name}.")
@@ -47,7 +47,7 @@ def set_value(content: Any, key: str, value: Any, *, adds: bool = False) -> None
 
 
 def through_wrappers(content: Any, key: str) -> str:
-    """Return a key with `dataset` put in where another data set is wrapped around the one meant.
+    """Return a key with `dataset` inserted where another data set wraps the intended one.
 
     A key that leads nowhere is returned as it is.
     """
@@ -122,7 +122,7 @@ def fitted(old: Any, new: Any) -> Any:
 
 
 def type_problem(old: Any, new: Any) -> str | None:
-    """Say what is wrong with replacing a value, when the new one cannot be meant.
+    """Return the problem of replacing a value by one that cannot be intended.
 
     A number may become a list of numbers (RandomFlip's `prob`), a mapping a list of mappings
     (several evaluators), and anything may be switched off with null.
@@ -136,7 +136,7 @@ def type_problem(old: Any, new: Any) -> str | None:
 
 
 def kind_of(value: Any) -> str:
-    """Return what a value is, in words of a YAML user."""
+    """Return the type of a value in terms of YAML."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

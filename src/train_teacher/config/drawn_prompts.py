@@ -1,4 +1,4 @@
-"""Training prompts that are drawn for each image: of many classes, or with absent phrases."""
+"""Random training prompts for each image: of many classes, or with absent phrases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train_teacher.settings.schema import TeacherSettings
 
 
 def drawn_prompt(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any] | None:
-    """Return the transform that draws each image's prompt; None where all ask for every class.
+    """Return the transform that samples each image's prompt; None where all have every class.
 
     `label_map_file` is left to who knows the run folder: it is for more than one prompt holds.
 
@@ -56,14 +56,14 @@ def negative_words(info: DatasetInfo, settings: TeacherSettings) -> tuple[str, .
         if read in classes:
             raise UsageError(
                 f"negatives: {given!r} is read as the class {classes[read]!r}: the model would "
-                "learn that its boxes are not there. Take it out of the list."
+                "learn that its boxes do not exist. Take it out of the list."
             )
         words.setdefault(read, word)
     return tuple(words.values())
 
 
 def told_prompts(info: DatasetInfo, settings: TeacherSettings) -> str:
-    """Return what to say of drawn prompts, empty where there are none."""
+    """Return the description of random prompts, empty where there are none."""
     if words := negative_words(info, settings):
         beside = "all classes" if info.prompt.fits else "its classes"
         absent = plural(len(words), "absent word")

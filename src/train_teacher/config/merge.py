@@ -1,4 +1,4 @@
-"""From overrides to a complete MMDetection config: merge into the base, check every key, render."""
+"""Complete MMDetection configs: overrides merged into the base, every key checked, rendered."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def merge_overrides(base_config: str, overrides: Iterable[Override]) -> Config:
 
 
 def run_file(path: Path) -> dict[str, Any]:
-    """Return what a config file says, running it: for one that the user named to be run."""
+    """Run a config file that the user allowed to run, and return its content."""
     from mmengine.config import Config
 
     content: dict[str, Any] = Config.fromfile(path, import_custom_modules=False).to_dict()
@@ -162,7 +162,7 @@ def _setting_instead(key: str) -> str | None:
 def _apply_free(
     content: dict[str, Any], key: str, old: Any, value: Any, *, adds: bool
 ) -> str | None:
-    """Set a value that a user wrote, unless it breaks what train-teacher promises."""
+    """Set a user's value, unless it breaks a guarantee of train-teacher."""
     if isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value:
         # Without a type it changes what it names; with one it is another thing, taken whole.
         problems = [
@@ -179,7 +179,7 @@ def _apply_free(
 def render_config(config: Config, header: str, reasons: Mapping[str, str]) -> str:
     """Return the text of `mmdet_config.py`, always the same.
 
-    Of the reasons, by dotted key, those stand in it which a reader needs and nobody made untrue.
+    It holds the reasons, by dotted key, that a reader needs and that are still true.
     """
     changed = [key for key, reason in reasons.items() if reason in (SET_BY_USER, EDITED)]
     assigned, paths = with_variables(config.to_dict())

@@ -1,4 +1,4 @@
-"""What of the base config's model is changed: weights, freezing, adapters, prompts."""
+"""Overrides of the base config's model: weights, freezing, adapters, prompts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
 from train_teacher.inspection.facts import PromptInfo
 from train_teacher.prompts.caption import classes_per_prompt
+from train_teacher.settings.recipes import JOINING_PARTS
 from train_teacher.settings.schema import TeacherSettings
 
 # nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
@@ -39,7 +40,7 @@ class Override:
     reason: str
     """Short; shown beside the value in the dry run."""
     adds: bool = False
-    """True for a key that the base does not have and that we add knowingly."""
+    """True for a key that the base does not have and that we add on purpose."""
     by_user: bool = False
     free: bool = False
     """True for a key that a user or a preset names: its type and its meaning are checked."""
@@ -55,6 +56,13 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
         # frozen by the injection.
         named |= {part for part in FROZEN_PARTS if not _is_target(part, settings.lora_targets)}
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
+
+
+def joining_parts(settings: TeacherSettings) -> tuple[str, ...]:
+    """Return the parts that are frozen until `unfreeze_at`."""
+    if settings.unfreeze_at is None or settings.tune != "full":
+        return ()
+    return tuple(part for part in JOINING_PARTS if part not in settings.freeze)
 
 
 def _is_target(part: str, targets: Sequence[str]) -> bool:
@@ -79,15 +87,21 @@ def model_overrides(
     settings: TeacherSettings,
     reasons: Mapping[str, str],
 ) -> Iterator[Override]:
-    """Yield what makes the base config's model this data set's detector."""
+    """Yield the overrides that make the base config's model this data set's detector."""
     weights = None if settings.weights == "none" else settings.weights
     for key, value in settings.architecture.items():
         adds = key in ADDED_BY_PRESETS
         yield Override(key, value, ARCHITECTURE, adds=adds, free=True)
-    yield Override("model.type", "TeacherGroundingDINO", "really freezes, keeps loaded weights")
+    yield Override("model.type", "TeacherGroundingDINO", "freezes exactly, keeps loaded weights")
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
     )
+    if joining := joining_parts(settings):
+        at = settings.unfreeze_at
+        when = "the first fall of the rate" if at == "plateau" else f"epoch {at}"
+        yield Override(
+            "model.joining_modules", list(joining), f"trained after {when} (FT-FSOD)", adds=True
+        )
     yield Override(
         "model.base_checkpoint",
         weights,
@@ -95,7 +109,7 @@ def model_overrides(
         adds=True,
     )
     if settings.tune == "lora":
-        yield Override("model.lora", _lora(settings), "adapters, put in by PEFT", adds=True)
+        yield Override("model.lora", _lora(settings), "adapters, injected by PEFT", adds=True)
     yield _exchanged(settings)
     yield Override("load_from", None, "the model loads its own base checkpoint")
     yield Override(
@@ -107,7 +121,7 @@ def model_overrides(
     yield Override(
         "model.backbone.init_cfg", None, "no second download: the base has it", adds=True
     )
-    yield Override("model.backbone.with_cp", False, "recomputed is the encoder, if anything")
+    yield Override("model.backbone.with_cp", False, "only the encoder is recomputed, if anything")
     yield Override("model.encoder.num_cp", 0, "no fairscale needed")
     yield Override(
         "model.bbox_head.num_classes",
@@ -131,7 +145,7 @@ def _exchanged(settings: TeacherSettings) -> Override:
     names = REWRITES if settings.accelerated else ()
     if settings.accelerated and settings.tune == "lora":
         names = (*names, LORA_PRODUCT)
-    reason = "exchanged for faster equals" if names else "MMDetection's own modules"
+    reason = "replaced by faster equivalents" if names else "MMDetection's own modules"
     return Override("model.accelerated", list(names), reason, adds=True)
 
 

@@ -1,4 +1,4 @@
-"""The same run in MMDetection's, MMEngine's and mmcv's own types only (`--plain`)."""
+"""Runs with types of MMDetection, MMEngine and mmcv only (`--plain`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL_SWIN_STAGES = 4
 
 
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What takes the place of a type of ours."""
+    """Upstream's type in place of one of ours."""
 
     type: str
     without: frozenset[str] = frozenset()
@@ -44,10 +44,10 @@ def _table() -> Table:
 
 
 def refuse_what_plain_cannot(prompt: PromptInfo, settings: TeacherSettings) -> None:
-    """Refuse what MMDetection's own types cannot do.
+    """Refuse settings that MMDetection's own types do not support.
 
     Raises:
-        UsageError: with what it is, and the way out.
+        UsageError: with the setting and the cure.
     """
     if settings.tune == "lora":
         raise UsageError(
@@ -72,7 +72,7 @@ def refuse_what_plain_cannot(prompt: PromptInfo, settings: TeacherSettings) -> N
 
 
 def in_plain_types(overrides: Iterable[Override], settings: TeacherSettings) -> Iterator[Override]:
-    """Yield the overrides with upstream's types, without what only ours have."""
+    """Yield the overrides with upstream's types, without keys that only ours have."""
     table = _table()
     for override in overrides:
         if override.key not in table.left_out:

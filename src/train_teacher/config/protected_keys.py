@@ -1,4 +1,4 @@
-"""What `--set` may not change, because freezing, labels or the run folder would silently break."""
+"""Keys that `--set` may not change: freezing, labels or the run folder would silently break."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the config that belongs to train-teacher: an entry of `protected_keys.yaml`."""
+    """A part of the config reserved for train-teacher: an entry of `protected_keys.yaml`."""
 
     reason: str
-    """What would break, and what to use instead."""
+    """The damage a change would do, and the option to use instead."""
     keys: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     keeps: dict[str, str] = {}
@@ -35,7 +35,7 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def protected_parts() -> tuple[Protected, ...]:
-    """Return what belongs to train-teacher."""
+    """Return the parts reserved for train-teacher."""
     return msgspec.yaml.decode(TABLE.read_bytes(), type=tuple[Protected, ...])
 
 

@@ -1,4 +1,4 @@
-"""The text of `mmdet_config.py`: assignments as people write them, with the comments they need.
+"""The text of `mmdet_config.py`: readable assignments with comments.
 
 MMEngine's own formatter breaks lines by the length of what is in them, so that a longer folder
 name moves half of the file. Here the layout depends on the structure and on texts that are no
@@ -20,7 +20,7 @@ INDENT = "    "
 
 
 class Template(str):
-    """Text in which MMEngine is meant to fill in `{{...}}` when it reads the file."""
+    """Text in which MMEngine fills in `{{...}}` when it reads the file."""
 
     __slots__ = ()
 
@@ -134,7 +134,7 @@ def _entries(value: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _moves(text: str) -> bool:
-    """Return whether an absolute path is in it, the length of which must move nothing."""
+    """Return whether it holds an absolute path, whose length must not change the layout."""
     return "'/" in text or '"/' in text or "\\" in text
 
 

@@ -1,4 +1,4 @@
-"""What an edited config means: the settings that it has other values for, and what goes beyond."""
+"""Settings behind an edited config: those with other values, and the edits beyond them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LEFT_OUT = frozenset(
     work_dir ann_file data_prefix data_root label_map_file base_checkpoint launcher resume
     """.split()
 )
-"""Keys that say where something lies, which settings do, or how a process was started."""
+"""Keys for places, which settings hold, or for the start of a process."""
 LANGUAGE_MODEL = "model.language_model.name"
 
 
 def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a generated or edited config shows."""
+    """Return the settings read from a generated or edited config."""
     table: dict[str, str] = msgspec.yaml.decode(TABLE.read_bytes())
     plain = {name: _at(content, key) for name, key in table.items()}
     wrapper = _at(content, "optim_wrapper") or {}
@@ -34,11 +34,18 @@ def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
         **_tuning(_at(content, "model") or {}),
         "accumulation": wrapper.get("accumulative_counts", 1),
         "precision": numbers.get(str(wrapper.get("dtype")), "fp32"),
-        "early_stopping": hooks.get("EarlyStoppingHook", {}).get("patience", 0),
+        "unfreeze_at": hooks.get("StagesHook", {}).get("unfreeze_at"),
+        "early_stopping": _patience(hooks),
         "train_scales": _lists(_first(content, "train_dataloader.*.scales")),
         "val_scale": _lists(_first(content, "val_dataloader.*.scale")),
     }
     return {name: value for name, value in {**plain, **computed}.items() if value is not None}
+
+
+def _patience(hooks: Mapping[Any, Any]) -> int:
+    """Return the patience of MMEngine's hook, or of ours around it; 0 without one."""
+    names = (name for name in hooks if str(name).endswith("EarlyStoppingHook"))
+    return int(next((hooks[name].get("patience", 0) for name in names), 0))
 
 
 def _tuning(model: Mapping[str, Any]) -> dict[str, Any]:

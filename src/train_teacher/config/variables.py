@@ -1,4 +1,4 @@
-"""The variables at the top of `mmdet_config.py`: values by the names MMDetection has for them."""
+"""The variables at the top of `mmdet_config.py`, with MMDetection's usual names."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def layout() -> Layout:
-    """Return how the file is laid out."""
+    """Return the layout of the file."""
     return msgspec.yaml.decode(TABLE.read_bytes(), type=Layout)
 
 
 def with_variables(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a config in which values that have a name are called by it, the names first.
+    """Return a config in which named values are replaced by their names, and the names.
 
     Returns:
         What to assign, in order, and the dotted key that each variable stands for.
@@ -81,7 +81,7 @@ def _common_folder(content: Mapping[str, Any], found: list[str]) -> str | None:
 
 
 def _named(value: Any, path: str, known: list[tuple[Variable, Any]]) -> Any:
-    """Return a value in which everything that has a name is that name."""
+    """Return a value with its named parts replaced by their names."""
     for variable, meant in known:
         if any(fnmatchcase(path, pattern) for pattern in variable.used):
             if repr(value) == repr(meant):
@@ -91,7 +91,7 @@ def _named(value: Any, path: str, known: list[tuple[Variable, Any]]) -> Any:
             if isinstance(value, list) and repr(tuple(value)) == repr(meant):
                 return Expression(f"list({variable.name})")
     if isinstance(value, Mapping):
-        # What counts iterations is no number of epochs.
+        # A count of iterations is not one of epochs.
         inside = [] if value.get("by_epoch") is False else known
         return {name: _named(item, f"{path}.{name}", inside) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,1 +1,1 @@
-"""What all commands share on the terminal: options, errors, signals, progress."""
+"""Options, errors, signals and progress on the terminal, shared by all commands."""

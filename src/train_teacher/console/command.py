@@ -1,4 +1,4 @@
-"""click's commands, with help that is grouped and says what arguments are."""
+"""click's commands, with grouped options and described arguments in their help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHOLE = 500
 
 
 class PanelOption(click.Option):
-    """An option that stands under a heading of its command's help."""
+    """An option under a heading of its command's help."""
 
     def __init__(self, *args: Any, panel: str = "Options", **values: Any) -> None:
         """Keep the heading."""
@@ -39,10 +39,10 @@ class ExplainedArgument(click.Argument):
 
 
 class Word(click.Choice[str]):
-    """One of a few words; a wrong one names the one that was meant."""
+    """One of a few words; the error for a wrong one suggests the nearest."""
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
-        """Return what is told of a value that is none of them."""
+        """Return the message about a value that is none of them."""
         from train_teacher.console.other_tools import not_one_of
 
         return not_one_of(str(value), list(self.choices))
@@ -59,7 +59,7 @@ class PanelCommand(click.Command):
         self.unknown = unknown
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the command line; an option of another tool is answered with its name here."""
+        """Parse the command line; the error for another tool's option names ours."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:

@@ -1,4 +1,4 @@
-"""The one place where an exception becomes a message and an exit code."""
+"""The one place that turns an exception into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def _with_bar_closed(work: Callable[[], int]) -> int:
-    """Run `work`; what is said of its end comes below its last progress."""
+    """Run `work`; the message about its end comes below its last progress."""
     try:
         return work()
     finally:
@@ -111,7 +111,7 @@ def keep_tracebacks_in(log: Path) -> None:
 
 
 def recognise_error(error: BaseException) -> Translation | None:
-    """Return the translation of a known failure of the libraries below, or None.
+    """Return the message for a known failure of the libraries, or None.
 
     What the error was explicitly raised from is looked at too.
     """
@@ -124,7 +124,7 @@ def recognise_error(error: BaseException) -> Translation | None:
 
 
 def facts_of(error: BaseException) -> FailureFacts:
-    """Return what the table of known failures looks at."""
+    """Return the facts that the table of known failures matches on."""
     text = str(error)
     places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     # A data loading process sends its traceback as text; the error itself stands at its end.
@@ -141,7 +141,7 @@ def facts_of(error: BaseException) -> FailureFacts:
 
 def _known_message(known: Translation, log: Path | None) -> str:
     return (
-        f"error: {known.what}\n  {known.consequence}\n  To go on: {known.cure}\n"
+        f"error: {known.what}\n  {known.consequence}\n  What to do: {known.cure}\n"
         f"  Details ({known.code}): {log or 'above'}"
     )
 

@@ -1,4 +1,4 @@
-"""Command lines that a user is offered to copy: with the options that were given, quoted."""
+"""Command lines for users to copy: with the options that were given, quoted."""
 
 from __future__ import annotations
 

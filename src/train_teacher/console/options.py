@@ -11,10 +11,20 @@ from train_teacher.core.python_files import OPTION, allow_python_files
 teacher_place = argument(
     "run", metavar="RUN", type=FILE, help="Run folder, or bundle of teacher export."
 )
-base_option = flag("--base", "Leave out what was trained: the base alone.")
+base_option = flag("--base", "Use the base alone, without the training.")
 weights_option = option("--weights", metavar="PATH|URL", help="Base checkpoint; a run has its own.")
 language_model_option = option(
     "--language-model", metavar="NAME|DIR", help="BERT; a run has its own."
+)
+tile_option = option(
+    "--tile",
+    metavar="PIXELS",
+    type=int,
+    help="Look also at tiles of larger images, so many pixels a side; 0: do not. As it was "
+    "trained when left out.",
+)
+overlap_option = option(
+    "--overlap", metavar="SHARE", type=float, help="Share of a tile's side that neighbors show."
 )
 device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU if there is one.")
 images_option = option(
@@ -34,8 +44,8 @@ precision_option = option(
     "--precision",
     metavar="SHARE",
     type=float,
-    help="Keep each class from the score on at which so many of its boxes are right, such as 0.9: "
-    "by the validation split, and sure to 95 %.",
+    help="Choose each class's least score for this share of right boxes, such as 0.9, with 95 % "
+    "confidence on the validation split.",
 )
 
 allow_python_config_option = option(
@@ -43,13 +53,20 @@ allow_python_config_option = option(
     is_flag=True,
     expose_value=False,
     callback=lambda _context, _option, allowed: allow_python_files(allowed),
-    help="Run Python files that settings, run or bundle name or hold: for those you trust.",
+    help="Run Python files that settings, run or bundle contain or name: only if you trust them.",
 )
 
 
 def teacher_options(command: Decorated) -> Decorated:
     """Add the options that say which teacher and where, those of `TeacherRequest`."""
-    for add in (device_option, language_model_option, weights_option, base_option):
+    for add in (
+        device_option,
+        language_model_option,
+        weights_option,
+        base_option,
+        overlap_option,
+        tile_option,
+    ):
         command = add(command)
     return command
 

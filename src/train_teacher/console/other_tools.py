@@ -1,4 +1,4 @@
-"""What options and values that people know from other tools are called here."""
+"""Our names for options and values that people know from other tools."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _table() -> _Habits:
 
 
 def option_called_here(name: str, options: Collection[str]) -> str:
-    """Return a sentence on what an option of another tool is called here; empty without one.
+    """Return a sentence with our name for another tool's option; empty without one.
 
     Args:
         name: with or without dashes before it.
@@ -42,7 +42,7 @@ def option_called_here(name: str, options: Collection[str]) -> str:
 
 
 def not_one_of(value: str, words: Collection[str]) -> str:
-    """Return that a value is none of those there are, and which was meant, if one is like it."""
+    """Return a message about an unknown value, with the nearest known one."""
     meant = _table().values.get(value.lower())
     near = f" Did you mean {meant!r}?" if meant in words else did_you_mean(value, words)
     return f"{value!r} is not one of {', '.join(words)}.{near}"

@@ -45,7 +45,7 @@ def show(share: float, text: str) -> None:
 
 
 def close() -> None:
-    """Leave the bar as it is, and what comes next below it."""
+    """Keep the bar, and continue below it."""
     if bar := _BAR.get():
         bar.stop()
         _BAR.set(None)
@@ -100,7 +100,7 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
             amount = f"{done // per:,} of {total // per:,} {unit}".rstrip()
             new = done - first[1]
             left = (now - first[0]) / new * (total - done) if new > 0 else 0.0
-            to_go = f", {clock(left)} to go" if left >= SOON_SECONDS else ""
+            to_go = f", {clock(left)} left" if left >= SOON_SECONDS else ""
             show(percent / 100, f"{what}: {amount} ({percent} %{to_go})")
         if done >= total:
             close()
@@ -109,7 +109,7 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
 
 
 def part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Return the callback for one of several equal parts of a work, numbered from 0."""
+    """Return the callback for one of several equal parts of the work, numbered from 0."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)

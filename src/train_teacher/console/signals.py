@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM outside of the steps of training: both interrupt, once."""
+"""SIGINT and SIGTERM outside of training steps: both interrupt, once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ own SIGTERM after the Ctrl-C that reached all."""
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt at SIGTERM as at Ctrl-C, so that what was begun is cleared away.
+    """Raise KeyboardInterrupt at SIGTERM as at Ctrl-C, so that unfinished files are removed.
 
     The second of two signals in quick succession is dropped: it would interrupt the clearing.
     Training itself takes the signals over for its steps, and gives them back here.

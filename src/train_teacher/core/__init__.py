@@ -1,1 +1,1 @@
-"""The ground: errors, atomic files, words, arrays, network and memory switches."""
+"""Foundations: errors, atomic files, words, arrays, network and memory switches."""

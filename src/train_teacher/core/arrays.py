@@ -1,4 +1,4 @@
-"""The kinds of arrays that signatures name, and row-wise `and` and `or` over few columns.
+"""Array types for signatures, and row-wise `and` and `or` over few columns.
 
 numpy's `all(axis=1)` walks rows of two or four values one by one: ten times slower on a million.
 """

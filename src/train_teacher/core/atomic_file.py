@@ -1,4 +1,4 @@
-"""Writing a file so that it is either complete or not there."""
+"""Atomic writing: a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from train_teacher.core.errors import UserError
 
 PARTIAL = ".partial"
-"""How the names of files that are being written end; they begin with a dot."""
+"""Suffix of files that are being written; their names begin with a dot."""
 
 
 @contextmanager
 def replacing(path: Path, keep_as: Path | None = None) -> Iterator[Path]:
-    """Let a file be written beside its place, and put it there once it is complete.
+    """Write a file under a temporary name and rename it once it is complete.
 
     Args:
         path: target; replaced when it exists, left as it is when the block raises.
@@ -62,11 +62,11 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
 
 
 def require_new(option: str, path: Path | None) -> None:
-    """Refuse a file that could not be written, before the work that it shall hold.
+    """Refuse a file that could not be written, before the work for it starts.
 
     Args:
         option: that named it.
-        path: None when nobody asked for it.
+        path: None when it was not given.
 
     Raises:
         UserError: it exists, or its folder does not.
@@ -80,7 +80,7 @@ def require_new(option: str, path: Path | None) -> None:
 
 
 def remove_left(path: Path) -> None:
-    """Remove what processes that were killed while they wrote a file left beside it.
+    """Remove temporary files left by killed processes.
 
     No other process may be writing the file.
     """
@@ -97,7 +97,7 @@ def remove(path: Path) -> None:
 
 
 def _keep(path: Path, name: Path) -> None:
-    """Give a file a second name, so that there is one at its own at every moment."""
+    """Give a file a second name, so that its own name is never missing."""
     spare = name.with_name(f".{name.name}{PARTIAL}")
     spare.unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""How many cores this process may use, and how it waits for the others."""
+"""Number of cores this process may use, and the way its threads wait for each other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _quota() -> int | None:
 
 
 def let_threads_sleep() -> None:
-    """Have computing threads sleep while they wait; call it before PyTorch is imported.
+    """Make computing threads sleep while they wait; call it before PyTorch is imported.
 
     By default they spin, so that on a machine shared with other programs a step waits for threads
     that wait: 24 images were looked at in 214 s, and in 5 s with one thread. Asleep, two threads

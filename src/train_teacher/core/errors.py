@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class UsageError(UserError):
-    """The command or a settings file was written wrongly; nothing was tried."""
+    """The command or a settings file is wrong; nothing was tried."""
 
     exit_code = 2
 
@@ -22,6 +22,6 @@ class NotAtHandError(UserError):
     """A file is not on this machine and could not be downloaded."""
 
     def __init__(self, message: str, cause: str) -> None:
-        """Keep why it could not, for whoever knows what else is missing."""
+        """Store the cause, for a message about several missing files."""
         super().__init__(message)
         self.cause = cause

@@ -1,4 +1,4 @@
-"""Locks that the system lets go of however the process that holds them ends."""
+"""Locks that the system releases however their process ends."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 
 
 class Busy(Exception):  # noqa: N818 - a state, not an error
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
     def __init__(self, holder: str) -> None:
-        """Note what the holder says of itself."""
+        """Store the holder's description of itself."""
         super().__init__(holder)
         self.holder = holder
 
 
 @contextmanager
 def held_output(file: Path, output: str) -> Iterator[None]:
-    """Hold an output by the file of its unfinished work, which is removed if it stays empty.
+    """Lock an output by the file of its unfinished work, which is removed if it stays empty.
 
     Args:
         file: made if it is not there.
@@ -58,10 +58,10 @@ def held_output(file: Path, output: str) -> Iterator[None]:
 
 
 def locked(path: Path, *, shared: bool = False) -> IO[str]:
-    """Open a file and lock it; without locks on its file system, say so and go on.
+    """Open a file and lock it; on a file system without locks, warn and continue.
 
     Raises:
-        Busy: somebody else holds it.
+        Busy: another process holds it.
     """
     import fcntl
 
@@ -91,7 +91,7 @@ def locked(path: Path, *, shared: bool = False) -> IO[str]:
 
 
 def is_at(file: IO[str], path: Path) -> bool:
-    """Return whether an open file still lies at its place."""
+    """Return whether an open file is still at its path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -99,5 +99,5 @@ def is_at(file: IO[str], path: Path) -> bool:
 
 
 def say(text: str) -> None:
-    """Tell the user something before there is any log."""
+    """Print a message before there is any log."""
     print(plain(text), file=sys.stderr, flush=True)  # noqa: T201

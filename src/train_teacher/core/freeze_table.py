@@ -1,4 +1,4 @@
-"""What of a model is trained and what is frozen: written by the training, shown by the report."""
+"""Trained and frozen parts of a model: written by the training, shown by the report."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ class ModelPart(msgspec.Struct, frozen=True):
     parameters: int
     trainable: int
     """Of `parameters`."""
+    note: str = ""
+    """The moment at which the part joins the training, or has joined it."""
 
     @property
     def state(self) -> str:
-        """Return `frozen`, `trainable`, or how many parameters are."""
+        """Return `frozen`, `trainable`, or how many parameters are, and when that changes."""
+        state = f"{self.trainable:,} trainable"
         if self.trainable in (0, self.parameters):
-            return "trainable" if self.trainable else "frozen"
-        return f"{self.trainable:,} trainable"
+            state = "trainable" if self.trainable else "frozen"
+        return f"{state}, {self.note}" if self.note else state
 
 
 class FreezeTable(msgspec.Struct, frozen=True):
-    """The parts of a model, and what a training did to them."""
+    """The parts of a model, and the effect of training on them."""
 
     parts: tuple[ModelPart, ...]
     proof: str = ""
-    """One sentence after training: which tensors changed and which did not."""
+    """One sentence after training on the tensors that changed and those that did not."""
 
     def __str__(self) -> str:
         """Return one line per part, their sum, and the proof."""

@@ -1,4 +1,4 @@
-"""Which version of a package is installed."""
+"""Version of an installed package."""
 
 from __future__ import annotations
 

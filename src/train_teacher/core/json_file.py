@@ -1,4 +1,4 @@
-"""Reading a JSON file whose damage is one kind of error."""
+"""JSON files: any damage is the same kind of error."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def read_json(path: Path, kind: type[Content]) -> Content:
 
     Raises:
         OSError: it cannot be read.
-        msgspec.DecodeError: it is no JSON, or says something else.
+        msgspec.DecodeError: it is not JSON, or of another type.
     """
     return decode_json(path.read_bytes(), kind)
 
 
 def decode_json(text: bytes, kind: type[Content]) -> Content:
-    """Return what a text says; what is no UTF-8, or nested too deep, is damage too.
+    """Return the decoded text; invalid UTF-8 and too deep nesting are damage too.
 
     Raises:
-        msgspec.DecodeError: it is no JSON, or says something else.
+        msgspec.DecodeError: it is not JSON, or of another type.
     """
     try:
         return msgspec.json.decode(text, type=kind)

@@ -1,4 +1,4 @@
-"""What glibc's malloc and PyTorch's allocator on a GPU do with freed memory."""
+"""Settings of glibc's malloc and PyTorch's GPU allocator for freed memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ complain of it where the second is not set."""
 
 
 def share_freed_memory() -> None:
-    """Have all threads take memory from one place, so that one uses what another let go.
+    """Make all threads share one arena, so that one reuses memory that another freed.
 
     By default glibc gives each thread a place of its own that ends at 64 MB; every larger array is
-    mapped and unmapped anew, and the system clears its pages each time: half a second of checking
+    mapped, cleared by the system and unmapped each time: half a second of checking
     a file of 430 MB.
     """
     _ask({_ARENA_MAX: 1})
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep the memory it lets go, for the arrays of its next step.
+    """Make this process keep freed memory for the arrays of its next step.
 
-    By default glibc maps every large array anew and gives it back, and the system clears its pages
+    By default glibc maps every large array and gives it back, and the system clears its pages
     each time: 3.8 million pages, more than a third of the time, in a step of the official recipe
     with Swin-T on CPU (README). The price is memory: what lies between kept pieces is not reused.
     """
@@ -35,9 +35,9 @@ def keep_freed_memory() -> None:
 
 
 def join_freed_gpu_memory() -> None:
-    """Have PyTorch join freed memory of a GPU, unless the user has told its allocator what to do.
+    """Make PyTorch merge freed GPU memory, unless the user has configured its allocator.
 
-    Every batch has a size of its own, and by default what one let go in pieces fits no larger one.
+    Every batch has a size of its own, and by default the freed pieces of one fit no larger one.
     To be called before PyTorch is imported. Only Linux has it.
     """
     if sys.platform == "linux" and not any(name in os.environ for name in _GPU_ALLOCATOR):

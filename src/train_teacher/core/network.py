@@ -1,4 +1,4 @@
-"""Whether this process may use the network: the switches of Hugging Face, for all our downloads."""
+"""Permission to use the network: the switches of Hugging Face, for all our downloads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def hub_address() -> str:
 
 
 def why_unreachable(address: str) -> str | None:
-    """Return why nothing can be downloaded from an address, None when its server answers."""
+    """Return the reason why nothing can be downloaded, None when the server answers."""
     if switch := offline_switch():
         return f"{switch} forbids the network"
     import requests

@@ -1,4 +1,4 @@
-"""Keeps a report or a copy from being written over what it is made from."""
+"""Protection of input files from being overwritten by a report or a copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train_teacher.core.errors import UsageError
 
 
 def refuse_input(target: Path, inputs: Iterable[Path | str], option: str) -> None:
-    """Stop before a file is overwritten that is read; `option` is how the user gave it.
+    """Refuse to overwrite an input file; `option` is how the user gave it.
 
     Raises:
         UsageError: the target is one of them, directly or through links.

@@ -1,4 +1,4 @@
-"""Which of MMDetection's modules and methods are exchanged for ours, by name."""
+"""Names of the MMDetection modules and methods that we replace."""
 
 REWRITES = (
     "attention",
@@ -13,7 +13,7 @@ REWRITES = (
     "prompts",
     "text_cache",
 )
-"""What `model.accelerated` of a config may name; each computes what MMDetection's own does."""
+"""Names allowed in `model.accelerated`; each computes the same as MMDetection's own."""
 LORA_PRODUCT = "lora_product"
 """The same for PEFT's linear layer."""
 FORMER = ("first_stage", "relu", "shifted_windows")

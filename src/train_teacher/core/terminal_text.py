@@ -1,4 +1,4 @@
-"""Names from a data set, shown on a terminal, are text: they move no cursor and hide nothing."""
+"""Escaping of text from data sets: it must not control the terminal."""
 
 from __future__ import annotations
 

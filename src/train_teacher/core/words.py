@@ -1,4 +1,4 @@
-"""Numbers and lists as people write them."""
+"""Numbers and lists in plain English."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def change(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time span as people say it."""
+    """Return a time span in words."""
     if seconds is None:
         return "-"
     if seconds < 1:
@@ -59,7 +59,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as people say it."""
+    """Return a number of bytes in words."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
@@ -67,7 +67,7 @@ def size(count: int) -> str:
 
 
 def near_names(name: str, known: Iterable[str], count: int, cutoff: float = 0.6) -> list[str]:
-    """Return the known names that look most like another, whatever the case, the nearest first.
+    """Return the known names most similar to another, whatever the case, the nearest first.
 
     Those less alike than the cutoff, 0 to 1, are left out.
     """
@@ -78,11 +78,11 @@ def near_names(name: str, known: Iterable[str], count: int, cutoff: float = 0.6)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that looks most like another, whatever the case; None without any."""
+    """Return the known name most similar to another, whatever the case; None without any."""
     return next(iter(near_names(name, known, 1)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence, with a space before it, that offers the nearest name; empty without."""
+    """Return a sentence, with a space before it, that suggests the nearest name; empty without."""
     near = nearest(name, known)
     return f" Did you mean {near!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Canonical copies: what MMDetection reads instead of the user's files (design, section 3)."""
+"""Canonical copies, which MMDetection reads instead of the user's files (design, section 3)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def category_targets(
 def loaded_rows(
     dataset: CocoDataset, targets: npt.NDArray[np.int64], files: ImageFiles, *, training: bool
 ) -> LoadedRows:
-    """Return what the loader keeps of a file, and with it what the canonical copies have.
+    """Return the annotations the loader keeps, which are those of the canonical copies.
 
     Args:
         dataset: the file.

@@ -1,4 +1,4 @@
-"""DataManager: the door to the data. It looks, splits and writes the canonical copies."""
+"""DataManager: inspects and splits a data set, and writes its canonical copies."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class DataManager:
         encoding: str | None = None,
         language_model: str | Path | None = None,
     ) -> None:
-        """Note what was asked; nothing is read yet."""
+        """Store the arguments; nothing is read yet."""
         self.request = InspectRequest(
             data=Path(data),
             val=Path(val) if val else None,
@@ -157,14 +157,7 @@ class DataManager:
         """
         files = {}
         for info in self.plan_splits(folder):
-            part = self._parts[info.name]
-            content = canonical_split(
-                part.source.dataset,
-                part.image_rows,
-                self._class_names,
-                self._targets(part.source.dataset),
-                part.source.files,
-            )
+            content = self.copy_of(info.name)
             files[info.name] = Path(info.path)
             write_atomically(files[info.name], msgspec.json.encode(content))
             if info.name == "train" and not self.inspect().prompt.fits:
@@ -176,13 +169,24 @@ class DataManager:
             write_atomically(folder / "split.json", split)
         return files
 
+    def copy_of(self, name: str) -> dict[str, Any]:
+        """Return the canonical copy of a split."""
+        part = self._parts[name]
+        return canonical_split(
+            part.source.dataset,
+            part.image_rows,
+            self._class_names,
+            self._targets(part.source.dataset),
+            part.source.files,
+        )
+
     def _why_no_validation(self) -> str:
         report = self.split_report
         count = 0 if report is None else sum(report.images.values())
         if report is None or count < 2:  # noqa: PLR2004 (one to learn from, one to validate on)
             return (
-                f"no validation split can be made of {plural(count, 'image')}: nobody would see "
-                "what was learned. Add images, or give --val FILE."
+                f"no validation split can be made of {plural(count, 'image')}: training could "
+                "not be judged. Add images, or give --val FILE."
             )
         return (
             f"--group-by {report.group_by} puts all {count} images into one group "
@@ -198,7 +202,7 @@ class DataManager:
 
     @property
     def split_report(self) -> SplitReport | None:
-        """How the images were split, None when the data came split.
+        """Account of the split, None when the data came split.
 
         Raises:
             UserError: see `plan_splits`.
@@ -218,7 +222,7 @@ class DataManager:
 
     @cached_property
     def _split(self) -> tuple[dict[str, npt.NDArray[np.int64]], SplitReport | None]:
-        """The images of the training file by split, and how that came about."""
+        """The images of the training file by split, and the account of the split."""
         given = self._sources
         train = given["train"]
         to_split = {n: s for n, s in self._ratio.shares().items() if n == "train" or n not in given}

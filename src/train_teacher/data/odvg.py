@@ -106,7 +106,7 @@ def _corners(bbox: Sequence[float]) -> list[float]:
 
 
 def _far_side(near: float, length: float) -> float:
-    """Return near + length, so that rounding makes no box of one pixel smaller than one.
+    """Return near + length, rounded so that no box of one pixel becomes smaller.
 
     ODVGDataset subtracts again and drops what is below 1 (mmdet odvg.py:59).
     """

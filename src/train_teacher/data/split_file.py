@@ -1,4 +1,4 @@
-"""Splits one annotation file: what belongs together is found, the rest is balanced and told."""
+"""Split of one annotation file: groups are found, the rest is balanced, and both are reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from train_teacher.splits.video_frames import natural_key
 
 MOST_DECODED = 4_000
 MOST_PIXELS = 6_000_000_000
-"""Images that are decoded to find near duplicates, and their pixels: a minute of two slow cores
+"""Images and pixels that are decoded to find near duplicates: a minute of two slow cores
 (4 ms for 640 x 480, measured)."""
 
 

@@ -1,1 +1,1 @@
-"""`teacher doctor`: what this machine can train, and the command that mends what it cannot."""
+"""`teacher doctor`: training ability of this machine, and commands that fix problems."""

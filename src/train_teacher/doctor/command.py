@@ -1,4 +1,4 @@
-"""`teacher doctor`: the environment, what is wrong with it, and the lines that mend it."""
+"""`teacher doctor`: the environment, its problems, and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 MODULES = (
-    "accelerated where nothing else is said; own modules with `accelerated: false` in a settings "
+    "accelerated by default; own modules with `accelerated: false` in a settings "
     "file; plain with --plain"
 )
 INDENT = 9
@@ -25,17 +25,17 @@ PAIR_INDENT = 19
 
 
 @command()
-@choice("--format", "text", "json", help="How to write the diagnosis.")
+@choice("--format", "text", "json", help="Output format.")
 @option(
     "--model",
     metavar="PRESET",
     default="swin-t",
     show_default=True,
-    help="Preset whose files are looked for.",
+    help="Preset whose files are checked.",
 )
-@flag("--verbose", "Show every package and place, also those that are as they should be.")
+@flag("--verbose", "Show every package and path, including those that are fine.")
 def doctor_command(format: str, model: str, verbose: bool) -> int:
-    """Say what in this environment would keep training from working, and what mends it."""
+    """Check the environment for problems that would break training, and say how to fix them."""
     from train_teacher.console import progress
     from train_teacher.doctor.facts import Diagnosis
     from train_teacher.doctor.look import look_at_environment
@@ -98,7 +98,7 @@ def _packages(environment: Environment, verbose: bool) -> Iterator[str]:
 
 
 def _machine(environment: Environment, verbose: bool) -> Iterator[str]:
-    """Describe the machine; what no one needs to know when it is fine comes with `verbose`."""
+    """Describe the machine; details that are fine are shown with `verbose` only."""
     stack, driver = environment.stack, environment.driver
     if verbose:
         yield _pair("modules", MODULES)
@@ -122,7 +122,7 @@ def _machine(environment: Environment, verbose: bool) -> Iterator[str]:
         yield _pair("disk", f"{gib(disk.free_bytes)} free for {disk.what}: {disk.path}")
     if environment.offline:
         yield _pair("network", environment.offline)
-    later = "" if environment.offline else ", is downloaded when training starts"
+    later = "" if environment.offline else ", will be downloaded when training starts"
     for needed in environment.needed:
         absent = f"not here{later} ({needed.wanted.rpartition('/')[2]})"
         yield _pair(needed.what, needed.place if needed.present else absent)
@@ -149,7 +149,7 @@ def _all_at_once(findings: Sequence[EnvironmentFinding]) -> Iterator[str]:
 
 
 def _wrap(text: str, indent: int = INDENT) -> list[str]:
-    """Break a text into lines, but no path or file name in it."""
+    """Wrap a text, without breaking paths and file names."""
     return textwrap.wrap(text, WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [
         ""
     ]

@@ -1,4 +1,4 @@
-"""What `teacher doctor` saw of a machine, as data."""
+"""Facts that `teacher doctor` gathers about a machine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     extra: str | None = None
     installed: str | None = None
     fits: bool = False
-    """Whether the installed version is one of them."""
+    """True when the installed version is one of them."""
 
     @property
     def is_misfit(self) -> bool:
-        """Whether it is installed in a version that is not one of them."""
+        """True when it is installed in a version that is not one of them."""
         return self.installed is not None and not self.fits
 
     @property
@@ -46,7 +46,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """An import that failed in a process of its own."""
+    """An import that failed in a separate process."""
 
     module: str
     types: tuple[str, ...]
@@ -55,14 +55,14 @@ class ImportProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingStack(msgspec.Struct, frozen=True, kw_only=True):
-    """What importing the training stack showed."""
+    """Result of importing the training stack."""
 
     problems: tuple[ImportProblem, ...] = ()
     torch: str | None = None
     torch_cuda: str | None = None
     """CUDA version that PyTorch was built with; None for a CPU build."""
     torch_architectures: tuple[str, ...] = ()
-    """What the build has GPU code for, such as `sm_90`."""
+    """GPU architectures that the build has code for, such as `sm_90`."""
     cuda_available: bool = False
     cuda_problem: str | None = None
     gpus: tuple[Gpu, ...] = ()
@@ -76,14 +76,14 @@ class Needed(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     wanted: str
-    """What would be downloaded: an address or a name."""
+    """Address or name of the download."""
     place: str
     present: bool
     problem: str | None = None
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """Free space where something will be written."""
+    """Free space in a place that will be written to."""
 
     what: str
     path: str
@@ -91,11 +91,11 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the checks look at."""
+    """All facts that the checks use."""
 
     train_teacher: str
     installed: bool = True
-    """Whether the package has metadata, so that the tested versions are known."""
+    """True when the package has metadata, so that the tested versions are known."""
     python: str
     python_specifier: str = ""
     python_fits: bool = True
@@ -103,7 +103,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     platform: str = ""
     requirements: tuple[Requirement, ...] = ()
     distributions: Mapping[str, str] = {}
-    """Version by normalised name of every installed package that the checks may ask about."""
+    """Version by normalized name of every installed package that the checks may ask about."""
     stack: TrainingStack = TrainingStack()
     driver: Driver | None = None
     memory_total: int = 0
@@ -113,11 +113,11 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     preset: str = "swin-t"
     needed: tuple[Needed, ...] = ()
     offline: str | None = None
-    """Why nothing can be downloaded: a switch, or a server that does not answer."""
+    """Reason why nothing can be downloaded: a switch, or a server that does not answer."""
 
 
 class EnvironmentFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong or worth knowing, and what mends it."""
+    """One problem or remark, with its fix."""
 
     code: str
     severity: str
@@ -129,12 +129,12 @@ class EnvironmentFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """What was seen, and what of it is wrong."""
+    """Facts about the machine, and the findings."""
 
     environment: Environment
     findings: tuple[EnvironmentFinding, ...]
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing keeps training from starting."""
+        """True when nothing keeps training from starting."""
         return not any(finding.severity == "error" for finding in self.findings)

@@ -1,4 +1,4 @@
-"""What `teacher doctor` says of what it finds: the entries of `findings.yaml`."""
+"""Texts of the findings of `teacher doctor`: the entries of `findings.yaml`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = Path(__file__).with_name("findings.yaml")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finding in which names in braces are to be filled in."""
+    """A finding with placeholders in braces."""
 
     severity: str
     what: str
@@ -26,7 +26,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     findings: dict[str, Entry]
     versions: dict[str, str]
-    """What each package outside its range does to training."""
+    """Effect on training of each package outside its range."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Run as a process of its own by `teacher doctor`: imports the training stack, tells what it saw.
+"""Run as a process of its own by `teacher doctor`: imports the training stack and reports.
 
 A broken package may end the process it is imported into; here that ends only this one. Every line
 that begins with `MARK` is one step's result as JSON.

@@ -1,4 +1,4 @@
-"""Looking at this machine for `teacher doctor`: packages, GPU, memory, disk, weights."""
+"""Facts about this machine for `teacher doctor`: packages, GPU, memory, disk, weights."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def look_at_environment(
     *,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
 ) -> Environment:
-    """Return what the checks of `teacher doctor` need to know; nothing is changed or downloaded.
+    """Return the facts that the checks of `teacher doctor` need; nothing is changed or downloaded.
 
     Args:
-        preset: whose files are looked for.
+        preset: whose files are checked.
         output: where runs will be written.
-        progress: called with the share that is done, 0 to 1, and what is looked at next.
+        progress: called with the share that is done, 0 to 1, and the next step.
     """
-    progress(0.0, "packages, memory and disk")
+    progress(0.0, "checking packages, memory and disk")
     specifier, fits = _python_range()
     total, available = _memory()
     needed = _needed(preset)
-    progress(0.2, "whether missing files could be downloaded")
+    progress(0.2, "checking downloads of missing files")
     offline = _why_offline(needed)
-    progress(0.3, "imports of PyTorch and MMDetection, for some seconds")
+    progress(0.3, "importing PyTorch and MMDetection (some seconds)")
     return Environment(
         train_teacher=__version__,
         installed=_metadata() is not None,
@@ -92,7 +92,7 @@ def look_at_environment(
 
 
 def look_at_gpus(driver: Driver) -> Environment:
-    """Return what `unused_gpu` needs to know, as this process sees it.
+    """Return the facts that `unused_gpu` needs, as this process sees them.
 
     Args:
         driver: from `nvidia_driver`.
@@ -129,7 +129,7 @@ def _python_range() -> tuple[str, bool]:
 
 
 def _written(accepted: SpecifierSet) -> str:
-    """Return versions as people write them, the lower bound first."""
+    """Return a version range as text, the lower bound first."""
     return ",".join(sorted(map(str, accepted), key=lambda bound: bound.startswith("<")))
 
 
@@ -175,7 +175,7 @@ def _distributions() -> dict[str, str]:
 
 
 def _training_stack() -> TrainingStack:
-    """Import the training stack in a process of its own, and read what it tells."""
+    """Import the training stack in a separate process, and read its report."""
     command = [sys.executable, "-m", "train_teacher.doctor.import_probe"]
     # Modules in the working folder must not be taken for the packages, as `-m` would.
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
@@ -197,7 +197,7 @@ def _training_stack() -> TrainingStack:
 
 
 def read_probe(stdout: str, stderr: str, code: int) -> TrainingStack:
-    """Return what a run of `import_probe` told, also when it ended early.
+    """Return what `import_probe` reported, also when it ended early.
 
     Lines without the mark are other packages'; a negative code is a signal.
     """
@@ -222,7 +222,7 @@ def read_probe(stdout: str, stderr: str, code: int) -> TrainingStack:
 
 
 def nvidia_driver() -> Driver | None:
-    """Return what nvidia-smi lists; None where it is missing or fails."""
+    """Return the driver and GPUs that nvidia-smi lists; None where it is missing or fails."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
@@ -240,7 +240,7 @@ def nvidia_driver() -> Driver | None:
 
 
 def _memory() -> tuple[int, int]:
-    """Return the bytes of memory in all and available, 0 where the system does not tell."""
+    """Return total and available memory in bytes, 0 where the system does not report it."""
     known = {}
     try:
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
@@ -307,7 +307,7 @@ def _needed(preset: str) -> tuple[Needed, ...]:
 
 
 def _why_offline(needed: Sequence[Needed]) -> str | None:
-    """Return why what is missing could not be downloaded; who misses nothing is asked nothing."""
+    """Return the reason why missing files could not be downloaded; None when nothing is missing."""
     if switch := offline_switch():
         return f"{switch} forbids the network"
     absent = [file.wanted for file in needed if not file.present]

@@ -26,7 +26,7 @@ DRIVERS = {12: "525", CUDA_13: "580"}
 
 
 def unused_gpu(environment: Environment) -> Iterator[EnvironmentFinding]:
-    """Look for a GPU that PyTorch cannot use."""
+    """Check for a GPU that PyTorch cannot use."""
     stack = environment.stack
     if stack.torch is None or stack.cuda_available:
         return
@@ -58,7 +58,7 @@ def _torch(environment: Environment, *, least: str = "", below: str = "") -> str
 
 
 def _gpu_code(environment: Environment) -> Iterator[EnvironmentFinding]:
-    """Look for a GPU that this build of PyTorch has no code for."""
+    """Check for a GPU that this build of PyTorch has no code for."""
     stack = environment.stack
     built = [int(n) for a in stack.torch_architectures for n in re.findall(r"^sm_(\d+)", a)]
     for gpu in stack.gpus:
@@ -74,7 +74,7 @@ def _gpu_code(environment: Environment) -> Iterator[EnvironmentFinding]:
 
 
 def _covered(gpu: Gpu, built: Sequence[int], architectures: Sequence[str]) -> bool:
-    """Tell whether binary code of the same major version, or newer source code, is there."""
+    """Return whether binary code of the same major version, or newer source code, is there."""
     major, minor = gpu.capability
     same = any(number // 10 == major and number % 10 <= minor for number in built)
     source = [int(n) for a in architectures for n in re.findall(r"^compute_(\d+)", a)]

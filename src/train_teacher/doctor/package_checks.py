@@ -42,7 +42,7 @@ def check_environment(environment: Environment) -> tuple[EnvironmentFinding, ...
 
 
 def is_replaced(environment: Environment, requirement: Requirement) -> bool:
-    """Tell whether another package stands in for a missing one."""
+    """Return whether another package stands in for a missing one."""
     if requirement.installed is not None:
         return False
     if requirement.name == "mmcv-lite":
@@ -84,7 +84,7 @@ def _versions(environment: Environment) -> Iterator[EnvironmentFinding]:
 
 
 def _misfit(requirement: Requirement, acts_as: str, fix: str) -> EnvironmentFinding:
-    """Return what a version outside the range does; mmcv acts as mmcv-lite."""
+    """Return the effect of a version outside the range; mmcv acts as mmcv-lite."""
     consequence = table().versions.get(acts_as)
     return finding(
         "version" if consequence else "untried-version",
@@ -133,7 +133,7 @@ def _imports(environment: Environment) -> Iterator[EnvironmentFinding]:
         package = IMPORT_NAMES.get(absent[1], absent[1]) if absent else None
         required = _requirement(environment, package) if package else None
         if required and required.installed is None:
-            continue  # told with the versions
+            continue  # reported with the versions
         known = recognise(FailureFacts(types=problem.types, message=problem.message))
         said = problem.message.strip().splitlines() or ["without a message"]
         yield finding(

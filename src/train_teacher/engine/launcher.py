@@ -31,7 +31,7 @@ TAKEN = [
     if hasattr(signal, name)
 ]
 SAVE_SECONDS = 300
-"""A told process may take to finish its step and write a large model; torch's own limit is 30 s."""
+"""Time for a signaled process to finish its step and write a large model; torch's own is 30 s."""
 
 
 def run_processes(folder: Path, processes: int, resume_from: Path | None = None) -> None:
@@ -40,11 +40,11 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
     Args:
         folder: run folder with its config.
         processes: how many; one for each GPU.
-        resume_from: checkpoint to go on from.
+        resume_from: checkpoint to resume from.
 
     Raises:
         UserError: one of them failed; the others were ended.
-        KeyboardInterrupt: told to stop; the state is saved.
+        KeyboardInterrupt: asked to stop; the state is saved.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -89,7 +89,7 @@ def run_processes(folder: Path, processes: int, resume_from: Path | None = None)
 
 
 def _silence_agent() -> None:
-    """Hide torchrun's own account of a failure, a traceback; ours is `_message`.
+    """Hide torchrun's own report of a failure, a traceback; ours is `_message`.
 
     Each of its modules gives its logger a level of its own.
     """
@@ -99,13 +99,13 @@ def _silence_agent() -> None:
 
 
 def _patience(config: type[LaunchConfig]) -> dict[str, Any]:
-    """Return how long the agent waits for told processes, where this PyTorch can be given it."""
+    """Return the agent's option for the time that signaled processes may take, if it has one."""
     names = {field.name for field in fields(config)}
     return {"shutdown_timeout": SAVE_SECONDS} if "shutdown_timeout" in names else {}
 
 
 def _message(folder: Path, failures: Mapping[int, ProcessFailure]) -> str:
-    """Return why the run ended; that a process lost another one is a reason only without better.
+    """Return the reason of the run's end; a lost peer is reported only without a better one.
 
     Args:
         folder: where the processes left their messages.
@@ -136,5 +136,5 @@ def _ended(folder: Path, rank: int, failure: ProcessFailure) -> str:
         how, cause = f"ended with code {code}", ""
     return (
         f"training process {rank} {how}{cause}, so the others were ended too. Its last lines are "
-        f"in {folder / 'train.log'}. Go on from the last checkpoint with --resume."
+        f"in {folder / 'train.log'}. Resume from the last checkpoint with --resume."
     )

@@ -1,4 +1,4 @@
-"""What this machine offers a run: device, number format, loader processes, loggers."""
+"""Resources of this machine for a run: device, number format, loader processes, loggers."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ GPU_VALIDATION_BATCH = 4
 
 
 def hide_gpus() -> None:
-    """Have PyTorch see no GPU: MMEngine takes one whenever there is one, before it is imported."""
+    """Hide all GPUs from PyTorch, before it is imported: MMEngine uses any GPU it sees."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def prepare_cpu() -> None:
-    """Have PyTorch compute with no more threads than there are cores, and keep its memory."""
+    """Limit PyTorch to as many threads as there are cores, and keep its memory."""
     import torch
 
     keep_freed_memory()
@@ -57,7 +57,7 @@ def resolve_device(device: str, precision: str) -> str:
     chosen = "cuda" if has_gpu(device) else "cpu"
     if device == "cuda" != chosen:
         raise UsageError(
-            "--device cuda: PyTorch sees no GPU. Use --device cpu, or mend the driver."
+            "--device cuda: PyTorch sees no GPU. Use --device cpu, or repair the driver."
         )
     if chosen == "cpu" and precision in ("bf16", "fp16"):
         raise UsageError(f"--precision {precision} needs a GPU and there is none: use fp32.")
@@ -70,7 +70,7 @@ def require_gpus(device: str, gpus: int, *, resumed: bool = False) -> None:
     Args:
         device: `auto`, `cpu` or `cuda`.
         gpus: training processes.
-        resumed: whether the run has begun with as many, and cannot go on with fewer.
+        resumed: whether the run has begun with as many, and cannot continue with fewer.
 
     Raises:
         UsageError: there are fewer.
@@ -84,12 +84,12 @@ def require_gpus(device: str, gpus: int, *, resumed: bool = False) -> None:
         fits = f"use --gpus {count}, or" if count > 1 else "leave --gpus out, or"
         raise UsageError(
             f"--gpus {gpus}: PyTorch sees {count}{why}, and each process needs a GPU of its own. "
-            f"To go on: {'' if resumed else f'{fits} '}make {gpus} visible."
+            f"What to do: {'' if resumed else f'{fits} '}make {gpus} visible."
         )
 
 
 def describe_device(device: str, precision: str, gpus: int) -> str:
-    """Return what a run computes on, and in which numbers.
+    """Return a run's device and number format, in words.
 
     Args:
         device: `auto`, `cpu` or `cuda`.
@@ -174,7 +174,7 @@ def choose_workers(num_images: int, device: str = "cpu", gpus: int = 1) -> int:
 
 
 def workers_in_shared_memory(gpus: int) -> int:
-    """Return how many loader processes of each training process the shared memory has room for."""
+    """Return how many loader processes per training process fit into the shared memory."""
     if not SHARED_MEMORY.is_dir():
         return MAX_GPU_WORKERS
     return shutil.disk_usage(SHARED_MEMORY).free // (SHARED_BYTES_PER_WORKER * gpus)
@@ -190,7 +190,7 @@ def has_gpu(device: str) -> bool:
 
 
 def choose_validation_batch(device: str) -> int:
-    """Return how many images are validated at once: on a CPU a batch gains nothing.
+    """Return how many images are validated at once: on a CPU batches are no faster.
 
     Args:
         device: `auto`, `cpu` or `cuda`.
@@ -199,7 +199,7 @@ def choose_validation_batch(device: str) -> int:
 
 
 def require_loggers(*, tensorboard: bool, wandb: bool) -> None:
-    """Check that what the run is to be logged to is installed.
+    """Check that the packages for the chosen loggers are installed.
 
     Raises:
         UsageError: it is not.

@@ -1,4 +1,4 @@
-"""Training in processes that an outer launcher started: the first plans, the others follow."""
+"""Training in processes of an outer launcher: the first one plans, the others follow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Others:
         outer_launcher.tell(outer_launcher.Plan(folder, resume_from))
 
     def follow(self) -> int:
-        """Train what the first process tells, and return the exit code."""
+        """Train as the first process says, and return the exit code."""
         plan = outer_launcher.hear()
         if plan is None:
             return EXIT_FAILED

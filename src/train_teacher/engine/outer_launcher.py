@@ -1,4 +1,4 @@
-"""Training processes that something else started: torchrun, or Slurm's srun, on any machines."""
+"""Training processes started by an outer launcher: torchrun, or Slurm's srun, on any machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_WAIT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class OuterLauncher:
-    """The place of this process among those that something else started."""
+    """Rank of this process among those of an outer launcher."""
 
     kind: str
     """As MMEngine names it: `pytorch` (torchrun) or `slurm`."""
@@ -25,13 +25,13 @@ class OuterLauncher:
 
     @property
     def leads(self) -> bool:
-        """Whether this process plans the run and writes it."""
+        """True when this process plans the run and writes it."""
         return self.rank == 0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the leading process tells the others."""
+    """Message of the leading process to the others."""
 
     folder: Path
     """Run folder, complete."""
@@ -79,7 +79,7 @@ def join(outer: OuterLauncher) -> None:
 
 
 def upstream_variables(kind: str, environment: Mapping[str, str], gpus: int) -> dict[str, str]:
-    """Return what MMEngine has to find in the environment to take a GPU that is there.
+    """Return the environment variables with which MMEngine selects an existing GPU.
 
     It takes the process's number on its machine for that of a GPU, though each process may see its
     own GPU alone, and Slurm's job for the step that runs, though that may be a part of it.
@@ -105,12 +105,12 @@ def upstream_variables(kind: str, environment: Mapping[str, str], gpus: int) -> 
 
 
 def tell(plan: Plan | None) -> None:
-    """Tell the other processes what to train; None when there is nothing to train."""
+    """Send the run to the other processes; None when there is nothing to train."""
     _broadcast([plan])
 
 
 def hear() -> Plan | None:
-    """Return what the leading process tells, once it does."""
+    """Wait for the message of the leading process, and return it."""
     return _broadcast([None])
 
 

@@ -1,4 +1,4 @@
-"""What runs in a training process: one on this machine, or one of several that belong together.
+"""A training process: one on this machine, or one of several that belong together.
 
 Started as `python -m train_teacher.engine.process RUN` by the launcher.
 """
@@ -40,8 +40,8 @@ def train(runner: Runner, log: Path) -> int:
         Optimizer steps done.
 
     Raises:
-        UserError: training cannot go on.
-        KeyboardInterrupt: told to stop; the state is saved.
+        UserError: training cannot continue.
+        KeyboardInterrupt: asked to stop; the state is saved.
     """
     if next(runner.model.parameters()).device.type == "cpu":
         machine.prepare_cpu()
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _leave_message(folder: Path, error: Exception) -> None:
-    """Tell the launcher what happened, and the log in full unless it is the user's to mend."""
+    """Report an error to the launcher, with the traceback in the log if it is not the user's."""
     message = str(error)
     rank = os.environ.get("RANK", "0")
     try:
@@ -117,7 +117,7 @@ def _leave_message(folder: Path, error: Exception) -> None:
 
 
 def _end_with_launcher() -> None:
-    """Ask Linux for a SIGTERM when the launcher dies: it saves, and nothing trains on unseen."""
+    """Ask Linux for a SIGTERM when the launcher dies: the process saves and stops."""
     if sys.platform == "linux":
         import ctypes
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_config(path: Path) -> Config:
-    """Read a written config the way MMDetection's tools do, importing what it names."""
+    """Read a config file the way MMDetection's tools do, with its imports."""
     from mmengine.config import Config
 
     config: Config = Config.fromfile(path)
@@ -30,7 +30,7 @@ def load_config(path: Path) -> Config:
 
 @contextmanager
 def stdout_to_log(log: Path) -> Iterator[None]:
-    """Send what upstream prints, such as pycocotools' tables, to the log: stdout is for results."""
+    """Redirect upstream's output, such as pycocotools' tables, to the log."""
     file = log.open("a", encoding="utf-8")
     try:
         with redirect_stdout(file):
@@ -42,7 +42,7 @@ def stdout_to_log(log: Path) -> Iterator[None]:
 
 
 def _join_without_gpu() -> None:
-    """Join the other processes where MMEngine cannot: it asks for a GPU of each (dist/utils.py)."""
+    """Connect with the other processes where MMEngine cannot: it needs a GPU for each."""
     import torch
     from torch import distributed
 
@@ -51,7 +51,7 @@ def _join_without_gpu() -> None:
 
 
 def leave_others() -> None:
-    """End the connection with the other processes; PyTorch warns of one that is left open."""
+    """Close the connection with the other processes; PyTorch warns about an open one."""
     from torch import distributed
 
     if distributed.is_initialized():
@@ -61,8 +61,8 @@ def leave_others() -> None:
 def silence_upstream() -> None:
     """Hide the warnings of the training stack for the rest of the process.
 
-    mmengine imports pkg_resources, transformers and torch warn about it and about themselves; none
-    of it is the user's to mend, and the log keeps the versions.
+    mmengine imports pkg_resources, transformers and torch warn about it and about themselves; the
+    user can do nothing about it, and the log keeps the versions.
     """
     warnings.filterwarnings("ignore", category=UserWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -85,7 +85,7 @@ def build_runner(
     Args:
         config: `mmdet_config.py` of a run folder.
         launcher: `none`, or how MMEngine finds the other processes: `pytorch`, `slurm`.
-        resume_from: checkpoint whose state training goes on from.
+        resume_from: checkpoint that training resumes from.
 
     Returns:
         A runner whose `train()` trains to the end.

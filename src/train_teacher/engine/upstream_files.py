@@ -1,4 +1,4 @@
-"""What MMEngine's own Runner leaves (`--plain`), put where a run folder has it."""
+"""Files of MMEngine's own Runner (`--plain`), moved to their places in a run folder."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from train_teacher.runs.folder import LOG_FOLDER, RunFolder
 
 
 def adopt_upstream_files(folder: RunFolder) -> None:
-    """Make metrics.jsonl, train.log, last.pth and best.pth of what the Runner wrote.
+    """Make metrics.jsonl, train.log, last.pth and best.pth from the Runner's files.
 
     Args:
-        folder: in which nobody trains any more; training may have ended anywhere.
+        folder: of a run that is not training; it may have ended at any point.
     """
     from train_teacher.mmdet_plugin.reporting.metrics_file import MetricsFileBackend
 

@@ -1,1 +1,1 @@
-"""`teacher evaluate`: a trained teacher scored on labelled images."""
+"""`teacher evaluate`: a trained teacher scored on labeled images."""

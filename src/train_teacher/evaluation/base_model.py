@@ -1,4 +1,4 @@
-"""The base of a preset, made ready for a data set as a run that starts from it would be."""
+"""The base of a preset, prepared for a data set as in a run that starts from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 
 from train_teacher.config.data_driven import tune, with_decisions
 from train_teacher.core.errors import UsageError
+from train_teacher.data.tiles import cut_sizes
 from train_teacher.engine import machine
 from train_teacher.evaluation.labelled_images import LabelledImages, labelled_split
 from train_teacher.inspection.describe import describe
@@ -25,7 +26,7 @@ from train_teacher.weights.files import resolve_weights
 
 @dataclass(frozen=True)
 class BaseRequest:
-    """Which base, and the data set that it shall look at."""
+    """Request for a base: its preset, and the data set that it is to look at."""
 
     data: Path
     """COCO JSON, or a folder with one; its training part is looked at."""
@@ -42,7 +43,7 @@ class BaseRequest:
 
 @dataclass(frozen=True)
 class BaseOnData:
-    """A base's settings, and its data set, read; no weights were looked for yet."""
+    """A base's settings, and its data set, read; the weights are not located yet."""
 
     settings: TeacherSettings
     images: LabelledImages
@@ -72,7 +73,7 @@ def read_for_base(request: BaseRequest) -> BaseOnData:
 
 
 def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
-    """Return the base, ready to look at images, and the file of its weights.
+    """Return the base, ready for prediction, and the file of its weights.
 
     Raises:
         UserError: weights or language model cannot be used.
@@ -80,14 +81,14 @@ def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
     """
     weights = resolve_weights(base.settings.weights, base.settings.checkpoint)
     if weights is None:
-        raise UsageError("--weights none: random weights read no phrase. Name base weights.")
+        raise UsageError("--weights none: random weights detect nothing. Give base weights.")
     settings = msgspec.structs.replace(
         base.settings,
         weights=str(weights),
         language_model=str(obtain_language_model(base.settings.language_model)),
     )
     inspected = replace(base.inspected, language_model=settings.language_model)
-    info = describe(base.splits, inspected)
+    info = cut_sizes(describe(base.splits, inspected), settings.tile)
     device = machine.resolve_device(device, "fp32")
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):

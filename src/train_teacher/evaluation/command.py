@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 @option("--split", type=click.Choice(("val", "test")), help="Split of the run; val by default.")
 @images_option
 @class_from_option
-@flag("--own-classes", "Ask for the classes of --data, not the teacher's.")
+@flag("--own-classes", "Detect the classes of --data, not the teacher's.")
 @masks_option
 @precision_option
 @option(
-    "--detections", metavar="FILE", type=FILE, help="Also write what was found, as COCO results."
+    "--detections", metavar="FILE", type=FILE, help="Also write the detections, as COCO results."
 )
 @teacher_options
 @allow_python_config_option
-@choice("--format", "text", "json", help="How to write the scores.")
+@choice("--format", "text", "json", help="Output format.")
 def evaluate_command(
     run: Path | None,
     model: str | None,
@@ -62,9 +62,9 @@ def evaluate_command(
     format: str,
     **teacher: Any,
 ) -> int:
-    """Score a trained teacher as COCO does: whole, by class and by size.
+    """Score a trained teacher with COCO metrics: overall, by class and by size.
 
-    With --model PRESET instead of RUN: the base of a preset, of which nothing was trained.
+    With --model PRESET instead of RUN: the untrained base of a preset.
     """
     from train_teacher.console.progress import progress_line
     from train_teacher.core.errors import UsageError

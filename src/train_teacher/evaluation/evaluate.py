@@ -15,7 +15,6 @@ from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import require_new, write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
@@ -37,7 +36,7 @@ Split = Literal["val", "test"]
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """What to score."""
+    """Request for an evaluation: the teacher, the images and the options."""
 
     teacher: TeacherRequest
     split: Split | None = None
@@ -48,7 +47,7 @@ class EvaluateRequest:
     class_from: str | None = None
     """Member of the annotations of `data` with the class; the run's where `data` has it."""
     own_classes: bool = False
-    """Ask for the classes of `data` instead of the teacher's."""
+    """Detect the classes of `data` instead of the teacher's."""
     masks: str | None = None
     """SAM model, by name or folder, that makes masks of the boxes found."""
     model: str | None = None
@@ -62,7 +61,7 @@ class EvaluateRequest:
 
 
 def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> Evaluation:
-    """Let a teacher look at labelled images and score what it finds.
+    """Run a teacher on labeled images and score its detections.
 
     Raises:
         UserError: teacher or data cannot be used.
@@ -76,7 +75,8 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(look.build(), data, sam, progress)
+    model = look.build()
+    results, mask_results = detect_all(model, data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
@@ -91,13 +91,14 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         kept=_kept(data, results, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
+        tiles=str(model.tiling or ""),
         seconds=round(time.monotonic() - started, 2),
     )
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Who looks at what; the detector is built when labels and options were found sound."""
+    """A teacher and its images; the detector is built once labels and options were checked."""
 
     data: LabelledImages
     build: Callable[[], TeacherModel]
@@ -113,7 +114,7 @@ def _teacher(request: EvaluateRequest) -> _Look:
 
 def _base(request: EvaluateRequest) -> _Look:
     asked = request.teacher
-    base = read_for_base(
+    read = read_for_base(
         BaseRequest(
             request.data or Path(),
             request.images,
@@ -125,6 +126,7 @@ def _base(request: EvaluateRequest) -> _Look:
             request.class_prompts,
         )
     )
+    base = replace(read, settings=asked.applied_to(read.settings))
     phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
     images = replace(base.images, phrases=phrases)
     return _Look(images, lambda: build_base(base, asked.device)[0])
@@ -133,7 +135,7 @@ def _base(request: EvaluateRequest) -> _Look:
 def _kept(
     data: LabelledImages, results: Sequence[Mapping[str, Any]], chosen: Sequence[ClassThreshold]
 ) -> tuple[KeptBoxes, ...]:
-    """Count what is kept and right of each class from its threshold on."""
+    """Count the kept and the right boxes of each class from its threshold on."""
     label = {category["id"]: n for n, category in enumerate(data.content["categories"])}
     box = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
     box[:, 2:] += box[:, :2]
@@ -158,13 +160,13 @@ def _check(request: EvaluateRequest) -> None:
     if request.model and not request.data:
         raise UsageError("--model goes with --data: a preset holds no images.")
     if request.model and request.precision:
-        raise UsageError("--precision is known of a trained teacher: no --model.")
+        raise UsageError("--precision needs a trained teacher: leave --model out.")
     if request.class_prompts and not request.model:
-        raise UsageError("--class-prompt goes with --model: a teacher reads what it was taught.")
+        raise UsageError("--class-prompt goes with --model: a teacher has its own phrases.")
     if request.data and request.split:
-        raise UsageError("--split is one of the run's own; with --data it means nothing.")
+        raise UsageError("--split names a split of the run: leave it out with --data.")
     if request.own_classes and request.precision:
-        raise UsageError("--precision is known of the teacher's own classes: no --own-classes.")
+        raise UsageError("--precision needs the teacher's own classes: leave --own-classes out.")
     for option in ("own_classes", "class_from"):
         if getattr(request, option) and not request.data:
             raise UsageError(f"--{option.replace('_', '-')} goes with --data.")
@@ -181,7 +183,7 @@ def _with_classes(split: LoadedSplit, class_from: str | None, teacher: OpenTeach
 
 
 def data_of(request: EvaluateRequest, teacher: OpenTeacher) -> LabelledImages:
-    """Return the labelled images that a request names.
+    """Return the labeled images that a request names.
 
     Raises:
         UserError: they cannot be used.
@@ -211,16 +213,12 @@ def split_of_run(
     split = next((s for s in info.splits if s.name == name), None)
     if split is None or split.image_dir is None:
         raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
-    path = folder.data / f"{name}.json"
-    try:
-        content = read_json(path, dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    content = folder.read_split(name)
     for category, own in zip(content["categories"], info.own_names, strict=False):
         category["name"] = own
     images = images or Path(split.image_dir)
     if not images.is_dir():
         raise UserError(
-            f"{images}: there is no such folder of images. Where they lie now: --images DIR."
+            f"{images}: there is no such folder of images. Give their present folder: --images DIR."
         )
-    return LabelledImages(str(path), content, images, info.class_names)
+    return LabelledImages(str(folder.data / f"{name}.json"), content, images, info.class_names)

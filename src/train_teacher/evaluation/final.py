@@ -1,4 +1,4 @@
-"""Score a run on its test split once, when it has trained: with the base and the best weights."""
+"""Score the test split once, after training, with the base and the best weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def score_test_split(
         info: facts about its data.
         device: `cpu` or `cuda`.
         threshold: score that the validation chose; that of the best F1 here when None.
-        progress: is told of images looked at.
+        progress: called with images done and in all.
 
     Raises:
         UserError: an image or a file of the run is gone.

@@ -1,4 +1,4 @@
-"""Score a run on images of something else, with the base weights and with the trained ones."""
+"""Score a run on retained data, with the base weights and with the trained ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from train_teacher.teachers import model as teacher_model
 
 
 def write_retained(folder: RunFolder, images: LabelledImages) -> None:
-    """Keep the canonical copy of what the run is to be scored on besides its own data."""
+    """Write the canonical copy of the retained data."""
     content = {**images.content, "image_dir": str(images.image_dir), "source": images.path}
     write_atomically(folder.retained, msgspec.json.encode(content))
 
 
 def read_retained(folder: RunFolder) -> LabelledImages:
-    """Return what a run is scored on besides its own data.
+    """Return the retained data of a run.
 
     Raises:
         UserError: the file is gone or damaged.

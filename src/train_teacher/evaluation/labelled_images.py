@@ -1,4 +1,4 @@
-"""Labelled images that a teacher is scored on, and what it finds in them."""
+"""Labeled images that a teacher is scored on, and its detections in them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SHOWN_NAMES = 5
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A COCO object in canonical form, and where its images lie."""
+    """A COCO object in canonical form, and the folder of its images."""
 
     path: str
     content: dict[str, Any]
     image_dir: Path
     phrases: tuple[str, ...]
-    """What the model is asked for, in the order of the categories."""
+    """Phrases the model is asked for, in the order of the categories."""
     ignored_classes: tuple[str, ...] = ()
 
     @property
@@ -55,7 +55,7 @@ def read_labelled(path: Path, images: Path | None) -> LabelledImages:
 def labelled_split(
     split: LoadedSplit, names: Sequence[str] | None = None, phrases: Sequence[str] | None = None
 ) -> LabelledImages:
-    """Return a file that was read as images to score on.
+    """Return labeled images from a file that was read.
 
     Args:
         names: classes to score, as they stand in the file; all of its own when None.
@@ -72,7 +72,7 @@ def labelled_split(
     if len(ignored) == len(own):
         raise UserError(
             f"{split.dataset.path}: none of its classes ({_shown(own)}) is one of the teacher's "
-            f"({_shown(known)}). To ask the teacher for them nevertheless, add --own-classes."
+            f"({_shown(known)}). To detect them nevertheless, add --own-classes."
         )
     _require_images(split)
     dropped = frozenset(c.name for c in dummy_categories(split.dataset)) | frozenset(ignored)
@@ -135,7 +135,7 @@ def detections_of(
     phrases: Sequence[str],
     progress: Progress | None = None,
 ) -> Detections:
-    """Look for phrases in every image of a data set; a label is a position among them.
+    """Detect phrases in every image of a data set; a label is a position among them.
 
     Raises:
         UserError: an image cannot be read.
@@ -145,7 +145,7 @@ def detections_of(
 
 
 def scores_of(data: LabelledImages, found: Detections) -> CocoScores:
-    """Score what was found in every image of a data set."""
+    """Score the detections in every image of a data set."""
     ids = [category["id"] for category in data.content["categories"]]
     return score(data.content, coco_results(found, ids))
 

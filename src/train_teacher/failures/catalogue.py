@@ -1,4 +1,4 @@
-"""Known failures of the libraries below, translated: an exception's facts in, a message out."""
+"""Messages for known failures of the libraries: facts of an exception in, a message out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = Path(__file__).with_name("known_failures.yaml").read_bytes()
 
 @dataclass(frozen=True)
 class FailureFacts:
-    """What is known of an exception, without the exception itself."""
+    """Facts about an exception, without the exception itself."""
 
     types: tuple[str, ...]
     """Name of its class and of the bases, the class first."""
@@ -30,7 +30,7 @@ class FailureFacts:
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
-    """What to tell the user."""
+    """Message about a failure: problem, consequence and cure."""
 
     code: str
     what: str
@@ -39,7 +39,7 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(Translation, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A failure that can occur though the tool did its part: an entry of `known_failures.yaml`."""
+    """A failure that the tool cannot prevent: an entry of `known_failures.yaml`."""
 
     types: tuple[str, ...]
     patterns: tuple[str, ...] = ()
@@ -48,13 +48,13 @@ class Failure(Translation, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def pattern(self) -> str:
-        """One regular expression for all that a message may say."""
+        """One regular expression for all known messages."""
         return re.sub(
             "<([A-Z_]+)>", lambda name: getattr(patterns, name[1]), "|".join(self.patterns)
         )
 
 
-# The table of failures is YAML, so this one failure must not be told by the table.
+# The table of failures is YAML, so this one failure cannot be in it.
 WITHOUT_YAML = Failure(
     code="package-missing",
     types=("ModuleNotFoundError",),
@@ -75,7 +75,7 @@ def known_failures() -> tuple[Failure, ...]:
 
 
 def recognise(*chain: FailureFacts) -> Translation | None:
-    """Return what to tell the user of a failure, or None when it is not a known one.
+    """Return the message about a failure, or None when it is not a known one.
 
     Args:
         *chain: facts of the exception and of those that it was raised from. The order of the

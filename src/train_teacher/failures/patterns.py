@@ -1,4 +1,4 @@
-"""How libraries name a few failures that the training process itself looks out for, too."""
+"""Patterns of failures that the training process itself also looks out for."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ GPU_MEMORY_FULL = (
 )
 CPU_MEMORY_FULL = r"can't allocate memory|not enough memory|std::bad_alloc"
 MEMORY_FULL = f"{GPU_MEMORY_FULL}|{CPU_MEMORY_FULL}"
-"""How PyTorch's allocators, the driver, cuDNN and cuBLAS name it."""
+"""Messages of PyTorch's allocators, the driver, cuDNN and cuBLAS."""
 
 PEER_ENDED = (
     r"Connection (closed|reset) by (peer|remote peer)|gloo/transport|"
     r"Broken pipe.*(gloo|TCPStore)|recvValue failed|failed to recv, got 0 bytes"
 )
-"""How a process names it that another one, with which it computes, is gone."""
+"""Messages of a process whose peer is gone."""
 
 NOT_FINITE = (
     r"matrix contains invalid numeric entries|loss (became|become|is) "
     r"(infinite|nan|not finite)|contains (nan|non-finite)|returned nan values|"
     r"scores must not be nan"
 )
-"""How the libraries name a number that is none."""
+"""Messages of the libraries about NaN or infinite values."""

@@ -1,4 +1,4 @@
-"""What shows of a safetensors file and its config.json without reading a tensor or a pickle."""
+"""Checks of a safetensors file and its config.json that read no tensor and no pickle."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class _Entry(msgspec.Struct):
 
 
 class _DamagedError(Exception):
-    """The file is not what was written."""
+    """The file is damaged."""
 
 
 def safetensors_problem(path: Path) -> str | None:
-    """Return what shows that a file is no MM Grounding DINO of transformers, or None."""
+    """Return the reason why a file is no MM Grounding DINO of transformers, or None."""
     try:
         shapes = _read_shapes(path)
     except _DamagedError as error:
@@ -81,7 +81,7 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _lie_of(config: Path, shapes: Shapes) -> str | None:
-    """Return what a config.json says that its weights do not."""
+    """Return the facts of a config.json that its weights do not show."""
     try:
         said = msgspec.json.decode(config.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:

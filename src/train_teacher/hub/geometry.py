@@ -1,4 +1,4 @@
-"""transformers' config of a detector, from MMDetection's; what its class cannot hold is refused."""
+"""transformers' config of a detector, from MMDetection's; unsupported models are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MM_CLASSIFIER = {"bias": True, "log_scale": "auto"}
 def transformers_config(
     model: Mapping[str, Any], language_model: Mapping[str, Any], token_ids: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return what MMGroundingDinoConfig is built from.
+    """Return the arguments of MMGroundingDinoConfig.
 
     Args:
         model: `model` of MMDetection's config.

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 
 class Change(Enum):
-    """What happens to a tensor's values on the way."""
+    """Change to a tensor's values between the two formats."""
 
     NONE = "none"
     SPLIT = "split"
@@ -27,7 +27,7 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Layout:
-    """What names depend on: where the extra levels and the first stage's heads are."""
+    """Numbers of levels and layers that names depend on."""
 
     backbone_outputs: int
     decoder_layers: int
@@ -35,12 +35,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor goes."""
+    """Name of a tensor in the other format, and the change to its values."""
 
     name: str
     change: Change
     part: int = 0
-    """Which third of the tensor, where it is split."""
+    """Third of the tensor (0 to 2), where it is split."""
 
 
 PARTS = ("query", "key", "value")
@@ -114,7 +114,7 @@ _HEAD_TWICE = re.compile(r"^model\.decoder\.((?:class|bbox)_embed\.)")
 
 
 def to_transformers(name: str, layout: Layout) -> tuple[Place, ...] | None:
-    """Return where a tensor of MMDetection's goes, three places where it is split; None: nowhere.
+    """Return the place of an MMDetection tensor, three where it is split; None: nowhere.
 
     Names of an adapter's tensors, which stand for the layer they are on, are read too.
     """
@@ -128,7 +128,7 @@ def to_transformers(name: str, layout: Layout) -> tuple[Place, ...] | None:
 
 
 def to_mmdet(name: str, layout: Layout) -> Place | None:
-    """Return where a tensor of transformers' goes; None: nowhere."""
+    """Return the place of a transformers tensor; None: nowhere."""
     name = _HEAD_TWICE.sub(r"\1", name)
     for ours, theirs in _rules(layout):
         for part, word in enumerate(PARTS if "|" in theirs else ("",)):
@@ -138,7 +138,7 @@ def to_mmdet(name: str, layout: Layout) -> Place | None:
 
 
 def layout_of_mmdet(names: Iterable[str]) -> Layout:
-    """Return what a model has, by MMDetection's names of its tensors."""
+    """Return the layout of a model, from MMDetection's names of its tensors."""
     known = list(names)
     return Layout(
         _count(r"neck\.convs\.(\d+)\.", known), _count(r"decoder\.layers\.(\d+)\.", known)
@@ -146,7 +146,7 @@ def layout_of_mmdet(names: Iterable[str]) -> Layout:
 
 
 def layout_of_transformers(names: Iterable[str]) -> Layout:
-    """Return what a model has, by transformers' names of its tensors."""
+    """Return the layout of a model, from transformers' names of its tensors."""
     known = list(names)
     return Layout(
         _count(r".*\.hidden_states_norms\.stage(\d+)\.", known),
@@ -160,7 +160,7 @@ def _count(pattern: str, names: Iterable[str]) -> int:
 
 @lru_cache(maxsize=8)
 def _rules(layout: Layout) -> tuple[tuple[str, str], ...]:
-    """Return the table, with what depends on the number of levels and layers."""
+    """Return the table for a number of levels and layers."""
     rules = [tuple(line.split()) for line in _TABLE.splitlines() if line]
     rules += [(f"backbone.norm{i}", f"{_SWIN}.hidden_states_norms.stage{i + 1}") for i in range(4)]
     for level in range(MOST_LEVELS):
@@ -195,7 +195,7 @@ def _read(template: str, other: str, name: str) -> str | None:
 
 
 def _change(name: str) -> Change:
-    """Return what happens to a tensor, by MMDetection's name."""
+    """Return the change to a tensor, by MMDetection's name."""
     if ".downsample." in name:
         return Change.MERGING
     return Change.SCALAR if ".cls_branches." in name else Change.NONE

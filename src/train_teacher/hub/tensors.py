@@ -34,7 +34,7 @@ def transformers_tensors(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tenso
         for place in places:
             found[place.name] = _for_transformers(tensor, place)
             if place.name.startswith(HEADS):
-                # The decoder's are the same heads; version 5 draws them anew where they are absent.
+                # The decoder's are the same heads; version 5 reinitializes absent ones.
                 found[f"model.decoder.{place.name}"] = found[place.name].clone()
     return found, unplaced
 

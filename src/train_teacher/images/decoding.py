@@ -21,7 +21,7 @@ from train_teacher.images.files import image_paths
 CHUNK = 32
 """Images handed to a process at a time."""
 STORED_AT_ONCE = 2000
-"""Images after which the cache is written, so that an interrupted run is not for nothing."""
+"""Images after which the cache is written, so that an interrupted run loses little."""
 SHARPNESS_SIDE = 640
 _LAYOUT = "1"
 _RECORD = np.dtype(
@@ -34,7 +34,7 @@ _RECORD = np.dtype(
         ("thumbnail", "u1", (THUMBNAIL, THUMBNAIL)),
     ]
 )
-"""What decoding an image showed, as the cache keeps it."""
+"""Result of decoding an image, as the cache keeps it."""
 _NOTHING = bytes(_RECORD.itemsize)
 _HASH_BITS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64))
 
@@ -72,7 +72,7 @@ def _sound_paths(dataset: CocoDataset, files: ImageFiles) -> list[str | None]:
 def look_at_images(
     dataset: CocoDataset, files: ImageFiles, *, most: int, cache: Path | None = None
 ) -> ImageFiles:
-    """Return the files with `decoded` filled in, where that is known or soon done.
+    """Return the files with `decoded` filled in, where it is cached or quick.
 
     Nothing is decoded twice: what an earlier look remembered is taken from the cache. Threads do
     the rest, not processes, so that a caller's script needs no `__main__` guard.
@@ -95,7 +95,7 @@ def look_at_images(
 
 
 def measure_image(path: str) -> bytes:
-    """Return what decoding one file showed, packed; called in worker processes."""
+    """Return the result of decoding one file, packed; called in worker processes."""
     import cv2
 
     try:
@@ -196,7 +196,7 @@ def _in_threads(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _start_worker() -> None:
-    """Keep the decoders' own complaints off the terminal: the report says what is damaged."""
+    """Silence the decoders' own messages: the report names damaged files."""
     import cv2
 
     cv2.setNumThreads(1)

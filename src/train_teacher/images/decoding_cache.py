@@ -1,4 +1,4 @@
-"""Remembers what decoding an image showed, until the file changes."""
+"""Cache of decoding results, valid until a file changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def image_cache_file() -> Path:
 
 
 def file_key(path: str) -> FileKey | None:
-    """Return what identifies a file's present content, None when it cannot be looked at."""
+    """Return the identity of a file's present content, None when it cannot be read."""
     try:
         status = Path(path).stat()
     except OSError:
@@ -32,7 +32,7 @@ def file_key(path: str) -> FileKey | None:
 
 
 def recall(keys: Sequence[FileKey], version: str, file: Path | None = None) -> dict[str, bytes]:
-    """Return what is remembered by path; nothing when there is no usable cache.
+    """Return the cached values by path; nothing when there is no usable cache.
 
     Args:
         version: what the values depend on besides the file, such as the decoder's release.
@@ -53,7 +53,7 @@ def recall(keys: Sequence[FileKey], version: str, file: Path | None = None) -> d
 
 
 def remember(values: Mapping[FileKey, bytes], version: str, file: Path | None = None) -> None:
-    """Store values in one transaction; a cache that cannot be written is no cache.
+    """Store values in one transaction; a cache that cannot be written is skipped.
 
     Args:
         file: the cache; by default that of the user.

@@ -1,4 +1,4 @@
-"""Copies of images with the boxes and masks that a teacher found."""
+"""Copies of images with the boxes and masks of a teacher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_FONT, FONT_SHARE = 12, 0.02
 """Pixels, and share of the image's longer side."""
 JPEG_QUALITY = 90
 GOLDEN_ANGLE = 0.381966
-"""Turn of the colour circle from class to class: neighbours never look alike."""
+"""Step on the color circle from class to class: neighbors never look alike."""
 MASK_OPACITY = 0.4
 
 
@@ -30,11 +30,11 @@ def draw_detections(
     *,
     turned: bool = True,
 ) -> None:
-    """Write a copy of an image with what was found in it.
+    """Write a copy of an image with its detections.
 
     Args:
         target: JPEG to write.
-        labels: class numbers, which choose the colours.
+        labels: class numbers, which choose the colors.
         boxes: xywh, pixels.
         masks: run lengths of each box, or none.
         turned: whether the boxes are of the photo as EXIF turns it.
@@ -69,7 +69,7 @@ def draw_detections(
 
 
 def class_color(label: int) -> tuple[int, int, int]:
-    """Return the colour of a class, bright enough for black letters."""
+    """Return the color of a class, bright enough for black letters."""
     red, green, blue = colorsys.hls_to_rgb((0.08 + label * GOLDEN_ANGLE) % 1, 0.62, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 

@@ -1,4 +1,4 @@
-"""Finds image files with the same bytes; only those that may be equal are read."""
+"""Search for image files with the same bytes; only those that may be equal are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the image files of a data set, as columns by image row."""
+"""Facts about the image files of a data set, as columns by image row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ THUMBNAIL = 32
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What the headers and ends of M image files say; zeros where there is no file."""
+    """Headers and last bytes of M image files, as columns; zeros where there is no file."""
 
     exists: npt.NDArray[np.bool_]
     bytes: npt.NDArray[np.int64]
@@ -58,7 +58,7 @@ class ImageFacts:
     why_not: Mapping[int, str] = field(default_factory=dict)
     """By row, what OpenCV does not read in a file: `5 bands`."""
     always_turned: npt.NDArray[np.bool_] | None = None
-    """(M,) images that OpenCV turns as their orientation says, whatever it is told."""
+    """(M,) images that OpenCV turns as their orientation says, regardless of its flags."""
 
     @property
     def displayed_size(self) -> npt.NDArray[np.int64]:
@@ -69,7 +69,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class DecodedFacts:
-    """What decoding M images the way mmcv does showed (`--deep`)."""
+    """Results of decoding M images the way mmcv does (`--deep`)."""
 
     looked: npt.NDArray[np.bool_]
     """(M,) False for files that are missing or known to be damaged."""
@@ -77,18 +77,18 @@ class DecodedFacts:
     hashes: npt.NDArray[np.uint64]
     """(M,) 64-bit difference hash: alike images differ in few bits."""
     brightness: npt.NDArray[np.float32]
-    """(M,) mean grey value, 0 to 255."""
+    """(M,) mean gray value, 0 to 255."""
     contrast: npt.NDArray[np.float32]
-    """(M,) standard deviation of the grey values."""
+    """(M,) standard deviation of the gray values."""
     sharpness: npt.NDArray[np.float32]
     """(M,) variance of the Laplacian at a long side of at most 640 pixels."""
     thumbnails: npt.NDArray[np.uint8]
-    """(M, 32, 32) grey values."""
+    """(M, 32, 32) gray values."""
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """What is known of the image files of one data set of M images."""
+    """Facts about the image files of one data set of M images."""
 
     image_dir: Path | None
     missing: npt.NDArray[np.int64]
@@ -96,13 +96,13 @@ class ImageFiles:
     sizes: Mapping[int, tuple[int, int]]
     """Width and height in pixels as mmcv loads them, by row, for images whose JSON has none."""
     checked: bool
-    """False when nobody looked (`--no-images`): then `missing` says nothing."""
+    """False when files were not checked (`--no-images`): then `missing` means nothing."""
     renamed: Mapping[int, str] = field(default_factory=dict)
     """The name under `image_dir` by row, where the file was found under another than written."""
     unnamed: tuple[str, ...] = ()
     """Images in the folders looked at that no record names, relative to `image_dir`, sorted."""
     facts: ImageFacts | None = None
-    """None when nobody looked or no folder was found."""
+    """None when files were not checked or no folder was found."""
     contents: Mapping[int, bytes] = field(default_factory=dict)
     """Hash of the whole file by row, only where another file of the run may equal it."""
     decoded: DecodedFacts | None = None

@@ -1,4 +1,4 @@
-"""Finds the folder of the images, the images that are missing, and what their headers say."""
+"""Search for the folder of the images, for missing images, and the facts in their headers."""
 
 from __future__ import annotations
 

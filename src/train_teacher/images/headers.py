@@ -1,7 +1,7 @@
-"""Reads the first and last bytes of image files: size, orientation, kind and damage.
+"""Headers and last bytes of image files: size, orientation, kind and damage.
 
 JPEG and PNG are parsed here, in a third to a fifth of the time that Pillow takes; it refuses JPEGs
-of 12 bits and very large images, and does not tell that a coloured PNG has 16. Others are left to
+of 12 bits and very large images, and does not tell that a colored PNG has 16. Others are left to
 it.
 """
 
@@ -110,12 +110,12 @@ class _Header(NamedTuple):
     orientation: int = 1
     pixels: int = 0
     end: int = 0
-    """Where the image data may begin, bytes from the start of the file."""
+    """Offset at which the image data may begin, bytes from the start of the file."""
     damage: int = SOUND
 
 
 class _Window:
-    """A part of an open file that moves forward as it is asked for."""
+    """A window of an open file that moves forward on demand."""
 
     def __init__(self, descriptor: int, head: bytes) -> None:
         self._descriptor = descriptor
@@ -204,7 +204,7 @@ def _look_into(descriptor: int, path: str) -> _Look:
 
 
 def _ends(window: _Window, tail: bytes, marker: bytes, size: int, data_start: int) -> bool:
-    """Tell whether the end marker follows the header; whatever is behind it is legal."""
+    """Return whether the end marker follows the header; whatever is behind it is legal."""
     found = tail.rfind(marker)
     if found >= 0 and size - len(tail) + found >= data_start:
         return True
@@ -348,7 +348,7 @@ def _look_for_transparency(facts: ImageFacts, paths: Sequence[str | None]) -> No
 
 
 def _is_transparent(path: str) -> bool:
-    """Tell whether a pixel lets the background through; True when nothing can tell."""
+    """Return whether a pixel lets the background through; True when nothing can tell."""
     from PIL import Image
 
     try:

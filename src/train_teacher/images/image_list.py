@@ -1,4 +1,4 @@
-"""The images that a user means by files, folders, lists of paths and COCO files."""
+"""Images given as files, folders, lists of paths or COCO files."""
 
 from __future__ import annotations
 

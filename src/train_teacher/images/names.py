@@ -1,4 +1,4 @@
-"""Finds image files by the names that exports give them, right or not."""
+"""Search for image files by the names in an export, right or wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def relative_name(file_name: str) -> str:
 
 
 def stays_inside(root: Path, name: str) -> bool:
-    """Tell whether a name with forward slashes leads to somewhere in an absolute folder.
+    """Return whether a name with forward slashes leads to somewhere in an absolute folder.
 
     A data set from elsewhere must not make us read, and show in a report, any file of its
     choosing; who wants absolute paths followed says so with `--images /`.
@@ -49,16 +49,16 @@ def stays_inside(root: Path, name: str) -> bool:
 
 
 class FolderListings:
-    """The files under a folder, each folder in it listed once, which beats a stat per image."""
+    """Files under a folder, each folder listed once, which is faster than a stat per image."""
 
     def __init__(self, root: Path) -> None:
-        """List nothing yet."""
+        """Start with no folder listed."""
         self._root = root
         self._listed: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._alike: dict[tuple[str, bool], dict[str, str]] = {}
 
     def has(self, name: str) -> bool:
-        """Tell whether a file has exactly this name, with forward slashes."""
+        """Return whether a file has exactly this name, with forward slashes."""
         if not stays_inside(self._root, name):
             return False
         folder, _, base = name.rpartition("/")
@@ -125,7 +125,7 @@ def find_names(listings: FolderListings, file_names: Sequence[str]) -> list[str 
 def _search_all(
     listings: FolderListings, names: Sequence[str], found: list[str | None], taken: set[str]
 ) -> None:
-    """Look for the files that are not found yet, each under its name."""
+    """Search for the files that are not found yet, each under its name."""
     # Few are looked for, and fewer found: all names are counted for those alone.
     bases = cache(lambda: Counter(alike(_base(name)) for name in set(names)))
     tried: dict[str, str | None] = {}
@@ -154,7 +154,7 @@ def _before_upload(names: Sequence[str]) -> list[str]:
 def _search(
     listings: FolderListings, name: str, taken: set[str], bases: Callable[[], Counter[str]]
 ) -> str | None:
-    """Return a free file that is surely meant; a wrong image would be worse than none."""
+    """Return an unused file that is certainly the right one; a wrong image is worse than none."""
     parts = path_parts(name)
     for start in range(max(0, len(parts) - DEEPEST), len(parts)):
         suffix = "/".join(parts[start:])
@@ -200,7 +200,7 @@ def _listing(folder: Path) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry leads to a folder; a link that leads nowhere hides no other entry."""
+    """Return whether an entry leads to a folder; a link that leads nowhere hides no other entry."""
     try:
         return entry.is_dir()
     except OSError:  # a link in a loop

@@ -1,4 +1,4 @@
-"""Images that look the same: hashes nominate pairs, pixels confirm them."""
+"""Images that look the same: hashes propose pairs, pixels confirm them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy.typing as npt
 from train_teacher.core.arrays import Ints
 
 MOST_BITS = 4
-"""Hashes of the same image, saved or scaled anew, differ in no more of their 64 bits."""
+"""Hashes of the same image, saved or scaled again, differ in no more of their 64 bits."""
 MOST_DIFFERENCE = 4.0
-"""Mean difference of 32 x 32 grey values, of 255, up to which two images are the same."""
+"""Mean difference of 32 x 32 gray values, of 255, up to which two images are the same."""
 LEAST_CONTRAST = 3.0
-"""Below it an image is one colour, and alike says nothing."""
+"""Below it an image is of one color, and likeness means nothing."""
 BAND_STARTS, BAND_BITS = (0, 13, 26, 39, 52), 13
 """Five bands: of two hashes that differ in four bits, one band is equal."""
 FARTHEST = 200
-"""Neighbours tried in a band with many equal hashes; the order is by hash, so alike are near."""
+"""Neighbors tried in a band with many equal hashes; the order is by hash, so alike are near."""
 COMPARED_AT_ONCE = 4096
 
 
@@ -29,8 +29,8 @@ def near_pairs(
 
     Args:
         hashes: (N,) difference hashes.
-        thumbnails: (N, 32, 32) grey values.
-        contrast: (N,) standard deviation of the grey values.
+        thumbnails: (N, 32, 32) gray values.
+        contrast: (N,) standard deviation of the gray values.
     """
     rows = np.flatnonzero(contrast >= LEAST_CONTRAST)
     pairs = rows[candidate_pairs(hashes[rows])]

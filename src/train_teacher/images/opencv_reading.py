@@ -1,4 +1,4 @@
-"""What OpenCV makes of the few files whose header leaves a doubt: MMDetection reads with OpenCV."""
+"""OpenCV's reading of files whose header leaves a doubt: MMDetection reads with OpenCV."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MOST_PIXELS = 1 << 30
 MOST_ASKED = 3
 """Files of one kind that OpenCV decodes; where they agree, the others are taken to be like them."""
 _TURNING = tuple(map(FORMATS.index, ("TIFF", "AVIF", "WEBP", "other")))
-"""Formats whose orientation OpenCV obeys always, never or as it is told, by version."""
+"""Formats whose orientation OpenCV obeys always, never or by its flags, by version."""
 _TIFF, _OTHER = map(FORMATS.index, ("TIFF", "other"))
 _BY_VERSION = (_OTHER, *map(FORMATS.index, ("GIF", "AVIF")))
 """Formats that some OpenCV read and others do not."""
 BIG_TIFF = (b"II+\0", b"MM\0+")
-"""What a TIFF of more than 4 GiB, and many a smaller one, begins with."""
+"""First bytes of a TIFF of more than 4 GiB, and of many a smaller one."""
 _USUAL = {0x0115: (1, 3, 4), 0x0102: (1, 8, 16), 0x0103: (1, 5, 7, 8, 32773, 32946)}
 """Channels, bits of a channel and compressions of a TIFF that every OpenCV reads, by tag."""
 _BANDS_TAG, _BIG = 0x0115, 0
@@ -33,10 +33,10 @@ _SILENT = 0
 
 
 class _Answer(Enum):
-    SOUND = "it turns the image, or not, as it is told"
+    SOUND = "it turns the image, or not, as its flags say"
     NOT_DECODED = "it cannot decode it"
-    ALWAYS_TURNED = "it turns the image whatever it is told"
-    NEVER_TURNED = "it does not turn the image whatever it is told"
+    ALWAYS_TURNED = "it turns the image regardless of its flags"
+    NEVER_TURNED = "it does not turn the image regardless of its flags"
 
 
 def ask_opencv(facts: ImageFacts, paths: Sequence[str | None]) -> ImageFacts:

@@ -1,4 +1,4 @@
-"""Finds image files whose names became others on the way: in a spreadsheet, a zip file, a tool."""
+"""Search for image files renamed on the way: in a spreadsheet, a zip file, a tool."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Spelling(NamedTuple):
     key: Callable[[str], str]
     """Makes the two equal."""
     sign: str = ""
-    """What is in a path that it changes, as a pattern; each path begins and ends with NUL."""
+    """Pattern of the parts of a path that it changes; each path begins and ends with NUL."""
     sure: bool = True
-    """False where it may be another image: the user is told, and the file is not used."""
+    """False where it may be another image: this is reported, and the file is not used."""
 
     def of(self, path: str) -> str:
         """Return the key of a path, whatever its case and accents."""
@@ -63,7 +63,7 @@ def _core(name: str) -> str:
     return _without_zeros(_without_ending(name))
 
 
-_OTHER_ENDING = "with another ending than the file, or none"
+_OTHER_ENDING = "with another extension than the file, or none"
 _CODE_PAGE = "unpacked or written in another code page"
 SPELLINGS = (
     Spelling("without the sub-folder that the file is in", str),
@@ -141,7 +141,7 @@ def spelling_of(name: str, found: str) -> str | None:
 
 
 def likely_names(names: Sequence[str], files: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Return how missing names differ from files that no record names, and some such pairs."""
+    """Return the way in which missing names differ from unlisted files, and some pairs."""
     sample = {name: _path(name) for name in names[:: max(1, -(-len(names) // SAMPLE))]}
     by_path = {path: file for file in files for path in (file, basename(file))}
     ways: list[tuple[str, Callable[[str], str], Mapping[str, str]]]
@@ -168,7 +168,7 @@ def likely_names(names: Sequence[str], files: Collection[str]) -> tuple[str, dic
 
 
 def _affixes(first: str, others: Collection[str]) -> dict[str, Callable[[str], str]]:
-    """Return what may stand before or behind the names of files alone, or of records alone.
+    """Return prefixes and suffixes that only the files' names have, or only the records'.
 
     The 2 before the 1 of 21.jpg is none, nor is the 0 behind that of 10.jpg.
 

@@ -1,4 +1,4 @@
-"""Small images with boxes drawn on them, as data URIs for an HTML page."""
+"""Thumbnails with boxes, as data URIs for an HTML page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AROUND, LEAST_WINDOW, CLOSE_UP = 5, 48, 0.6
 """A box is shown with its surroundings, five times its side, where that is less than 60 % of the
 image; no closer than 48 pixels."""
 SMALLEST_MARK = 8.0
-"""Pixels of the thumbnail; a smaller box is drawn larger around its centre, to be seen."""
+"""Pixels of the thumbnail; a smaller box is drawn larger around its center, to be seen."""
 RED, GREY, GROUND = (230, 30, 30), (165, 165, 165), (110, 110, 115)
 GREEN, ORANGE = (40, 175, 75), (255, 150, 30)
 BYTE = 256
@@ -41,7 +41,7 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
 
     Args:
         marked: (4,) xywh in pixels, drawn in red; the view is widened when it lies outside.
-        others: (K, 4) xywh in pixels, drawn thin and grey.
+        others: (K, 4) xywh in pixels, drawn thin and gray.
 
     Returns:
         None when the image cannot be read.
@@ -115,7 +115,7 @@ def _around(*boxes: Floats | None) -> Floats:
 
 
 def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:
-    """Write a name above a detected box, and inside the lower edge of a labelled one."""
+    """Write a name above a detected box, and inside the lower edge of a labeled one."""
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(canvas)

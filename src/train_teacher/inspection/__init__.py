@@ -1,1 +1,1 @@
-"""`inspect-data`: what is wrong with a data set, what will be trained, and `--fix`."""
+"""`inspect-data`: findings, a summary of what will be trained, and `--fix`."""

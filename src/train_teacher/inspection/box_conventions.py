@@ -1,4 +1,4 @@
-"""Which convention the numbers of a file's boxes follow: COCO's, or the best of a table."""
+"""Convention of a file's boxes: COCO's, or the best of a table."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _CORNER_MODES = (0, "XYXY_ABS", "BoxMode.XYXY_ABS")
 
 
 class Reading(Enum):
-    """What the four numbers of a box mean."""
+    """Meaning of the four numbers of a box."""
 
     SIZE = "x,y,width,height"
     CORNERS = "x1,y1,x2,y2"
-    CENTRE = "centre x,y,width,height"
+    CENTRE = "center x,y,width,height"
     Y_FIRST = "y1, x1, y2, x2"
 
 
 class Form(NamedTuple):
-    """What the numbers mean, and in which unit they are."""
+    """Meaning of the numbers, and their unit."""
 
     reading: Reading
     full: int = 0
@@ -73,7 +73,7 @@ _SHARES = (Form(Reading.SIZE, 1), Form(Reading.CORNERS, 1), Form(Reading.CENTRE,
 
 
 def convention_code(forms: tuple[Form, ...]) -> str:
-    """Return the code of what boxes may be: B3 in another unit, B5 around a centre, else B4."""
+    """Return the code of what boxes may be: B3 in another unit, B5 around a center, else B4."""
     if forms and all(form.full for form in forms):
         return "B3"
     return "B5" if forms and all(f.reading is Reading.CENTRE for f in forms) else "B4"
@@ -81,7 +81,7 @@ def convention_code(forms: tuple[Form, ...]) -> str:
 
 @dataclass(frozen=True)
 class Convention:
-    """What the boxes of a file look like."""
+    """Possible conventions of a file's boxes, and the boxes that point to them."""
 
     forms: tuple[Form, ...] = (COCO,)
     """Those that cannot be ruled out; a single one is a decision, none fits when it is empty."""
@@ -92,7 +92,7 @@ class Convention:
     outside: int = 0
     """Boxes in pixels that leave their image when they are read as COCO's."""
     evidence: str = ""
-    """What else tells it: the areas, or `bbox_mode`."""
+    """Further evidence: the areas, or `bbox_mode`."""
 
     @property
     def decided(self) -> Form | None:

@@ -1,4 +1,4 @@
-"""`inspect-data`: options in, one use case, a report out."""
+"""`inspect-data`: the command line."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _FAILING = {
 @option("--val", metavar="FILE", type=FILE, help="JSON of the validation set.")
 @option("--test", metavar="FILE", type=FILE, help="JSON of the test set.")
 @option(
-    "--images", metavar="DIR", type=FILE, help="Folder of the images (found by itself if usual)."
+    "--images", metavar="DIR", type=FILE, help="Folder of the images (usually found automatically)."
 )
-@choice("--format", "text", "json", help="How to write the report.")
+@choice("--format", "text", "json", help="Output format.")
 @choice(
     "--fail-on", "error", "warning", "never", help="Exit with 1 from this level of findings on."
 )
@@ -48,9 +48,9 @@ _FAILING = {
 @option(
     "--fix", metavar="OUT.json", type=FILE, help="Write a repaired copy and a log of the changes."
 )
-@flag("--deep", "Decode every image; look for near duplicates.")
-@flag("--no-images", "Do not look for the image files.")
-@option("--explain", metavar="CODE", help="Tell the whole story of a finding, such as R3.")
+@flag("--deep", "Decode every image and search for near duplicates.")
+@flag("--no-images", "Do not check the image files.")
+@option("--explain", metavar="CODE", help="Explain a finding in full, such as R3.")
 @option(
     "--language-model",
     metavar="NAME|DIR",
@@ -63,7 +63,7 @@ _FAILING = {
     help="Words that stand for a class; repeatable.",
 )
 @class_from_option
-@option("--encoding", metavar="NAME", help="Of a file that is not UTF-8: gb18030, cp1251, ...")
+@option("--encoding", metavar="NAME", help="Encoding, if not UTF-8: gb18030, cp1251, ...")
 def inspect_command(
     data: Path | None,
     val: Path | None,
@@ -81,7 +81,7 @@ def inspect_command(
     class_from: str | None,
     encoding: str | None,
 ) -> int:
-    """Say what is in a COCO data set, what is wrong with it, and what would be trained.
+    """Inspect a COCO data set: contents, problems, and what would be trained.
 
     Exit code 0: fine; 1: findings at the chosen level, or the file cannot be used; 2: wrong usage.
     """

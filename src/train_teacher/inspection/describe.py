@@ -1,4 +1,4 @@
-"""The use case `inspect-data`: read the files, look for the images, tell what will be trained."""
+"""The use case `inspect-data`: read files and images, run the checks, collect the facts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from train_teacher.prompts.tokenizer import count_tokens
 from train_teacher.splits.groups import VIDEO_FIELDS
 
 EXPLAINED_BY = {"B5": "B17"}
-"""Where most boxes are alike, their places say nothing of how they were drawn."""
+"""The second explains the first: the places of boxes that are alike show no convention."""
 MANY_ANNOTATIONS = 100_000
 MANY_CATEGORIES = 300
 First = TypeVar("First")
@@ -56,7 +56,7 @@ def describe(splits: Sequence[LoadedSplit], request: InspectRequest) -> DatasetI
 
 
 def _findings(data: Inspected) -> tuple[list[Finding], SizeInfo]:
-    """Return what all checks find, the worst first, and the sizes, worked out beside them."""
+    """Return all findings, the worst first, and the sizes, computed in parallel."""
     dataset = data.train.dataset
     # Only the checks of the whole set ask which rows the loader keeps.
     (of_set, sizes), of_files = _at_once(
@@ -106,7 +106,7 @@ def _info(data: Inspected, path: Path, findings: Sequence[Finding], sizes: SizeI
 
 
 def look_at(splits: Sequence[LoadedSplit], request: InspectRequest) -> Inspected:
-    """Return what checks look at.
+    """Return the input of the checks.
 
     Raises:
         UsageError: words are given for a class that is not there.
@@ -136,7 +136,7 @@ def look_at(splits: Sequence[LoadedSplit], request: InspectRequest) -> Inspected
 
 
 def _image_fields(splits: Sequence[LoadedSplit]) -> tuple[ImageFields, ...]:
-    """Return what image records say of videos, and which members they have.
+    """Return the members of image records, and their values concerning videos.
 
     The file is read again for that, which a large one with few classes, alone, is spared: it can
     be torn apart by no split and is not LVIS.
@@ -191,7 +191,7 @@ def _at_once(
 
 
 def _run(checks: Sequence[Callable[[], list[Finding]]], *, parallel: bool) -> list[Finding]:
-    """Return what all checks find; numpy lets go of the interpreter, so threads help."""
+    """Return all findings; numpy releases the GIL, so threads help."""
     if not parallel:
         return [finding for check in checks for finding in check()]
     from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What is known of a data set: the frozen value from which everything else is generated."""
+"""Facts about a data set: the frozen value from which everything else is generated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Severity = Literal["error", "warning", "info"]
 
 
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record in which a finding shows: where to look."""
+    """One record that shows a finding, and its place."""
 
     path: str
     """JSON path, such as `annotations[59].bbox[0]`; empty when the finding is about a file."""
@@ -31,11 +31,11 @@ class Finding(msgspec.Struct, frozen=True):
     severity: Severity
     count: int
     message: str
-    """What is wrong and where, in one sentence."""
+    """The problem and its place, in one sentence."""
     consequence: str
-    """What it would do to training."""
+    """Effect on training."""
     fix: str
-    """The edit or the command that mends it."""
+    """The edit or the command that fixes it."""
     examples: tuple[Example, ...] = ()
     """At most three."""
     split: str | None = None
@@ -73,20 +73,20 @@ class PromptInfo(msgspec.Struct, frozen=True):
     tokens: int
     limit: int
     exact: bool
-    """False when no tokenizer was at hand and `tokens` is an estimate."""
+    """False when no tokenizer was available and `tokens` is an estimate."""
     class_tokens: tuple[int, ...] = ()
     """Tokens of each class alone, without the separator, in the order of `class_names`."""
     read: tuple[str, ...] = ()
-    """What the model reads for each class, in the same order; [UNK] is no piece at all."""
+    """Text that the model reads for each class, in the same order; [UNK] is no piece at all."""
 
     @property
     def fits(self) -> bool:
-        """Whether all classes fit into one prompt."""
+        """True when all classes fit into one prompt."""
         return self.tokens <= self.limit
 
 
 class TrainedInfo(msgspec.Struct, frozen=True):
-    """What mmdet's loader makes of the files."""
+    """Annotations and images that mmdet's loader keeps and drops."""
 
     images: int
     boxes: int
@@ -114,7 +114,7 @@ class SizeInfo(msgspec.Struct, frozen=True):
 
 
 class MaskInfo(msgspec.Struct, frozen=True):
-    """What kind of masks there are."""
+    """Numbers and kinds of masks."""
 
     polygons: int
     """Annotations with polygons."""
@@ -149,27 +149,27 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     trained: TrainedInfo
     sizes: SizeInfo
     provenance: str | None = None
-    """Version, date, contributor and licence as the file states them."""
+    """Version, date, contributor and license as the file states them."""
     masks: MaskInfo | None = None
     """None without masks."""
     photos_turned: tuple[int, int] = (0, 0)
-    """Photos that EXIF turns by 90 degrees: labelled unturned, and labelled as displayed."""
+    """Photos that EXIF turns by 90 degrees: labeled unturned, and labeled as displayed."""
     original_names: tuple[str, ...] = ()
     """Names as they stand in the training JSON, in the order of `class_names`, which are the
     phrases that the user gave for some."""
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """The names that people gave the classes, whatever the model reads for them."""
+        """Class names as in the data, whatever phrases the model reads."""
         return tuple(map(visible_name, self.original_names)) or self.class_names
 
     @property
     def phrases(self) -> dict[str, str]:
-        """What the model reads for a class, by its own name, where that is something else."""
+        """Phrase that the model reads for a class, by its own name, where the two differ."""
         pairs = zip(self.own_names, self.class_names, strict=True)
         return {own: phrase for own, phrase in pairs if own != phrase}
 
     @property
     def told_names(self) -> tuple[str, ...]:
-        """The own names, with what the model reads beside them where that is something else."""
+        """Class names as in the data, with the model's phrases where they differ."""
         return tuple(map(told_name, self.own_names, self.class_names))

@@ -1,4 +1,4 @@
-"""Figures of a data set: its masks, its sizes, and what is left out of training."""
+"""Figures of a data set: masks, sizes, and annotations left out of training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train_teacher.inspection.facts import MaskInfo, SizeInfo
 
 
 def mask_info(datasets: Sequence[CocoDataset]) -> MaskInfo | None:
-    """Return what kind of masks there are, None without any."""
+    """Return the numbers and kinds of masks, None without any."""
     columns = [dataset.annotations.masks for dataset in datasets]
     polygons = sum(int((m.kind == MASK_POLYGON).sum()) for m in columns)
     run_lengths = sum(int((m.kind == MASK_RLE).sum()) for m in columns)

@@ -1,4 +1,4 @@
-"""How a check tells what it found: one finding per kind, with at most three places to look."""
+"""Findings as checks report them: one of each kind, with at most three places to look."""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ def finding_about(
     Args:
         concerned: the records.
         code: stable code.
-        severity: how bad it is.
-        message: what is wrong.
-        consequence: what it would do to training.
-        fix: what mends it.
+        severity: `error`, `warning` or `info`.
+        message: the problem.
+        consequence: its effect on training. fix: the cure.
         split: the file concerned, where the check looks at several.
     """
     if not concerned.ids:

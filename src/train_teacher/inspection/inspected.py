@@ -1,4 +1,4 @@
-"""What a check may look at: one annotation file, or the data set as a whole."""
+"""Input of a check: one annotation file, or the data set as a whole."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class InspectedFile(LoadedSplit):
 
     train: CocoDataset
     fields: ImageFields
-    """Which members its image records have, and what they say of videos."""
+    """Members of its image records, and their values concerning videos."""
 
     @property
     def is_train(self) -> bool:
-        """Whether it is the training file itself."""
+        """True for the training file itself."""
         return self.dataset is self.train
 
     @cached_property

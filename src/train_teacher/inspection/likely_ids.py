@@ -1,4 +1,4 @@
-"""Ids and references whose mistake can be told from the rest of the file."""
+"""Ids and references whose mistake follows from the rest of the file."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ LEAST_SHIFTED = 3
 
 
 def image_step(dataset: CocoDataset) -> int:
-    """Return what has to be added to every `image_id`, 0 when nothing tells that.
+    """Return the shift of every `image_id`, 0 without evidence.
 
-    Ids counted from one lower or higher than the list are told by all of them being listed then;
+    Ids counted from one lower or higher than the list are recognized by all being listed then;
     any other shift only when both ends meet.
     """
     columns = dataset.annotations
@@ -96,7 +96,7 @@ def _used(ids: npt.NDArray[np.int64], listed: Collection[int]) -> set[int]:
 
 
 def named_rows(dataset: CocoDataset, section: Literal["images", "categories"]) -> Rows | None:
-    """Return (N,) rows of what annotations name by file or class name instead of by id.
+    """Return (N,) rows of the records that annotations name by file or class name instead of id.
 
     None when more than a few of them name nothing, or the names are not each another's.
     """
@@ -147,7 +147,7 @@ def meant_image_rows(dataset: CocoDataset) -> Rows | None:
 def free_image_ids(dataset: CocoDataset) -> dict[int, int]:
     """Return the id that images were meant to have, by row, where another has theirs.
 
-    That can be told when the ids ascend but for one of two images with the same id, no id is
+    That is certain when the ids ascend but for one of two images with the same id, no id is
     left out there but one that no image has, and annotations point to that one.
     """
     ids = [image.id for image in dataset.images if isinstance(image.id, int)]
@@ -175,7 +175,7 @@ def free_image_ids(dataset: CocoDataset) -> dict[int, int]:
 
 
 def _fits(ids: Sequence[int], row: int, id_: int) -> bool:
-    """Return whether an id is the one between the neighbours of a row.
+    """Return whether an id is the one between the neighbors of a row.
 
     With gaps it could as well be that of an image that was deleted.
     """

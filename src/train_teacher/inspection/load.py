@@ -1,4 +1,4 @@
-"""Annotation files and what is known of their images, read for inspection."""
+"""Annotation files and the facts about their images, read for inspection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAIN = "train"
 
 @dataclass(frozen=True)
 class InspectRequest:
-    """What to look at; the paths as the user gave them."""
+    """Data set to inspect; the paths as the user gave them."""
 
     data: Path
     val: Path | None = None
@@ -45,7 +45,7 @@ class InspectRequest:
 
 @dataclass(frozen=True)
 class LoadedSplit:
-    """One annotation file, read, with what is known of its images."""
+    """One annotation file, read, with the facts about its images."""
 
     name: str
     dataset: CocoDataset
@@ -60,7 +60,7 @@ class LoadedSplit:
 def load_splits(
     request: InspectRequest, *, progress: Progress | None = None
 ) -> tuple[LoadedSplit, ...]:
-    """Read the annotation files and look at their images, `train` first."""
+    """Read the annotation files and check their images, `train` first."""
     require_known(request.encoding)
     names, datasets, files = [], [], []
     for name, path in discover_splits(request.data, request.val, request.test).items():

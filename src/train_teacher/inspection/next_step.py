@@ -1,4 +1,4 @@
-"""What to do after looking at a data set: the command, with the options that were given."""
+"""Next command after looking at a data set, with the options that were given."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
 
 
 def inspect_line(request: InspectRequest) -> str:
-    """Return the command that looks at the same data in the same way."""
+    """Return the command that inspects the same data in the same way."""
     return command_line("inspect-data", request.data, **_files(request), **_looked_at(request))
 
 
 def next_step(request: InspectRequest, info: DatasetInfo) -> str:
-    """Return what to do next, in a line that ends with the command."""
+    """Return the next step, in a line that ends with the command."""
     errors = [finding for finding in info.findings if finding.severity == "error"]
     if not errors:
         options = {"data": request.data, **_files(request), **_read_as(request)}
@@ -28,7 +28,7 @@ def next_step(request: InspectRequest, info: DatasetInfo) -> str:
     file = next(s.path for s in info.splits if repaired[0].split in (None, s.name))
     options = {"fix": f"{file.removesuffix('.json')}.fixed.json", "images": request.images}
     line = command_line("inspect-data", file, **options, **_looked_at(request))
-    return f"next, for a copy in which what is certain is repaired: {line}"
+    return f"next, for a copy with all certain repairs: {line}"
 
 
 def _files(request: InspectRequest) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _looked_at(request: InspectRequest) -> dict[str, Any]:
 
 
 def _read_as(request: InspectRequest) -> dict[str, Any]:
-    """Return the options that `inspect-data` and `train-teacher` share, but the files'."""
+    """Return the options shared by `inspect-data` and `train-teacher`, except the files."""
     usual = request.language_model == LANGUAGE_MODEL
     return {
         "class_prompt": request.class_prompts,

@@ -1,4 +1,4 @@
-"""How `inspect-data` writes a DatasetInfo: for people, and as JSON."""
+"""A DatasetInfo as text for people and as JSON."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def render_text(info: DatasetInfo, *, color: bool = False, width: int | None = N
 
     Args:
         info: the facts.
-        color: write ANSI colours (never with NO_COLOR set).
+        color: write ANSI colors (never with NO_COLOR set).
         width: columns; the terminal's by default.
     """
     columns = width or shutil.get_terminal_size((MAX_WIDTH, 24)).columns
@@ -142,7 +142,7 @@ def _n(number: int) -> str:
 def _table(
     paper: _Paper, head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1
 ) -> None:
-    """Write columns; the first `texts` of them hold text and are set left."""
+    """Write columns; the first `texts` of them hold text and are left-aligned."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     for row in (head, *rows):
         cells = [
@@ -153,7 +153,7 @@ def _table(
 
 
 def _classes(paper: _Paper, info: DatasetInfo) -> None:
-    paper.title(f"Classes ({info.num_classes}), their boxes and in how many images these are")
+    paper.title(f"Classes ({info.num_classes}), boxes and images of each")
     order = sorted(range(info.num_classes), key=lambda i: -_total(info.splits, i))
     shown = order[:SHOWN_CLASSES]
     rows = [
@@ -171,7 +171,7 @@ def _classes(paper: _Paper, info: DatasetInfo) -> None:
         boxes = sum(_total(info.splits, i) for i in rest)
         paper.lines.append(f"  ... and {len(rest)} more classes with {boxes:,} boxes")
     about = "" if info.prompt.exact else "about "
-    note = "" if info.prompt.exact else " (estimate: no vocabulary at hand, see --language-model)"
+    note = "" if info.prompt.exact else " (estimate: no vocabulary available, see --language-model)"
     paper.wrapped("", f"prompt: {about}{info.prompt.tokens} of {info.prompt.limit} tokens{note}", 2)
 
 
@@ -193,11 +193,11 @@ def _findings(paper: _Paper, info: DatasetInfo) -> None:
     for finding in _merged(info.findings):
         _finding(paper, finding)
     paper.lines.append("")
-    paper.wrapped("", f"The story of a code: inspect-data --explain {info.findings[0].code}", 2)
+    paper.wrapped("", f"More on a code: inspect-data --explain {info.findings[0].code}", 2)
 
 
 def _merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Join what is the same in several files, so that one kind is told once."""
+    """Join what is the same in several files, so that one kind is reported once."""
     joined: dict[tuple[str, ...], Finding] = {}
     for f in findings:
         key = (f.code, f.severity, f.message, f.fix)

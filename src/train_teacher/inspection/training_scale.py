@@ -1,4 +1,4 @@
-"""The sizes that images are trained at, where nobody names them: the recipe's, or by the data's."""
+"""Image sizes for training, where no setting gives them: the recipe's, or chosen from the data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Scale = tuple[int, int]
 def training_scales(
     sizes: SizeInfo, queries: int = DEFAULT_QUERIES, image_scale: str | int = "recipe"
 ) -> list[Scale]:
-    """Return the scales that images are resized to, ascending; the last one is validated at."""
+    """Return the training scales, ascending; the last one is used for validation."""
     if isinstance(image_scale, int):
         return [(image_scale, long_side(image_scale))]
     if image_scale == "native":

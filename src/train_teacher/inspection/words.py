@@ -1,4 +1,4 @@
-"""Words and sentences that every form of the inspection report uses."""
+"""Words and sentences shared by all forms of the inspection report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REASON_WORDS = {
     "crowd": "marked iscrowd",
     "small_image": "in an image under 32 pixels",
 }
-"""Why an annotation never becomes a box, by the reasons of `checks.loader.REASONS`."""
+"""Reasons why an annotation never becomes a box, by the names in `checks.loader.REASONS`."""
 
 
 def group_findings(findings: Iterable[Finding]) -> list[tuple[int, ...]]:
-    """Return which findings say the same of several files, each group in order of the findings.
+    """Return groups of equal findings about several files, each in order of the findings.
 
     Args:
         findings: worst first.
@@ -40,7 +40,7 @@ def group_findings(findings: Iterable[Finding]) -> list[tuple[int, ...]]:
 
 
 def verdict(info: DatasetInfo) -> tuple[bool, str]:
-    """Return whether training may start, and one sentence that says so."""
+    """Return whether training may start, and the sentence about it."""
     errors = _kinds(info.findings, "error")
     warnings = _kinds(info.findings, "warning")
     told = " and ".join(
@@ -53,7 +53,7 @@ def verdict(info: DatasetInfo) -> tuple[bool, str]:
     if not info.trained.boxes:
         return False, "No box would be trained: not ready to train."
     if warnings:
-        return True, f"No errors, {told}: ready to train, once you have read what the warnings say."
+        return True, f"No errors, {told}: ready to train, once you have read the warnings."
     return True, "No errors and no warnings: ready to train."
 
 
@@ -62,7 +62,7 @@ def _kinds(findings: Sequence[Finding], severity: str) -> int:
 
 
 def name_in_file(info: DatasetInfo, number: int) -> str:
-    """Return the name that a class has in the file, where the model may read a phrase instead.
+    """Return the name of a class in the file, which may differ from the model's phrase.
 
     Args:
         info: the facts.
@@ -95,7 +95,7 @@ def boxes_in_images(split: SplitInfo, number: int) -> str:
 
 
 def dropped_classes(trained: TrainedInfo, reason: str) -> str:
-    """Return which classes are left out most for a reason, in brackets; nothing without any."""
+    """Return the classes left out most for a reason, in brackets; nothing without any."""
     counts = trained.dropped_by_class.get(reason, {})
     if not counts:
         return ""

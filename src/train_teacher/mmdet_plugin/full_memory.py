@@ -1,4 +1,4 @@
-"""Memory that is full: noticed whatever says so, and spared where predicting allows it."""
+"""Out-of-memory errors: recognized from any library, and met with smaller batches in prediction."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def says_memory_is_full(error: Exception) -> bool:
 
 
 def give_back() -> None:
-    """Give back what is held but not used."""
+    """Release cached memory that is not in use."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 class ImageByImage:
-    """Predicts a batch at once, and one image at a time once that was too much."""
+    """Predicts a batch at once, and one image at a time after the memory ran out."""
 
     def __init__(self) -> None:
         """Start with whole batches."""

@@ -1,4 +1,4 @@
-"""A stand-in for `mmcv._ext`, so that mmcv-lite (a wheel, no compiler) is enough.
+"""A stand-in for `mmcv._ext`, so that mmcv-lite (a wheel, no compiler) suffices.
 
 mmdet imports `mmcv.ops` everywhere, and each module there loads the compiled `mmcv._ext` when it is
 imported. Grounding DINO runs one op of it, multi-scale deformable attention, which has a PyTorch
@@ -19,7 +19,7 @@ MODULE = "mmcv._ext"
 
 
 class _StandIn(ModuleType):
-    """Module in which every op exists and says, when called, how to get the real one."""
+    """Module in which every op exists and raises, when called, how to get the real one."""
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith("__"):

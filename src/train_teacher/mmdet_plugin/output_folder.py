@@ -1,4 +1,4 @@
-"""Writing into the run folder: what cannot be written is named, a removed folder stops the run."""
+"""Writing into the run folder: the failing file is named, a removed folder stops the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train_teacher.core.errors import UserError
 def require_folder(file: Path) -> None:
     """Check that a file of the run can still be written where it belongs.
 
-    MMEngine would make the folder anew (local_backend.py:76) and train on.
+    MMEngine would recreate the folder (local_backend.py:76) and train on.
 
     Raises:
         UserError: its folder is gone.
@@ -20,8 +20,8 @@ def require_folder(file: Path) -> None:
     if not file.parent.is_dir():
         raise UserError(
             f"{file}: cannot be written: the folder {file.parent} was removed or renamed while "
-            "the run wrote into it. Training stopped. Put the folder back and go on with "
-            "--resume, or start again with another --output."
+            "the run wrote into it. Training stopped. Put the folder back and continue "
+            "with --resume, or start again with another --output."
         )
 
 
@@ -38,5 +38,5 @@ def naming(file: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{file}: cannot be written: {error.strerror}. Training stopped, the last checkpoint "
-            "is kept. Make room or mend the disk, then go on with --resume."
+            "is kept. Free some space or repair the disk, then continue with --resume."
         ) from error

@@ -41,7 +41,7 @@ from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 from train_teacher.mmdet_plugin.loop.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
-from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.runner_access import all_joined, unwrapped
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook
 from train_teacher.mmdet_plugin.upstream_internals import fetch_without_waiting
 from train_teacher.scores.metric_names import METRIC
@@ -73,9 +73,9 @@ class TeacherRunner(Runner):
     def build_dataloader(
         dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader[Any]:
-        """Build a loader whose processes do not end before the run has saved its state.
+        """Build a loader whose processes do not exit before the run has saved its state.
 
-        Where there is a GPU, its batches lie where the GPU fetches them itself; that is set here
+        With a GPU, its batches are in pinned memory; that is set here
         and not in the config, which is the same on every machine.
         """
         if isinstance(dataloader, dict) and torch.cuda.is_available():
@@ -86,15 +86,20 @@ class TeacherRunner(Runner):
         return loader
 
     def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
-        """Build the detector; it does not wait while a GPU fetches a batch."""
+        """Build the detector; copies of batches to a GPU do not block."""
         built: nn.Module = super().build_model(model)
         preprocessor = getattr(built, "data_preprocessor", None)
         if isinstance(preprocessor, BaseDataPreprocessor):
             fetch_without_waiting(preprocessor, torch.cuda.is_available())
         return built
 
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimizer, with groups for the parts that join the training later."""
+        with all_joined(unwrapped(self)):
+            return super().build_optim_wrapper(optim_wrapper)
+
     def train(self) -> nn.Module:
-        """Fit the run to its machine and train."""
+        """Adapt the run to its machine and train."""
         allow_tf32()
         # MMDetection's own tools start in an empty folder.
         (Path(self.work_dir) / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -133,8 +138,8 @@ class TeacherRunner(Runner):
         """Write a checkpoint under a temporary name and rename it when it is complete.
 
         Raises:
-            UserError: the system refuses, for example because the disk is full; or a weight is no
-                number any more.
+            UserError: the system refuses, for example because the disk is full; or a weight became
+                NaN or infinite.
         """
         target = Path(out_dir) / filename
         require_folder(target)
@@ -151,7 +156,7 @@ class TeacherRunner(Runner):
             ) from error
 
     def load_or_resume(self) -> None:
-        """Load or resume; `resume` without a file goes on from the newest one that can be read."""
+        """Load or resume; `resume` without a file takes the newest readable checkpoint."""
         if self._resume and self._load_from is None and not self._has_loaded:
             newest = newest_checkpoint(Path(self.work_dir), self.logger.warning)
             if newest is None:
@@ -187,7 +192,7 @@ class TeacherRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint, without forgetting a `best.pth` that is newer than it."""
+        """Resume from a checkpoint, keeping a `best.pth` that is newer than it."""
         super().resume(filename, *args, **kwargs)
         put_back(unwrapped(self), self._half_step)
         best = Path(self.work_dir) / FOLDER / BEST
@@ -205,13 +210,13 @@ class TeacherRunner(Runner):
 
 
 def _refuse_spoiled(target: Path, model: nn.Module) -> None:
-    """Keep the checkpoint before when training spoiled a weight, wherever that slipped through."""
+    """Refuse to write a checkpoint with NaN or infinite weights; the one before is kept."""
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if name := spoiled(trained):
         causes = "\n".join(f"  - {cause}" for cause in CAUSES)
         raise UserError(
-            f"{target}: is not written: training has made {name} infinite or not a number, and "
-            "nothing could go on from it. The checkpoint before it is kept. Likely causes:\n"
+            f"{target}: is not written: training has made {name} NaN or infinite, and "
+            "no run could resume from it. The checkpoint before it is kept. Likely causes:\n"
             f"{causes}"
         )
 

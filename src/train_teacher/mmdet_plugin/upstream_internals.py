@@ -1,4 +1,4 @@
-"""Private names of MMEngine and PyTorch, each with what there is no public way to.
+"""Private names of MMEngine and PyTorch, each used where there is no public one.
 
 Nowhere else is one used of an object that is not ours. MMEngine is pinned to 0.10.7, whose
 attributes these are; PyTorch's have been the same from 2.1 to 2.13.

@@ -1,1 +1,1 @@
-"""The frame, the parts and the charts of every HTML page."""
+"""Frame, parts and charts of the HTML pages."""

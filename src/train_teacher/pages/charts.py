@@ -1,4 +1,4 @@
-"""Small charts as shapes; `charts.html.j2` draws them as inline SVG, page.css has their colours."""
+"""Small charts as shapes; `charts.html.j2` draws them as inline SVG, page.css has their colors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shape:
     tag: str
     attributes: Mapping[str, object]
     text: str = ""
-    """What a text says, or what is shown when the pointer rests on another shape."""
+    """Content of a text, or the tooltip of another shape."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Chart:
     """A drawing of 360 x 220 units; every text in it is plain."""
 
     label: str
-    """What is shown, for those who cannot see it."""
+    """Description for those who cannot see the chart."""
     shapes: Sequence[Shape]
     legend: Sequence[tuple[str, str]] = ()
     """Name and CSS class of each line."""
@@ -87,7 +87,7 @@ def bar_chart(
         ticks: values and texts of the horizontal axis; those outside it are left out.
         axis: what the horizontal axis is.
         describe: from the number of a bin to the text shown when the pointer rests on it.
-        band: two values between which the ground is coloured.
+        band: two values between which the ground is colored.
     """
     edges = _places(histogram.edges, histogram)
     levels = _levels(float(histogram.counts.max(initial=0)), whole=True)
@@ -110,7 +110,7 @@ def bar_chart(
 
 
 def heat_map(label: str, counts: Ints) -> Chart:
-    """Return a grid of (rows, columns) cells, row 0 at the top; fuller ones have more colour."""
+    """Return a grid of (rows, columns) cells, row 0 at the top; fuller ones have more color."""
     rows, columns = counts.shape
     side = HEIGHT - 2 * TOP
     left = (WIDTH - side) / 2
@@ -128,7 +128,7 @@ def heat_map(label: str, counts: Ints) -> Chart:
 
 
 def scatter(label: str, points: Ints, axis: str) -> Chart:
-    """Return points whose size tells how many lie there.
+    """Return points whose size shows their count.
 
     Args:
         label: what is shown.
@@ -162,7 +162,7 @@ def line_chart(
 
     Args:
         label: what is shown, for those who cannot see it.
-        lines: at least one with a point; colours repeat after eight.
+        lines: at least one with a point; colors repeat after eight.
         axis: what the horizontal axis is.
         top: upper end of the vertical axis, chosen from the values when left out.
         legend: whether the names are shown.
@@ -185,7 +185,7 @@ def line_chart(
 
 
 def short_number(value: float) -> str:
-    """Return a number of about five characters, to fit beside an axis: `950`, `1.5k`, `4e-4`."""
+    """Return a number in about five characters, to fit beside an axis: `950`, `1.5k`, `4e-4`."""
     for size, unit in ((MILLION, "M"), (THOUSAND, "k")):
         if value >= size:
             return f"{value / size:.3g}{unit}"
@@ -210,7 +210,7 @@ def _curve(line: Line, color: str, span: tuple[float, float], ceiling: float) ->
 
 
 def _places(values: Floats, histogram: Histogram) -> list[float]:
-    """Return where values lie on the horizontal axis."""
+    """Return the places of values on the horizontal axis."""
     measure = np.log if histogram.logarithmic else np.asarray
     low, high = measure(histogram.edges[[0, -1]])
     return [float(x) for x in LEFT + PLOT_WIDTH * (measure(values) - low) / (high - low)]

@@ -1,4 +1,4 @@
-"""Turn a template and what it shows into one self-contained HTML file, or into plain text."""
+"""Rendering of templates to self-contained HTML files and to plain text."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def render_page(template: str, **shown: object) -> str:
 
 
 def render_text(template: str, **shown: object) -> str:
-    """Return a text from a template, in which every value stands as it is."""
+    """Return a text from a template, with values unescaped."""
     environment = _environment().overlay(autoescape=False, finalize=None)
     return environment.get_template(template).render(shown)
 
 
 @cache
 def _environment() -> Environment:
-    """Return where templates are found and how values are shown in them."""
+    """Return the template environment: the loader and the filters."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -59,7 +59,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any, longest: int | None = LONGEST_TEXT) -> Any:
-    """Return text as a page may show it; what is already HTML and what is no text is kept."""
+    """Return text escaped for a page; HTML and other values are kept."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     if longest is not None:

@@ -20,7 +20,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Whether each column holds numbers, which are set to the right."""
+        """True for each column of numbers, which is aligned to the right."""
         columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.header)
         return [bool(column) and all(map(NUMBER.fullmatch, column)) for column in columns]
 

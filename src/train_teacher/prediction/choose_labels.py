@@ -1,4 +1,4 @@
-"""Which detections become labels for a student."""
+"""Choice of the detections that become labels for a student."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from train_teacher.core.arrays import Floats
 from train_teacher.scores.detections import ImageDetections, overlaps
 
 NEARLY_THE_SAME = 0.9
-"""Overlap from which two boxes are one object seen twice: Grounding DINO suppresses nothing, its
-queries are told apart by training alone."""
+"""Overlap from which two boxes are one object seen twice: Grounding DINO has no NMS; only training
+keeps its queries apart."""
 
 
 def choose_labels(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_teacher.console.command import FILE, argument, command, flag, option
+from train_teacher.console.command import FILE, Word, argument, command, flag, option
 from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import (
     allow_python_config_option,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from train_teacher.prediction.predict import PredictResult
 
 SHOWN_FILES = 5
+STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
 
 
 @command()
@@ -33,12 +34,12 @@ SHOWN_FILES = 5
     nargs=-1,
     required=True,
 )
-@option("--output", metavar="F.json", type=FILE, required=True, help="File to write.")
+@option("--output", metavar="F.json|DIR", type=FILE, required=True, help="File, or folder.")
 @option(
     "--score-threshold",
     type=float,
     help="Least score; by default the one that balanced precision and recall at validation. "
-    "0 keeps all, to be scored.",
+    "0 keeps all boxes, for scoring.",
 )
 @precision_option
 @option(
@@ -46,23 +47,29 @@ SHOWN_FILES = 5
     type=float,
     default=0.9,
     show_default=True,
-    help="Boxes that overlap more are one object; 1 keeps all.",
+    help="Boxes that overlap more count as one object; 1 keeps all.",
 )
 @images_option
 @masks_option
-@option("--draw", metavar="DIR", type=FILE, help="Also copies of the images with boxes.")
+@option("--draw", metavar="DIR", type=FILE, help="Also write copies of the images with boxes.")
 @option(
-    "--yolo",
-    metavar="DIR",
-    type=FILE,
-    help="Also as Ultralytics trains on it: data.yaml, labels, links to the images.",
+    "--student",
+    type=Word(STUDENTS),
+    help="Make --output a folder that this trains on: the images of the run with their labels and "
+    "split, and for training IMAGES, with the teacher's labels where a COCO JSON has none.",
 )
-@flag("--copy-images", "Copy the images into --yolo, so that the folder can be moved.")
+@flag("--copy-images", "Copy the images for --student instead of linking them.")
 @option(
     "--label-studio",
     metavar="FILE",
     type=FILE,
-    help="Also as tasks of Label Studio, with the labelling config beside.",
+    help="Also write Label Studio tasks, with their labeling config.",
+)
+@option(
+    "--cvat",
+    metavar="FILE",
+    type=FILE,
+    help="Also as annotations of CVAT (.xml), with the labels of a task beside.",
 )
 @teacher_options
 @allow_python_config_option
@@ -76,16 +83,18 @@ def predict_command(
     images: Path | None,
     masks: str | None,
     draw: Path | None,
-    yolo: Path | None,
+    student: str | None,
     copy_images: bool,
     label_studio: Path | None,
+    cvat: Path | None,
     **teacher: Any,
 ) -> int:
-    """Label images with a trained teacher; the same command goes on after an interruption."""
+    """Label images with a trained teacher; repeat the command to continue after an interruption."""
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
-    from train_teacher.prediction.other_formats import label_studio_start
+    from train_teacher.prediction.other_formats import cvat_start, label_studio_start
     from train_teacher.prediction.predict import PredictRequest, predict
+    from train_teacher.prediction.students import student_start
     from train_teacher.teachers.open import TeacherRequest
 
     request = PredictRequest(
@@ -98,31 +107,39 @@ def predict_command(
         most_overlap=most_overlap,
         masks=masks,
         draw=draw,
-        yolo=yolo,
+        student=student,
         copy_images=copy_images,
         label_studio=label_studio,
+        cvat=cvat,
     )
     try:
         result = predict(request, progress=progress_line("images"))
     except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on from here", file=sys.stderr)  # noqa: T201
+        print("\ninterrupted: repeat the command to continue", file=sys.stderr)  # noqa: T201
         return 130
     print(plain(_told(result)), file=sys.stderr)  # noqa: T201
     if label_studio:
         told = label_studio_start(result.image_root.absolute(), label_studio)
         print(plain(told), file=sys.stderr)  # noqa: T201
+    if cvat:
+        print(plain(cvat_start(result.image_root.absolute(), cvat)), file=sys.stderr)  # noqa: T201
+    if student:
+        start = student_start(student, output.absolute())
+        print(plain(f"next, with {student}:\n{start}"), file=sys.stderr)  # noqa: T201
+        print(plain(f"{output}: images for the student: {result.student}"))  # noqa: T201
+        return 0
     counts = f"{result.annotations:,} boxes in {result.images:,} images"
     print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result
     return 0
 
 
 def _told(result: PredictResult) -> str:
-    lines = []
+    lines = [result.tiles] if result.tiles else []
     if result.resumed:
-        lines.append(f"went on after {result.resumed:,} images that were done")
+        lines.append(f"continued after {result.resumed:,} images that were done")
     if result.told:
-        lines += ["boxes are kept from these scores on:", *result.told]
-    guess = "" if result.threshold_known else " (a guess: what suits this teacher is not known)"
+        lines += ["least scores of kept boxes:", *result.told]
+    guess = "" if result.threshold_known else " (a guess: this teacher's best is unknown)"
     if not result.told:
         lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
     if result.unreadable:
@@ -131,5 +148,5 @@ def _told(result: PredictResult) -> str:
         lines += [f"  {name}" for name in result.unreadable[:SHOWN_FILES]]
         lines += [f"  and {count - SHOWN_FILES} more"] if count > SHOWN_FILES else []
     line = command_line("inspect-data", result.output, images=result.image_root)
-    lines.append(f"next, to look at it: {result.review}, or {line}")
+    lines.append(f"next, to check the labels: {result.review}, or {line}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Predictions on their way to a COCO JSON: one line an image, so that nothing is done twice."""
+"""Unfinished predictions for a COCO JSON: one line an image, so that nothing is done twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train_teacher.core.errors import UserError
 
 
 class PredictedImage(msgspec.Struct, frozen=True):
-    """A line: what was found in an image."""
+    """A line: the detections in an image."""
 
     name: str
     width: int = 0
@@ -29,29 +29,29 @@ class PredictedImage(msgspec.Struct, frozen=True):
     masks: tuple[dict[str, Any], ...] = ()
     """Run lengths, one for each box, or none at all."""
     unreadable: str = ""
-    """Why the image could not be read."""
+    """Reason why the image could not be read."""
 
 
 class _Header(msgspec.Struct, frozen=True):
-    """The first line: what the rest was made with."""
+    """The first line: the inputs and options of the rest."""
 
     made_with: dict[str, Any]
     images: int
 
 
 class _Footer(msgspec.Struct, frozen=True):
-    """The last line, once all images are done: what is made of them, and may be there by half."""
+    """The last line, once all images are done: the files written from them, perhaps in part."""
 
     writes: tuple[str, ...]
 
 
 def partial_of(output: Path) -> Path:
-    """Return where the lines of an unfinished prediction lie."""
+    """Return the path of the lines of an unfinished prediction."""
     return output.with_name(f".{output.name}{PARTIAL}")
 
 
 def written_before(output: Path) -> frozenset[Path]:
-    """Return what a command that was killed while it wrote the results may have written."""
+    """Return the files that a command killed while it wrote the results may have left."""
     try:
         with partial_of(output).open("rb") as file:
             last = b"".join(deque(file, maxlen=1))
@@ -61,10 +61,10 @@ def written_before(output: Path) -> frozenset[Path]:
 
 
 class PredictionFile:
-    """The lines of an unfinished prediction; after an interruption the same command goes on."""
+    """The lines of an unfinished prediction, which the same command continues."""
 
     def __init__(self, output: Path, made_with: dict[str, Any], images: Sequence[str]) -> None:
-        """Look for what an interrupted command left.
+        """Read the lines of an interrupted command.
 
         Args:
             output: the JSON that is to be written.
@@ -72,7 +72,7 @@ class PredictionFile:
             images: names of all images, in order.
 
         Raises:
-            UserError: what is there was made with something else.
+            UserError: they were made with other inputs or options.
         """
         self._output = output
         self.path = partial_of(output)
@@ -145,8 +145,8 @@ class PredictionFile:
                     yield image
         except OSError as error:
             raise UserError(
-                f"{self.path}: cannot be written: {error.strerror}. What is done is kept: the same "
-                "command goes on from there."
+                f"{self.path}: cannot be written: {error.strerror}. What is done is kept: repeat "
+                "the command to continue."
             ) from error
 
     def write(
@@ -177,7 +177,7 @@ class PredictionFile:
         return written["images"], written["annotations"]
 
     def begin_results(self, paths: Iterable[Path]) -> None:
-        """Note what is about to be written, and remove what a killed command wrote of it.
+        """Record the files about to be written, and remove those of a killed command.
 
         Raises:
             UserError: the system refuses.
@@ -197,11 +197,11 @@ class PredictionFile:
             raise UserError(f"{self.path}: cannot be written: {error.strerror}.") from error
 
     def remove(self) -> None:
-        """Remove the lines: everything that was to be written of them is."""
+        """Remove the lines, once everything is written from them."""
         self.path.unlink()
 
     def images(self) -> Iterator[PredictedImage]:
-        """Yield what is written, in order, one at a time."""
+        """Yield the lines, in order, one at a time."""
         with self.path.open("rb") as file:
             for line in islice(file, 1, 1 + len(self._names)):
                 yield msgspec.json.decode(line, type=PredictedImage)

@@ -1,4 +1,4 @@
-"""The page beside predicted labels: what was found, how surely, and how it looks."""
+"""Review page for predicted labels: classes, scores, and sample images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from train_teacher.pages.parts import Figure, Image, Table
 from train_teacher.prediction.prediction_file import PredictedImage
 
 NEAR = 0.1
-"""Scores from the threshold to this much above it: those that another threshold would lose."""
+"""Distance above the threshold within which boxes would be lost by a higher one."""
 SHOWN_IMAGES = 8
 SHOWN_CLASSES = 200
 CLASS_FIGURES = 5
@@ -42,7 +42,7 @@ class Reviewed:
     thresholds: Floats
     """(C,) least score of each class."""
     turned: bool
-    """Whether boxes are of photos as EXIF turns them."""
+    """True when boxes are of photos as EXIF turns them."""
 
     def close(self, scores: Floats, labels: Rows) -> int:
         """Return how many boxes a slightly higher threshold would leave out."""
@@ -50,7 +50,7 @@ class Reviewed:
 
 
 def review_of(output: Path) -> Path:
-    """Return where the page of a file of predicted labels is."""
+    """Return the path of the page for a file of predicted labels."""
     return output.with_name(f"{output.stem}.review.html")
 
 

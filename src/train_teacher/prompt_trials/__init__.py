@@ -1,1 +1,1 @@
-"""`teacher prompts`: which phrase a base model reads best for a class."""
+"""`teacher prompts`: the phrase that a base model reads best for a class."""

@@ -1,4 +1,4 @@
-"""`teacher prompts`: which words the base model reads best."""
+"""`teacher prompts`: the words that the base model reads best."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from train_teacher.console.options import (
 @command()
 @argument("data", metavar="DATA", help="COCO JSON, or a folder with train/valid/test.", type=FILE)
 @option("--phrases", metavar="FILE", type=FILE, help="YAML: class name: [phrase, phrase, ...].")
-@option("--phrase", metavar="NAME=PHRASE", multiple=True, help="Phrase to try; again for more.")
+@option("--phrase", metavar="NAME=PHRASE", multiple=True, help="Phrase to try; repeatable.")
 @images_option
 @class_from_option
 @option(
@@ -26,9 +26,11 @@ from train_teacher.console.options import (
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Images to look at; rare classes come first.",
+    help="Images in the sample; rare classes come first.",
 )
-@option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
+@option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the sample."
+)
 @option(
     "--model",
     metavar="PRESET",
@@ -40,7 +42,7 @@ from train_teacher.console.options import (
 @option("--language-model", metavar="NAME|DIR", help="BERT.")
 @device_option
 @allow_python_config_option
-@choice("--format", "text", "json", help="How to write the scores.")
+@choice("--format", "text", "json", help="Output format.")
 def prompts_command(
     data: Path,
     phrases: Path | None,
@@ -55,9 +57,9 @@ def prompts_command(
     device: str,
     format: str,
 ) -> int:
-    """Try phrases for the classes on some images, before any training, and say which is best.
+    """Compare phrases for the classes on some images, before any training.
 
-    Without phrases it shows how the base model reads the names as they are.
+    Without phrases it scores the class names as they are.
     """
     from train_teacher.console.options import parse_pairs
     from train_teacher.console.progress import progress_line

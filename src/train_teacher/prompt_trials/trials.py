@@ -1,4 +1,4 @@
-"""Which words a base model reads best for a class: phrases tried side by side on one sample."""
+"""Trials of phrases for a class: the one that a base model reads best on a sample."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from train_teacher.scores.detections import Detections, GroundTruth
 from train_teacher.scores.judgement import judge
 
 FEW_OBJECTS = 10
-"""Below it one object more or less decides, whatever the resampling says."""
+"""Objects below which a single one decides, whatever the resampling says."""
 SURE = 0.95
 """Share of the resampled sets of images (Efron 1979) in which a phrase must beat the name."""
 CLEAR_GAIN = 0.02
-"""AP at 0.5: less is not worth another name, however sure."""
+"""Least gain of AP at 0.5 that is worth another name, however certain."""
 POOR_RECALL = 0.3
 
 
 class PhraseScore(msgspec.Struct, frozen=True):
-    """How the base model reads one phrase."""
+    """Scores of one phrase, as the base model reads it."""
 
     phrase: str
     average_precision: float | None
@@ -46,7 +46,7 @@ class ClassTrial(msgspec.Struct, frozen=True):
 
     @property
     def reads_badly(self) -> bool:
-        """Whether even the best phrase does not make the model look at the objects."""
+        """True when the model hardly detects the objects even with the best phrase."""
         recall = self.phrases[self.best].recall
         return recall is not None and self.objects >= FEW_OBJECTS and recall < POOR_RECALL
 
@@ -94,7 +94,7 @@ def candidates(
 
 
 def _further(name: str, text: str, offered: Sequence[str], meant: dict[str, str]) -> Iterator[str]:
-    """Yield what is offered for a class besides its name; `meant` notes whose each phrase is."""
+    """Yield the phrases offered for a class besides its name; `meant` records their classes."""
     mine = {reads_as(text)}
     for phrase in offered:
         words = reads_as(phrase)
@@ -102,7 +102,7 @@ def _further(name: str, text: str, offered: Sequence[str], meant: dict[str, str]
         if owner != name:
             raise UsageError(
                 f"phrase {phrase!r} is offered for {name!r}, and the model would read it for "
-                f"{owner!r} too: boxes of the two could not be told apart. Take it out of one."
+                f"{owner!r} too: boxes of the two could not be distinguished. Take it out of one."
             )
         if words not in mine:
             mine.add(words)
@@ -110,7 +110,7 @@ def _further(name: str, text: str, offered: Sequence[str], meant: dict[str, str]
 
 
 def rounds(phrases: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return the prompts to look with: in the k-th every class has its k-th phrase or its name.
+    """Return the prompts of each round: in the k-th every class has its k-th phrase or its name.
 
     Phrases of different classes share a prompt: the language model reads each without the others
     (mmdet bert.py: generate_masks_with_special_tokens), so as many rounds are enough as one class

@@ -1,4 +1,4 @@
-"""Try phrases for classes on a sample of the data, with the base weights alone."""
+"""Trials of phrases on a sample of the data, with the base weights alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from train_teacher.teachers.model import TeacherModel
 
 @dataclass(frozen=True)
 class PromptsRequest:
-    """What to try, and on what."""
+    """Request for trials: the phrases, and the data to try them on."""
 
     base: BaseRequest
     offered: tuple[tuple[str, str], ...] = ()
@@ -37,12 +37,12 @@ class PromptsRequest:
     phrases: Path | None = None
     """YAML file with a phrase or a list of them by class name."""
     sample: int = 100
-    """Images to look at."""
+    """Images in the sample."""
     seed: int = 0
 
 
 def try_prompts(request: PromptsRequest, *, progress: Progress | None = None) -> PromptComparison:
-    """Let the base model look for every phrase and say which reads best.
+    """Detect every phrase with the base model and judge which is best.
 
     Progress is counted over every prompt.
 
@@ -81,7 +81,7 @@ def _look(
     phrases: Sequence[Sequence[str]],
     progress: Progress | None,
 ) -> tuple[list[Detections], tuple[ClassTrial, ...], Detections | None]:
-    """Look with every prompt, then with the best phrases together unless that was one of them."""
+    """Detect with every prompt, then with all best phrases together unless that was one of them."""
     prompts = list(rounds(phrases))
     found = [
         detections_of(model, data, prompt, part_of(progress, number, len(prompts)))

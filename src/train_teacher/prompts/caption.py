@@ -28,7 +28,7 @@ SEPARATORS = re.compile(r"[.?]")
 
 
 def clean_label_name(name: str) -> str:
-    """Return what mmdet makes of a class name (clean_label_name of its grounding_dino.py).
+    """Return a class name as mmdet cleans it (clean_label_name of its grounding_dino.py).
 
     Everything from the first opening to the last closing bracket goes, `_` becomes a space, and
     each pair of spaces one space, in one pass.
@@ -38,7 +38,7 @@ def clean_label_name(name: str) -> str:
 
 
 def reads_as(name: str) -> str:
-    """Return the words that an uncased BERT reads for a name; equal words cannot be told apart."""
+    """Return the words that an uncased BERT reads for a name; it cannot distinguish equal words."""
     plain = unicodedata.normalize("NFD", clean_label_name(canonical_name(name)).lower())
     without_accents = "".join(c for c in plain if unicodedata.category(c) != "Mn")
     return " ".join(without_accents.split())
@@ -49,7 +49,7 @@ def read_with(name: str, pieces: Sequence[str]) -> str:
 
     Args:
         name: a class name or phrase.
-        pieces: its WordPieces; nothing when no vocabulary is at hand.
+        pieces: its WordPieces; nothing when no vocabulary is available.
     """
     return " ".join(pieces).replace(" ##", "") if UNKNOWN in pieces else reads_as(name)
 
@@ -70,7 +70,7 @@ def visible_name(name: str) -> str:
 
 
 def told_name(own: str, phrase: str) -> str:
-    """Return the name of a class for people, with the model's words where they are others."""
+    """Return the name of a class for display, with the model's words where they differ."""
     return own if own == phrase else f'{own} ("{phrase}")'
 
 
@@ -98,7 +98,7 @@ def match_names(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
 
 
 def differ_in_stored_accents(names: Sequence[str]) -> bool:
-    """Tell whether different names are one name whose accents are stored in two ways (NFC, NFD)."""
+    """Return whether names differ only in the stored form of their accents (NFC, NFD)."""
     composed = {unicodedata.normalize("NFC", name) for name in names}
     return len(composed) == 1 < len(set(names))
 
@@ -114,7 +114,7 @@ def apply_class_prompts(
 ) -> tuple[str, ...]:
     """Return the canonical names, with the user's phrases by class name in place of theirs.
 
-    Spaces of a class name do not count; `said` is how the user gave the phrases.
+    Spaces of a class name do not count; `said` is the option that gave the phrases.
 
     Raises:
         UsageError: a phrase is for a class that does not exist, or is empty.
@@ -133,7 +133,7 @@ def apply_class_prompts(
 
 
 def given_phrases(names: Sequence[str], prompts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what was written for each class: the user's phrase, else the name.
+    """Return the text of each class: the user's phrase, else the name.
 
     Spaces of a class name do not count.
     """
@@ -169,7 +169,7 @@ def build_prompt(names: Sequence[str]) -> str:
 
 
 def estimate_tokens(names: Sequence[str]) -> int:
-    """Estimate the tokens of the caption when no vocabulary is at hand.
+    """Estimate the tokens of the caption when no vocabulary is available.
 
     [CLS] and [SEP], one separator per class, and per word one piece up to eight letters, then one
     for every further five.

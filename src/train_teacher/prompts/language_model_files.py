@@ -1,4 +1,4 @@
-"""Getting the language model's small files: from the cache, or from the Hugging Face hub."""
+"""The language model's small files, from the cache or from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONAL_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map
 
 
 def obtain_language_model(value: str) -> Path:
-    """Return a language model's folder, downloading its files when they are not at hand.
+    """Return a language model's folder, downloading its files when they are missing.
 
     It is given by a folder, or by its name on the Hugging Face hub, such as `bert-base-uncased`.
 
@@ -38,7 +38,7 @@ def obtain_language_model(value: str) -> Path:
 
 
 def fetch_language_model(value: str, folder: Path) -> Path:
-    """Put a language model's files into a folder that `--language-model` accepts.
+    """Copy a language model's files into a folder that `--language-model` accepts.
 
     A file of another model in it is never replaced.
 
@@ -65,7 +65,7 @@ def fetch_language_model(value: str, folder: Path) -> Path:
 
 
 def _download(name: str) -> None:
-    """Fill the Hugging Face cache; HF_ENDPOINT, HF_TOKEN and the proxy variables are honoured."""
+    """Fill the Hugging Face cache; HF_ENDPOINT, HF_TOKEN and the proxy variables are honored."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError
     from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -59,7 +59,7 @@ class TokenCount:
 
     total: int
     exact: bool
-    """False for an estimate: no vocabulary was at hand."""
+    """False for an estimate: no vocabulary was available."""
     by_class: tuple[int, ...]
     pieces: tuple[tuple[str, ...], ...]
     """The WordPieces of each class, [UNK] for what the vocabulary lacks; none in an estimate."""
@@ -75,7 +75,7 @@ def count_tokens(names: Sequence[str], language_model: str | Path | None) -> Tok
         folder = resolve_language_model(language_model or LANGUAGE_MODEL)
     except UserError:
         if language_model and Path(language_model).is_dir():
-            raise  # another vocabulary than the one that was meant would be counted
+            raise  # tokens of another vocabulary would be counted
         own = tuple(estimate_tokens([name]) - FRAME_TOKENS for name in names)
         return TokenCount(estimate_tokens(names), False, own, ((),) * len(names))
     from tokenizers import BertWordPieceTokenizer, Tokenizer

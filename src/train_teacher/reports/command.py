@@ -1,4 +1,4 @@
-"""`teacher compare`: finished runs beside each other."""
+"""`teacher compare`: finished runs side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train_teacher.console.command import FILE, argument, command, option
 @argument("runs", metavar="RUN RUN...", help="Run folders.", type=FILE, nargs=-1, required=True)
 @option("--html", metavar="FILE", type=FILE, help="Also write a page with curves.")
 def compare_command(runs: tuple[Path, ...], html: Path | None) -> int:
-    """Show what was set differently in several runs, and what came of it."""
+    """Compare the settings and results of several runs."""
     from train_teacher.core.atomic_file import require_new, write_atomically
     from train_teacher.core.terminal_text import plain
     from train_teacher.reports.compare import read_runs

@@ -1,4 +1,4 @@
-"""Several runs beside each other: what was set differently, and what came of it."""
+"""Comparison of several runs: settings that differ, and results."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between runs."""
+    """Differences between runs."""
 
     names: tuple[str, ...]
     settings: tuple[Row, ...]
     """Only those that differ."""
     same_data: bool
-    """False when the validation splits are not alike: then scores cannot be compared."""
+    """False when the validation splits differ: then scores cannot be compared."""
     results: tuple[Row, ...]
     classes: tuple[Row, ...]
     """AP of the best epoch by class."""
 
 
 def compare_runs(reports: Sequence[RunReport]) -> Comparison:
-    """Put runs beside each other."""
+    """Compare runs."""
     same_data = len({_split_of(report, "val") for report in reports}) == 1
     scores, classes = _results(reports), _classes(reports)
     if not same_data:
@@ -117,7 +117,7 @@ def _results(reports: Sequence[RunReport]) -> list[Row]:
 
 
 def _tests(reports: Sequence[RunReport]) -> list[Row]:
-    """Return the scores on the test split, none the best where the splits are not alike."""
+    """Return the scores on the test split, without a best one where the splits differ."""
     found = [report.test.best if report.test else None for report in reports]
     rows = [
         _scores("test mAP", [_ap(scores) for scores in found]),
@@ -128,7 +128,7 @@ def _tests(reports: Sequence[RunReport]) -> list[Row]:
 
 
 def _retained(reports: Sequence[RunReport]) -> list[Row]:
-    """Return what was forgotten of other things (--retain)."""
+    """Return the rows on forgetting (--retain)."""
     found = [report.retained for report in reports]
     exact = {None: ABSENT, True: "the base's", False: "others"}
     return [

@@ -1,4 +1,4 @@
-"""The curves of a run: one value for the charts of its page and for plots/*.png."""
+"""The curves of a run, for the charts of its page and for plots/*.png."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Plot:
     axis: str
     lines: tuple[Line, ...]
     legend: bool = True
-    """Whether the lines must be told apart."""
+    """True when the lines need a legend."""
     note: str = ""
     file: str = ""
     """Name of its image in plots/, empty when it is on the page only."""
@@ -56,7 +56,7 @@ def run_plots(records: Sequence[Mapping[str, Any]], report: RunReport) -> list[P
 
 
 def accumulates(report: RunReport) -> bool:
-    """Return whether several batches make an optimizer step: what is logged are batches."""
+    """Return whether several batches make an optimizer step: logged values are of batches."""
     return (report.settings.get("accumulation") or 1) > 1
 
 
@@ -85,7 +85,7 @@ def _plot(
 
 
 def _other_rates(report: RunReport) -> str:
-    """Return what the curve of the learning rate does not show: the other groups of weights."""
+    """Return a note on the parameter groups that the learning rate curve does not show."""
     factor = report.settings.get("lora_lr_factor")
     if report.tune != "lora" or not factor:
         return ""

@@ -1,4 +1,4 @@
-"""On what a run was made: versions and machine, for its report."""
+"""Versions and machine of a run, for its report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of a finished run, one value: `results.json` is it, `report.html` shows it."""
+"""The facts of a finished run: the content of `results.json`, shown by `report.html`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MOST_IN_MATRIX = 20
 
 
 class ClassErrors(msgspec.Struct, frozen=True):
-    """What goes wrong with one class at the threshold."""
+    """Errors of one class at the threshold."""
 
     name: str
     missed: int
@@ -46,14 +46,14 @@ class ClassErrors(msgspec.Struct, frozen=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is told of a run."""
+    """All reported facts of a run."""
 
     name: str
     """Of the run folder."""
     model: str
     tune: str
     modules: str = "accelerated"
-    """What trained: `plain`, `own modules` or `accelerated`."""
+    """Modules that were trained: `plain`, `own modules` or `accelerated`."""
     data: str
     version: str
     """Of train-teacher."""
@@ -67,30 +67,30 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     settings: dict[str, Any]
     reasons: dict[str, str] = {}
-    """Why a setting has its value, where there is more to say than who gave it."""
+    """Reason for a setting's value, where there is more to say than its source."""
     sources: dict[str, str] = {}
-    """Who gave a setting: you, preset, default, or chosen from the data."""
+    """Source of a setting: you, preset, default, or chosen from the data."""
     prompt: PromptInfo | None = None
     phrases: dict[str, str] = {}
-    """What the model reads for a class, where that is not its name."""
+    """Phrase that the model reads for a class, where that is not its name."""
     sizes: SizeInfo | None = None
     masks: MaskInfo | None = None
     dropped: dict[str, int] = {}
     """Annotations that never become a training box, by reason."""
     chance: Chance | None = None
-    """What the gain rests on, where the validation split is small."""
+    """Bootstrap confidence interval of the gain, where the validation split is small."""
     labels: LabelQuality | None = None
-    """What the best epoch would miss and make up on the validation split, at `threshold`."""
+    """Missed objects and false boxes of the best epoch on the validation split, at `threshold`."""
     test: FinalScores | None = None
     """The test split, None where there is none or it was not scored."""
     test_failure: str = ""
-    """Why it was not scored."""
+    """Reason why it was not scored."""
     environment: dict[str, str] = {}
     files: dict[str, int] = {}
-    """Bytes of what the run leaves."""
+    """Bytes of the files of the run."""
     freeze_table: str = ""
     retained: RetainedScores | None = None
-    """What was forgotten of other things (--retain)."""
+    """Forgetting on other data (--retain)."""
     threshold: float | None = None
     """Score at which `confusions`, `confusion_matrix` and `errors` were counted."""
     confusion_matrix: tuple[tuple[int, ...], ...] = ()
@@ -114,7 +114,7 @@ def build_report(
     losses: Sequence[float] = (),
     **facts: Any,
 ) -> RunReport:
-    """Put the facts of a run together; detections that were not kept are None."""
+    """Collect the facts of a run; detections that were not kept are None."""
     boxes = {split.name: split.boxes_per_class for split in info.splits}
     nothing = (0,) * info.num_classes
     val = boxes.get("val", nothing)

@@ -1,4 +1,4 @@
-"""The scores on the test split, by which nothing of the run was chosen."""
+"""Scores on the test split, which no choice of the run depended on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fine-tuning cost on images of something else: the forgetting guard."""
+"""Cost of fine-tuning on images of something else: the forgetting guard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from train_teacher.scores.coco_scores import CocoScores
 
 KNOWN = 0.05
-"""mAP below which the base knows too little of something to forget it."""
+"""mAP below which the base detects too little to forget it."""
 
 
 class RetainedScores(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class RetainedScores(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
     """Loss of mAP from which it is a warning."""
     adapter_off_equal: bool | None = None
-    """Whether without the adapter the detections were the base's, bit for bit; None: no adapter."""
+    """True when the detections without the adapter equal the base's exactly; None: no adapter."""
 
     @property
     def drop(self) -> float | None:
@@ -33,20 +33,20 @@ class RetainedScores(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_too_much(self) -> bool:
-        """Whether more was forgotten than allowed."""
+        """True when more was forgotten than allowed."""
         return self.drop is not None and self.drop > self.limit
 
 
 def tell_of_forgetting(retained: RetainedScores, tune: str) -> tuple[str, ...]:
-    """Return what to say of it."""
+    """Return the sentences about it."""
     before, after = retained.before.average_precision, retained.after.average_precision
     if before is None or after is None or retained.drop is None:
-        return (f"{retained.data} has no object to score: nothing is known of forgetting.",)
+        return (f"{retained.data} has no object to score: forgetting is unknown.",)
     scores = f"mAP {before:.3f} before, {after:.3f} after ({after - before:+.3f})"
     if before < KNOWN:
         first = (
-            f"{retained.data}: mAP {before:.3f} before: this says nothing of forgetting, the base "
-            "does not know what is there."
+            f"{retained.data}: mAP {before:.3f} before: forgetting is unknown, the base does not "
+            "detect these objects."
         )
     elif retained.drop < 0:
         first = f"Lost nothing on {retained.data}, it even gained: {scores}."
@@ -71,7 +71,5 @@ def _of_the_adapter(retained: RetainedScores) -> tuple[str, ...]:
     if retained.adapter_off_equal is None:
         return ()
     if retained.adapter_off_equal:
-        return (
-            "With the adapter off the detections there are the base's, bit for bit: a drop of 0.",
-        )
+        return ("With the adapter off the detections there equal the base's exactly: a drop of 0.",)
     return ("WARNING: with the adapter off the detections differ from the base's.",)

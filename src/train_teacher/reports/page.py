@@ -1,4 +1,4 @@
-"""The page that explains a run: one self-contained HTML file."""
+"""The report page of a run: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _precision_recall(classes: Sequence[PrecisionRecall]) -> tuple[Figure, Table
 
 def _confused(report: RunReport) -> Table:
     rows = [(c.truth, c.detected, f"{c.count:,}") for c in report.confusions[:SHOWN_CONFUSIONS]]
-    return Table(("labelled as", "taken for", "times"), rows)
+    return Table(("labeled as", "taken for", "times"), rows)
 
 
 def _wrong(report: RunReport) -> Table:
@@ -150,7 +150,7 @@ def _wrong(report: RunReport) -> Table:
     rows = [
         (e.name, f"{e.missed:,}", f"{e.background:,}") for e in wrong if e.missed or e.background
     ]
-    return Table(("class", "missed", "found where nothing is labelled"), rows)
+    return Table(("class", "missed", "found where nothing is labeled"), rows)
 
 
 def _splits(report: RunReport) -> Table:

@@ -27,7 +27,7 @@ SHOWN_PAIRS = 4
 
 @dataclass(frozen=True)
 class ShownImages:
-    """What the page shows."""
+    """Images that the page shows."""
 
     pairs: Sequence[Image] = ()
     """Each image twice: with what the base weights found, and the best ones."""
@@ -42,7 +42,7 @@ NO_IMAGES = ShownImages()
 
 @dataclass(frozen=True)
 class Judged:
-    """What was detected, and what that says."""
+    """Detections and their analysis."""
 
     detections: Detections
     analysis: DetectionAnalysis
@@ -50,14 +50,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class ImageDrawer:
-    """Draws images of the validation split."""
+    """Drawing of images of the validation split."""
 
     folder: Path
     truth: ValidationTruth
     names: Sequence[str]
     """Of the classes."""
     turned: bool
-    """Whether boxes are of photos as EXIF turns them."""
+    """True when boxes are of photos as EXIF turns them."""
 
     def draw(self, image: ImageResult, detections: Detections, said: str = "") -> Image | None:
         """Return an image with labels and detections, None when it cannot be read."""

@@ -1,4 +1,4 @@
-"""What a run's metrics say: scores before and after, overall, by size and by class."""
+"""Scores of a run before and after, overall, by size and by class, from its metrics."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RunSummary(msgspec.Struct, frozen=True):
 
 
 class RunCost(msgspec.Struct, frozen=True):
-    """What the run took."""
+    """Steps, time and memory of a run."""
 
     steps: int
     """Optimizer steps done."""
@@ -73,7 +73,7 @@ def summarize_run(
 
     Args:
         class_names: what the model reads, by which the scores were logged.
-        own_names: of the same classes, by which they are told of.
+        own_names: of the same classes, by which they are reported.
     """
     names = dict(zip(class_names, own_names or class_names, strict=True))
     validations = [_validation(r, names) for r in records if r.get("kind") == "val"]

@@ -1,4 +1,4 @@
-"""The run in a few sentences: was it worth it, can one label with it, what would help it."""
+"""Verdict on a run in a few sentences: gain, fitness for labeling, and advice."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CLEAR_GAIN = 0.02
 """mAP; two runs of one recipe with different seeds differ by about this on small sets."""
 FEW_BOXES = 50
 CHANCE_BOXES = 30
-"""Fewer cannot tell one miss in ten from one in four."""
+"""Objects; fewer cannot distinguish one miss in ten from one in four."""
 POOR_AP = 0.2
 POOR_RECALL = 0.3
-"""Of the objects, by the base weights: the phrase does not make the model look there."""
+"""Share of the objects found by the base weights below which the phrase is to blame."""
 SHOWN_CLASSES = 3
 READY, NEARLY_READY = 0.10, 0.25
 """Share of missed objects, and of false boxes, up to which labels need a look, or some work."""
 LOSS_CHANGE = 0.03
-"""Of the last quarter of a run against the one before it; less is no reason to act."""
+"""Change from the quarter before to the last quarter of a run; less is no reason to act."""
 LEAK = "D8"
 
 Ready = Literal["yes", "nearly", "not yet"]
@@ -58,7 +58,7 @@ class ClassOutcome(msgspec.Struct, frozen=True):
 
 
 def noise_of(boxes: int) -> float:
-    """Return a difference of AP that chance makes: two standard errors of a share, at its largest.
+    """Return the sampling noise of an AP: two standard errors of a share, at its largest.
 
     Never less than what another seed makes.
     """
@@ -66,18 +66,18 @@ def noise_of(boxes: int) -> float:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What to make of a run."""
+    """Judgment of a run."""
 
     worth_it: bool | None
-    """None when it cannot be told."""
+    """None when unknown."""
     headline: str
     sentences: tuple[str, ...]
     good_enough: Ready | None = None
-    """To label with; None when it cannot be told."""
+    """To label with; None when unknown."""
 
     @property
     def tone(self) -> str:
-        """How a page shows it: `good`, `fair` or `bad`."""
+        """Style of the page for it: `good`, `fair` or `bad`."""
         if self.worth_it and self.good_enough not in (None, "not yet"):
             return "good"
         return "bad" if self.worth_it is False and self.good_enough != "yes" else "fair"
@@ -104,7 +104,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measured_finally(test: FinalScores) -> Measured:
-    """Return what the test split says."""
+    """Return the measures of the test split."""
     return Measured(
         split="test",
         boxes=test.num_objects,
@@ -159,7 +159,7 @@ def judge_run(
 def _headline(summary: RunSummary, measured: Measured, *, usable: bool) -> tuple[bool | None, str]:
     best = summary.best
     if best is None or measured.best is None:
-        return None, "Nothing was validated, so nothing can be said of the result."
+        return None, "Nothing was validated, so the result is unknown."
     on = f"on {plural(measured.boxes, 'box', 'boxes')} of the {measured.split} split"
     if measured.before is None:
         return None, (
@@ -189,12 +189,12 @@ def _of_gain(gain: float, chance: Chance | None) -> tuple[bool | None, str]:
     if high < 0 and gain <= -CLEAR_GAIN:
         return False, "Fine-tuning made it worse"
     if low <= 0 <= high and high - low > 2 * CLEAR_GAIN:
-        return None, "Whether fine-tuning helped cannot be told"
-    return False, "Fine-tuning changed no more than another seed may"
+        return None, "It is unclear whether fine-tuning helped"
+    return False, "Fine-tuning changed no more than another seed would"
 
 
 def _labelling(measured: Measured) -> tuple[Ready | None, list[str]]:
-    """Return whether one can label with it, and the answer in words."""
+    """Return whether it is good enough to label with, and the answer in words."""
     labels = measured.labels
     if labels is None:
         return None, []
@@ -208,8 +208,8 @@ def _labelling(measured: Measured) -> tuple[Ready | None, list[str]]:
     if wrong <= NEARLY_READY:
         ready = "yes" if wrong <= READY and surely else "nearly"
     found = (
-        f"from a score of {labels.threshold:.2f} on it misses {100 * labels.missed:.0f} of 100 "
-        f"objects, and {100 * labels.false:.0f} of 100 boxes it keeps are false"
+        f"at a threshold of {labels.threshold:.2f} it misses {100 * labels.missed:.0f} of 100 "
+        f"objects, and {100 * labels.false:.0f} of 100 kept boxes are false"
     )
     if not labels.kept:
         found = "it finds nothing"
@@ -231,13 +231,13 @@ def _no_test(summary: RunSummary, test: Measured | None, failure: str) -> list[s
 def _ending(
     summary: RunSummary, noise: float, losses: Sequence[float], *, unfinished: bool
 ) -> list[str]:
-    """Return what the curves say by tests that allow for noise.
+    """Return the sentences on the curves, by tests that allow for noise.
 
     Args:
         summary: the validations.
         noise: difference of mAP that other images could make.
         losses: means of consecutive batches.
-        unfinished: whether the result leaves something to be wished for.
+        unfinished: whether the result is not good enough yet.
     """
     best, last = summary.best, summary.last
     if not best or not last:
@@ -249,8 +249,8 @@ def _ending(
     after = [score for epoch, score in summary.scores if epoch > best.epoch]
     if best.epoch and best.map - last.map > noise and trend(after) < 0:
         return [
-            f"After epoch {best.epoch} validation fell to {last.map:.3f}, more than chance "
-            "explains: the model began to learn the training images by heart; best.pth is from "
+            f"After epoch {best.epoch} validation fell to {last.map:.3f}, more than noise "
+            "explains: the model began to overfit the training images; best.pth is from "
             "before that."
         ]
     scores = [score for epoch, score in summary.scores if epoch > 0]
@@ -259,7 +259,7 @@ def _ending(
     if trend(half) > 0:
         return [f"Validation rose through the second half of the run: {longer}"]
     if len(half) < LEAST_POINTS and (loss < 0 or unfinished):
-        few = f"{plural(len(scores), 'validation')} cannot tell whether it has levelled off"
+        few = f"{plural(len(scores), 'validation')} cannot show whether it has leveled off"
         falling = "The loss was still falling at the end, and " if loss < 0 else ""
         return [f"{falling}{few}: {longer}"]
     return []
@@ -276,7 +276,7 @@ def _loss_trend(losses: Sequence[float]) -> int:
 
 
 def _classes(classes: Sequence[ClassOutcome]) -> list[str]:
-    """Return what to do about single classes, what matters most first."""
+    """Return advice on single classes, most important first."""
     lost = [c for c in classes if len(classes) > 1 and (c.gain or 0) < -c.noise]
     poor = [c for c in classes if c.best is not None and c.best < POOR_AP]
     blind = [c for c in poor if c.zero_shot_recall is not None and c.zero_shot_recall < POOR_RECALL]
@@ -284,16 +284,16 @@ def _classes(classes: Sequence[ClassOutcome]) -> list[str]:
     told = (
         ("Lost", [f"{c.name} {c.before:.2f} to {c.best:.2f}" for c in lost]),
         (
-            "No boxes in the validation split, so nothing is known of",
+            "No boxes in the validation split, so the scores are unknown for",
             [c.name for c in classes if c.best is None and not c.val_boxes],
         ),
         (
-            "Needs more labelled boxes",
+            "Needs more labeled boxes",
             [f"{c.name} ({plural(c.train_boxes, 'box', 'boxes')})" for c in few],
         ),
         (
-            "Another phrase may read better (teacher prompts, --class-prompt NAME=PHRASE)",
-            # A base that sees no class at all lacks more than words.
+            "Another phrase may work better (teacher prompts, --class-prompt NAME=PHRASE)",
+            # A base that detects no class at all lacks more than words.
             [repr(c.name) for c in blind if len(blind) < len(classes)],
         ),
     )

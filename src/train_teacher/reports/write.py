@@ -1,4 +1,4 @@
-"""What is left after training: results.json, curves, and the page that explains the run."""
+"""Outcome of a training: results.json, curves, and the report page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from train_teacher.settings.yaml_files import read_preset
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where the run lies and what it reached."""
+    """Folder of a finished run, and its report."""
 
     folder: RunFolder
     report: RunReport
@@ -53,7 +53,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a training came to, before anything is made of its model."""
+    """Outcome of a training, before anything is made of its model."""
 
     dataset_info: DatasetInfo
     settings: TeacherSettings
@@ -79,7 +79,7 @@ def gather_run_facts(
     steps: int | None = None,
     seconds: float | None = None,
 ) -> RunFacts:
-    """Read and count what a training left."""
+    """Read the files of a training, and compute its facts."""
     records = folder.read_metrics()
     names = dataset_info.own_names
     truth = read_truth(folder.data / "val.json")
@@ -141,7 +141,7 @@ def write_run_results(
 
 
 class _Written(msgspec.Struct):
-    """What tells whether a results.json is the last word on a run."""
+    """Members of results.json that show whether it is the last word on a run."""
 
     settings: dict[str, Any]
     retained: Any = None
@@ -150,7 +150,7 @@ class _Written(msgspec.Struct):
 
 
 def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
-    """Return whether a run was trained to its end and left everything that it should.
+    """Return whether a run was trained to its end and all its files are there.
 
     Results of another length than the settings' are not its own.
     """
@@ -168,7 +168,7 @@ def is_complete(folder: RunFolder, settings: TeacherSettings) -> bool:
 
 
 def _is_newer(file: Path, than: Path) -> bool:
-    """Return whether a file was made after another one, which it is made from."""
+    """Return whether a file is newer than the file that it is made from."""
     try:
         return file.stat().st_mtime_ns >= than.stat().st_mtime_ns
     except OSError:
@@ -176,7 +176,7 @@ def _is_newer(file: Path, than: Path) -> bool:
 
 
 def _preset(model: str) -> Mapping[str, Any]:
-    """Return what a preset says, nothing when it is gone: the run does not depend on it."""
+    """Return the settings of a preset, none when it is gone: the run does not depend on it."""
     try:
         return read_preset(model).values
     except UsageError:
@@ -189,7 +189,7 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
 
 
 def _images(facts: RunFacts) -> ShownImages:
-    """Return images of the validation split, none where it was not judged or has no folder."""
+    """Return images of the validation split, none where it was not scored or has no folder."""
     info, before = facts.dataset_info, None
     split = next((s for s in info.splits if s.name == "val"), None)
     if facts.best is None or facts.judged is None or split is None or split.image_dir is None:

@@ -1,4 +1,4 @@
-"""The checkpoints of a run folder: the newest one that can be read."""
+"""The checkpoints of a run folder: the newest readable one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEWEST_FIRST = ("last.pth", "previous.pth")
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """Where a run can go on."""
+    """A checkpoint that a run can resume from."""
 
     checkpoint: Path | None
     """None when nothing was saved."""

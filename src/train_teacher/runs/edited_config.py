@@ -1,4 +1,4 @@
-"""A config that the user edited, taken for what they want: `train-teacher --mmdet-config`."""
+"""Configs edited by the user: `train-teacher --mmdet-config`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from train_teacher.config.protected_keys import find_broken
 from train_teacher.config.read_back import find_edits, settings_in
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
+from train_teacher.data.tiles import FOLDER
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.edits import edited_values
@@ -28,7 +29,7 @@ from train_teacher.settings.yaml_files import preset_names
 OPTION = "--mmdet-config"
 IN_PYTHON = (ArithmeticError, AttributeError, ImportError, LookupError, NameError, SyntaxError)
 WRONG = (*IN_PYTHON, AssertionError, OSError, RuntimeError, TypeError, ValueError)
-"""What running a config file can raise."""
+"""Exceptions that running a config file can raise."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class EditedConfig:
 
     path: Path
     content: Mapping[str, Any]
-    """What MMEngine's Runner reads of it."""
+    """Keys that MMEngine's Runner reads."""
     given: frozenset[str]
     """Settings of the command line, which are stronger."""
     text: str
 
     @property
     def run(self) -> Path:
-        """The run folder whose data it names, if they are a run's."""
+        """The run folder whose data it names, if the data are a run's."""
         return _named_files(self.content).run
 
 
@@ -76,7 +77,7 @@ def read_edited(path: Path, cli_values: Mapping[str, Any]) -> EditedConfig:
 def settings_beneath(
     edited: EditedConfig, cli_values: Mapping[str, Any], config: Path | None
 ) -> TeacherSettings:
-    """Return the settings of the run that the file is from, or those that it shows itself.
+    """Return the settings of the run that the file is from, or those read from the file.
 
     Raises:
         UsageError: the data that it names is not there.
@@ -97,7 +98,7 @@ def settings_beneath(
     language_model = model["language_model"].get("name")
     files: dict[str, Any] = {}
     if "data" in data:
-        # Other data than the run's: phrases for its classes are given anew, if they need any.
+        # Other data than the run's: phrases for its classes are given again, if they need any.
         files |= {"prompts": cli_values.get("prompts", {}), "class_from": None}
     published = Path(str(weights)).name == Path(settings.checkpoint or "").name
     if "weights" not in values and not (weights and published and not Path(weights).is_file()):
@@ -140,6 +141,10 @@ def _named_files(content: Mapping[str, Any]) -> _NamedFiles:
             dataset = dataset["dataset"]
         root = Path(dataset.get("data_root") or "")
         file = root / str(dataset.get("ann_file"))
+        if file.parent.name == FOLDER:
+            # Tiles of a run: it will cut its own of the images in the copy beside.
+            files[split] = file.parent.parent / ("train.json" if split == "train" else "val.json")
+            continue
         # Beside the images of several prompts lies the file that they were made of.
         files[split] = file.with_name("train.json") if file.name == ODVG_FILE else file
         folders.add(str(root / dataset.get("data_prefix", {}).get("img", "")))
@@ -147,17 +152,17 @@ def _named_files(content: Mapping[str, Any]) -> _NamedFiles:
 
 
 def _data(path: Path, named: _NamedFiles, run: RunFolder | None) -> dict[str, Any]:
-    """Return the settings for the data that a file names, where it is not what its run has."""
+    """Return the settings for the data that a file names, where it is not its run's."""
     images = {"images": min(named.images)} if len(named.images) == 1 else {}
     if run and named.are_of(run):
         info = msgspec.json.decode(run.dataset_info.read_bytes(), type=DatasetInfo)
         known = {str(Path(split.image_dir or "")) for split in info.splits}
-        return {} if known == named.images else images
+        return {} if named.images <= known else images
     gone = [str(file) for file in named.annotations.values() if not file.is_file()]
     if gone:
         raise UsageError(
             f"{OPTION} {path}: there is no {gone[0]} (a dry run writes no data). Give --data and "
-            "what else says where it lies, as for the command that the config is from."
+            "the other options for its place, as in the command that printed the config."
         )
     train, val, test = (str(named.annotations[split]) for split in ("train", "val", "test"))
     return {"data": train, "val": val, **({"test": test} if test != val else {}), **images}
@@ -182,9 +187,9 @@ def _nearest_preset(content: Mapping[str, Any]) -> str:
 def with_edits(
     info: DatasetInfo, settings: TeacherSettings, edited: EditedConfig
 ) -> TeacherSettings:
-    """Return the settings of a run that trains what the file says.
+    """Return the settings of a run that trains as the file says.
 
-    What settings can say they say; the rest is kept in `edited`.
+    What settings can express becomes settings; the rest is kept in `edited`.
 
     Args:
         info: facts about the canonical copies.
@@ -232,7 +237,7 @@ def _refuse(edited: EditedConfig, before: Mapping[str, Any], edits: Mapping[str,
     try:
         values = edited_values(edits)
     except ValueError as error:
-        raise UsageError(f"{OPTION} {edited.path}: a value is no plain one: {error}") from error
+        raise UsageError(f"{OPTION} {edited.path}: a value is not plain data: {error}") from error
     problems = list(problems_of("edited", edits))
     for key, value in values.items():
         after = copy.deepcopy(dict(before))

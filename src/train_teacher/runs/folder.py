@@ -1,4 +1,4 @@
-"""The run folder: who may use it, and what lies where (design, section 3)."""
+"""The run folder: access to it, and the paths in it (design, section 3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
-from train_teacher.core.json_file import decode_json
+from train_teacher.core.json_file import decode_json, read_json
 from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
@@ -20,21 +20,21 @@ UNFINISHED = ".unfinished"
 """Folder in one that was empty: what is written there until it is complete."""
 MOVING = ".moving.json"
 """Beside it: the names that are being moved up, for who finds the folder after a kill."""
-_CURE = "Remove this line: nothing but its numbers in curves and report is lost."
+_CURE = "Remove this line: only its numbers in curves and report are lost."
 LOG_FOLDER = re.compile(r"\d{8}_\d{6}")
-"""How MMEngine names the folder of its own logs, which a run removes: its log is train.log."""
+"""Folder of MMEngine's own logs, which a run removes: its log is train.log."""
 
 
 class RunFolder:
     """Paths of one run."""
 
     def __init__(self, root: Path) -> None:
-        """Name them; nothing need be there."""
+        """Set the paths; the files need not exist."""
         self.root = root
         self.data = root / "data"
         """Canonical copies and inspection."""
         self.config = root / "mmdet_config.py"
-        """What MMEngine's Runner runs."""
+        """Config that MMEngine's Runner runs."""
         self.edited_config = root / "mmdet_config.edited.py"
         """Copy of the file of --mmdet-config."""
         self.settings = root / "settings.yaml"
@@ -44,32 +44,32 @@ class RunFolder:
         self.adapter = root / "adapter"
         """The LoRA adapter in PEFT's format (--tune lora)."""
         self.metrics = root / "metrics.jsonl"
-        """One JSON object per logged moment."""
+        """One JSON object per log entry."""
         self.log = root / "train.log"
         """MMEngine's full log."""
         self.plots = root / "plots"
         """Curves as PNG."""
         self.report = root / "report.html"
-        """The page that explains the run."""
+        """The report page."""
         self.dataset_info = self.data / "dataset_info.json"
         """Facts about the canonical copies, from which the config was generated."""
         self.record = self.data / "started_with.json"
-        """What the run was started with, to notice edits of settings and config."""
+        """Settings and config at the start of the run, to notice edits of them."""
         self.retained = self.data / "retain.json"
         """Canonical copy of the other data set that forgetting is measured on (--retain)."""
         self.results = root / "results.json"
         """The facts of the finished run."""
         self.freeze_table = self.data / "freeze_table.json"
-        """Which parts were trained, and the proof after training."""
+        """Trained and frozen parts, and the proof after training."""
         self.detections_before = self.data / "val_detections_before.npz"
-        """What the base weights detected on the validation split."""
+        """Detections of the base weights on the validation split."""
         self.detections_best = self.data / "val_detections_best.npz"
-        """What the best epoch detected on it."""
+        """Detections of the best epoch on the validation split."""
 
     def is_whole(self) -> bool:
-        """Return whether the folder holds a run, however far it got."""
+        """Return whether the folder holds a run, finished or not."""
         begun = (self.root / UNFINISHED).exists() or (self.root / MOVING).exists()
-        # A config that was edited may have been moved away: it is written anew from the settings.
+        # A config that was edited may have been moved away: it is rewritten from the settings.
         written = self.config.is_file() or self.record.is_file()
         return self.settings.is_file() and written and not begun
 
@@ -98,8 +98,20 @@ class RunFolder:
             lines.pop()  # cut off by a crash
         return [_logged(line, f"{self.metrics}, line {n}") for n, line in enumerate(lines, 1)]
 
+    def read_split(self, name: str) -> dict[str, Any]:
+        """Return the canonical copy of a split.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        path = self.data / f"{name}.json"
+        try:
+            return read_json(path, dict[str, Any])
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+
     def foreign_names(self) -> list[str]:
-        """Return what lies in the folder and no run writes there, sorted."""
+        """Return the files in the folder that no run writes, sorted."""
         own = {
             path.relative_to(self.root).parts[0]
             for path in vars(self).values()
@@ -112,7 +124,7 @@ class RunFolder:
         )
 
     def remove_left_files(self) -> None:
-        """Remove what a killed process left half written; no other process may write the run."""
+        """Remove the unfinished files of a killed process; no other process may write the run."""
         for left in sorted(self.root.rglob(f".*{PARTIAL}")):
             remove(left)
         for entry in self.root.iterdir():
@@ -121,7 +133,7 @@ class RunFolder:
 
 
 def _logged(line: bytes, place: str) -> dict[str, Any]:
-    """Return what was logged at one moment: numbers by name, but for its `kind`."""
+    """Return the values logged at one moment: numbers by name, except its `kind`."""
     try:
         record = decode_json(line, dict[str, int | float | str | None])
     except msgspec.DecodeError as error:
@@ -133,7 +145,7 @@ def _logged(line: bytes, place: str) -> dict[str, Any]:
 
 
 def check_free(output: Path) -> RunFolder:
-    """Refuse a run folder that is used or cannot be written, touching nothing.
+    """Refuse a run folder that is in use or cannot be written; nothing is changed.
 
     Raises:
         UserError: the folder holds something, is a file, or cannot be created.
@@ -153,10 +165,10 @@ def check_free(output: Path) -> RunFolder:
 
 
 def refuse_used(root: Path) -> None:
-    """Refuse a folder with more in it than a lock and what is not complete.
+    """Refuse a folder with more in it than a lock and unfinished files.
 
     Raises:
-        UserError: somebody's files are in it.
+        UserError: it holds other files.
     """
     allowed = {*LOCK_FILES, UNFINISHED, MOVING, *moved_names(root)}
     if root.exists() and any(entry.name not in allowed for entry in root.iterdir()):
@@ -167,7 +179,7 @@ def refuse_used(root: Path) -> None:
 
 
 def moved_names(root: Path) -> list[str]:
-    """Return what was being moved up out of `.unfinished` when its process was killed."""
+    """Return the files that were being moved out of `.unfinished` when the process was killed."""
     try:
         names: list[str] = json.loads((root / MOVING).read_bytes())
     except OSError:

@@ -1,4 +1,4 @@
-"""One run in a folder at a time; a killed run leaves no lock behind.
+"""Locks: one run in a folder at a time; a killed run leaves no lock behind.
 
 Two files: `.lock` is held by the process that plans and reports, `.lock.processes` is shared by the
 training processes that it started. A launcher that is killed leaves them for the seconds in which
@@ -38,9 +38,9 @@ class HeldFolder:
 
 @contextmanager
 def run_lock(folder: Path, name: Path | None = None) -> Iterator[HeldFolder]:
-    """Hold the run folder while a run writes into it.
+    """Lock the run folder while a run writes into it.
 
-    The lock belongs to the open file, so the system lets go of it however the process ends.
+    The lock belongs to the open file, so the system releases it however the process ends.
 
     Args:
         folder: an existing run folder.
@@ -65,7 +65,7 @@ def run_lock(folder: Path, name: Path | None = None) -> Iterator[HeldFolder]:
             file.flush()
         yield held
     finally:
-        # The folder may have been removed, and another run may have made it anew.
+        # The folder may have been removed, and another run may have recreated it.
         if is_at(file, held.path / NAME):
             (held.path / PROCESSES).unlink(missing_ok=True)
             (held.path / NAME).unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def training_lock(folder: Path) -> Iterator[None]:
 
 
 def _patiently(folder: Path, name: Path) -> IO[str]:
-    """Lock, waiting for what a killed run left behind; a living run is refused at once."""
+    """Lock, waiting for the processes of a killed run; a running one is refused at once."""
     deadline = time.monotonic() + WAIT_SECONDS
     told = False
     while True:
@@ -98,7 +98,7 @@ def _patiently(folder: Path, name: Path) -> IO[str]:
                 ) from None
         except FileNotFoundError:
             raise UserError(
-                f"{name}: was removed by another run while this one began. Repeat the command."
+                f"{name}: was removed by another run as this one started. Repeat the command."
             ) from None
         except OSError as error:
             raise UserError(f"{name}: cannot be locked: {error.strerror}.") from error
@@ -123,7 +123,7 @@ def _both(folder: Path) -> IO[str]:
 
 
 def _lives(holder: str) -> bool:
-    """Return whether the process that wrote the lock file may still live."""
+    """Return whether the process that wrote the lock file may still be running."""
     number, _, host = holder.removeprefix("process ").partition(" on ")
     if not number.isdigit() or host != socket.gethostname():
         # Unknown is taken for alive, but the processes of a dead launcher write nothing.

@@ -1,4 +1,4 @@
-"""A new folder that is whole or not there, whenever the process that makes it is killed.
+"""A new folder that is complete or absent, whenever the process that makes it is killed.
 
 It is written beside its place, as `.NAME.partial`, and renamed once it is complete. A folder that
 is there already and empty may be a mount point, or lie where we may not write: its content is
@@ -23,24 +23,24 @@ from train_teacher.runs.lock import LOCK_FILES, NAME, HeldFolder, run_lock
 
 @dataclass
 class NewFolder:
-    """A folder that this process makes, and that nobody else may touch meanwhile."""
+    """A folder that this process makes and holds exclusively meanwhile."""
 
     root: Path
-    """Where it will lie."""
+    """Final place of the folder."""
     held: HeldFolder
     work: Path
-    """Where to write: beside `root` or in it until the folder is complete."""
+    """Folder to write to: beside `root` or in it until the folder is complete."""
     settled: bool = False
-    """Whether it is complete or was given up."""
+    """True when it is complete or was given up."""
 
     def complete(self, *, locked: bool) -> None:
-        """Put the folder into its place.
+        """Move the folder into its place.
 
         Args:
             locked: whether it stays this process's own, with the lock in it.
 
         Raises:
-            UserError: somebody else wrote there meanwhile, or the system refuses.
+            UserError: another process wrote there meanwhile, or the system refuses.
         """
         try:
             if not locked:
@@ -57,9 +57,9 @@ class NewFolder:
         self.settled = True
 
     def discard(self) -> None:
-        """Remove what was written, complete or not, so that a kill meanwhile leaves no half."""
+        """Remove the folder, complete or not; a kill meanwhile leaves no half."""
         self.settled = True
-        # What ended the work is to be told, also where nothing can be removed any more.
+        # The error that ended the work must be reported, even where nothing can be removed.
         with suppress(OSError):
             if self.work == self.root:
                 foreign = RunFolder(self.root).foreign_names()
@@ -75,7 +75,7 @@ class NewFolder:
 
 @contextmanager
 def new_folder(root: Path) -> Iterator[NewFolder]:
-    """Hold the place of a new folder; what a killed process began there is removed.
+    """Reserve the place of a new folder; unfinished files of a killed process are removed.
 
     Args:
         root: does not exist, or is empty.

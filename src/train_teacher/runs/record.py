@@ -1,4 +1,4 @@
-"""What a run was started with, in a file that nobody edits: an edit of the others is noticed."""
+"""Record of a run's start, in a file not meant for editing: edits of the others are noticed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 def plain_settings(settings: TeacherSettings) -> dict[str, Any]:
-    """Return settings as JSON holds them, so that two can be compared value by value."""
+    """Return settings as plain JSON values, so that two can be compared."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
     return plain
 
 
 def write_record(folder: RunFolder, settings: TeacherSettings, config_text: str) -> None:
-    """Remember what the run is made of."""
+    """Record the settings and config of the run."""
     record = RunRecord(plain_settings(settings), _digest(config_text.encode()))
     write_atomically(folder.record, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
@@ -47,9 +47,8 @@ def read_record(folder: RunFolder) -> RunRecord | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(
-            f"--resume: {folder.record} cannot be read: {error}. Without it nobody knows with "
-            "which settings the run was trained. If settings.yaml is as the run was started, "
-            "remove that file."
+            f"--resume: {folder.record} cannot be read: {error}. Without it the settings of "
+            "the run are unknown. If settings.yaml is unchanged since the start, remove that file."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A `work_dir` of MMDetection's `tools/train.py`, taken for the run that its config describes."""
+"""A `work_dir` of MMDetection's `tools/train.py`, read as the run that its config describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWEST = ("checkpoints/best.pth", "best_*.pth", "checkpoints/last.pth", "epoch_*
 
 
 class WorkDir(RunFolder):
-    """A folder with a config and weights, whose data lie in the run that the config is from."""
+    """A folder with a config and weights, whose data are in the run that the config is from."""
 
     def __init__(self, root: Path, config: Path, checkpoint: Path) -> None:
         """Name its files."""
@@ -39,7 +39,7 @@ class WorkDir(RunFolder):
 
 @dataclass(frozen=True)
 class UpstreamRun:
-    """What `tools/train.py` trained."""
+    """Outcome of a training with `tools/train.py`."""
 
     folder: WorkDir
     settings: TeacherSettings
@@ -59,7 +59,7 @@ def _age(path: Path) -> float:
 
 
 def read_work_dir(folder: WorkDir) -> UpstreamRun:
-    """Run its config and find settings and data that say the same.
+    """Run its config and find the equivalent settings and data.
 
     Raises:
         UserError: Python files may not be run, or its data are no run's, or are gone.

@@ -1,4 +1,4 @@
-"""What a validation's detections say: precision and recall, confusions, best and worst images."""
+"""Precision, recall, confusions, best and worst images, from the detections of a validation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_THRESHOLD = 0.3
 
 
 class PrecisionRecall(msgspec.Struct, frozen=True):
-    """How well one class is found, at an overlap of 0.5."""
+    """Precision and recall of one class at an overlap of 0.5."""
 
     name: str
     objects: int
@@ -33,7 +33,7 @@ class PrecisionRecall(msgspec.Struct, frozen=True):
 
 
 class Confusion(msgspec.Struct, frozen=True):
-    """How often objects of one class were taken for another."""
+    """Number of objects of one class that were taken for another."""
 
     truth: str
     detected: str
@@ -56,7 +56,7 @@ class ImageResult(msgspec.Struct, frozen=True):
 
 
 class DetectionAnalysis(msgspec.Struct, frozen=True):
-    """What the detections of one validation say."""
+    """Analysis of the detections of one validation."""
 
     threshold: float
     """Score above which a detection counts, for confusions and images."""
@@ -79,7 +79,7 @@ def analyse(
     class_names: Sequence[str],
     threshold: float | None = None,
 ) -> DetectionAnalysis:
-    """Judge the detections of a split, above a score or that of the best F1."""
+    """Analyze the detections of a split above a score, by default that of the best F1."""
     judged = judge(detections, truth, len(class_names))
     classes = tuple(
         _precision_recall(name, label, detections, judged) for label, name in enumerate(class_names)
@@ -107,14 +107,14 @@ def analyse(
 
 
 def worst_images(images: Sequence[ImageResult], most: int) -> list[ImageResult]:
-    """Return the images in which something is wrong, worst first."""
+    """Return the images with errors, worst first."""
     return [p for p in images if p.missed or p.false][:most]
 
 
 def best_images(
     images: Sequence[ImageResult], most: int, besides: Sequence[ImageResult] = ()
 ) -> list[ImageResult]:
-    """Return the best images with something found: with the highest F1, and of these most found.
+    """Return the best images with detections: with the highest F1, and of these most found.
 
     Images among `besides` are shown already, and not again.
     """
@@ -163,11 +163,11 @@ def _precision_recall(
 def _best_threshold(
     score: Floats, flags: npt.NDArray[np.int8], objects: int
 ) -> tuple[float | None, float | None]:
-    """Return the score from which F1 is highest, and that F1; None when nothing is right."""
+    """Return the score threshold of the highest F1, and that F1; None when nothing is right."""
     rows = np.flatnonzero(flags >= 0)
     rows = rows[np.argsort(-score[rows], kind="stable")]
     right = np.cumsum(flags[rows] == 1)
-    # F1 is twice what is right, over what was detected and what is labelled.
+    # F1 is twice what is right, over what was detected and what is labeled.
     f1 = 2 * right / (np.arange(1, len(rows) + 1) + objects)
     if not f1.any():
         return None, None

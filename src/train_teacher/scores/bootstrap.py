@@ -1,4 +1,4 @@
-"""What a gain rests on: the validation images drawn anew, many times (Efron 1979)."""
+"""Bootstrap confidence interval of a gain: the validation images resampled (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from train_teacher.scores.judgement import judge
 
 RESAMPLES = 200
 MOST_IMAGES = 400
-"""Of a set that is drawn anew: on larger ones chance is small, and counting would take long."""
+"""Of a set that is resampled: on larger ones the interval is narrow, and counting takes long."""
 IOUS = tuple(percent / 100 for percent in range(50, 100, 5))
-"""COCO's, so that the interval is of the gain that is told."""
+"""COCO's, so that the interval is of the reported gain."""
 TAILS = (0.025, 0.975)
 
 
 class Chance(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a gain depends on which images happened to be in the validation split."""
+    """Bootstrap confidence interval of a gain, over the images of the validation split."""
 
     images: int = 0
     """0 in a results.json of before 2026-11-28, which had another name for it."""
@@ -32,7 +32,7 @@ class Chance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> Chance | None:
-    """Draw the validation images anew and see how often the gain is still there.
+    """Resample the validation images and count how often the gain remains.
 
     None for a large set, or one without objects.
     """
@@ -40,7 +40,7 @@ def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> 
     if not boxes or images > MOST_IMAGES:
         return None
     drawn = draws(images)
-    gains = _scores(best, truth, drawn) - _scores(before, truth, drawn)
+    gains = resampled_scores(best, truth, drawn) - resampled_scores(before, truth, drawn)
     gains = gains[np.isfinite(gains)]
     low, high = np.quantile(gains, TAILS).tolist()
     better = float((gains > 0).mean())
@@ -48,12 +48,12 @@ def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> 
 
 
 def draws(images: int) -> npt.NDArray[np.int64]:
-    """Return (R, I) how often each image is in each resampled set, the same every time."""
+    """Return (R, I) how often each image is in each resampled set, deterministically."""
     generator = np.random.default_rng(0)
     return generator.multinomial(images, np.full(images, 1 / max(images, 1)), size=RESAMPLES)
 
 
-def _scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
+def resampled_scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
     """Return (R,) mAP in each resampled set, NaN in one without objects."""
     classes = np.unique(truth.label[~truth.crowd]).tolist()
     most = 1 + max(found.label.max(initial=0), truth.label.max(initial=0))

@@ -1,4 +1,4 @@
-"""Counts COCO's scores with faster-coco-eval, whose numbers are those of pycocotools."""
+"""COCO scores by faster-coco-eval, whose numbers are those of pycocotools."""
 
 from __future__ import annotations
 

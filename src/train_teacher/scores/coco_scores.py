@@ -1,4 +1,4 @@
-"""COCO's scores of a set of detections, whole, by class and by size."""
+"""COCO scores of a set of detections: overall, by class and by size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SizeScores(msgspec.Struct, frozen=True):
 
 
 class CocoScores(msgspec.Struct, frozen=True):
-    """What COCOeval says, with at most 100 detections an image; None where there is no object."""
+    """Scores of COCOeval, with at most 100 detections an image; None where there is no object."""
 
     average_precision: float | None
     average_precision_50: float | None
@@ -48,7 +48,7 @@ class CocoScores(msgspec.Struct, frozen=True):
 
 
 class KeptBoxes(msgspec.Struct, frozen=True):
-    """The boxes of one class from the score on that its precision was chosen for."""
+    """The boxes of one class above the threshold chosen for a precision."""
 
     name: str
     threshold: ClassThreshold
@@ -82,6 +82,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Objects that the mask scores leave out."""
     ignored_classes: tuple[str, ...] = ()
     """Classes of the data that the teacher does not know."""
+    tiles: str = ""
+    """The cutting of large images, in words; the scores are of whole images."""
     seconds: float = 0.0
 
 

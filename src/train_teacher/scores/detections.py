@@ -33,7 +33,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class ImageDetections:
-    """What a model found in one image."""
+    """Detections of a model in one image."""
 
     width: int
     """Pixels, as the model saw it: turned or not."""
@@ -66,7 +66,7 @@ def joined(image_ids: Sequence[int], found: Sequence[ImageDetections]) -> Detect
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """T labelled boxes."""
+    """T labeled boxes."""
 
     image_id: Ints
     """(T,)"""

@@ -1,4 +1,4 @@
-"""Holds columns of detections against labels as COCO does: which are right, and how precisely."""
+"""Matching of detections and labels as in COCO: right ones, and their precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Judgement:
     """D detections of C classes, judged at one overlap."""
 
     row: Ints
-    """(D,) row of the labelled box that each detection lies on, -1 for none."""
+    """(D,) row of the labeled box that each detection lies on, -1 for none."""
     flags: npt.NDArray[np.int8]
     """(D,) 1 for a right detection, 0 for a wrong one, -1 for one on a crowd."""
     objects: Ints
@@ -40,7 +40,7 @@ class Judgement:
 def judge(
     detections: Detections, truth: GroundTruth, num_classes: int, iou: float = IOU
 ) -> Judgement:
-    """Judge detections by class, those of highest score first.
+    """Match detections by class, those of highest score first.
 
     Args:
         detections: D of them.

@@ -1,4 +1,4 @@
-"""What a detector that labels images would miss and make up, at the score it is used at."""
+"""Missed objects and false boxes of a detector used for labeling, at its threshold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train_teacher.scores.bootstrap import TAILS, draws
 
 
 class LabelQuality(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with the boxes of a detector from a score on, at an overlap of 0.5."""
+    """Errors of a detector's boxes from a score on, at an overlap of 0.5."""
 
     threshold: float
     images: int
@@ -21,14 +21,14 @@ class LabelQuality(msgspec.Struct, frozen=True, kw_only=True):
     missed: float
     """Share of the objects that no box of their class lies on."""
     missed_at_most: float
-    """In 97.5 % of the sets that the images are drawn anew to."""
+    """In 97.5 % of the resampled sets of images."""
     false: float
     """Share of the kept boxes without an object of their class."""
     false_at_most: float
 
 
 def label_quality(analysis: DetectionAnalysis) -> LabelQuality | None:
-    """Count what would be missed and made up; None without objects."""
+    """Count missed objects and false boxes; None without objects."""
     counts = np.array([(p.found, p.missed, p.false) for p in analysis.images]).reshape(-1, 3)
     found, missed, false = counts.sum(axis=0).tolist()
     if not found + missed:

@@ -1,4 +1,4 @@
-"""The names under which MMDetection logs the scores of a validation, and ours beside them."""
+"""Names under which MMDetection logs validation scores, and our own names."""
 
 METRIC = "coco/bbox_mAP"
 METRIC_50 = f"{METRIC}_50"

@@ -1,4 +1,4 @@
-"""Counts what is kept and right from every score on, and how surely (see `thresholds.py`)."""
+"""Kept and right boxes from every score on, with confidence bounds (see `thresholds.py`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIGITS = 4
 
 
 def measure_thresholds(found: Detections, truth: GroundTruth, num_classes: int) -> Thresholds:
-    """Count what is kept and right of each class, and of all, from every score on."""
+    """Count the kept and the right boxes of each class, and of all, from every score on."""
     judged = judge(found, truth, num_classes)
     counted = judged.flags >= 0
     places, right = truth.places(found.image_id), judged.flags == 1

@@ -1,9 +1,9 @@
-"""The score that each class needs for a precision, and how surely it holds on other images.
+"""The score that each class needs for a precision, with its confidence on other images.
 
 Precision at a threshold is the share of right boxes among those of a class with at least that
 score; right is a box that lies on a label of its class with an overlap (IoU) of 0.5 or more, as
 COCO pairs them, on the validation split, where crowds count neither way. Its bound is what 95 % of
-the sets exceed that the images are drawn anew to (bootstrap, one-sided), and never more than the
+the resampled sets of images exceed (bootstrap, one-sided), and never more than the
 exact bound of a share (Clopper and Pearson), which the bootstrap passes where few boxes are wrong.
 In simulations with known precision the two together chose a score that is too low in 5 of 100
 sets, as they should; the bootstrap alone in up to 14.
@@ -18,7 +18,7 @@ DOUBT = 0.05
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept from a score on."""
+    """Boxes that are kept from a score on."""
 
     score: float
     kept: int
@@ -35,12 +35,12 @@ class ScoreLevels(msgspec.Struct, frozen=True):
     """Strictest first."""
 
     def level(self, precision: float) -> Level | None:
-        """Return the lowest score whose precision is surely enough, None when there is none."""
+        """Return the lowest score whose precision bound suffices, None when there is none."""
         sure = [level for level in self.levels if level.at_least >= precision]
         return sure[-1] if sure else None
 
     def can_tell(self, precision: float) -> bool:
-        """Return whether so many boxes would prove a precision if all of them were right."""
+        """Return whether this many boxes, all right, would prove a precision."""
         return bool(self.levels) and self.levels[-1].kept >= np.log(DOUBT) / np.log(precision)
 
 
@@ -53,13 +53,13 @@ class ClassThreshold(msgspec.Struct, frozen=True, kw_only=True):
     right: int
     precision_at_least: float
     common: bool
-    """Whether it is the one of all classes, the class having too few boxes."""
+    """True when it is that of all classes, because the class has too few boxes."""
     reached: bool
     """False for a class that has no score with the precision: this is its best."""
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """What the detections of the validation split say of every score."""
+    """Precision and recall at every score, from the detections of the validation split."""
 
     common: ScoreLevels
     """All classes together."""

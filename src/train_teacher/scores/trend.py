@@ -1,4 +1,4 @@
-"""Whether a series of numbers rises or falls, or is only noisy (Mann 1945, Kendall 1975)."""
+"""Trend of a series of numbers: rising, falling, or only noisy (Mann 1945, Kendall 1975)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 LEAST_POINTS = 4
-"""Of three in order, one in six falls by chance."""
+"""Of three in random order, one in six falls."""
 SIGNIFICANT = 1.645
 """Standard deviations: of a series without a trend, 5 % are said to rise, and 5 % to fall."""
 MOST_POINTS = 12
@@ -15,7 +15,7 @@ MOST_POINTS = 12
 
 
 def trend(values: Sequence[float]) -> int:
-    """Return 1 for a series that rises, -1 for one that falls, 0 where it may be chance.
+    """Return 1 for a series that rises, -1 for one that falls, 0 where it may be noise.
 
     Each pair of values counts alike (Mann and Kendall), with the variance corrected for ties, so
     that an outlier does not make a trend.

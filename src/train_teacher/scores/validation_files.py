@@ -1,4 +1,4 @@
-"""Reads what a validation left: its detections, and the canonical copy they are judged by."""
+"""Files of a validation: its detections, and the canonical copy they are scored on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Settings are data: what in them would run code that nobody of this machine wrote is refused.
+"""Protection against foreign code: settings are data, and values that would run code are refused.
 
 MMEngine builds what `type` names. A name that no registry has it imports, dotted or not, and calls
 (`Registry.get`); some registered classes run a file or a text that they are given. A settings
-file, a preset or a bundle may come from anybody, so all of this is refused, at any depth.
+file, a preset or a bundle may come from anyone, so all of this is refused, at any depth.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def refused_names() -> Refused:
-    """Return what would run code by its name."""
+    """Return the table of names that would run code."""
     return msgspec.yaml.decode(TABLE.read_bytes(), type=Refused)
 
 
 def problems_of(setting: str, value: Any) -> Iterator[str]:
-    """Yield what in a setting would run code: key and value, what it would do, and the cure."""
+    """Yield the values in a setting that would run code: key and value, effect, and cure."""
     if setting == "base_config" and (problem := _base_config_problem(value)):
         yield f"base_config: {problem}"
     if setting not in BUILT:
@@ -109,7 +109,7 @@ class _Member:
 
 
 def _members(place: str, value: Any) -> Iterator[_Member]:
-    """Yield what is in a value, breadth first: YAML can write one that has itself inside."""
+    """Yield the parts of a value, breadth first: in YAML a value can contain itself."""
     waiting = deque([_Member(place, "", value, None)])
     while waiting:
         outer = waiting.popleft()
@@ -165,7 +165,7 @@ def _name_problem(value: Any, around: str | None) -> str | None:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
         f"{_shown(value)} is no class that MMDetection 3.3.0, MMEngine or train-teacher registers; "
-        f"MMEngine would import it and call it, whatever it is. Write the short name of a class."
+        f"MMEngine would import and call it, whatever it is. Write the short name of a class."
         f"{hint}"
     )
 

@@ -1,4 +1,4 @@
-"""Settings from several places, checked and merged: preset, YAML files, command line."""
+"""Settings from several sources, checked and merged: preset, YAML files, command line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from msgspec import Meta
 from train_teacher.console.other_tools import not_one_of, option_called_here
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean, shortened
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.descriptions import field_help
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
     schedule_problems,
+    unfreezing_problems,
 )
 from train_teacher.settings.schema import (
     FIELD_TYPES,
     REQUIRED,
-    Decided,
     TeacherSettings,
-    field_help,
 )
 
 PASSES_OF_AN_EPOCH = "rounds"
@@ -34,15 +35,15 @@ REPLACES = {
     "steps": ("epochs",),
     "image_scale": ("train_scales", "val_scale"),
 }
-"""What a weaker layer says is forgotten, where a stronger one says the first and not it."""
+"""Keys of a weaker layer that are dropped where a stronger one sets the first and not them."""
 
 
 @dataclass(frozen=True)
 class SettingsLayer:
-    """Settings from one place, such as a YAML file or the command line."""
+    """Settings from one source, such as a YAML file or the command line."""
 
     source: str
-    """Where they were written, for messages."""
+    """Source of the settings, for messages."""
     values: Mapping[str, Any]
     lines: Mapping[str, int] | None = None
     """Line number by key, for a file."""
@@ -101,17 +102,17 @@ def _combined(key: str, weaker: object, stronger: Any) -> Any:
 
 
 def _forget_chosen(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Count what a layer names as its user's choice, although an earlier run had chosen it."""
-    decided = _decided(merged)
-    if "chosen" in _decided(values) or not isinstance(decided.get("chosen"), list):
-        return
+    """Count what a layer names as its user's, although an earlier run or its recipe chose it."""
     given = set(values) | ({"epochs"} if "steps" in values else set())
-    still = [name for name in decided["chosen"] if name not in given]
-    merged["decided"] = {**decided, "chosen": still}
+    for kind in ("chosen", "from_recipe"):
+        decided = _decided(merged)
+        if kind not in _decided(values) and isinstance(decided.get(kind), list):
+            still = [name for name in decided[kind] if name not in given]
+            merged["decided"] = {**decided, kind: still}
 
 
 def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
-    """Read `batch_size: auto` as the weaker layers' batch, in parts that fit; a number as whole."""
+    """Read `batch_size: auto` as the weaker layers' batch in parts that fit, a number as whole."""
     values = with_decided(layer.values)
     decided = values.get("decided", {})
     # A wrong `decided` stays as it is: the check of its type names it.
@@ -134,7 +135,7 @@ def with_decided(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
-    """Count the passes over the images, of which an epoch once had as many as `rounds` says."""
+    """Convert epochs of `rounds` passes over the images, as once, to single passes."""
     if not isinstance(values.get(PASSES_OF_AN_EPOCH), int):
         return values
     rounds = values.pop(PASSES_OF_AN_EPOCH)
@@ -150,7 +151,7 @@ def _with_epochs_of_one_pass(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run is trained with: not where it lies, nor who decided what."""
+    """Return the settings that affect training: neither places nor sources."""
     trained = with_decided(values)
     fit_batch = _decided(trained).get("fit_batch", False)
     left_out = ("decided", "output")
@@ -161,7 +162,7 @@ def trained_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decided(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `decided` of settings that may lack it, or have something else there."""
+    """Return `decided` of settings that may lack it, or have another type there."""
     decided = values.get("decided")
     return decided if isinstance(decided, Mapping) else {}
 
@@ -188,7 +189,7 @@ def _setting_meant(key: str) -> str:
 
 
 def _wrong_word(key: str, value: object) -> str | None:
-    """Return what may stand instead of a word, for settings that know a few words."""
+    """Return the alternatives to a word, for settings with a few fixed words."""
     words = list(_words(FIELD_TYPES[key]))
     given = value if isinstance(value, list) else [value]
     wrong = [word for word in given if isinstance(word, str) and word not in words]
@@ -234,6 +235,7 @@ def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
     return [
         *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
         *schedule_problems(merged.get("schedule", "multistep")),
+        *unfreezing_problems(merged),
         *augmentation_problems(merged.get("augmentation", "official")),
         *(f"decided.chosen: {name!r} is not a setting." for name in unknown),
     ]

@@ -1,4 +1,4 @@
-"""MMDetection's classes by name, read from their source: no import, so a dry run stays quick."""
+"""MMDetection's classes by name, read from their source: a dry run imports nothing."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ ALWAYS_THERE = frozenset({"type", "_scope_"})
 class _Class:
     bases: tuple[str, ...]
     arguments: frozenset[str] | None
-    """Of its own constructor; None when they cannot be told from the source."""
+    """Of its own constructor; None when the source does not show them."""
     passes_on: bool
-    """Whether the rest goes to the constructors of its bases."""
+    """True when the rest goes to the constructors of its bases."""
     registered: bool
 
 
 def check_entries(
     setting: str, entries: str | Sequence[Mapping[str, Any]], places: tuple[tuple[str, str], ...]
 ) -> None:
-    """Check the types and arguments of configs that a user wrote; a name of ours is not looked at.
+    """Check the types and arguments of configs that a user wrote; our own names are skipped.
 
     Raises:
         UsageError: with every unknown type and argument, and the nearest known one.
@@ -65,7 +65,7 @@ def _problems(setting: str, entry: Mapping[str, Any], known: Mapping[str, _Class
 
 
 def _arguments(name: str, known: Mapping[str, _Class]) -> frozenset[str] | None:
-    """Return the arguments of a class and of those it hands the rest to; None when unknown."""
+    """Return the arguments of a class and of those it passes the rest to; None when unknown."""
     if name not in known or known[name].arguments is None:
         return None
     found = known[name]

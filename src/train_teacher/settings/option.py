@@ -1,4 +1,4 @@
-"""How a setting becomes an option of `train-teacher`."""
+"""Settings as options of `train-teacher`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DATA, MODEL, TRAINING, HARDWARE, OUTPUT = PANELS
 
 
 class Option(msgspec.Struct, frozen=True):
-    """How a setting is given on the command line."""
+    """Form of a setting on the command line."""
 
     panel: str
     """Heading of the help under which it stands."""
     metavar: str | None = None
-    """What stands for the value in the help; None: what the type says."""
+    """Placeholder for the value in the help; None: that of the type."""
     flag: str | None = None
     """The option; None: the setting's name."""
 
@@ -29,6 +29,6 @@ def about(
     flag: str | None = None,
     **limits: Any,
 ) -> msgspec.Meta:
-    """Return what is said of a setting, its limits, and with a panel its option; see `Option`."""
+    """Return a setting's description, limits, and with a panel its option; see `Option`."""
     option = {"option": Option(panel, metavar, flag)} if panel else None
     return msgspec.Meta(description=description, extra=option, **limits)

@@ -1,4 +1,4 @@
-"""Names that a config may build: what MMDetection, MMEngine, mmcv and we register."""
+"""Names that a config may build: those registered by MMDetection, MMEngine, mmcv and us."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _optimizers() -> frozenset[str]:
 
 
 def _parsed(text: str) -> ast.Module:
-    # Python warns of escapes in their texts, which are nobody's business here.
+    # Python warns of escapes in their texts, which do not matter here.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text)

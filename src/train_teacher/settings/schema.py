@@ -1,15 +1,16 @@
-"""Every setting of a run, once: it feeds the command line, the YAML files and their checks."""
+"""Every setting of a run, once: source of the command line, the YAML files and their checks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
-from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -24,19 +25,8 @@ PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What no user set, and a repeated or resumed run has to know."""
-
-    chosen: list[str] = []
-    """Settings that were chosen from the data or the machine."""
-    auto_reasons: dict[str, str] = {}
-    """Why `--model auto` chose what it did, by setting."""
-    fit_batch: bool = False
-    """`--batch-size auto`: a step's images may go through the model in parts."""
-
-
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is made of; a field's description is its help text and its documentation.
+    """All settings of a run; a field's description is its help text and its documentation.
 
     The fields stand under the headings of `train-teacher --help`, in its order.
     """
@@ -55,10 +45,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     test: Annotated[str | None, about("COCO JSON kept for the final test.", DATA, "FILE")] = None
     images: Annotated[
-        str | None, about("Folder of the images; found by itself when left out.", DATA, "DIR")
+        str | None, about("Folder of the images; found automatically when left out.", DATA, "DIR")
     ] = None
     split: Annotated[
-        str, about("Shares of train/val/test when --data is split by us.", DATA, "0.7/0.15/0.15")
+        str, about("Shares of train/val/test when --data is one file.", DATA, "0.7/0.15/0.15")
     ] = "0.7/0.15/0.15"
     group_by: Annotated[
         str,
@@ -79,29 +69,34 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    tile: Annotated[
+        int,
+        about("Cut larger images into tiles of this side in pixels; 0: none.", DATA, ge=0),
+    ] = 0
+    overlap: Annotated[
+        float, about("Share of a tile's side that neighbors both show.", DATA, ge=0, le=0.5)
+    ] = 0.2
     class_from: Annotated[
         str | None,
-        about("Member with the class: attributes.type.", DATA, "MEMBER"),
+        about("Member of the annotations that holds the class: attributes.type.", DATA, "MEMBER"),
     ] = None
     encoding: Annotated[
         str | None,
-        about("Of annotation files that are not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
+        about("Encoding of annotation files, if not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
-        about("Whether photos are turned as EXIF says; as they were labelled."),
+        about("Turn photos as EXIF says; chosen as they were labeled."),
     ] = None
     retain: Annotated[
         str | None,
-        about(
-            "COCO JSON of other things, scored before and after: what was forgotten.", DATA, "FILE"
-        ),
+        about("COCO JSON of other objects, scored before and after: forgetting.", DATA, "FILE"),
     ] = None
     retain_images: Annotated[
-        str | None, about("Folder of the images of --retain; found by itself.", DATA, "DIR")
+        str | None, about("Folder of the images of --retain; found automatically.", DATA, "DIR")
     ] = None
     retain_drop: Annotated[
-        float, about("Loss of mAP on --retain that is a warning.", ge=0, le=1)
+        float, about("Loss of mAP on --retain that gives a warning.", ge=0, le=1)
     ] = 0.02
 
     # Model
@@ -122,7 +117,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, Any], about("Dotted keys that change the base config's model.")
     ] = {}
     checkpoint: Annotated[
-        str | None, about("What --weights auto means: an address, or a file beside the preset.")
+        str | None, about("Meaning of --weights auto: an address, or a file beside the preset.")
     ] = None
     weights: Annotated[
         str,
@@ -143,15 +138,22 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Tune,
         about(
             "frozen: backbone and language model are frozen; "
-            "lora: everything is, and small adapters are trained; "
+            "lora: everything is frozen except small adapters; "
             "full: only what --freeze names is frozen.",
             MODEL,
         ),
     ] = "frozen"
     freeze: Annotated[
         list[FreezablePart],
-        about("Further parts to freeze: backbone, language_model, ...", MODEL, "PART"),
+        about("More parts to freeze: backbone, language_model, ...", MODEL, "PART"),
     ] = []
+    unfreeze_at: Annotated[
+        PositiveInt | Literal["plateau"] | None,
+        about(
+            "With --tune full, when backbone and encoder join the training: plateau (the rate is "
+            "halved for the first time) or the epoch after which they do; from the start."
+        ),
+    ] = None
     lora_rank: Annotated[PositiveInt, about("Rank of the adapters (--tune lora).", MODEL)] = 16
     lora_alpha: Annotated[
         PositiveInt | None, about("Adapters are scaled by lora_alpha / lora_rank; twice the rank.")
@@ -168,23 +170,31 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     lora_targets: Annotated[
         list[str],
         about(
-            "Modules that get adapters: encoder, text_layers, fusion, decoder (these "
-            "when left out), attention, backbone, language_model, or ends of module names."
+            "Modules that get adapters: encoder, text_layers, fusion, decoder (the "
+            "default), attention, backbone, language_model, or ends of module names."
         ),
     ] = []
     lora_lr_factor: Annotated[
         PositiveFloat, about("Learning rate of the adapters as a multiple of --lr.")
     ] = 2.0
     denoising_queries: Annotated[
-        PositiveInt | None,
-        about("Queries that learn from disturbed labels; from the objects in an image."),
+        PositiveInt | None, about("Denoising queries; chosen from the objects in an image.")
     ] = None
     max_per_img: Annotated[
         PositiveInt | None,
-        about("Boxes kept per image at validation; from the objects in an image."),
+        about("Boxes kept per image at validation; chosen from the objects in an image."),
     ] = None
 
     # Training
+    recipe: Annotated[
+        str,
+        about(
+            "Settings to start from: official, fewshot (everything trained, for few boxes), auto: "
+            "chosen from the data and the machine, or the path of your own YAML.",
+            TRAINING,
+            "official|fewshot|auto|PATH",
+        ),
+    ] = "official"
     seed: Annotated[
         int, about("Seed of the split, the sampling and the model.", TRAINING, ge=0, le=2**31 - 1)
     ] = 0
@@ -198,7 +208,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     val_interval: Annotated[
         PositiveInt | None,
-        about("Epochs between two validations; chosen so that there are at most 20."),
+        about(
+            "Epochs between two validations; chosen so that there are at most 20, or 100 with "
+            "schedule: plateau."
+        ),
     ] = None
     batch_size: Annotated[
         int,
@@ -213,29 +226,36 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveInt | None,
         about("Batches of an optimizer step; chosen so that it sees about 8 images."),
     ] = None
+    effective_batch: Annotated[
+        PositiveInt | None, about("Images of an optimizer step, from which accumulation is chosen.")
+    ] = None
     lr: Annotated[
         PositiveFloat | None,
-        about("Peak learning rate; square-root rule of the batch size.", TRAINING),
+        about("Peak learning rate; default by the square-root rule for the batch size.", TRAINING),
     ] = None
     backbone_lr_factor: Annotated[
         float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
     ] = 0.1
+    language_model_lr_factor: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("BERT's learning rate as a share of --lr (--tune full); as backbone_lr_factor."),
+    ] = None
     weight_decay: Annotated[float, about("Weight decay.", ge=0)] = 1e-4
     optimizer: Annotated[
         dict[str, Any],
-        about("Optimizer, `type` and arguments; lr and weight_decay stand by themselves."),
+        about("Optimizer, `type` and arguments; lr and weight_decay are settings of their own."),
     ] = msgspec.field(default_factory=lambda: {"type": "AdamW"})
     schedule: Annotated[
         ScheduleName | list[dict[str, Any]],
         about(
-            "Learning rate over time: multistep (one drop), cosine, constant, each "
-            "after a warm-up; or a list of MMEngine's own param_scheduler entries."
+            "Learning rate over time: multistep (one drop), cosine, constant, plateau (halved "
+            "when the validation's mAP rises no more), each after a warm-up; or a list of "
+            "MMEngine's own param_scheduler entries."
         ),
     ] = "multistep"
     clip_grad: Annotated[float, about("Largest gradient norm.", gt=0)] = 0.1
     early_stopping: Annotated[
-        Count | None,
-        about("Validations without gain after which the run ends; 0: never."),
+        Count | None, about("Validations without gain after which the run ends; 0: never.")
     ] = None
     class_balance: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -244,8 +264,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     negatives: Annotated[
         Count | list[str],
         about(
-            "What training prompts ask for in vain: a number of absent classes beside the image's "
-            "own (0: all of them), or words for what no image shows, beside all classes."
+            "Negatives in training prompts: a number of absent classes beside the image's own (0: "
+            "all of them), or words for objects that no image shows, beside all classes."
         ),
     ] = 0
     image_scale: Annotated[
@@ -264,8 +284,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), flip_only, none, or a list of MMDetection's "
-            "transforms that stand between loading and resizing."
+            "official (flip, crop), fewshot (colors, flip, MixUp for some), flip_only, none, or "
+            "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
     random_crop: Annotated[
@@ -278,8 +298,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     validation_resize: Annotated[
         Literal["cv2", "pillow"],
         about(
-            "Reads and resizes images at validation: cv2 as in training, or pillow, "
-            "slower, as the published scores were made with."
+            "Library that reads and resizes images at validation: cv2 as in training, "
+            "or pillow, slower, as for the published scores."
         ),
     ] = "cv2"
     evaluate_before: Annotated[
@@ -300,15 +320,15 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     mmdet_config: Annotated[
         str | None,
         about(
-            "Config that you edited, written or printed by train-teacher: it is run as Python, "
-            "and what it says is trained.",
+            "Config written or printed by train-teacher that you edited: it is run as Python "
+            "and trained as it is.",
             TRAINING,
             "FILE",
         ),
     ] = None
     edited: Annotated[
         dict[str, str],
-        about("What that file changes beyond settings, as Python literals; written for a repeat."),
+        about("Changes of that file beyond settings, as Python literals; written for a repeat."),
     ] = {}
 
     # Hardware
@@ -325,8 +345,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, about("Training processes, one for each GPU (torchrun).", HARDWARE, ge=1, le=64)
     ] = 1
     workers: Annotated[
-        Count | None,
-        about("Data loading processes; chosen from cores and images."),
+        Count | None, about("Data loading processes; chosen from cores and images.")
     ] = None
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
@@ -334,7 +353,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     accelerated: Annotated[
         bool,
         about(
-            "Exchange modules of MMDetection for faster ones that compute the same; false: "
+            "Replace modules of MMDetection by faster ones that compute the same; false: "
             "its own modules, with our freezing, LoRA and checkpoints."
         ),
     ] = True
@@ -358,13 +377,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         about("Also log to this Weights & Biases project (extra: wandb).", OUTPUT, "PROJECT"),
     ] = None
-    decided: Annotated[Decided, about("What train-teacher chose itself; written for a repeat.")] = (
+    decided: Annotated[Decided, about("Choices of train-teacher; written for a repeat.")] = (
         Decided()
     )
 
     @property
     def modules(self) -> str:
-        """Return which of the three trains: `plain`, `own modules` or `accelerated`."""
+        """Return the modules in use: `plain`, `own modules` or `accelerated`."""
         if self.plain:
             return "plain"
         return "accelerated" if self.accelerated else "own modules"
@@ -374,21 +393,5 @@ FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=
 REQUIRED = ("data", "output")
 # A preset describes a model; where the data lies and where the run goes is the user's.
 RUN_ONLY = frozenset(
-    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+    {"data", "output", "val", "test", "images", "model", "recipe", "retain", "retain_images"}
 )
-
-
-def _described(name: str) -> Meta:
-    metas = [meta for meta in get_args(FIELD_TYPES[name])[1:] if isinstance(meta, Meta)]
-    return next(meta for meta in metas if meta.description)
-
-
-def field_help(name: str) -> str:
-    """Return the one-sentence description of a setting."""
-    return str(_described(name).description)
-
-
-def field_options() -> dict[str, Option]:
-    """Return how settings are given on the command line, by name and in the schema's order."""
-    extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
-    return {name: extra["option"] for name, extra in extras.items() if "option" in extra}

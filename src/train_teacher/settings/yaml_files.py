@@ -65,7 +65,7 @@ def preset_names() -> list[str]:
 
 
 def find_preset(model: str, said: str | None = None) -> Path:
-    """Return the file of a preset given by name or by path; messages name it as it was `said`.
+    """Return the file of a preset given by name or by path; messages name it as in `said`.
 
     Raises:
         UsageError: there is no such preset.
@@ -177,6 +177,9 @@ def _with_own_paths(layer: SettingsLayer, folder: Path) -> SettingsLayer:
         with suppress(OSError, ValueError):  # a name that no file can have
             if name and isinstance(name, str) and (folder / name).exists():
                 values[key] = str((folder / name).resolve())
+    recipe = values.get("recipe")
+    if isinstance(recipe, str) and recipe.endswith(YAML_ENDINGS):
+        values["recipe"] = str((folder / Path(recipe).expanduser()).resolve())
     return SettingsLayer(layer.source, values, layer.lines)
 
 
@@ -232,7 +235,7 @@ def _dump(values: dict[str, Any], *, readable: bool) -> str:
 
 
 def parse_value(text: str) -> Any:
-    """Read one value the way a YAML file would have it: `1e-4`, `true`, `[1, 2]`, `null`, text.
+    """Read one value as in a YAML file: `1e-4`, `true`, `[1, 2]`, `null`, text.
 
     Raises:
         UsageError: not a YAML value.

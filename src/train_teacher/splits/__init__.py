@@ -1,1 +1,1 @@
-"""Which image belongs to train, val or test, and which images must stay together."""
+"""Assignment of images to train, val and test, and the images that must stay together."""

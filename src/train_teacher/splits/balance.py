@@ -1,8 +1,8 @@
-"""Giving groups of images to splits so that every quantity keeps its share.
+"""Assignment of groups of images to splits that keeps every quantity near its share.
 
 Greedy stratification after Sechidis, Tsoumakas and Vlahavas 2011 (rarest label first), on groups
 instead of samples and on several quantities at once (images and boxes of each class, images without
-boxes, all images), then exchanges as long as they help.
+boxes, all images), then swaps as long as they help.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_SAMPLED, LEAST_SAMPLED = 384, 64
 SAMPLE_NUMBERS = 120_000
 """Size of the table of sampled groups and quantities: keeps 1,200 classes as quick as 80."""
 MOST_ROUNDS, PATIENCE = 300, 12
-"""Rounds of exchanges, and rounds in a row without a gain after which they end."""
+"""Rounds of swaps, and rounds in a row without a gain after which they end."""
 DIGITS = 9
 """Gains are compared rounded: the last bits of a sum depend on the machine."""
 LEAST_GAIN = 1e-9
@@ -33,7 +33,7 @@ LEAST_GAIN = 1e-9
 
 @dataclass(frozen=True)
 class Quantities:
-    """How much of each of F quantities each of G groups holds, row by row, without zeros."""
+    """Amount of each of F quantities in each of G groups, row by row, without zeros."""
 
     starts: Ints
     """(G + 1,) where the entries of each group begin."""
@@ -89,7 +89,7 @@ def balance(quantities: Quantities, shares: Sequence[float], seed: int) -> Ints:
 
 
 class _State:
-    """Which split each group is in, and how far every quantity is from its share."""
+    """Split of each group, and the distance of every quantity from its share."""
 
     def __init__(self, quantities: Quantities, shares: Floats) -> None:
         totals = quantities.totals()
@@ -161,9 +161,9 @@ def _rarest_first(quantities: Quantities, order: Ints) -> Ints:
 
 
 def _give_every_split_every_label(state: _State, ordered: Ints) -> None:
-    """Give the splits, the first one first, a group of every label, the rarest label first.
+    """Give each split, the first one first, a group of every label, the rarest label first.
 
-    A class without a validation box has no score, so nobody would see whether it was learned.
+    A class without a validation box has no score, so its learning could not be measured.
     """
     quantities = state.quantities
     position = np.empty(quantities.count, np.int64)
@@ -189,7 +189,7 @@ def _give_every_split_every_label(state: _State, ordered: Ints) -> None:
 
 
 def _give_the_rest(state: _State, ordered: Ints) -> Ints:
-    """Return (G,) the splits with every group that is still free where it costs least."""
+    """Return (G,) the splits, with every unassigned group where it costs least."""
     split: list[int] = state.split.tolist()
     columns, values = state.quantities.columns.tolist(), state.quantities.values.tolist()
     # Plain numbers: for the few entries of a group, numpy's calls cost ten times as much.
@@ -261,7 +261,7 @@ def _can_leave(state: _State, group: int) -> bool:
 
 
 def _exchange(state: _State, chance: random.Random) -> None:
-    """Move single groups and exchange pairs, among a sample at a time, while that helps."""
+    """Move single groups and swap pairs, among a sample at a time, while that helps."""
     count = state.quantities.count
     width = len(state.quantities.units)
     sample = min(count, max(LEAST_SAMPLED, min(MOST_SAMPLED, SAMPLE_NUMBERS // width)))
@@ -276,7 +276,7 @@ def _exchange(state: _State, chance: random.Random) -> None:
 
 
 def _improve(state: _State, rows: Ints, table: Floats) -> bool:
-    """Make the best move or exchange among these groups; return whether one helped."""
+    """Make the best move or swap among these groups; return whether one helped."""
     labels = state.quantities.labels
     home = state.split[rows]
     last_of_label = (state.holders[:, labels][home] < 2) & (table[:, labels] > 0)  # noqa: PLR2004 (one)

@@ -1,4 +1,4 @@
-"""What `--group-by` asks for, and the keys it gives to images."""
+"""Rules of `--group-by`, and the keys they give to images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST_SCENES = 10
 
 @dataclass(frozen=True)
 class GroupRule:
-    """How images are grouped before they are split."""
+    """Rule by which images are grouped before they are split."""
 
     kind: RuleKind
     value: str = ""
@@ -75,7 +75,7 @@ def keys_of_folder(names: Sequence[str]) -> list[str]:
 
 
 def keys_of_pattern(names: Sequence[str], pattern: str) -> list[str | None]:
-    """Return what the pattern finds in each file name: its first group, or all it matches.
+    """Return the match of the pattern in each file name: its first group, or all of it.
 
     Returns:
         One key per name, None where nothing was found.
@@ -128,7 +128,7 @@ def require_field(name: str, keys: Sequence[bytes | None], known: Sequence[str])
 
 
 def first_field(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> str | None:
-    """Return the first of the names under which images differ, else the first with a value.
+    """Return the first member in which images differ, else the first with a value.
 
     Args:
         fields: values of all images, by member.

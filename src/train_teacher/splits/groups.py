@@ -1,4 +1,4 @@
-"""Which images must not be torn apart by a split, and how that was found."""
+"""Groups of images that a split must not tear apart, and the way they were found."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FRAME_FIELDS = ("frame_id", "frame_index", "frame_num", "frame_number", "frame")
 
 @dataclass(frozen=True)
 class ImageClues:
-    """What is known of M images that may tell which belong together."""
+    """Facts about M images that may show which belong together."""
 
     file_names: Sequence[str]
     paths: Sequence[str]
@@ -69,20 +69,20 @@ class ImageClues:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which images belong together."""
+    """Groups of images that belong together."""
 
     groups: Ints
     """(M,) the number of the group."""
     copies: Ints
     """(M,) the same for copies of one image only: these must never be torn apart."""
     found: tuple[str, ...]
-    """What joined images, in words."""
+    """Reasons why images were joined, in words."""
     notes: tuple[str, ...] = ()
-    """What the user should know about it."""
+    """Notes for the user."""
 
 
 class _Links:
-    """Sets of images that grow together."""
+    """Sets of images that are merged step by step."""
 
     def __init__(self, parents: Iterable[int]) -> None:
         self._parents = list(parents)
@@ -121,7 +121,7 @@ class _Links:
 
 
 def group_images(clues: ImageClues, rule: GroupRule) -> Grouping:
-    """Return which images belong together.
+    """Return the groups of images that belong together.
 
     Copies of one image always do, except under `none`; then the rule decides, and `auto` takes
     near duplicates, tiles, and the videos that a member of the records or the file names tell of.
@@ -190,7 +190,7 @@ def _join_tiles(links: _Links, found: list[str], notes: list[str], clues: ImageC
     if len(names) == 1 and None not in sources:
         notes.append(
             f"all images are tiles of one image, {names.pop()}: taken for single images. Where "
-            "tiles overlap, val shows what train has: give --val FILE with an area of its own."
+            "tiles overlap, val repeats train: give --val FILE with an area of its own."
         )
     else:
         _join(links, found, _with_key(sources), "as tiles of one image (by file name)")
@@ -212,7 +212,7 @@ def _join_videos(
         notes.append(
             f"nearly all images are numbered {names.only_numbered}...: taken for single images. "
             "If they are frames of videos, say so with --group-by folder, field:NAME or "
-            "regex:PATTERN: else val would show what train has."
+            "regex:PATTERN: else val would repeat train."
         )
 
 

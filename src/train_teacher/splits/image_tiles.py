@@ -1,4 +1,4 @@
-"""Which images are tiles that a tool cut from one larger image, as their names say."""
+"""Tiles that a tool cut from one larger image, found by their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from train_teacher.splits.split import ROBOFLOW_COPY, group_key
 
 FORMAT_MARK = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)$", re.I)
 LEAST_TILES = 4
-"""Fewer names of a form may have it by chance."""
+"""Fewer names of a form may have it by coincidence."""
 MOSTLY = 0.5
 """Share of the tiles that have one size; those at the edge of their source may be smaller."""
 # DOTA's splitting: NAME__SCALE__X___Y.
@@ -73,7 +73,7 @@ def find_tiles(names: Sequence[str], sizes: npt.NDArray[np.float64]) -> list[str
 def _agreeing(
     tiles: dict[str, list[tuple[int, str]]], sizes: npt.NDArray[np.float64]
 ) -> Iterable[tuple[str, int]]:
-    """Return source and row of each tile of one form, nothing where the form is chance."""
+    """Return source and row of each tile of one form, nothing where it may be a coincidence."""
     cut = {source: found for source, found in tiles.items() if source and len(found) > 1}
     rows = [row for found in cut.values() for row, _ in found]
     known = [(w, h) for w, h in sizes[rows].tolist() if w > 0 and h > 0]
@@ -84,6 +84,6 @@ def _agreeing(
 
 
 def _mostly_one(values: Sequence[tuple[float, float]]) -> bool:
-    """Tell whether most of some sizes are equal."""
+    """Return whether most of some sizes are equal."""
     most = max(Counter(values).values(), default=0)
     return most > MOSTLY * len(values)

@@ -1,4 +1,4 @@
-"""The account of a split: the rule, the result and what could not be met."""
+"""Account of a split: the rule, the result and the unmet shares."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class ClassCounts(msgspec.Struct, frozen=True):
 
 
 class SplitReport(msgspec.Struct, frozen=True):
-    """How images were split; the content of data/split.json."""
+    """Account of a split; the content of data/split.json."""
 
     group_by: str
     """The rule as given."""
     seed: int
     found: tuple[str, ...]
-    """What joined images, in words."""
+    """Reasons why images were joined, in words."""
     num_groups: int
     largest_group: int
     """Images in it."""
@@ -70,7 +70,7 @@ def report_split(
         data: what was split.
         rows: (M,) image rows of each split.
         shares: wanted, summing to 1.
-        grouping: where the groups came from.
+        grouping: the groups, and how they were found.
         group_by: the rule as given.
         seed: of the split.
     """

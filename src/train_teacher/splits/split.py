@@ -1,4 +1,4 @@
-"""Splitting a data set: groups stay together, classes keep their shares, the same for ever."""
+"""Split of a data set: groups stay together, classes keep their shares, deterministically."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZE_COUNTS = 0.25
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """What is split: M images in groups that stay together, and their N boxes."""
+    """Input of a split: M images in groups that stay together, and their N boxes."""
 
     file_names: Sequence[str]
     groups: Ints
@@ -74,7 +74,7 @@ def parse_split(text: str) -> SplitRatio:
 
 
 def group_key(file_name: str) -> str:
-    """Return what images of one origin share: the file name without Roboflow's copy mark."""
+    """Return the common name of copies of an image: without Roboflow's copy mark."""
     return ROBOFLOW_COPY.sub("", file_name)
 
 
@@ -83,7 +83,7 @@ def split_images(data: LabelledImages, shares: Mapping[str, float], seed: int) -
 
     Args:
         data: what is split.
-        shares: wanted share of each split, the training split first; they are normalised.
+        shares: wanted share of each split, the training split first; they are normalized.
         seed: decides between equals.
 
     Returns:
@@ -112,7 +112,7 @@ def _numbered_by_name(data: LabelledImages) -> Ints:
 
 
 def _quantities(data: LabelledImages, group: Ints, least_share: float) -> Quantities:
-    """Return what is balanced, by group."""
+    """Return the balanced quantities, by group."""
     num_images = len(data.file_names)
     # By name, so that the order of the categories in the file decides nothing.
     names, label_of_class = np.unique(np.array(data.class_names, np.str_), return_inverse=True)

@@ -1,4 +1,4 @@
-"""Cutting groups that are too large to be split: neighbours in a video stay together."""
+"""Cutting of groups that are too large to be split: neighbors in a video stay together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train_teacher.splits.split import count_keys
 TOLERANCE = 0.05
 """A group may exceed the largest share by so much of all images."""
 BLOCK_IMAGES, MOST_BLOCKS = 10, 20
-"""Few and long blocks have few ends, at which neighbouring frames are torn apart."""
+"""Few and long blocks have few ends, at which neighboring frames are torn apart."""
 SHOWN_GROUPS = 3
 
 
@@ -102,7 +102,7 @@ def _blocks(copies: Ints, shares: Sequence[float]) -> Ints:
 
 
 def tell_of_cut(groups: Ints, numbers: Ints, blocks: int, file_names: Sequence[str]) -> str:
-    """Return what was done, and what it means for the scores.
+    """Return a note on the cut, and its effect on the scores.
 
     Args:
         groups: (M,) group of each image before.

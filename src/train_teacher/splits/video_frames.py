@@ -1,4 +1,4 @@
-"""Which file names are those of video frames: running numbers alone do not say so."""
+"""File names of video frames: running numbers alone do not prove it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Stem = tuple[str, int]
 
 @dataclass(frozen=True)
 class FrameNames:
-    """The videos that the names of M images speak of."""
+    """The videos in the names of M images."""
 
     videos: list[str | None]
     """(M,) name of the video, None for other images."""
@@ -48,7 +48,7 @@ class FrameNames:
 
 
 def video_frame(file_name: str) -> tuple[str, int] | None:
-    """Return the video that an image's name says it was cut from, and the number of the frame."""
+    """Return the video named in an image's name, and the number of the frame."""
     name = file_name.replace("\\", "/")
     stem = group_key(name) if ROBOFLOW_COPY.search(name) else os.path.splitext(name)[0]  # noqa: PTH122 (one call per image: ten times as fast as Path)
     match = _NUMBERED.match(FORMAT_MARK.sub("", stem))
@@ -62,7 +62,7 @@ def video_frame(file_name: str) -> tuple[str, int] | None:
 
 
 def frames_of_videos(names: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
-    """Return number and row of each frame of the videos that names speak of, in order."""
+    """Return number and row of each frame of the videos in the names, in order."""
     # One look at all names spares the look at each: hardly any set is cut from videos.
     text = "\n".join(names).lower()
     videos: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -75,7 +75,7 @@ def frames_of_videos(names: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
 
 
 def find_videos(names: Sequence[str], sizes: npt.NDArray[np.float64]) -> FrameNames:
-    """Return the video of each image as far as names tell.
+    """Return the video of each image as far as names show it.
 
     A name tells by the container it was cut from or by a word such as `frame` or `cam`; else by a
     stem with many regular numbers on images of one size, when there are several such stems. A
@@ -104,7 +104,7 @@ def find_videos(names: Sequence[str], sizes: npt.NDArray[np.float64]) -> FrameNa
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return what sorts frame2 before frame10."""
+    """Return a key that sorts frame2 before frame10."""
     parts = _NUMBER.split(name)
     return [(0, int(p), "") if at % 2 else (1, 0, p) for at, p in enumerate(parts)]
 

@@ -1,1 +1,1 @@
-"""A trained model: opened from a run or a bundle, described, exported (`teacher export`)."""
+"""Trained models: opened from a run or a bundle, described, exported (`teacher export`)."""

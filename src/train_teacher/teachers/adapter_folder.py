@@ -1,4 +1,4 @@
-"""`adapter/`: PEFT's own files and `teacher.json`, written whole and checked when read."""
+"""`adapter/`: PEFT's own files and `teacher.json`, written atomically and checked when read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def preprocessing_of(model_config: dict[str, Any], scale: list[int]) -> Preproce
 
 
 def write_adapter(folder: Path, model: nn.Module, checkpoint: Path, card: TeacherCard) -> None:
-    """Put an adapter into a folder of its own; what is there is replaced by a complete one.
+    """Write an adapter into a folder of its own; an existing one is replaced as a whole.
 
     The folder is of a run that no other process writes.
 
@@ -136,21 +136,21 @@ def _pretty(values: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn what PEFT's config holds beside plain values into plain values."""
+    """Convert values of PEFT's config to plain values."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
     raise TypeError(f"{type(value).__name__} in a LoRA config")
 
 
 def _stored(tensors: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:
-    """Return tensors as they are written down."""
+    """Return tensors in the form in which they are stored."""
     return {
         n: t.half() if half and t.is_floating_point() else t.clone() for n, t in tensors.items()
     }
 
 
 def read_card(folder: Path) -> TeacherCard:
-    """Return what an adapter folder says of itself.
+    """Return the card of an adapter folder.
 
     Raises:
         UserError: there is no `teacher.json`, or it is damaged.
@@ -164,7 +164,7 @@ def read_card(folder: Path) -> TeacherCard:
 
 
 def attach_adapter(model: nn.Module, folder: Path, name: str = "default") -> TeacherCard:
-    """Put a saved adapter into a detector built from its base, in place, and use it.
+    """Load a saved adapter into a detector built from its base, in place, and activate it.
 
     Adapters of other names stay, and `use_adapter` brings them back.
 

@@ -1,4 +1,4 @@
-"""A run's detector with weights anywhere between its base and a checkpoint."""
+"""A run's detector with weights interpolated between its base and a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class BlendedTeacher:
-    """One detector, moved in place."""
+    """One detector, interpolated in place."""
 
     def __init__(self, run: FinishedRun, device: str) -> None:
         """Build it.
 
         Raises:
-            UserError: the base is gone or another one, or the checkpoint is damaged.
+            UserError: the base is missing or another one, or the checkpoint is damaged.
             UsageError: the run has no base.
         """
         from train_teacher.mmdet_plugin.checkpoints.files import (
@@ -32,7 +32,7 @@ class BlendedTeacher:
 
         if run.settings.weights == "none":
             raise UsageError(
-                f"{run.folder.root}: was trained from random weights: nothing to blend with."
+                f"{run.folder.root}: was trained from random weights: it has no base to blend with."
             )
         content = read_checkpoint(run.checkpoint)
         self._trained: dict[str, Tensor] = dict(content["state_dict"])
@@ -46,7 +46,7 @@ class BlendedTeacher:
         self._base = {n: t.detach().cpu().clone() for n, t in own.items() if n in self._trained}
 
     def at(self, alpha: float) -> TeacherModel:
-        """Return the detector, moved: 0 is the base, 1 what was trained; it is always the same."""
+        """Return the detector at alpha: 0 is the base, 1 the training; always the same object."""
         self._model.detector.load_state_dict(self._tensors(alpha), strict=False)
         return self._model
 

@@ -1,4 +1,4 @@
-"""`teacher.json`: what an adapter is of, so that it can be loaded years later, or refused."""
+"""`teacher.json`: the origin of an adapter, with which it can be loaded or refused years later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = ("train-teacher", "mmdet", "mmengine", "torch", "transformers", "peft
 class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings that a detector and its preprocessing are built from, typed by `TeacherSettings`.
 
-    None that names a place is among them: where a data set lay is nobody's business.
+    Paths are not among them: the place of a data set is private.
     """
 
     base_config: str | UnsetType = UNSET
@@ -40,9 +40,11 @@ class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     denoising_queries: int | UnsetType | None = UNSET
     val_scale: list[int] | UnsetType | None = UNSET
     exif_orientation: Literal["apply", "ignore"] | UnsetType | None = UNSET
+    tile: int | UnsetType = UNSET
+    overlap: float | UnsetType = UNSET
     validation_resize: Literal["cv2", "pillow"] | UnsetType = UNSET
     set: dict[str, Any] | UnsetType = UNSET
-    """What changes the model."""
+    """Changes to the model."""
 
 
 class BaseFile(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ class BaseFile(msgspec.Struct, frozen=True):
 
 
 class Preprocessing(msgspec.Struct, frozen=True):
-    """What happens to an image before the model sees it."""
+    """Preparation of an image before the model sees it."""
 
     scale: list[int]
     """[short, long] side in pixels at validation; the ratio is kept."""
@@ -88,7 +90,7 @@ class TeacherCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     base_config: str
     architecture: dict[str, Any]
     language_model: str
-    """Name of its folder; where that lay is nobody's business."""
+    """Name of its folder; its path is private."""
     tune: str
     frozen: list[str]
     class_names: list[str]
@@ -125,7 +127,7 @@ def describe_teacher(
     test: FinalScores | None = None,
     blend: float | None = None,
 ) -> TeacherCard:
-    """Collect what a run knows of its teacher."""
+    """Collect the facts of a run about its teacher."""
     rebuilt = {name: getattr(settings, name) for name in CardSettings.__struct_fields__}
     changed = {key: value for key, value in settings.set.items() if key.startswith("model.")}
     return TeacherCard(
@@ -194,7 +196,7 @@ def parse_card(content: bytes, place: str) -> TeacherCard:
 
 
 def _refuse_later(content: bytes, place: str) -> None:
-    """Refuse a later format first: what this version cannot know in it is no damage."""
+    """Refuse a later format first: unknown parts of it are not damage."""
     with suppress(msgspec.MsgspecError):
         written = msgspec.json.decode(content, type=_Format)
         if written.format > FORMAT:

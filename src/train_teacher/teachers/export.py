@@ -1,4 +1,4 @@
-"""Making of a run what can be given away: an adapter, or a model that MMDetection loads alone."""
+"""Export of a run: an adapter, or a complete model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MODEL_CARD = "teachers/model_card.md.j2"
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written."""
+    """Files that were written."""
 
     folder: Path
     kind: Kind
@@ -67,7 +67,7 @@ class FinishedRun:
     dataset_info: DatasetInfo
     summary: RunSummary
     results: RunReport | None
-    """What the run tells of itself, where it has come so far."""
+    """Results of the run, where it has come so far."""
     checkpoint: Path
     """Its best, or a blend of that and the base."""
     threshold: float | None
@@ -75,7 +75,7 @@ class FinishedRun:
     blend: float | None = None
     """Share of the training in a blend."""
     found: Detections | None = None
-    """What a blend found in the validation split; what the best checkpoint did, the run keeps."""
+    """A blend's detections in the validation split; those of the best checkpoint are in the run."""
 
     @cached_property
     def thresholds(self) -> Thresholds | None:
@@ -102,7 +102,7 @@ def export_teacher(
     """Write a bundle from a run's best checkpoint; see `export_run`.
 
     Raises:
-        UserError: RUN is no run with a checkpoint, or what `export_run` says.
+        UserError: RUN is no run with a checkpoint, or see `export_run`.
         UsageError: half an ONNX file is asked for.
     """
     if form == "onnx":
@@ -122,12 +122,12 @@ def export_run(
 ) -> ExportResult:
     """Write a bundle from a run's checkpoint.
 
-    Merged, it is complete instead of what needs its base; for transformers everything but an
-    adapter is, and ONNX always. `half` stores 16 bits a number.
+    A merged bundle is complete and needs no base; so is one for transformers except an adapter,
+    and ONNX always. `half` stores 16 bits a number.
 
     Raises:
-        UserError: its base is gone, OUTPUT is used, or transformers or onnxruntime does not
-            compute what the teacher does.
+        UserError: its base is gone, OUTPUT is used, or the outputs in transformers or
+            onnxruntime differ from the teacher's.
     """
     settings, info = finished.settings, finished.dataset_info
     target = check_free(output.resolve()).root
@@ -167,7 +167,8 @@ def export_run(
             images = _some_images(finished, entries)
             bundle = HubBundle(model, built_from, card, Path(settings.language_model), images)
             if kind == "onnx":
-                sizes = ((i["height"], i["width"]) for own in entries.values() for i in own)
+                sizes = [(i["height"], i["width"]) for own in entries.values() for i in own]
+                sizes += [(settings.tile, settings.tile)] if settings.tile else []
                 card = fill_onnx_bundle(new.work, bundle, canvas_of(sizes, preprocessing.scale))
             elif kind == "hub_adapter":
                 card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)
@@ -260,7 +261,7 @@ def _some_images(run: FinishedRun, entries: Mapping[str, list[dict[str, Any]]]) 
 
 
 def read_run(run: Path) -> FinishedRun:
-    """Read what a run folder says of itself, or a work_dir of MMDetection's tools/train.py.
+    """Read a run folder, or a work_dir of MMDetection's tools/train.py.
 
     Raises:
         UserError: it is neither, or has no checkpoint yet.

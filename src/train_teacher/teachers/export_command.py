@@ -1,4 +1,4 @@
-"""`teacher export`: options in, one use case, where the bundle lies out."""
+"""`teacher export`: the command line."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SAYS = {
     type=Word(("mmdet", "transformers", "onnx")),
     default="mmdet",
     show_default=True,
-    help="What loads it: MMDetection, Hugging Face transformers alone, or an ONNX runtime.",
+    help="Program that loads it: MMDetection, Hugging Face transformers, or an ONNX runtime.",
 )
-@flag("--merge", "A complete model, which needs no base.")
+@flag("--merge", "Write a complete model, which needs no base.")
 @flag("--half", "Store 16 bits a number.")
 @allow_python_config_option
 def export_command(run: Path, output: Path, form: Format, merge: bool, half: bool) -> int:
-    """Make a bundle to give away from a run's best checkpoint."""
+    """Export a run's best checkpoint as a bundle to share."""
     from train_teacher.teachers.export import export_teacher
 
     result = export_teacher(run, output, merge=merge, half=half, form=form)

@@ -1,4 +1,4 @@
-"""What is known of a trained teacher, wherever it came from: names, phrases, threshold."""
+"""Facts about a trained teacher, whatever its source: names, phrases, threshold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN_CLASSES = 30
 
 @dataclass(frozen=True)
 class TeacherFacts:
-    """A teacher's classes, and how sure it should be."""
+    """A teacher's classes and thresholds."""
 
     name: str
     """For people: of its folder."""
@@ -27,20 +27,20 @@ class TeacherFacts:
     threshold_known: bool
     """False when the threshold is a guess: nothing was validated."""
     thresholds: Thresholds | None = None
-    """What validation says of other scores, class by class."""
+    """Precision and recall of other scores on the validation split, class by class."""
 
     def for_precision(self, precision: float) -> tuple[ClassThreshold, ...]:
-        """Return the score of each class from which its boxes are right that often.
+        """Return the least score of each class for a precision.
 
         Raises:
             UsageError: it is no share.
-            UserError: the validation split does not tell, or proves it for no class.
+            UserError: the validation split cannot prove it for any class.
         """
         if not 0 < precision < 1:
             raise UsageError(f"--precision {precision:g}: give more than 0 and less than 1.")
         if self.thresholds is None:
             raise UserError(
-                f"--precision: {self.name} does not say how often its boxes were right at "
+                f"--precision: {self.name} does not hold the counts of right boxes at "
                 "validation. Export the run again (teacher export), or give --score-threshold."
             )
         chosen = self.thresholds.at(precision)

@@ -28,7 +28,7 @@ def rename_adapter(folder: Path, base: Mapping[str, Any], card: TeacherCard) -> 
     """Give an adapter's files, which are there in MMDetection's names, those of transformers.
 
     Args:
-        folder: with PEFT's two files; teacher.json is written anew.
+        folder: with PEFT's two files; teacher.json is rewritten.
         base: weights of the base, by MMDetection's names.
         card: what teacher.json says.
 

@@ -1,4 +1,4 @@
-"""A teacher as Hugging Face transformers loads it, without train-teacher and MMDetection."""
+"""A teacher for Hugging Face transformers, without train-teacher and MMDetection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IGNORED = ".embeddings.position_ids"
 
 @dataclass(frozen=True)
 class HubBundle:
-    """What a bundle is made of."""
+    """Parts of a bundle."""
 
     detector: Any
     """In evaluation mode, on the CPU."""

@@ -1,4 +1,4 @@
-"""The same image through the teacher and through transformers: how far apart the outputs are."""
+"""Comparison of a teacher's outputs with those of transformers, on the same image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Difference:
 
     @property
     def largest(self) -> tuple[float, str]:
-        """Return the largest of them, and of what it is."""
+        """Return the largest of them, and its name."""
         return max((value, name) for name, value in vars(self).items())
 
 
@@ -34,7 +34,7 @@ def compare_outputs(detector: Any, twin: Any, pixels: Tensor, caption: str) -> D
     Args:
         detector: MMDetection's, in evaluation mode.
         twin: MMGroundingDinoForObjectDetection.
-        pixels: (1, 3, height, width), normalised.
+        pixels: (1, 3, height, width), normalized.
         caption: every phrase followed by a full stop.
     """
     import torch
@@ -60,7 +60,7 @@ def read_outputs(
 
     Args:
         detector: MMDetection's, in evaluation mode.
-        pixels: (1, 3, height, width), normalised.
+        pixels: (1, 3, height, width), normalized.
         caption: every phrase followed by a full stop.
         sides: height and width of the image, which may be smaller than its pixels.
     """
@@ -90,10 +90,10 @@ def _first_output(module: Any) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def choosing(module: Any, points: Tensor, order: Tensor | None = None) -> Iterator[list[float]]:
-    """Let a model choose another's points as queries, where two nearly tie.
+    """Make a model choose another's points as queries, where two nearly tie.
 
     Two models whose sums are added in another order differ in the seventh digit. Among thousands of
-    points some scores are that close: their ranks would swap, and with them the learnt queries.
+    points some scores are that close: their ranks would swap, and with them the learned queries.
 
     Args:
         module: its classifier of the encoder's points.

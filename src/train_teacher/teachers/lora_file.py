@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LoraFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What decides which tensors an adapter has and how they are used."""
+    """Settings that decide which tensors an adapter has and how they are used."""
 
     r: int = 8
     lora_alpha: int | float = 8

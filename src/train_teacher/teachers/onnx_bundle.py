@@ -1,4 +1,4 @@
-"""A teacher as an ONNX file of its classes, compared with the teacher when it is written."""
+"""A teacher as an ONNX file for its classes, checked against the teacher when written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOLERANCE = 1e-3
 
 
 def require_packages() -> None:
-    """Refuse where the packages of the extra are not installed.
+    """Check that the packages of the extra are installed.
 
     Raises:
         UserError: they are not.
@@ -43,7 +43,7 @@ def require_packages() -> None:
 
 
 def canvas_of(sizes: Iterable[tuple[int, int]], scale: list[int]) -> tuple[int, int]:
-    """Return height and width that hold images of all these sizes as validation resizes them."""
+    """Return height and width of a canvas for images of all these sizes, resized for validation."""
     resized = []
     for sides in sizes:
         factor = min(max(scale) / max(sides), min(scale) / min(sides))
@@ -149,7 +149,7 @@ def _points_of(points: Any, canvas: list[int], sides: tuple[int, int], strides: 
 def _differences(
     bundle: HubBundle, image: Any, found: list[Any], caption: Caption
 ) -> dict[str, float]:
-    """Return the largest differences of an image's outputs, by what they are of.
+    """Return the largest differences of an image's outputs, by name.
 
     The teacher takes the file's points as queries, where two of its own nearly tie.
     """

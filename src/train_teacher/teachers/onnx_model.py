@@ -1,4 +1,4 @@
-"""An ONNX bundle behind the same door as every other teacher."""
+"""An ONNX bundle with the same interface as every other teacher."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train_teacher.core.errors import UserError
+from train_teacher.images.tiles import tiling_of
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers.card import TeacherCard
 from train_teacher.teachers.model import TeacherModel, pipeline_of, unlabelled
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
 
 class OnnxDetector:
-    """What a detector of MMDetection is asked for, answered by onnxruntime on the CPU."""
+    """The interface of MMDetection's detector, answered by onnxruntime on the CPU."""
 
     def __init__(self, helper: Detector, class_names: Sequence[str]) -> None:
-        """Take a bundle's detector, and the phrases that were baked in."""
+        """Take a bundle's detector, and its fixed phrases."""
         self._helper, self._class_names = helper, tuple(class_names)
+        self.test_cfg = {"max_per_img": helper.most}
 
     def check_prompts(self, class_names: Sequence[str], *, one_prompt: bool) -> None:
-        """Refuse other classes than those baked in.
+        """Refuse other classes than its own.
 
         Raises:
             UserError: others are asked for.
@@ -34,11 +36,11 @@ class OnnxDetector:
         if tuple(class_names) != self._class_names:
             raise UserError(
                 "an ONNX file finds the classes it was exported with, and no others: "
-                f"{', '.join(self._class_names)}. Ask the run, or its bundle of another format."
+                f"{', '.join(self._class_names)}. Use the run, or its bundle of another format."
             )
 
     def test_step(self, batch: Mapping[str, Sequence[Any]]) -> list[Any]:
-        """Return the samples of a batch with what was found in each.
+        """Return the samples of a batch with the detections in each.
 
         Raises:
             UserError: an image is larger than the canvas of the file.
@@ -78,4 +80,5 @@ def load_onnx(folder: Path, card: TeacherCard, settings: TeacherSettings) -> Tea
 
     register_all_modules(init_default_scope=True)
     detector = OnnxDetector(onnx_detect_of(folder), card.class_names)
-    return TeacherModel(detector, unlabelled(pipeline_of(settings)), 1)
+    tiling = tiling_of(settings.tile, settings.overlap)
+    return TeacherModel(detector, unlabelled(pipeline_of(settings)), 1, tiling)

@@ -1,4 +1,4 @@
-"""The config of a run: built anew from its settings and facts, which are data; its file is code."""
+"""The config of a run, rebuilt from its settings and facts, which are data; its file is code."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def run_config(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) -> Config:
-    """Return what `mmdet_config.py` says, without running it unless the user allowed that.
+    """Return the content of `mmdet_config.py`, without running it unless the user allowed that.
 
-    The folder may come from anybody.
+    The folder may come from anyone.
 
     Raises:
         UserError: the settings name what is not here.
@@ -43,7 +43,7 @@ def run_config(folder: RunFolder, settings: TeacherSettings, info: DatasetInfo) 
 
 
 def _was_edited(folder: RunFolder) -> bool:
-    """Return whether the file is another one than was written, as far as the folder says."""
+    """Return whether the file was changed since it was written, as far as the folder shows."""
     try:
         record = read_record(folder)
         return record is not None and config_was_edited(folder, record)

@@ -1,4 +1,4 @@
-"""Masks of boxes, made by a Segment Anything model of transformers."""
+"""Masks for boxes, made by a Segment Anything model of transformers."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ class SamMasks:
 
 
 def _folder_of(name: str) -> str:
-    """Return the folder that a model lies in: given, in Hugging Face's cache, or downloaded to it.
+    """Return the folder of a model: given, in Hugging Face's cache, or downloaded to it.
 
     Raises:
-        OSError: it is nowhere, or nobody answers.
+        OSError: it does not exist, or the server does not answer.
     """
     if Path(name).is_dir():
         return name

@@ -1,4 +1,4 @@
-"""A run as MMDetection alone can load it: config, weights and language model of its own types."""
+"""A run in a form that MMDetection loads alone: config, weights and language model."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def write_language_model(folder: Path, source: Path, *, with_weights: bool = Fal
     if with_weights and not any((source / name).is_file() for name in names):
         raise UserError(
             f"--language-model {source}: has no weights ({' or '.join(names)}), and with --weights "
-            "none they come from nowhere else. Add the file or give --weights."
+            "none there is no other source. Add the file or give --weights."
         )
     try:
         folder.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teache
 
 @dataclass(frozen=True)
 class FoundObjects:
-    """What a teacher found in one image, best first."""
+    """Detections of a teacher in one image, best first."""
 
     boxes: npt.NDArray[np.float32]
     """(N, 4) xyxy, pixels of the image as it was given."""
@@ -29,10 +29,10 @@ class FoundObjects:
 
 
 class Teacher:
-    """A detector that is ready to look at images."""
+    """A detector that is ready for prediction."""
 
     def __init__(self, opened: OpenTeacher) -> None:
-        """Take an open teacher; `load` opens one."""
+        """Wrap an open teacher; `load` opens one."""
         self._opened = opened
 
     @classmethod
@@ -55,11 +55,11 @@ class Teacher:
         return self._opened.facts.score_threshold
 
     def thresholds(self, precision: float) -> tuple[ClassThreshold, ...]:
-        """Return the score of each class from which so many of its boxes are right, surely.
+        """Return the least score of each class for a precision, with confidence.
 
         Raises:
             UsageError: it is no share.
-            UserError: the validation split does not tell, or proves it for no class.
+            UserError: the validation split cannot prove it for any class.
         """
         return self._opened.facts.for_precision(precision)
 
@@ -70,13 +70,13 @@ class Teacher:
         threshold: float | None = None,
         precision: float | None = None,
     ) -> list[FoundObjects]:
-        """Look for objects in images.
+        """Detect objects in images.
 
         Args:
             images: files, Pillow images, or arrays (height, width, 3) RGB of bytes.
-            classes: any phrases to look for instead of the classes it was trained on.
+            classes: phrases to detect instead of the classes it was trained on.
             threshold: least score; the teacher's own when None.
-            precision: share of right boxes to be had in each of its own classes; see `thresholds`.
+            precision: share of right boxes to reach in each of its own classes; see `thresholds`.
 
         Raises:
             UsageError: no list of images, no class, an array of another form, or a precision with

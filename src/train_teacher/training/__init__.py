@@ -1,1 +1,1 @@
-"""`train-teacher`: plan a run, start or resume it, and say what it did."""
+"""`train-teacher`: plan a run, start or resume it, and report on it."""

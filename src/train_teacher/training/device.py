@@ -1,4 +1,4 @@
-"""What a run computes on, as `train-teacher` tells it before it starts."""
+"""Device of a run, as `train-teacher` reports it before it starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INDENT = " " * len("device    ")
 
 
 def device_lines(settings: TeacherSettings) -> list[str]:
-    """Return device and number format in one line, and warnings of what makes the run slower.
+    """Return device and number format in one line, and warnings about a slower run.
 
     Args:
         settings: resolved.
@@ -36,13 +36,13 @@ def device_lines(settings: TeacherSettings) -> list[str]:
         warnings = _no_loaders(settings)
     elif driver:
         findings = unused_gpu(look_at_gpus(driver))
-        unused = (f"{f.what} {f.consequence} To mend it: {f.fix}" for f in findings)
+        unused = (f"{f.what} {f.consequence} To fix it: {f.fix}" for f in findings)
         warnings = chain(unused, warnings)
     return [f"device    {line}", *(_wrapped(text) for text in warnings)]
 
 
 def memory_line(settings: TeacherSettings) -> str:
-    """Return how much memory of a GPU a run will take, as far as it is known before; empty on CPU.
+    """Return the GPU memory a run will take, as far as it is known before; empty on CPU.
 
     Args:
         settings: resolved.
@@ -53,6 +53,8 @@ def memory_line(settings: TeacherSettings) -> str:
     if expected is None:
         return f"memory    not known for {settings.model}; a step before training tries it"
     least, most = (f"{count / GIB:.0f}" for count in expected)
+    if settings.plain:
+        return f"memory    {most} GiB of a GPU, an estimate"
     return (
         f"memory    {least} to {most} GiB of a GPU, an estimate; a step before training tries it "
         "and recomputes what does not fit"
@@ -63,8 +65,8 @@ def _crowded() -> Iterator[str]:
     load, cores = os.getloadavg()[0], usable_cores()
     if load > CROWDED * cores:
         yield (
-            f"other programs want the same cores ({load:.1f} of {cores} in the last minute): "
-            "training takes as much longer"
+            f"other programs use the same cores ({load:.1f} of {cores} in the last minute): "
+            "training takes that much longer"
         )
 
 

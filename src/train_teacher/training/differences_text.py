@@ -1,4 +1,4 @@
-"""How the config of a run differs from the official recipe, as `--dry-run --diff` prints it."""
+"""Differences between a run's config and the official recipe, for `--dry-run --diff`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = 80
 
 
 def render_differences(plan: TrainingPlan) -> str:
-    """Return what the config has other than the official recipe and why, each reason once."""
+    """Return the differences from the official recipe, each reason once."""
     lines = ["different from the official recipe, and why (recipe -> this run):"]
     topic = ""
     for group in group_differences(plan.differences, plan.generated.overrides):
@@ -51,7 +51,7 @@ def _are_names(value: object) -> TypeGuard[Sequence[str]]:
 
 
 def _exchanged(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
-    """Return what left and what joined a long list of names."""
+    """Return the names removed from and added to a long list."""
     changes = [
         ("without", [name for name in theirs if name not in ours]),
         ("with", [name for name in ours if name not in theirs]),

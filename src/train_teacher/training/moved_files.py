@@ -1,4 +1,4 @@
-"""Inputs of a stopped run that lie somewhere else now: the same weights, the same images."""
+"""Inputs of a stopped run that were moved since: the same weights, the same images."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def with_images_in(folder: RunFolder, info: DatasetInfo, before: Path, now: Path
 
 
 def _candidates(old: Path, before: Path, now: Path) -> list[Path]:
-    """Return where the images of a split may lie, the likeliest first."""
+    """Return possible folders for the images of a split, the likeliest first."""
     inside = [now / old.relative_to(before)] if old.is_relative_to(before) else []
     return [*inside, now, now / old.name]
 

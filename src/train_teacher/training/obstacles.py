@@ -1,4 +1,4 @@
-"""What this machine lacks for a run that is planned: a dry run says it and goes on."""
+"""Obstacles on this machine to a planned run: a dry run reports them and continues."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from train_teacher.weights.missing import Missing
 
 
 def download_line(missing: Sequence[Missing]) -> str:
-    """Return what would be downloaded before the run, and how much it is; empty for nothing."""
+    """Return the names and sizes of downloads before the run; empty for none."""
     return f"download  {' and '.join(map(str, missing))}" if missing else ""
 
 
 def obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> tuple[str, ...]:
-    """Return for what reasons the run would stop here.
+    """Return the reasons why the run would stop on this machine.
 
     Args:
         settings: as given.
@@ -34,6 +34,6 @@ def _obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> Iterato
         yield str(error)
     if missing:
         yield (
-            "without a network, for what is to be downloaded. To fetch it before, also on another "
-            f"machine: {command_line('teacher fetch', settings.model, to='DIR')}"
+            "if there is no network, because files must be downloaded. To fetch them first, also "
+            f"on another machine: {command_line('teacher fetch', settings.model, to='DIR')}"
         )

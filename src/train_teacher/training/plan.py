@@ -1,4 +1,4 @@
-"""The main job: plan a run from a COCO JSON, then train it and leave a run folder."""
+"""The main use case: plan a run from a COCO JSON, then train it into a run folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
 from train_teacher.config.plain import LANGUAGE_MODEL
-from train_teacher.console.progress import Progress
+from train_teacher.console.progress import Progress, progress_line
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
+from train_teacher.data import tiles as tiled
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import write_retained
 from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
+from train_teacher.images.tiles import tiling_of
 from train_teacher.inspection.facts import DatasetInfo, Finding
 from train_teacher.inspection.next_step import inspect_line
 from train_teacher.prompts.language_model_files import obtain_language_model
@@ -41,10 +43,10 @@ INPUTS = ("data", "val", "test", "images", "retain", "retain_images")
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything a run will be, before a file is written."""
+    """A complete plan of a run, before a file is written."""
 
     settings: TeacherSettings
-    """Resolved: no `auto` and no chosen-by-us value is left open."""
+    """Resolved: no `auto` and no automatic value is left open."""
     folder: run_folder.RunFolder
     manager: DataManager
     dataset_info: DatasetInfo
@@ -55,7 +57,9 @@ class TrainingPlan:
     """(dotted key, official recipe, this run)."""
     frozen: tuple[str, ...]
     retained: LabelledImages | None
-    """What forgetting is measured on."""
+    """Data on which forgetting is measured."""
+    tiles: str = ""
+    """Tiles that are trained on instead of whole images, and their disk space, in words."""
     edited: EditedConfig | None = None
     """The file of --mmdet-config."""
 
@@ -68,7 +72,7 @@ def plan_training(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TrainingPlan:
-    """Look at the data and the machine and decide everything; nothing is written.
+    """Inspect the data and the machine and decide everything; nothing is written.
 
     A dry run resolves neither weights nor language model beyond their names.
 
@@ -80,6 +84,10 @@ def plan_training(
     info = manager.inspect()
     _refuse_errors(info, manager)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
+    tiles = ""
+    if tiling := tiling_of(settings.tile, settings.overlap):
+        copies = {name: manager.copy_of(name) for name in tiled.SPLITS}
+        info, tiles = tiled.with_tiles(info, copies, tiling)
     retained = _retained(settings)
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
@@ -100,6 +108,7 @@ def plan_training(
         differences=merge.differences_from(config, generated),
         frozen=frozen_parts(settings),
         retained=retained,
+        tiles=tiles,
         edited=edited,
     )
 
@@ -107,13 +116,13 @@ def plan_training(
 def _with_changes(
     asked: TeacherSettings, before: TeacherSettings, after: TeacherSettings
 ) -> TeacherSettings:
-    """Return what was asked for, with what the edited config asks for."""
+    """Return the given settings, with those of the edited config."""
     names = [n for n in after.__struct_fields__ if getattr(after, n) != getattr(before, n)]
     return msgspec.structs.replace(asked, **{name: getattr(after, name) for name in names})
 
 
 def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunResult:
-    """Write the run folder, train, and write what came of it.
+    """Write the run folder, train, and write the results.
 
     Raises:
         UserError: the model could not be built, or the preflight failed. After this and any other
@@ -137,10 +146,14 @@ def train_teacher(plan: TrainingPlan, *, others: Others | None = None) -> RunRes
 
 
 def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
-    """Write what a run needs before it trains; after this it can be resumed."""
+    """Write the inputs of a run before it trains; after this it can be resumed."""
     folder.checkpoints.mkdir()
     folder.data.mkdir()
     plan.manager.write_splits(folder.data)
+    if tiling := tiling_of(plan.settings.tile, plan.settings.overlap):
+        turned = plan.settings.exif_orientation != "ignore"
+        progress = progress_line("tiles")
+        tiled.write_tiles(folder.data, plan.dataset_info, tiling, turned=turned, progress=progress)
     if plan.retained:
         write_retained(folder, plan.retained)
     if plan.settings.plain:
@@ -177,7 +190,7 @@ def _retained(settings: TeacherSettings) -> LabelledImages | None:
             raise UsageError("--retain-images goes with --retain.")
         return None
     if settings.weights == "none":
-        raise UsageError("--retain: random weights (--weights none) know nothing to be forgotten.")
+        raise UsageError("--retain: random weights (--weights none) have nothing to forget.")
     images = Path(settings.retain_images) if settings.retain_images else None
     return read_labelled(Path(settings.retain), images)
 
@@ -233,7 +246,7 @@ def _resolve(
 
 
 def _downloaded(settings: TeacherSettings, progress: Progress | None) -> tuple[Path | None, str]:
-    """Get weights and language model; all that is missing is told at once."""
+    """Get weights and language model; everything missing is reported at once."""
     try:
         language_model = str(obtain_language_model(settings.language_model))
         return (
@@ -253,7 +266,7 @@ def _validation_batch(settings: TeacherSettings) -> int:
 
 
 def _language_model_or_name(value: str) -> str:
-    """Return the folder when it is at hand; a dry run must not need it."""
+    """Return the folder when it is available; a dry run must not need it."""
     try:
         return str(resolve_language_model(value))
     except UserError:
@@ -263,7 +276,7 @@ def _language_model_or_name(value: str) -> str:
 def _with_schedule(
     settings: TeacherSettings, generated: GeneratedConfig, asked: TeacherSettings
 ) -> TeacherSettings:
-    """Close what the generator chose, and remember what was not asked for by the user."""
+    """Fill in the generator's choices, and record those that the user did not make."""
     schedule = generated.schedule
     epochs = None if settings.steps else schedule.epochs
     closed = msgspec.structs.replace(

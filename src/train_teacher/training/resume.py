@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped, or train a finished one for more epochs."""
+"""Resuming a run that was stopped, or training a finished one for more epochs."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from train_teacher.training.run import start_training, write_plan
 
 @dataclass(frozen=True)
 class ResumePlan:
-    """What will be gone on with."""
+    """State that a run is resumed from."""
 
     folder: RunFolder
     settings: TeacherSettings
     dataset_info: DatasetInfo
     found: checkpoints.FoundCheckpoint
-    """Where it goes on; without a checkpoint it starts again."""
+    """Checkpoint to resume from; without one the run starts again."""
     epochs: int
     """Epochs wanted."""
     config_text: str
     notes: tuple[str, ...]
-    """What the user should know: settings that changed, a checkpoint that was damaged."""
+    """Notes for the user: settings that changed, a checkpoint that was damaged."""
 
 
 @contextmanager
 def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
-    """Keep others from writing into a run, from before it is looked at until it is done.
+    """Lock a run from before it is read until it is done.
 
     Raises:
         UsageError: no folder was named.
@@ -70,7 +70,7 @@ def held_run(cli_values: Mapping[str, Any]) -> Iterator[RunFolder]:
 def plan_resume(
     folder: RunFolder, cli_values: Mapping[str, Any], config: Path | None = None
 ) -> ResumePlan:
-    """Find out where a run stopped.
+    """Return the state in which a run stopped.
 
     Raises:
         UsageError: a setting was changed that cannot be.
@@ -113,7 +113,7 @@ def _refuse_finished(
     found: checkpoints.FoundCheckpoint,
     epochs: int,
 ) -> None:
-    """Refuse a run with nothing left to do; one that was stopped before it told of itself has."""
+    """Refuse a run with nothing left to do; one that was stopped before its report has."""
     if found.checkpoint is None:
         return
     done = found.epoch
@@ -135,9 +135,9 @@ def _edited_config(folder: RunFolder) -> str:
     file = shlex.quote(str(folder.config))
     return (
         f"--resume: {folder.config} was edited since the run was started with it. Half of the run "
-        "would be trained in one way and half in another. Train what it says now as a new run: "
-        f"train-teacher --mmdet-config {file} --output ANOTHER_FOLDER. Or go on as it was planned: "
-        "move the file away, and it is written anew."
+        "would be trained in one way and half in another. Train it as it is now, as a new run: "
+        f"train-teacher --mmdet-config {file} --output ANOTHER_FOLDER. Or continue as planned: "
+        "move the file away, and it is written again."
     )
 
 
@@ -145,21 +145,21 @@ def _rounding(settings: TeacherSettings) -> tuple[str, ...]:
     if not machine.has_gpu(settings.device):
         return ()
     return (
-        "from here on the losses are those of a run without a break up to rounding: a GPU adds in "
+        "from here on the losses equal those of an uninterrupted run up to rounding: a GPU adds in "
         "no fixed order.",
     )
 
 
 def resume_training(plan: ResumePlan, *, others: Others | None = None) -> RunResult:
-    """Go on with a run, its folder still held.
+    """Resume a run, its folder still locked.
 
     Raises:
-        UserError: training cannot go on.
-        KeyboardInterrupt: told to stop; the state is saved.
+        UserError: training cannot continue.
+        KeyboardInterrupt: asked to stop; the state is saved.
     """
     folder, settings = plan.folder, plan.settings
     machine.resolve_device(settings.device, settings.precision)
-    # What is told of fewer epochs would pass for what is told of these.
+    # The report on fewer epochs would pass for the report on these.
     folder.results.unlink(missing_ok=True)
     write_plan(folder, settings, plan.dataset_info, plan.config_text)
     if plan.found.checkpoint is None:

@@ -1,4 +1,4 @@
-"""With which settings a stopped run goes on: most must be those it was trained with."""
+"""Settings of a resumed run: most must be those it was trained with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from train_teacher.training.moved_files import refuse_other_weights
 ON_THE_COMMAND_LINE = ("epochs", "steps", "device", "tensorboard", "wandb")
 IN_A_FILE = ("evaluate_before", "preflight", "retain_drop", "workers")
 MAY_CHANGE = frozenset((*ON_THE_COMMAND_LINE, *IN_A_FILE))
-"""Settings with which a run can go on; with any other it would be another run."""
+"""Settings that may change in a resumed run; any other would make it another run."""
 MAY_MOVE = frozenset({"weights", "images"})
 """The same input somewhere else."""
 PATHS = frozenset({"data", "val", "test", "images", "weights", "retain", "retain_images"})
@@ -44,18 +44,18 @@ HOW = (
 
 @dataclass(frozen=True)
 class Resumed:
-    """The settings to go on with."""
+    """The settings to resume with."""
 
     settings: TeacherSettings
     images_before: str | None
     """Set when the images were moved: the folder that was named before, or empty."""
     notes: tuple[str, ...]
-    """What changed, in words."""
+    """Changes, in words."""
     config_edited: bool
 
 
 def read_changes(cli_values: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
-    """Return what is to change, from a settings file and from the command line, which wins.
+    """Return the changed settings, from a settings file and from the command line, which wins.
 
     Raises:
         UsageError: the file cannot be read, or has other settings in it.
@@ -75,10 +75,10 @@ def read_changes(cli_values: Mapping[str, Any], config: Path | None) -> dict[str
 def resumed_settings(
     folder: RunFolder, given: Mapping[str, Any], found: FoundCheckpoint
 ) -> Resumed:
-    """Compare what the run was trained with, what its settings.yaml says, and what is given now.
+    """Compare the settings the run was trained with, its settings.yaml, and those given now.
 
     Raises:
-        UsageError: something differs that must not.
+        UsageError: a setting differs that must not.
         UserError: the run counts its epochs in another way.
     """
     # What `--model auto` chose stands in the folder's settings.
@@ -87,9 +87,9 @@ def resumed_settings(
     if stored.plain:
         raise UserError(
             f"--resume: {folder.root} was trained with --plain: MMEngine's own checkpoints hold "
-            "neither a place within an epoch nor random states, so nothing goes on exactly. "
+            "neither a place within an epoch nor random states, so it cannot resume exactly. "
             "MMDetection's tools/train.py RUN/mmdet_config.py --resume RUN/checkpoints/last.pth "
-            "goes on from its last epoch in its own way."
+            "resumes from its last epoch in its own way."
         )
     precision = _precision_of_device(named, stored)
     named |= precision
@@ -141,7 +141,7 @@ def _refuse_longer_epochs(folder: RunFolder, trained: Mapping[str, Any]) -> None
         raise UserError(
             f"--resume: the run in {folder.root} was made by an earlier version, which counted "
             f"{passes} passes over the images as an epoch, and its checkpoints stand in such "
-            "epochs. It can be evaluated, used and exported. To train longer, train anew: "
+            "epochs. It can be evaluated, used and exported. To train longer, start a new run: "
             f"train-teacher --config {shlex.quote(str(folder.settings))} --output ANOTHER_FOLDER."
         )
 
@@ -171,14 +171,14 @@ def _refuse(
     problems = []
     if asked:
         problems.append(
-            f"--resume: a run cannot go on with other settings: {', '.join(asked)}. Leave them "
-            "out, or start a new run in another folder."
+            f"--resume: a run cannot be resumed with other settings: {', '.join(asked)}. Leave "
+            "them out, or start a new run in another folder."
         )
     if edited:
         problems.append(
             f"--resume: {folder.settings} is not what the run was trained with: "
             f"{', '.join(edited)}. Half of the run would be trained in one way and half in "
-            "another. Put the values back, or train anew with the new ones: train-teacher "
+            "another. Put the values back, or start a new run with the new ones: train-teacher "
             f"--config {shlex.quote(str(folder.settings))} --output ANOTHER_FOLDER."
         )
     raise UsageError("\n".join([*problems, HOW]))

@@ -1,4 +1,4 @@
-"""A run from its written folder on: start it, or go on with it, and write what came of it."""
+"""A run from its written folder on: start or resume it, and write the results."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Training:
         """Train, score the test split, and write plots, results and report.
 
         Raises:
-            UserError: training cannot go on; the checkpoints written so far stay.
-            KeyboardInterrupt: told to stop; the state is saved.
+            UserError: training cannot continue; the checkpoints written so far stay.
+            KeyboardInterrupt: asked to stop; the state is saved.
         """
         started = time.monotonic()
         steps = self.train()
@@ -86,7 +86,7 @@ class Training:
         return self.folder, self.settings, facts.dataset_info, device
 
     def _score_test(self, facts: RunFacts) -> tuple[FinalScores | None, str]:
-        """Return the scores on the test split, or why there are none though there is a split."""
+        """Return the scores on the test split, or the reason why there are none despite a split."""
         threshold = facts.judged.threshold if facts.judged else None
         try:
             return score_test_split(
@@ -163,7 +163,7 @@ def start_training(
 
 @contextmanager
 def _adopted(folder: RunFolder, settings: TeacherSettings) -> Iterator[None]:
-    """Give what MMEngine's own Runner leaves the run folder's names, however training ends."""
+    """Rename the files of MMEngine's own Runner to those of a run folder, however training ends."""
     try:
         yield
     finally:
@@ -179,7 +179,7 @@ def _last_step(folder: RunFolder) -> int:
 def write_plan(
     folder: RunFolder, settings: TeacherSettings, info: DatasetInfo, config_text: str
 ) -> None:
-    """Write the config, the settings and the facts that a run is made of."""
+    """Write the config, the settings and the facts of a run."""
     write_atomically(folder.config, config_text)
     write_atomically(folder.settings, _settings_text(settings))
     facts = msgspec.json.format(msgspec.json.encode(info), indent=2)

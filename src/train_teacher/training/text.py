@@ -1,11 +1,11 @@
-"""What `train-teacher` prints: the plan, the outcome, an interruption."""
+"""Text that `train-teacher` prints: the plan, the outcome, an interruption."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from train_teacher.config.model import random_frozen_parts
+from train_teacher.config.model import joining_parts, random_frozen_parts
 from train_teacher.config.schedule import Schedule
 from train_teacher.console.follow_up import command_line
 from train_teacher.core.python_files import python_files_allowed
@@ -25,18 +25,19 @@ SHOWN_CLASSES = 20
 LONGEST_NAME = 40
 COLUMNS = 80
 PLAIN = """\
-plain     MMDetection's own types only. Of what is frozen the backbone is so
-          (frozen_stages=4); any other part has a rate of 0: its dropout stays on,
-          and its gradients take memory and count in clipping"""
+plain     MMDetection's own types only. Of the frozen parts only the backbone
+          is truly frozen (frozen_stages=4); any other part has a learning rate
+          of 0: its dropout stays on, and its gradients take memory and count
+          in clipping"""
 
 
 def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] = ()) -> str:
-    """Return what will be trained and how, before anything is written.
+    """Return the summary of the plan, before anything is written.
 
     Args:
         plan: the plan.
         device: lines on what it computes on and what it needs.
-        stops: why the run itself could not start on this machine, for a dry run.
+        stops: reasons why the run could not start on this machine, for a dry run.
     """
     info, settings, schedule = plan.dataset_info, plan.settings, plan.generated.schedule
     lines = [
@@ -48,11 +49,13 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
+        *([f"tiles     {plan.tiles} in RUN/data/tiles"] if plan.tiles else ()),
         f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
-        f"frozen    {_frozen(plan)}",
+        *_recipe(settings),
+        f"frozen    {frozen_line(settings, plan.frozen)}",
         *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",
@@ -61,8 +64,13 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
         f"output    {plan.folder.root}",
     ]
     lines += [*_random_parts(plan), *_findings(plan)]
-    lines += [f"here it would stop: {reason}" for reason in stops]
+    lines += [f"on this machine it would stop: {reason}" for reason in stops]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(settings: TeacherSettings) -> list[str]:
+    names = ", ".join(settings.decided.from_recipe)
+    return [f"recipe    {settings.recipe}: {names}"] if names else []
 
 
 def _length(schedule: Schedule) -> str:
@@ -83,17 +91,24 @@ def _scales(settings: TeacherSettings) -> str:
     return f"short side {short} pixels in training, {' x '.join(map(str, largest))} in validation"
 
 
-def _frozen(plan: TrainingPlan) -> str:
-    if plan.settings.tune == "lora":
-        return (
-            f"everything; trained are adapters of rank {plan.settings.lora_rank} and small modules"
-        )
-    return ", ".join(plan.frozen) or "nothing"
+def frozen_line(settings: TeacherSettings, frozen: Sequence[str]) -> str:
+    """Return what is frozen, and what is so for a while.
+
+    Args:
+        frozen: parts that never change.
+    """
+    if settings.tune == "lora":
+        return f"everything; trained are adapters of rank {settings.lora_rank} and small modules"
+    always = ", ".join(frozen) or "nothing"
+    waiting = ", ".join(joining_parts(settings))
+    at = settings.unfreeze_at
+    until = "the rate falls" if at == "plateau" else f"after epoch {at}"
+    return f"{always}; until {until}: {waiting}" if waiting else always
 
 
 def _prompt(plan: TrainingPlan) -> str:
     prompt = plan.dataset_info.prompt
-    estimate = "" if prompt.exact else " (estimate: no vocabulary at hand)"
+    estimate = "" if prompt.exact else " (estimate: no vocabulary available)"
     if prompt.fits:
         return f"{prompt.tokens} of {prompt.limit} tokens{estimate}"
     key = "model.test_cfg.chunked_size"
@@ -112,7 +127,7 @@ def _random_parts(plan: TrainingPlan) -> list[str]:
     return [
         f"warning   --weights none leaves {' and '.join(parts)} frozen at random values: the run "
         "shows that everything works,",
-        "          it makes no useful teacher. Give --weights, or train every part: --tune full",
+        "          but gives no useful teacher. Give --weights, or train every part: --tune full",
     ]
 
 
@@ -142,7 +157,7 @@ def _set_lines(plan: TrainingPlan) -> list[str]:
 
 
 def render_result(result: RunResult) -> str:
-    """Return the outcome: before, best, and where everything lies."""
+    """Return the outcome: before, best, and the paths of all files."""
     summary, folder = result.report.summary, result.folder
     lines = []
     if summary.before:
@@ -170,10 +185,10 @@ def render_result(result: RunResult) -> str:
 
 
 def next_step(folder: RunFolder) -> str:
-    """Return what to do with a trained teacher, in a line that ends with the command."""
+    """Return the next step with a trained teacher, in a line that ends with the command."""
     told = {"output": "labels.json", "allow_python_config": python_files_allowed()}
     line = command_line("teacher predict", folder.root, "IMAGES", **told)
-    return f"next, if the report says that it is good enough, to label images of yours: {line}"
+    return f"next, if the report says that it is good enough, to label your images: {line}"
 
 
 def class_table(classes: Sequence[ClassOutcome]) -> list[str]:
@@ -205,7 +220,7 @@ def _scores(validation: Validation) -> str:
 
 
 def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
-    """Return where a run goes on, on what, and what is new."""
+    """Return where a run is resumed, its device, and its changes."""
     found = plan.found
     if found.checkpoint is None:
         first = f"run       {plan.folder.root}: nothing was saved yet, so it starts again"
@@ -216,22 +231,22 @@ def render_resume(plan: ResumePlan, device: Sequence[str]) -> str:
         )
     else:
         first = (
-            f"run       {plan.folder.root}: goes on after epoch {found.epoch} of {plan.epochs}, "
+            f"run       {plan.folder.root}: continues after epoch {found.epoch} of {plan.epochs}, "
             f"step {found.step} ({found.checkpoint.name})"
         )
     return "\n".join([first, *device, *(f"note      {note}" for note in plan.notes)]) + "\n"
 
 
 def render_interruption(folder: RunFolder, *, plain: bool = False) -> str:
-    """Return what is kept after Ctrl-C, and how to go on; a plain run cannot."""
+    """Return what is kept after Ctrl-C, and how to resume; a plain run cannot."""
     if not folder.root.exists():
         return "\ninterrupted before training began; nothing was kept."
     kept = [path.name for path in sorted(folder.checkpoints.glob("*.pth"))]
     allowed = python_files_allowed()
     options = {"output": folder.root, "resume": True, "allow_python_config": allowed}
-    again = f"Go on: {command_line('train-teacher', **options)}"
+    again = f"Continue: {command_line('train-teacher', **options)}"
     if plain:
-        again = "A run with --plain cannot go on exactly."
+        again = "A run with --plain cannot be resumed exactly."
     if not kept:
         return f"\ninterrupted before anything was saved in {folder.root}. {again}"
     return f"\ninterrupted. Kept in {folder.checkpoints}: {', '.join(kept)}. {again}"

@@ -1,4 +1,4 @@
-"""`teacher fetch`: a preset's files, and the flags that use them."""
+"""`teacher fetch`: a preset's files, and the options that use them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MEBIBYTE = 2**20
 def fetch_command(preset: str, to: Path | None) -> int:
     """Get the base weights and the language model of a preset.
 
-    A broken download goes on where it stopped. HTTPS_PROXY, HF_ENDPOINT and HF_HUB_OFFLINE are
-    honoured.
+    A broken download continues where it stopped. HTTPS_PROXY, HF_ENDPOINT and HF_HUB_OFFLINE are
+    honored.
     """
     from train_teacher.console.progress import progress_line
     from train_teacher.weights.fetch import fetch
@@ -42,7 +42,7 @@ def fetch_command(preset: str, to: Path | None) -> int:
 
 
 def render_fetched(result: FetchResult) -> str:
-    """Return where the files lie and the command line that uses them."""
+    """Return the paths of the files and the command line that uses them."""
     from train_teacher.weights.files import HUB
 
     weights = "none: this preset starts from random weights"

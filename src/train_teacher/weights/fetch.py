@@ -1,4 +1,4 @@
-"""Fetch what a preset needs, for this machine or for one without network."""
+"""Fetch the files of a preset, for this machine or for one without network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANIFEST = "fetched.json"
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Where the files of a preset lie now."""
+    """Places of the files of a fetched preset."""
 
     preset: str
     weights: Path | None
@@ -35,7 +35,7 @@ class FetchResult:
     language_model: Path
     manifest: Path
     folder: Path | None
-    """The folder asked for; None when the files went where train-teacher looks by itself."""
+    """The folder asked for; None when the files went to train-teacher's own caches."""
 
 
 def fetch(
@@ -43,7 +43,7 @@ def fetch(
 ) -> FetchResult:
     """Get the checkpoint and the language model's files of a preset or of hf://ORG/NAME.
 
-    What is there is kept. Without a folder they go where train-teacher looks by itself; `--weights`
+    Existing files are kept. Without a folder they go to train-teacher's own caches; `--weights`
     and `--language-model` accept a folder that was filled.
 
     Raises:
@@ -73,7 +73,7 @@ def _note(result: FetchResult, *, checkpoint: str | None, language_model: str) -
     travels = result.folder is not None
     weights = result.weights
     source = checkpoint
-    # Where a file lay on this machine is nobody's business.
+    # The path of a file on this machine is private.
     if checkpoint:
         source = shown_address(checkpoint) if "://" in checkpoint else Path(checkpoint).name
     own = Path(language_model)

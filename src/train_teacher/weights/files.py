@@ -1,4 +1,4 @@
-"""Base checkpoints: found in the cache or downloaded, checked, and never half there."""
+"""Base checkpoints: found in the cache or downloaded, checked, never incomplete."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cache_folder() -> Path:
 
 
 def expected_weights(value: str, checkpoint: str | None) -> Path | None:
-    """Return where the weights are or will be, None for `none`; nothing is downloaded or checked.
+    """Return the path of the weights, None for `none`; nothing is downloaded or checked.
 
     Args:
         value: `auto`, `none`, a file, a folder with checkpoints, an address or hf://ORG/NAME.
@@ -68,7 +68,7 @@ def expected_weights(value: str, checkpoint: str | None) -> Path | None:
 
 
 def address_to_fetch(value: str, checkpoint: str | None) -> str | None:
-    """Return from where the weights would be downloaded, None where nothing is missing.
+    """Return the address of missing weights, None where nothing is missing.
 
     Raises:
         UserError: they are named as a file, which is missing or damaged.
@@ -89,7 +89,7 @@ def resolve_weights(
 ) -> Path | None:
     """Return the checkpoint file, downloading it when it is an address and not in the cache.
 
-    What it may be given is told at `expected_weights`; bytes in all are 0 when unknown.
+    `expected_weights` says what `value` may be; bytes in all are 0 when unknown.
 
     Raises:
         UserError: it is missing or damaged, the download failed, or its hash is wrong.
@@ -247,7 +247,7 @@ def _check_file(path: Path) -> None:
 
 
 def problem_with(path: Path) -> str | None:
-    """Return what shows without PyTorch that a file is no checkpoint, or None."""
+    """Return the reason why a file is no checkpoint, found without PyTorch, or None."""
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
@@ -275,7 +275,7 @@ def _check_hash(path: Path, url: str) -> None:
 
 
 def _download(url: str, target: Path, progress: Progress | None) -> None:
-    """Stream to TARGET.part, going on where an earlier try stopped, then check and rename."""
+    """Stream to TARGET.part, resuming an earlier try, then check and rename."""
     import requests
 
     switch = offline_switch()
@@ -302,8 +302,8 @@ def _check_arrived(part: Path, url: str) -> None:
     problem = problem_with(part)
     if problem:
         raise UserError(
-            f"{shown_address(url)}: what arrived cannot be trained on: {problem}. It was removed; "
-            "check the address, or give --weights PATH|none."
+            f"{shown_address(url)}: the downloaded file cannot be trained on: {problem}. It was "
+            "removed; check the address, or give --weights PATH|none."
         )
     wanted = PUBLISHED_HASH.search(urlsplit(url).path)
     found = sha256_of(part)[:8]
@@ -334,7 +334,7 @@ def _download_error(url: str, target: Path, cause: str) -> NotAtHandError:
 
 
 def _stream_with_retries(url: str, part: Path, progress: Progress | None) -> None:
-    """Go on after a break for as long as every try brings something."""
+    """Retry after a broken connection as long as every try makes progress."""
     import requests
 
     for remaining in reversed(range(MAX_TRIES)):

@@ -1,4 +1,4 @@
-"""What a run needs and this machine lacks: what would be downloaded, from where, how much."""
+"""Files that a run needs and this machine lacks: their names, addresses and sizes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Missing:
     """Bytes, about; None where they are not known."""
 
     def __str__(self) -> str:
-        """Return it with its size and where it comes from."""
+        """Return its name, size and source."""
         about = f"about {self.size / 1e6:,.0f} MB" if self.size else "size not known"
         return f"{self.what} ({about}, from {urlsplit(self.address).hostname})"
 
 
 def missing_files(settings: TeacherSettings) -> tuple[Missing, ...]:
-    """Return what would be downloaded, the larger first.
+    """Return the missing files, the largest first.
 
     Raises:
         UserError: weights that are named as a file are missing or damaged.
@@ -58,7 +58,7 @@ def _missing(settings: TeacherSettings) -> Iterator[Missing]:
 
 
 def cannot_download(missing: Sequence[Missing], model: str, cause: str) -> UserError:
-    """Return the error of a run whose files are not here and cannot be had."""
+    """Return the error of a run whose files are missing and cannot be downloaded."""
     name = shlex.quote(model)
     return UserError(
         "not on this machine, and training cannot start without:\n"

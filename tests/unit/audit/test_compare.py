@@ -1,4 +1,4 @@
-"""Each kind of wrong label is told apart, and a right label is not doubted."""
+"""Each kind of wrong label is recognized, and a right label is not doubted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runs of an audit cost is told before, and each part keeps its own labels."""
+"""The cost of an audit's runs is reported before, and each part keeps its own labels."""
 
 from __future__ import annotations
 

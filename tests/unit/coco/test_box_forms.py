@@ -92,7 +92,7 @@ def test_what_may_mean_several_things_is_not_converted(value: Any) -> None:
 
 
 def read_angles(*angles: float, size: tuple[int, int] = (20, 10), area: float = math.nan) -> str:
-    """Return how boxes around one centre are read that are turned by these angles."""
+    """Return how boxes around one center are read that are turned by these angles."""
     rotated = np.array([(50, 50, *size, angle) for angle in angles], np.float64)
     count = len(angles)
     return upright_boxes(rotated, np.full((count, 2), math.nan), np.full(count, area))[1]
@@ -106,8 +106,8 @@ def read_angles(*angles: float, size: tuple[int, int] = (20, 10), area: float = 
         ((0.2, 1.5708), "in radians, as some are a quarter turn; "),
         ((0, 0), "in radians; "),
         ((0.01, -0.02), "in radians; "),
-        ((0.2, -1.5), "in radians as it seems: nothing in the file tells them from degrees; "),
-        ((0.5, 3.1), "in radians as it seems: nothing in the file tells them from degrees; "),
+        ((0.2, -1.5), "in radians as it seems: nothing in the file shows the unit; "),
+        ((0.5, 3.1), "in radians as it seems: nothing in the file shows the unit; "),
     ],
 )
 def test_all_angles_of_a_file_tell_their_unit_or_it_is_doubted(

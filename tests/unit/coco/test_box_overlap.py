@@ -1,4 +1,4 @@
-"""How much boxes overlap, against COCO's own count."""
+"""Overlaps of boxes, against COCO's own."""
 
 from __future__ import annotations
 

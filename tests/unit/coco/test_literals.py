@@ -1,4 +1,4 @@
-"""What a text spells is read; what it does not spell is nothing."""
+"""Literals in text are read; other text is nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not quite JSON is repaired in place, and told."""
+"""Text that is not quite JSON is repaired in place, and reported."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is chosen for thirteen kinds of data set, as a table that people can judge.
+"""Choices for thirteen kinds of data set, as a table that people can judge.
 
-tests/golden/tuning_table.md is that table. After a wanted change write it anew with
+tests/golden/tuning_table.md is that table. After a wanted change rewrite it with
 `python tests/unit/config/test_data_driven.py`.
 """
 

@@ -1,4 +1,4 @@
-"""Expected memory is that of the measured table, and is not told of unknown models."""
+"""Expected memory is that of the measured table, and unknown for other models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--set` may not change is refused with what would break, hidden in a parent or not."""
+"""Protected keys of `--set` are refused with what would break, hidden in a parent or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever comes from another tool is told what its options and words are called here."""
+"""Options and words of other tools are answered with our names for them."""
 
 from __future__ import annotations
 

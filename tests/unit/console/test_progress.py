@@ -18,20 +18,20 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
 class Terminal(io.StringIO):
-    """What a terminal was sent."""
+    """The output of a terminal."""
 
     def isatty(self) -> bool:
         """Say that this is one."""
         return True
 
     def lines(self) -> list[str]:
-        """Return what is seen in the end; a bar is drawn anew over its own line."""
+        """Return what is seen in the end; a bar is redrawn over its own line."""
         sent = self.getvalue().replace(HIDE, "").replace(SHOW, "")
         return [line.rsplit(ERASE_LINE, 1)[-1].rstrip() for line in sent.split("\n")]
 
 
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Make stderr a terminal without colours."""
+    """Make stderr a terminal without colors."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
@@ -67,8 +67,8 @@ def test_what_takes_long_says_how_long_it_goes_on(
         advance(done, 100_000)
     assert capsys.readouterr().err.splitlines() == [
         "weights: 20 of 100 MiB (20 %)",
-        "weights: 30 of 100 MiB (30 %, 11:40 to go)",
-        "weights: 90 of 100 MiB (90 %, 2:09 to go)",
+        "weights: 30 of 100 MiB (30 %, 11:40 left)",
+        "weights: 90 of 100 MiB (90 %, 2:09 left)",
     ]
 
 

@@ -1,4 +1,4 @@
-"""A run is told to stop while it plans, builds or reports: that is an interruption, once."""
+"""A signal while a run plans, builds or reports is an interruption, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MMDetection reads in place of the user's files: names, ids, boxes and images as they are."""
+"""Canonical copies in place of the user's files: names, ids, boxes and images as they are."""
 
 from __future__ import annotations
 

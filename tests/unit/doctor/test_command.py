@@ -83,7 +83,7 @@ def test_what_is_only_worth_knowing_is_shown_on_request() -> None:
 def test_a_missing_file_that_can_be_had_is_no_finding_but_told() -> None:
     online = msgspec.structs.replace(SEEN, offline=None)
     text = " ".join(render_text(Diagnosis(online, ())).split())
-    assert "base weights not here, is downloaded when training starts (w.pth)" in text
+    assert "base weights not here, will be downloaded when training starts (w.pth)" in text
 
 
 def test_prose_keeps_to_80_columns_and_commands_and_paths_stay_whole() -> None:

@@ -1,4 +1,4 @@
-"""What `teacher doctor` says stands in a table, and every line of it can be said."""
+"""The texts of `teacher doctor` are in a table, and every line of it can occur."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which GPU a process takes that torchrun or Slurm started, through MMEngine's own code."""
+"""The GPU of a process that torchrun or Slurm started, through MMEngine's own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training process arranges before it trains."""
+"""Preparations of a training process."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What MMEngine's own Runner leaves, under the names of a run folder."""
+"""Files of MMEngine's own Runner, under the names of a run folder."""
 
 from __future__ import annotations
 

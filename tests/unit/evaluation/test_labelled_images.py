@@ -1,4 +1,4 @@
-"""Which classes of a labelled file a teacher is scored on, and when it is not scored at all."""
+"""The classes of a labeled file that a teacher is scored on, and files that are refused."""
 
 from __future__ import annotations
 

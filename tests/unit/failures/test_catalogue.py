@@ -418,7 +418,7 @@ def test_a_known_failure_is_one_message_with_its_cure(
     assert guarded(work) == 1
     message = capfd.readouterr().err
     assert f"Details ({code}): " in message, message
-    assert "To go on: " in message
+    assert "What to do: " in message
     log = Path(message.rpartition(f"({code}): ")[2].strip())
     assert "Traceback (most recent call last)" in log.read_text(encoding="utf-8")
 

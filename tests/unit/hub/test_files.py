@@ -1,4 +1,4 @@
-"""A file that only looks like transformers' weights is told by its header, with one message."""
+"""A file that only looks like transformers' weights is refused by its header, with one message."""
 
 from __future__ import annotations
 

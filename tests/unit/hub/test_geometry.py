@@ -1,4 +1,4 @@
-"""A model that transformers' class would compute differently is refused, and told why."""
+"""A model that transformers' class would compute differently is refused, with the reason."""
 
 from __future__ import annotations
 

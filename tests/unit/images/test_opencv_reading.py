@@ -1,4 +1,4 @@
-"""What OpenCV cannot read, or turns in its own way, is known before training."""
+"""Images that OpenCV cannot read, or turns in its own way, are known before training."""
 
 from __future__ import annotations
 

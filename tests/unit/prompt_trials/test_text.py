@@ -1,4 +1,4 @@
-"""What was tried is told with the command that uses it, or that the names are good enough."""
+"""Trials are shown with the command that uses them, or that the names are good enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which phrase is called the best, and on which images that is decided."""
+"""The phrase called best, and the images that decide it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ FILES = {
 
 @dataclass
 class FakeHub:
-    """What huggingface_hub asks of a hub, for one repository."""
+    """The requests of huggingface_hub to a hub, for one repository."""
 
     repository: str = "google-bert/bert-base-uncased"
     files: dict[str, bytes] = field(default_factory=lambda: dict(FILES))

@@ -1,4 +1,4 @@
-"""The page of several runs: one colour a run, and no name that becomes markup."""
+"""The page of several runs: one color a run, and no name that becomes markup."""
 
 from __future__ import annotations
 
@@ -87,4 +87,4 @@ def test_scores_of_other_data_are_warned_of_and_hidden_classes_counted() -> None
     assert "and 1,002 more classes" in html
     assert "class 299<" in html
     assert "class 300<" not in html
-    assert "the runs differ only in chance" in html
+    assert "the runs differ only by noise" in html

@@ -36,10 +36,10 @@ def retained(before: float | None, after: float | None, **facts: Any) -> Retaine
         (
             0.003,
             0.004,
-            "other.json: mAP 0.003 before: this says nothing of forgetting, the base does not "
-            "know what is there.",
+            "other.json: mAP 0.003 before: forgetting is unknown, the base does not detect these "
+            "objects.",
         ),
-        (0.04, 0.0, "other.json: mAP 0.040 before: this says nothing"),
+        (0.04, 0.0, "other.json: mAP 0.040 before: forgetting is unknown"),
         (None, None, "other.json has no object to score"),
     ],
 )
@@ -58,6 +58,6 @@ def test_a_frozen_run_is_pointed_to_lora_and_a_lora_run_to_its_switch() -> None:
 
 def test_the_switched_off_adapter_is_told_of() -> None:
     off = tell_of_forgetting(retained(0.5, 0.5, adapter_off_equal=True), "lora")
-    assert off[1].endswith("bit for bit: a drop of 0.")
+    assert off[1].endswith("exactly: a drop of 0.")
     broken = tell_of_forgetting(retained(0.5, 0.5, adapter_off_equal=False), "lora")
     assert broken[1].startswith("WARNING")

@@ -117,14 +117,14 @@ def test_confusions_are_a_matrix_with_what_was_missed_and_made_up() -> None:
         ["", "", ""],
         ["1", "", ""],
     ]
-    assert "nothing labelled there" in matrix
+    assert "nothing labeled there" in matrix
     assert "missed" in matrix
 
 
 def test_confusions_of_many_classes_are_a_list_of_pairs() -> None:
     many = msgspec.structs.replace(report_of(), confusion_matrix=())
     html = page_of(many)
-    assert "labelled as</th><th>taken for" in html
+    assert "labeled as</th><th>taken for" in html
     assert 'class="matrix' not in html
 
 

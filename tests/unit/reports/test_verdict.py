@@ -35,15 +35,15 @@ WORTH_IT = (
     "interval +0.150 to +0.350) on 57 boxes of the test split."
 )
 YES = (
-    "Good enough to label with? Yes: from a score of 0.31 on it misses 8 of 100 objects, and 5 of "
-    "100 boxes it keeps are false."
+    "Good enough to label with? Yes: at a threshold of 0.31 it misses 8 of 100 objects, and 5 of "
+    "100 kept boxes are false."
 )
 NO_TEST = (
     "There is no test split: these images also chose the epoch and the threshold, so expect less "
     "on others."
 )
 LONGER = "a longer run (--epochs) may reach more."
-SHORT = f"2 validations cannot tell whether it has levelled off: {LONGER}"
+SHORT = f"2 validations cannot show whether it has leveled off: {LONGER}"
 LEAK = Finding(
     "D8", "warning", 11, "11 images of val also in train: the same file", "", "", split="val"
 )
@@ -103,7 +103,7 @@ class Case:
     findings: tuple[Finding, ...] = ()
     classes: tuple[ClassOutcome, ...] = ()
     base: bool = True
-    """Whether the base weights were validated."""
+    """True when the base weights were validated."""
 
 
 def judged(case: Case) -> Verdict:
@@ -140,8 +140,8 @@ HEADLINES = [
             "Fine-tuning helped, but not enough to label with yet: box mAP 0.000 zero-shot, 0.138 "
             "after epoch 2 (+0.138, 95 % interval +0.060 to +0.200) on 32 boxes of the validation "
             "split.",
-            "Good enough to label with? Not yet: from a score of 0.31 on it misses 62 of 100 "
-            "objects, and 48 of 100 boxes it keeps are false.",
+            "Good enough to label with? Not yet: at a threshold of 0.31 it misses 62 of 100 "
+            "objects, and 48 of 100 kept boxes are false.",
             NO_TEST,
             SHORT,
         ),
@@ -156,7 +156,7 @@ HEADLINES = [
         "the base is good already",
         (0.8, 0.805, 0.81),
         (
-            "Fine-tuning changed no more than another seed may: box mAP 0.800 zero-shot, 0.810 "
+            "Fine-tuning changed no more than another seed would: box mAP 0.800 zero-shot, 0.810 "
             "after epoch 2 (+0.010, 95 % interval -0.010 to +0.020) on 57 boxes of the test split.",
             YES,
         ),
@@ -182,8 +182,8 @@ HEADLINES = [
         (
             "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.000 "
             "on 57 boxes of the test split), which best.pth holds.",
-            "Good enough to label with? Not yet: from a score of 0.30 on it misses 100 of 100 "
-            "objects, and 100 of 100 boxes it keeps are false.",
+            "Good enough to label with? Not yet: at a threshold of 0.30 it misses 100 of 100 "
+            "objects, and 100 of 100 kept boxes are false.",
             SHORT,
         ),
         worth_it=False,
@@ -211,7 +211,7 @@ HEADLINES = [
         "a gain that chance can make",
         (0.1, 0.12, 0.14),
         (
-            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.140 after "
+            "It is unclear whether fine-tuning helped: box mAP 0.100 zero-shot, 0.140 after "
             "epoch 2 (+0.040, 95 % interval -0.010 to +0.080) on 57 boxes of the test split.",
             YES,
         ),
@@ -259,7 +259,7 @@ HEADLINES = [
     Case(
         "nothing was validated",
         (),
-        ("Nothing was validated, so nothing can be said of the result.",),
+        ("Nothing was validated, so the result is unknown.",),
         worth_it=None,
         good_enough=None,
         tone="fair",
@@ -274,8 +274,8 @@ LABELLING = [
         (0.1, 0.3, 0.4),
         (
             WORTH_IT,
-            "Good enough to label with? Nearly: from a score of 0.31 on it misses 20 of 100 "
-            "objects, and 12 of 100 boxes it keeps are false; look through every image.",
+            "Good enough to label with? Nearly: at a threshold of 0.31 it misses 20 of 100 "
+            "objects, and 12 of 100 kept boxes are false; look through every image.",
             SHORT,
         ),
         good_enough="nearly",
@@ -286,8 +286,8 @@ LABELLING = [
         (0.1, 0.3, 0.4),
         (
             WORTH_IT,
-            "Good enough to label with? Nearly: from a score of 0.31 on it misses 9 of 100 "
-            "objects, and 5 of 100 boxes it keeps are false; look through every image.",
+            "Good enough to label with? Nearly: at a threshold of 0.31 it misses 9 of 100 "
+            "objects, and 5 of 100 kept boxes are false; look through every image.",
             SHORT,
         ),
         good_enough="nearly",
@@ -307,7 +307,7 @@ LABELLING = [
         "two tiny splits",
         (0.1, 0.3, 0.4),
         (
-            "Whether fine-tuning helped cannot be told: box mAP 0.100 zero-shot, 0.400 after "
+            "It is unclear whether fine-tuning helped: box mAP 0.100 zero-shot, 0.400 after "
             "epoch 2 (+0.300, 95 % interval -0.100 to +0.700) on 6 boxes of the test split.",
             "Good enough to label with? 6 boxes are too few to tell: label more images for "
             "validation and test.",
@@ -348,8 +348,8 @@ LABELLING = [
 ]
 
 BY_HEART = (
-    "After epoch 3 validation fell to 0.250, more than chance explains: the model began to learn "
-    "the training images by heart; best.pth is from before that."
+    "After epoch 3 validation fell to 0.250, more than noise explains: the model began to overfit "
+    "the training images; best.pth is from before that."
 )
 AFTER_3 = WORTH_IT.replace("epoch 2", "epoch 3")
 ENDINGS = [
@@ -359,8 +359,8 @@ ENDINGS = [
         (
             WORTH_IT.replace("epoch 2", "epoch 1"),
             YES,
-            "The loss was still falling at the end, and 2 validations cannot tell whether it has "
-            f"levelled off: {LONGER}",
+            "The loss was still falling at the end, and 2 validations cannot show whether it has "
+            f"leveled off: {LONGER}",
         ),
         losses=FALLING,
     ),
@@ -435,7 +435,7 @@ CLASSES = [
     Case(
         "a class that cannot be scored",
         (0.1, 0.3, 0.4),
-        (WORTH_IT, YES, "No boxes in the validation split, so nothing is known of: ghost."),
+        (WORTH_IT, YES, "No boxes in the validation split, so the scores are unknown for: ghost."),
         classes=(GOOD, outcome("ghost", 3, 0, None, None)),
     ),
     Case(
@@ -444,7 +444,7 @@ CLASSES = [
         (
             WORTH_IT,
             YES,
-            "Needs more labelled boxes: a (1 box), b (2 boxes), c (3 boxes).",
+            "Needs more labeled boxes: a (1 box), b (2 boxes), c (3 boxes).",
         ),
         classes=tuple(outcome(n, i, 9, 0.0, 0.1, 0.1) for i, n in enumerate("abc", 1)),
     ),
@@ -454,7 +454,7 @@ CLASSES = [
         (
             WORTH_IT,
             YES,
-            "Another phrase may read better (teacher prompts, --class-prompt NAME=PHRASE): "
+            "Another phrase may work better (teacher prompts, --class-prompt NAME=PHRASE): "
             "'sprocket-7'.",
         ),
         classes=(GOOD, outcome("sprocket-7", 300, 50, 0.0, 0.1, 0.1)),

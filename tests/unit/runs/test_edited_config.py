@@ -1,4 +1,4 @@
-"""What the user's own config says is trained, and what it may not say is refused by name."""
+"""The user's own config is trained as it is; protected parts are refused by name."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_coco_files_that_the_file_names_are_inspected_and_trained(
         ("type='L1Loss'", "type='os.system'", "is no class that MMDetection"),
         ("model = dict(", "model = dic(", "cannot be run: NameError"),
         ("model = dict(", "detector = dict(", "has no model"),
-        ("log_level = 'INFO'", "log_level = print", "no plain one"),
+        ("log_level = 'INFO'", "log_level = print", "not plain data"),
     ],
 )
 def test_what_cannot_be_trained_as_it_stands_is_refused_by_name(

@@ -1,4 +1,4 @@
-"""What the report says of detections agrees with COCO's own counting."""
+"""The report's analysis of detections agrees with COCO's own counting."""
 
 from __future__ import annotations
 

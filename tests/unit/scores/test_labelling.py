@@ -1,4 +1,4 @@
-"""What labels would be worth is counted from the images, and with the doubt that they leave."""
+"""The worth of labels is counted from the images, with its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A precision that is asked for holds on other images, and what cannot be told is said."""
+"""A chosen precision holds on other images, and unknown ones are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lowest score that is surely precise enough is chosen, and the rest is told apart."""
+"""The lowest score that is surely precise enough is chosen, and other cases are distinguished."""
 
 from __future__ import annotations
 

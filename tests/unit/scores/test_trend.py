@@ -1,4 +1,4 @@
-"""A trend is told apart from noise as often as it says, and not more often wrong."""
+"""A trend is distinguished from noise as often as claimed, and not more often wrong."""
 
 from __future__ import annotations
 

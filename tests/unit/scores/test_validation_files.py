@@ -1,4 +1,4 @@
-"""What a validation left is read as columns, by the order of the canonical copy."""
+"""Files of a validation are read as columns, in the order of the canonical copy."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from train_teacher.teachers.adapter_folder import (
 from train_teacher.teachers.card import describe_teacher
 
 SCORE, PIXELS = 1e-5, 1e-3
-"""What rounding may do to them: how a CPU adds up differs from one to the next."""
+"""Tolerance for rounding: the order of sums differs between CPUs."""
 
 
 def plain_model(base: Path = DEMO_BASE) -> Any:
@@ -39,7 +39,7 @@ def outputs(model: Any) -> list[torch.Tensor]:
 
 
 def same(left: list[torch.Tensor], right: list[torch.Tensor], slack: float = 1) -> bool:
-    """Tell whether scores and boxes are equal, up to what two orders of adding make of them."""
+    """Return whether scores and boxes are equal, up to what two orders of adding make of them."""
     return all(
         torch.allclose(a, b, rtol=0, atol=slack * (PIXELS if a.ndim == 2 else SCORE))
         for a, b in zip(left, right, strict=True)

@@ -1,4 +1,4 @@
-"""What a run says of the device it computes on, and of what keeps it from a faster one."""
+"""Reports of a run on its device, and on what keeps it from a faster one."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_more_processes_than_gpus_are_refused_before_anything_is_read(
 
 def test_a_run_that_goes_on_is_not_told_to_use_fewer_gpus_which_would_be_refused(gpus: Any) -> None:
     gpus(2, 4)
-    with pytest.raises(UsageError, match=r"To go on: make 4 visible\.$"):
+    with pytest.raises(UsageError, match=r"What to do: make 4 visible\.$"):
         machine.require_gpus("auto", 4, resumed=True)
 
 
@@ -177,7 +177,7 @@ def test_a_crowded_machine_is_told_before_training_on_its_cpu(
     monkeypatch.setattr(os, "getloadavg", lambda: (40.0, 0.0, 0.0))
     device, warning = device_lines(settings(precision="fp32"))[:2]
     assert "CPU (2 cores)" in device
-    assert warning.startswith("warning   other programs want the same cores (40.0 of ")
+    assert warning.startswith("warning   other programs use the same cores (40.0 of ")
 
 
 def test_memory_is_told_for_a_gpu_and_not_guessed_on_a_cpu(gpus: Any) -> None:

@@ -1,4 +1,4 @@
-"""What settings.yaml promises: the same config again, whatever was chosen or given."""
+"""The promise of settings.yaml: the same config again, whatever was chosen or given."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a fetched preset leaves for the commands that need it."""
+"""Files of a fetched preset for the commands that need it."""
 
 from __future__ import annotations
 

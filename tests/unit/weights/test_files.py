@@ -23,7 +23,7 @@ from train_teacher.weights.files import (
 
 
 def checkpoint_bytes(size: int = 600_000) -> bytes:
-    """What torch.save writes is a stored zip; its content does not matter here."""
+    """A stored zip as torch.save writes it; its content does not matter here."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", bytes(range(256)) * (size // 256))
@@ -404,7 +404,7 @@ def test_a_cut_off_file_of_the_hub_is_not_kept(
 ) -> None:
     site.content = b"\x90\x00\x00\x00\x00\x00\x00\x00{"
     monkeypatch.setenv("HF_ENDPOINT", site.address)
-    with pytest.raises(UserError, match="what arrived cannot be trained on: is cut off"):
+    with pytest.raises(UserError, match="the downloaded file cannot be trained on: is cut off"):
         resolve_weights("hf://some-lab/small", None)
 
 

@@ -1,4 +1,4 @@
-"""What would be downloaded is named first, with its size, the same in every command."""
+"""Downloads are named first, with their size, the same in every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The box around a mask as it stands in the file: for annotations that have no bbox."""
+"""The box around a mask as in the file, for annotations that have no bbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 
 def mask_box(segmentation: Any) -> Box | None:
-    """Return the xywh box around a mask in pixels, None when it tells none.
+    """Return the xywh box around a mask in pixels, None without a usable mask.
 
     Args:
         segmentation: a decoded `segmentation`: polygons, in any depth of lists, or run lengths.
@@ -70,7 +70,7 @@ def _coordinate(value: Any) -> float | int | None:
 
 
 def is_coordinate(value: Any) -> bool:
-    """Tell whether a value is a number that an image may have."""
+    """Return whether a value is a number that an image may have."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

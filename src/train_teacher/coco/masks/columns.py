@@ -32,7 +32,7 @@ MIN_MASK_OVERLAP = 0.5
 
 @dataclass(frozen=True)
 class MaskColumns:
-    """What the masks of N annotations measure; the polygons themselves stay in the file."""
+    """Measures of the masks of N annotations; the polygons themselves stay in the file."""
 
     kind: npt.NDArray[np.int8]
     """(N,) MASK_NONE, MASK_POLYGON or MASK_RLE."""

@@ -1,4 +1,4 @@
-"""Masks that say what COCO's say in another form: as text, points as objects, GeoJSON and such."""
+"""Masks in other forms than COCO's: text, points as objects, GeoJSON and such."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POINTS = 3
 
 
 def plain_mask(segmentation: Any) -> Any:
-    """Return a mask as COCO writes it; what is in no known other form stays as it is."""
+    """Return a mask in COCO's form; unknown forms stay as they are."""
     if isinstance(segmentation, str):
         mask = _of_text(segmentation)
         return segmentation if mask is None else mask
@@ -52,7 +52,7 @@ def _plain_list(mask: list[Any]) -> Any:
 
 
 def is_in_unknown_form(segmentation: Any) -> bool:
-    """Tell whether a mask is something else than polygons, whole or broken."""
+    """Return whether a mask is something else than polygons, whole or broken."""
     mask = plain_mask(segmentation)
     return not isinstance(mask, list) or any(isinstance(part, dict) for part in mask)
 

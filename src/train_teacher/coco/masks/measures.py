@@ -1,4 +1,4 @@
-"""Measures masks while a file is read: polygons become a few numbers each and are let go."""
+"""Measurement of masks while a file is read: polygons become a few numbers and are freed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PackedPolygons:
 def measure_masks(
     masks: Sequence[Polygons | RunLengths | None], flags: Sequence[int] = ()
 ) -> MaskColumns:
-    """Return what the masks of a block of annotations measure.
+    """Return the measures of the masks of a block of annotations.
 
     Args:
         masks: polygons as x, y, x, y, ... in pixels; run lengths; or None; one per annotation.
@@ -91,7 +91,7 @@ def measure_packed(
     run_lengths: Sequence[tuple[int, RunLengths]],
     flags: Sequence[int] = (),
 ) -> MaskColumns:
-    """Return what the masks of a block of annotations measure.
+    """Return the measures of the masks of a block of annotations.
 
     Args:
         rows: annotations of the block.
@@ -161,7 +161,7 @@ def _measure_polygons(
 
 
 class _Measures(NamedTuple):
-    """What the polygons of R annotations measure, all of an annotation together."""
+    """Measures of the polygons of R annotations, all of an annotation together."""
 
     rows: Rows
     """(R,) the annotation."""
@@ -219,7 +219,7 @@ def flag_masks_apart(
 
 
 def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:
-    """Return any JSON value as a mask, and flags for what had to be bent or lost."""
+    """Return any JSON value as a mask, with flags for changed or lost parts."""
     mask = plain_mask(segmentation)
     rewritten = 0 if mask is segmentation else MASK_OTHER_FORM
     if isinstance(mask, dict) and mask:
@@ -232,7 +232,7 @@ def read_untyped(segmentation: Any) -> tuple[Polygons | RunLengths | None, int]:
 
 
 def _as_polygons(segmentation: Any) -> tuple[Polygons, int]:
-    """Return what can be read as polygons, and flags for what had to be bent."""
+    """Return the readable polygons, with flags for changes."""
     if not isinstance(segmentation, list) or not segmentation:
         return [], 0 if segmentation in (None, [], {}) else MASK_BROKEN
     if _is_numbers(segmentation):

@@ -1,4 +1,4 @@
-"""The outlines of many polygons, one after the other, and what they measure."""
+"""The outlines of many polygons, one after the other, with their measures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outlines:
 
     @classmethod
     def unpacked(cls, numbers: Floats, lengths: Rows) -> Outlines:
-        """Return the outlines of polygons written down as in COCO.
+        """Return the outlines of polygons written as in COCO.
 
         Args:
             numbers: x, y, x, y, ... of all polygons one after the other, pixels.
@@ -55,7 +55,7 @@ class Outlines:
             cross = np.empty_like(x)
             np.multiply(x[:-1], y[1:], out=cross[:-1])
             cross[:-1] -= x[1:] * y[:-1]
-            # The last point of each polygon is followed by its first, not by its neighbour's.
+            # The last point of each polygon is followed by its first, not by its neighbor's.
             cross[ends] = x[ends] * y[starts] - x[starts] * y[ends]
             return np.abs(np.add.reduceat(cross, starts)) / 2
 

@@ -1,4 +1,4 @@
-"""COCO's run lengths: compressed ones added up in bulk, and the box around a single mask."""
+"""COCO's run lengths: sums of compressed ones in bulk, and the box around a single mask."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Finds outlines that cross themselves, by how often they turn around.
+"""Outlines that cross themselves, found by how often they turn around.
 
-Along an outline that nowhere touches itself the direction turns around exactly once (Hopf's
+Along an outline that never touches itself the direction turns around exactly once (Hopf's
 Umlaufsatz). Any other count proves a crossing, at the cost of one pass over the points; each
 crossing changes the count by one, so that only an even number of crossings can hide (Whitney).
 """

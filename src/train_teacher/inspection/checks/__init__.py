@@ -1,1 +1,1 @@
-"""Checks, a file for each series: facts of a data set in, findings out."""
+"""Checks, a file for each topic: facts of a data set in, findings out."""

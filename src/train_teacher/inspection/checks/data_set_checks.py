@@ -53,7 +53,7 @@ def check_something_to_train(data: Inspected) -> list[Finding]:
             count=1,
             message=f"nothing to train: {what}",
             consequence="The model would learn that every image is empty.",
-            fix="Correct what the other findings name, or give the file that holds the labels.",
+            fix="Correct the other findings, or give the file that holds the labels.",
         )
     ]
 
@@ -64,8 +64,8 @@ def _single_class(category: CategoryRecord) -> list[Finding]:
         code="D6",
         severity="info",
         message=f'"{category.name}" is the only class',
-        consequence="The model learns to find it and nothing to tell it from: images that show "
-        "only what looks like it, without boxes, help.",
+        consequence="The model learns to find it without contrast: images that show "
+        "only similar objects, without boxes, help.",
         fix="Nothing to do.",
     )
 
@@ -112,9 +112,9 @@ def _empty_images(dataset: CocoDataset, per_image: npt.NDArray[np.int64]) -> lis
         code="D2",
         severity="warning",
         message=f"{share(len(empty), len(per_image))} images have no box",
-        consequence="They are trained as images without any object. COCO cannot tell an empty "
-        "image from one that nobody has labelled yet.",
-        fix="If they are not labelled yet, remove them from the list.",
+        consequence="They are trained as images without any object. COCO cannot distinguish an "
+        "empty image from one that is not labeled yet.",
+        fix="If they are not labeled yet, remove them from the list.",
     )
 
 
@@ -133,7 +133,7 @@ def _rare_classes(
         severity="warning",
         message=f"{plural(len(rare), 'class', 'classes')} with fewer than {FEW_BOXES} boxes or "
         f"{FEW_IMAGES} images: {told.replace(chr(34), '')}",
-        consequence="Too little to learn from, and its score on val is a matter of chance.",
+        consequence="Too little to learn from, and its score on val is mostly noise.",
         fix="Label more of it.",
     )
 
@@ -158,8 +158,8 @@ def _long_tail(classes: Sequence[CategoryRecord], boxes: npt.NDArray[np.int64]) 
             code="D3",
             severity="warning",
             message=f"{ends}: {seen[0] / seen[-1]:.0f} times fewer",
-            consequence="The frequent classes rule the loss: the rare ones are learned late or "
-            "not at all.",
+            consequence="The frequent classes dominate the loss: the rare ones are learned late "
+            "or not at all.",
             fix=_BALANCE,
         )
     head = int(np.searchsorted(np.cumsum(seen), 0.8 * seen.sum())) + 1

@@ -1,4 +1,4 @@
-"""F9 and F10: the program that wrote a file, and what it is known to do to one."""
+"""F9 and F10: the program that wrote a file, and its known effects."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DATE_LENGTH = len("2022-10-26")
 
 
 def provenance(dataset: CocoDataset) -> str | None:
-    """Return version, date, contributor and licence as the file states them; None if it does not.
+    """Return version, date, contributor and license as the file states them; None if it does not.
 
     A keypoints file is named for what it is: it has boxes as well.
     """
     info = dataset.info
-    licence = next((entry for entry in dataset.licenses if isinstance(entry, dict)), {})
+    license_ = next((entry for entry in dataset.licenses if isinstance(entry, dict)), {})
     told = (
         ("version", _text(info.get("version"))),
         ("", _text(info.get("date_created"))[:DATE_LENGTH] or _text(info.get("year"))),
         ("by", _text(info.get("contributor"))),
-        ("licence", _text(licence.get("name")) or _text(licence.get("url"))),
+        ("license", _text(license_.get("name")) or _text(license_.get("url"))),
     )
     parts = [f"{label} {value}".strip() for label, value in told if value]
     if _has_keypoints(dataset):
@@ -88,12 +88,12 @@ def _federated(dataset: CocoDataset, image_members: Collection[str]) -> list[Fin
             code="F9",
             severity="warning",
             count=count,
-            message=f"{plural(count, 'image')} labelled for some of the classes only "
+            message=f"{plural(count, 'image')} labeled for some of the classes only "
             "(neg_category_ids, as in LVIS)",
-            consequence="train-teacher does not read which classes were looked for: objects that "
-            "nobody labelled are learned as background.",
-            fix="Keep the classes whose objects are labelled in every image, or label the rest; "
-            "there is no setting that makes up for it.",
+            consequence="train-teacher does not read which classes were annotated: unlabeled "
+            "objects are learned as background.",
+            fix="Keep the classes whose objects are labeled in every image, or label the rest; "
+            "no setting makes up for it.",
         )
     ]
 

@@ -18,7 +18,7 @@ from train_teacher.inspection.finding import (
 from train_teacher.inspection.inspected import InspectedFile
 
 OF_OTHER_KIND = "as in the list"
-"""How the reader ends its remark on an id that is text in one list and a number in the other."""
+"""End of the reader's remark on an id that is text in one list and a number in the other."""
 _UNNEEDED = frozenset({"area", "coco_url", "supercategory"})
 """Members without which a record says the same; an area is computed."""
 _INDEX = re.compile(r"\[\d+\]")
@@ -41,7 +41,7 @@ def _encoding(dataset: CocoDataset) -> list[Finding]:
                 count=1,
                 message="the text is not UTF-8, and read as Windows-1252 it has no words of usual "
                 f"letters: {dataset.encoding_doubt}",
-                consequence="The model would read rubbish for the names of classes, and images "
+                consequence="The model would read garbage for the names of classes, and images "
                 "whose names have such letters are not found.",
                 fix="Name the encoding of the file: --encoding NAME.",
             )
@@ -51,15 +51,15 @@ def _encoding(dataset: CocoDataset) -> list[Finding]:
             code="F2",
             severity="info",
             count=1,
-            message=f"the text needed a repair to be read: {dataset.encoding_note}",
-            consequence="Other readers, MMDetection's among them, may refuse or misread the file.",
+            message=f"the text had to be repaired to be read: {dataset.encoding_note}",
+            consequence="Other readers, such as MMDetection's, may refuse or misread the file.",
             fix=f"{REPAIRED}.",
         )
     ]
 
 
 def _types(dataset: CocoDataset) -> list[Finding]:
-    """One finding per member and kind of mistake, however many records have it."""
+    """Return one finding per member and kind of mistake, however many records have it."""
     groups: dict[tuple[str, str, Outcome], list[RecordProblem]] = {}
     for problem in dataset.problems:
         kind = (_INDEX.sub("[]", problem.path), problem.message, problem.outcome)
@@ -92,11 +92,11 @@ def _type_finding(dataset: CocoDataset, problems: list[RecordProblem]) -> Findin
 def _cure(problem: RecordProblem) -> str:
     if UNDECIDED in problem.message:
         return (
-            "Look at a few with --html FILE; if the angles are degrees, write them as radians "
+            "Check a few with --html FILE; if the angles are degrees, write them as radians "
             "(angle * pi / 180), or export upright boxes."
         )
     if problem.message.startswith((ROTATED, SCORED)):
-        return "Look at a few with --html FILE; if they are read wrongly, export upright boxes."
+        return "Check a few with --html FILE; if they are read wrongly, export upright boxes."
     if problem.outcome == "converted" or problem.member in _UNNEEDED:
         return f"{REPAIRED}."
     return "Correct these records in the JSON."
@@ -125,14 +125,14 @@ def _missing_sizes(file: InspectedFile) -> list[Finding]:
         return []
     known = [row for row in rows if row in files.sizes]
     unknown = [row for row in rows if row not in files.sizes]
-    looked = "the files do not tell" if files.checked else "nobody looked at files"
+    looked = "the files do not say" if files.checked else "the files were not checked"
     return [
         *finding_about(
             images_at(dataset, known, "width"),
             code="F8",
             severity="warning",
             message=f"{plural(len(known), 'image')} without width or height, read from the files",
-            consequence="MMDetection would drop images of size 0 and their boxes without a word."
+            consequence="MMDetection would silently drop images of size 0 and their boxes."
             if "height" in file.fields.known
             else "MMDetection would stop with KeyError: 'height'.",
             fix=f"{REPAIRED}.",

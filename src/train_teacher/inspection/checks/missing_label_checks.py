@@ -1,4 +1,4 @@
-"""D11: objects that were probably never labelled."""
+"""D11: objects that were probably never labeled."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from train_teacher.inspection.inspected import Inspected
 from train_teacher.splits.video_frames import frames_of_videos
 
 MIN_IMAGES = 20
-"""Labelled images of a folder from which its classes are taken for a habit, not for chance."""
+"""Labeled images of a folder from which its classes are taken for a habit, not a coincidence."""
 MIN_CLASSES = 2
 MIN_FRAMES = 8
-"""Of a video, from which it shows how steady the number of its boxes is."""
+"""Images of a video that show how steady the number of its boxes is."""
 FEW, SEVERAL = 1, 4
 """Boxes of a class in a frame that stands out, and in those right before and after it."""
 STEADY = 0.25
@@ -28,7 +28,7 @@ FAR_APART = 30
 
 
 def check_partial_labelling(data: Inspected) -> list[Finding]:
-    """Return D11: folders of images in which other classes were labelled, and none in common."""
+    """Return D11: folders of images in which other classes were labeled, and none in common."""
     dataset, names, kept = data.train.dataset, data.names, data.kept[0]
     if len(names) < MIN_CLASSES:
         return []
@@ -65,17 +65,17 @@ def check_partial_labelling(data: Inspected) -> list[Finding]:
             code="D11",
             severity="warning",
             count=len(pairs),
-            message=f"no class is labelled in both of two folders ({'; '.join(told)})",
-            consequence="Each was probably labelled for its own classes only: objects of the "
+            message=f"no class is labeled in both of two folders ({'; '.join(told)})",
+            consequence="Each was probably labeled for its own classes only: objects of the "
             "others are learned as background, which harms more than noise.",
-            fix="Label all classes in all images, or train them apart.",
+            fix="Label all classes in all images, or train the folders separately.",
             examples=tuple(Example(path="", file=f"{folder}/") for folder in (one, other)),
         )
     ]
 
 
 def check_skipped_frames(data: Inspected) -> list[Finding]:
-    """Return D11: frames with hardly a box of a class that their neighbours have several of."""
+    """Return D11: frames with hardly a box of a class that their neighbors have several of."""
     dataset, names, kept = data.train.dataset, data.names, data.kept[0]
     found: dict[int, str] = {}
     videos = frames_of_videos([image.file_name for image in dataset.images])
@@ -91,8 +91,8 @@ def check_skipped_frames(data: Inspected) -> list[Finding]:
         severity="warning",
         message=f"{plural(len(rows), 'frame')} of videos with hardly a box where the frames right "
         "before and after have several",
-        consequence="Probably skipped in labelling: the objects in them are learned as background.",
-        fix="Look at them and label what is missing.",
+        consequence="Probably skipped in labeling: the objects in them are learned as background.",
+        fix="Check them and label what is missing.",
     )
 
 

@@ -22,7 +22,7 @@ def check_no_validation(data: Inspected) -> list[Finding]:
             severity="warning",
             count=1,
             message=f"there is a {names[-1]} file but no val file",
-            consequence="The best epoch has to be chosen on something: a share of train will be "
+            consequence="The best epoch must be chosen on other images: a share of train will be "
             "set aside.",
             fix="Give one with --val, or let train-teacher set a share aside.",
         )
@@ -43,8 +43,8 @@ def _boxes_in_one_image(data: Inspected) -> list[Finding]:
             severity="error",
             count=1,
             message=f"{what}, and {len(dataset.images):,} images are listed",
-            consequence="Nothing is left to validate on, and where other images show objects, "
-            "these are learned as background.",
+            consequence="Nothing is left to validate on, and objects in other images are learned "
+            "as background.",
             fix="Correct image_id in the export, label more images, or give --val FILE.",
             examples=(Example(path=f"images[{image.index}].id", file=image.file_name),),
         )

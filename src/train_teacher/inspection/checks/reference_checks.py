@@ -83,8 +83,7 @@ def _repeated_image_ids(dataset: CocoDataset) -> list[Finding]:
             severity="error",
             count=len(ids),
             message=f"image id {id_} is used by {len(rows)} {what}: {listed(files, 3)}{rest}",
-            consequence="The boxes of all of them are piled onto the last image; "
-            "the others are lost.",
+            consequence="The boxes of all of them land on the last image; the others are lost.",
             fix=fix,
             examples=_record_examples([dataset.images[r] for rs in ids.values() for r in rs]),
             section="images",
@@ -179,7 +178,7 @@ def _text_annotation_ids(dataset: CocoDataset) -> list[Finding]:
         severity="warning",
         message=f"{plural(len(rows), 'annotation id is', 'annotation ids are')} text instead of "
         "numbers",
-        consequence="COCO evaluation keeps them as numbers, and stops at text that is none.",
+        consequence="COCO evaluation keeps them as numbers, and stops at other text.",
         fix=f"{REPAIRED}, which are numbered from 1.",
     )
 
@@ -197,7 +196,7 @@ def _repeated_category_ids(dataset: CocoDataset) -> list[Finding]:
             severity="error",
             count=len(repeated),
             message=f"category id {id_} is used by {len(rows)} categories: {listed(names)}",
-            consequence="Their boxes cannot be told apart: all are trained as the last of them.",
+            consequence="Their boxes cannot be distinguished: all are trained as the last of them.",
             fix="Give each category its own id and correct category_id in its annotations.",
             examples=_record_examples(categories),
             section="categories",
@@ -224,7 +223,7 @@ def _unused_categories(dataset: CocoDataset) -> list[Finding]:
             count=len(unused),
             message=f"{plural(len(unused), 'class', 'classes')} without a box: "
             f"{listed(c.name for c in unused)}",
-            consequence="It is read by the model but cannot be learned from this file.",
+            consequence="The model reads it but cannot learn it from this file.",
             fix="Label some, or remove the category.",
             examples=_record_examples(unused),
             section="categories",
@@ -241,7 +240,7 @@ _REPEATED = (
         "Give each image its own file_name, or correct width and height: one file has one size.",
     ),
 )
-"""What is said of files that more than one record names, whether all give one size, the cure."""
+"""Remark on files that several records name, True when all give one size, and the cure."""
 
 
 def _repeated_files(dataset: CocoDataset) -> list[Finding]:
@@ -298,7 +297,7 @@ def _clashing_names(dataset: CocoDataset) -> list[Finding]:
         severity="info",
         message=f"{plural(len(rows), 'file name differs', 'file names differ')} from another only "
         "in upper and lower case",
-        consequence="On Windows and macOS they are one file: boxes would lie on the wrong image.",
+        consequence="On Windows and macOS they are one file: boxes would be on the wrong image.",
         fix="Rename the files if the data set is used there.",
     )
 
@@ -318,7 +317,7 @@ def _same_names_in_folders(dataset: CocoDataset) -> list[Finding]:
         severity="info",
         message=f"{plural(len(rows), 'file has', 'files have')} the name of another in a different "
         "folder",
-        consequence="Training tells them apart; a tool that puts all files into one folder would "
+        consequence="Training distinguishes them; a tool that puts all files into one folder would "
         "overwrite one by the other.",
         fix="Nothing to do; rename them before such an export or upload.",
     )

@@ -1,4 +1,4 @@
-"""Every check there is: all that modules here and in sub-folders name in FILE_CHECKS and CHECKS.
+"""Registry of the checks: all that modules here name in FILE_CHECKS and CHECKS.
 
 A check is one file. Its findings stand behind those of the modules listed here when they are as
 grave and as many.

@@ -45,7 +45,7 @@ def _unknown_images(dataset: CocoDataset) -> list[Finding]:
         severity="warning",
         message=f"{points} to {plural(len(ids), 'image')} not listed: id {_listed_ids(ids)}",
         consequence=f"{share(len(positions), len(columns))} annotations are not trained.",
-        fix="Give them back their image, see R1: inspect-data DATA.json --fix OUT.json."
+        fix="Restore their image, see R1: inspect-data DATA.json --fix OUT.json."
         if meant
         else "Add these images to the list, or remove the annotations.",
     )
@@ -69,7 +69,7 @@ def _all_other_ids(
     positions: npt.NDArray[np.int64],
     what_and_cure: tuple[str, str],
 ) -> list[Finding]:
-    """References of a whole file that follow another rule."""
+    """Return a finding about a file whose references all follow another rule."""
     columns = dataset.annotations
     ids = columns.image_ids if key == "image_id" else columns.category_ids
     what, cure = what_and_cure

@@ -1,4 +1,4 @@
-"""F6 and M7: members of the records that are not read, or that say nothing."""
+"""F6 and M7: members of the records that are not read or hold nothing."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _empty_masks(dataset: CocoDataset, sample: dict[int, dict[str, Any]]) -> lis
             severity="info",
             count=len(dataset.annotations),
             message="there are no masks: segmentation is an empty list in every annotation",
-            consequence="Nothing for boxes; code that takes the list for a mask stops.",
+            consequence="Nothing for boxes; code that expects a mask stops.",
             fix="Nothing to do for a detector.",
             examples=(Example(path=f"annotations[{next(iter(sample))}].segmentation", value="[]"),),
         )

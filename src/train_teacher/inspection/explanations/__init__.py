@@ -1,1 +1,1 @@
-"""`inspect-data --explain CODE`: the story of each finding, a file of docs/findings."""
+"""`inspect-data --explain CODE`: the page of each finding in docs/findings."""

@@ -1,4 +1,4 @@
-"""Every code with its story: a Markdown file each, in docs/findings."""
+"""Pages of the findings: a Markdown file for each code, in docs/findings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from train_teacher.core.words import near_names
 
 
 def findings_folder() -> Path:
-    """Return the folder of the stories: inside the wheel, or docs/findings of a checkout."""
+    """Return the folder of the pages: inside the wheel, or docs/findings of a checkout."""
     here = Path(__file__).resolve().parent
     shipped = here / "findings"
     return shipped if shipped.is_dir() else here.parents[3] / "docs" / "findings"
 
 
 def stories() -> dict[str, Path]:
-    """Return the file of each code's story, ordered by series and number."""
+    """Return the page of each code, ordered by series and number."""
     files = {path.stem: path for path in findings_folder().glob("[A-Z][0-9]*.md")}
     return dict(sorted(files.items(), key=lambda item: (item[0][0], int(item[0][1:]))))
 
 
 def explain(code: str) -> str:
-    """Return the story of a code, in upper or lower case, as Markdown.
+    """Return the page of a code, in upper or lower case, as Markdown.
 
     Raises:
         UsageError: there is no such code.

@@ -1,4 +1,4 @@
-"""How `inspect-data --explain CODE` is written."""
+"""Text of `inspect-data --explain CODE`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FENCE = "```"
 
 
 def render_explanation(story: str) -> str:
-    """Return a story as plain text: title, reason, example and cure, without the headings.
+    """Return a page as plain text: title, reason, example and cure, without the headings.
 
     Args:
         story: Markdown of docs/findings.

@@ -1,4 +1,4 @@
-"""What `inspect-data --fix` writes of annotations: record by record, what the plan says."""
+"""Annotations as `inspect-data --fix` writes them, record by record as planned."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def repaired_annotations(
     category_ids: Mapping[int, RecordId],
     log: ChangeLog,
 ) -> Iterator[AnyRecord]:
-    """Yield the annotations that are kept, repaired; those in order or unread as they stand.
+    """Yield the kept annotations, repaired; correct and unreadable ones as they are.
 
     Args:
         given: the input.
-        plan: what happens to them, exact copies included.
+        plan: their changes, exact copies included.
         image_ids: new `image_id` by image row.
         category_ids: new `category_id` by category row.
         log: grows.
@@ -65,7 +65,7 @@ def repaired_annotations(
 
 
 def _without_unread_boxes(given: RepairInput, plan: RepairPlan) -> RepairInput:
-    """Forget what is wrong with boxes that stay as they are written."""
+    """Drop the recorded problems of boxes that stay as they are written."""
     dataset = given.dataset
     stay = {*dataset.annotations.index[plan.stays & ~plan.new_box].tolist()}
     problems = tuple(
@@ -100,7 +100,7 @@ def _untouched(
 
 
 class _Writer:
-    """Writes what the plan says into one record after the other."""
+    """Applies the plan to one record after the other."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class _Writer:
         self._ignored = ignored_members(given.dataset, "annotations")
 
     def repaired(self, original: Record, position: int, number: int) -> Record:
-        """Return one record as it should be.
+        """Return one repaired record.
 
         Args:
             original: the record as it stands.
@@ -195,7 +195,7 @@ class _Writer:
     def _refer(
         self, record: Record, key: str, ids: Mapping[int, RecordId], row: int, id_: RecordId | None
     ) -> None:
-        """Point to the id that is kept; what cannot be decided stays as it is."""
+        """Point to the id that is kept; undecidable references stay as they are."""
         target = ids.get(row)
         now = record.get(key)
         if target is None or (now == target and type(now) is type(target)):

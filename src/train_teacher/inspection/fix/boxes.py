@@ -1,4 +1,4 @@
-"""Boxes as COCO wants them: in pixels of their image, corner and size."""
+"""Boxes in COCO's convention: corner and size in pixels of the image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DECIMALS = 4
 
 @dataclass(frozen=True)
 class PlacedBoxes:
-    """The boxes of N annotations where they belong, as far as that can be decided."""
+    """The corrected boxes of N annotations, as far as that can be decided."""
 
     boxes: Boxes
     """(N, 4) xywh, pixels; those that cannot be decided as they are written."""
@@ -54,7 +54,7 @@ class PlacedBoxes:
 
 
 def place_boxes(given: RepairInput) -> PlacedBoxes:
-    """Correct sizes first, then the convention: each is judged by what the other leaves inside."""
+    """Correct sizes first, then the convention: each is judged by the boxes left inside."""
     dataset, columns = given.dataset, given.dataset.annotations
     written, derived = boxes_with_derived(dataset, given.sizes)
     boxes = np.array(written, np.float64, order="C")
@@ -101,7 +101,7 @@ def _convert(
     unsettled: Flags,
     area: Floats,
 ) -> tuple[dict[str, Flags], Flags]:
-    """Turn boxes in another convention into xywh in pixels; return which, and what is left."""
+    """Convert boxes in another convention to xywh in pixels; return which, and the rest."""
     nothing = np.zeros(len(boxes), np.bool_)
     form = convention.decided
     if form == COCO:

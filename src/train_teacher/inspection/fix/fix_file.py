@@ -50,11 +50,11 @@ from train_teacher.prompts.caption import apply_class_prompts, canonical_name, v
 LEAST_LOST = 3
 """Annotations; fewer are single mistakes, however small the file."""
 NOTHING_TO_DO = "Nothing to do"
-"""How the cure of a finding begins that training mends by itself."""
+"""Beginning of the cure of a finding that training corrects by itself."""
 
 
 class FixLog(msgspec.Struct, frozen=True):
-    """What the file beside the copy says."""
+    """Content of the file beside the copy: the log of all changes."""
 
     input: str
     output: str
@@ -63,22 +63,22 @@ class FixLog(msgspec.Struct, frozen=True):
     """Folder that the file names of the copy are relative to."""
     changes: tuple[Change, ...]
     left: tuple[Finding, ...]
-    """Errors and warnings that the copy still has and that only the user can mend."""
+    """Errors and warnings that the copy still has and that only the user can correct."""
 
 
 @dataclass(frozen=True)
 class FixReport:
-    """What was changed, and what the copy is like."""
+    """Changes that were made, and the state of the copy."""
 
     written: FixLog
     info: DatasetInfo
     """Of the copy."""
     request: InspectRequest
-    """How the copy was looked at."""
+    """Request with which the copy was inspected."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What was changed, by code."""
+        """Number of changes by code."""
         return self.written.changes
 
     @property
@@ -88,7 +88,7 @@ class FixReport:
 
     @property
     def left(self) -> tuple[Finding, ...]:
-        """What the user still has to mend."""
+        """Findings that the user still has to correct."""
         return self.written.left
 
 
@@ -162,7 +162,7 @@ def _is_left(finding: Finding) -> bool:
 def _check_wishes(
     split: LoadedSplit, request: InspectRequest, written: Sequence[Path], page: Path | None
 ) -> None:
-    """Raise before anything is written what would be raised after."""
+    """Raise errors of the output before anything is written."""
     names = [category.name for category in real_categories(split.dataset)]
     apply_class_prompts(names, request.class_prompts)
     if page is None:
@@ -190,7 +190,7 @@ def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
     if doubt is not None:
         raise UserError(
             f"{split.dataset.path}: F2 the text is not UTF-8 and its encoding is not known: "
-            f"{doubt}. A copy would have rubbish for names. Name it: --encoding NAME."
+            f"{doubt}. A copy would have garbage for names. Name it: --encoding NAME."
         )
     if split.dataset.encoding_note:
         log.note("F2", None)
@@ -200,7 +200,7 @@ def _write_copy(split: LoadedSplit, output: Path, log: ChangeLog) -> None:
 
 @contextmanager
 def _both_or_none(output: Path, log_file: Path) -> Iterator[None]:
-    """Keep copy and log together: a copy alone would say nothing of what was changed.
+    """Keep copy and log together: a copy alone would not show its changes.
 
     What is in the mark beside them tells the same command that it was killed between the two.
     """
@@ -248,7 +248,7 @@ def _check_place(request: InspectRequest, output: Path) -> None:
 
 
 def _refuse_existing(output: Path, log_file: Path) -> None:
-    """Refuse to overwrite anything but what a stopped command left."""
+    """Refuse to overwrite anything but the files of a stopped command."""
     mark = _mark_of(output)
     if mark.exists() and mark.stat().st_size:
         _remove_unfinished(output, log_file)
@@ -295,7 +295,7 @@ def _repaired(path: Path, given: RepairInput, log: ChangeLog) -> Iterator[bytes]
 
 
 def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
-    """Refuse a copy of little use: without, or with unread, more than a few of the annotations."""
+    """Refuse a copy that lacks, or cannot read, more than a few of the annotations."""
     total = len(dataset.raw_annotations)
     stays = total - len(dataset.annotations) + int((plan.stays & ~plan.gone).sum())
     lost = stays + int(plan.gone.sum())
@@ -308,7 +308,7 @@ def _refuse_loss(dataset: CocoDataset, plan: RepairPlan) -> None:
     raise UserError(
         f"--fix: nothing was written: of {share(lost, total)} annotations nothing could be made: "
         f"{why}. "
-        "So many are no slips: the file is read wrongly, or was written wrongly. Run "
+        "These are too many for slips: the file is read wrongly, or was written wrongly. Run "
         "inspect-data without --fix, correct the export by what these codes say, and repeat."
     )
 

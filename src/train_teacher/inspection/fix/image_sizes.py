@@ -1,4 +1,4 @@
-"""Which of two sizes of an image its boxes were drawn at: the one in the JSON or the file's."""
+"""Choice between two sizes of an image, the JSON's and the file's, by its boxes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SettledSizes:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The boxes that can tell something: K of them."""
+    """The K boxes that give evidence."""
 
     image_row: npt.NDArray[np.int64]
     far: Sizes
@@ -65,7 +65,7 @@ def settle_sizes(
     Args:
         dataset: the data set.
         sizes: (M, 2) width and height in pixels, from the JSON or else the file.
-        facts: what the files say; None when nobody looked.
+        facts: what the files say; None when they were not checked.
         boxes: (N, 4) as they are written.
         telling: (N,) boxes in pixels that are finite and have an image.
     """
@@ -122,7 +122,7 @@ def _disputes(stated: Sizes, shown: Sizes, facts: ImageFacts) -> tuple[Flags, Fl
 
 
 def _belong_to(shown: Sizes, stated: Sizes, drawn: _Drawn) -> bool:
-    """Return whether boxes fit the file and not what is stated; without boxes nothing is lost."""
+    """Return whether boxes fit the file's size only; True without boxes, where nothing is lost."""
     if not len(drawn.far):
         return True
     beyond = drawn.beyond(shown)
@@ -130,7 +130,7 @@ def _belong_to(shown: Sizes, stated: Sizes, drawn: _Drawn) -> bool:
 
 
 def _side(small: Sizes, large: Sizes, drawn: _Drawn) -> Sizes | None:
-    """Return which of the two sizes the boxes were drawn at, None when it cannot be told."""
+    """Return which of the two sizes the boxes were drawn at, None when it is unclear."""
     if not len(drawn.far) or drawn.beyond(large).mean() > TOLERATED_SHARE:
         return None
     beyond = drawn.beyond(small)

@@ -1,4 +1,4 @@
-"""What `inspect-data --fix` decides on annotations, for all of them at once."""
+"""Decisions of `inspect-data --fix` about annotations, for all of them at once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MIN_BOXES = 3
 
 @dataclass(frozen=True)
 class RepairPlan:
-    """What happens to N annotations."""
+    """Changes to N annotations."""
 
     boxes: Boxes
     """(N, 4) xywh, pixels."""
@@ -76,7 +76,7 @@ def plan_repair(given: RepairInput, unread_images: Collection[RecordId | None]) 
         given: the input.
         unread_images: ids of the entries of `images` that could not be read.
     """
-    # A sum of infinities is no number, and no box.
+    # A sum of infinities is NaN, and no box.
     with np.errstate(invalid="ignore"):
         return _planned(given, unread_images)
 
@@ -129,7 +129,7 @@ def _planned(given: RepairInput, unread_images: Collection[RecordId | None]) -> 
 
 
 def _with_extent(dataset: CocoDataset) -> Flags:
-    """Return (N,) which annotations have something for a box or a mask, readable or not."""
+    """Return (N,) whether annotations have a box or a mask, readable or not."""
     said = [p.index for p in dataset.problems if p.member == "bbox" and p.value not in _NOTHING]
     masks = dataset.annotations.masks
     unread = np.isin(dataset.annotations.index, said)
@@ -190,7 +190,7 @@ def exact_copies(
 
     Args:
         given: the input.
-        plan: the rest of what happens.
+        plan: the other changes.
         image_ids: new `image_id` by image row: two images may become one.
         category_ids: new `category_id` by category row.
     """
@@ -263,7 +263,7 @@ def _many(hit: Flags, tolerated: float) -> bool:
 
 
 def _turn(boxes: Boxes, here: Boxes, judged: Flags) -> Flags:
-    """Turn boxes drawn from another corner than the upper left round; return which.
+    """Correct boxes drawn from another corner than the upper left; return which.
 
     Their sizes are negative, and what they span lies in the image.
     """
@@ -276,7 +276,7 @@ def _turn(boxes: Boxes, here: Boxes, judged: Flags) -> Flags:
 
 
 def _numbering(dataset: CocoDataset) -> dict[str, Flags]:
-    """Return which ids make new numbers necessary: repeated or missing, 0, text."""
+    """Return the ids that make renumbering necessary: repeated or missing, 0, text."""
     ids = dataset.annotations.ids
     if isinstance(ids, np.ndarray):
         order = np.argsort(ids, kind="stable")

@@ -1,4 +1,4 @@
-"""What `inspect-data --fix` changes: only what is decidable, record by record, all of it logged.
+"""Changes by `inspect-data --fix`: only what is decidable, record by record, all logged.
 
 Nothing here touches a file: typed columns and the findings in, changed records and a log out.
 """
@@ -45,11 +45,11 @@ WHAT_IS_DONE = {
     "N4": "full stops and question marks in names replaced by spaces",
     "N8": "stray spaces and invisible characters removed from names",
     "N12": "the exporter's root or background category removed",
-    "B1": "boxes drawn from another corner turned round; those without width or height removed",
+    "B1": "boxes drawn from another corner corrected; those without width or height removed",
     "B2": "boxes under one pixel removed",
-    "B3": "normalised boxes turned into x,y,width,height in pixels",
+    "B3": "normalized boxes turned into x,y,width,height in pixels",
     "B4": "x1,y1,x2,y2 turned into x,y,width,height",
-    "B5": "centre x,y turned into the corner's",
+    "B5": "center x,y turned into the corner's",
     "B6": "boxes cut at the edge of the image; those outside removed",
     "B7": "boxes with NaN, infinite or huge numbers removed",
     "B8": "boxes taken from the mask; annotations with neither removed",
@@ -61,7 +61,7 @@ WHAT_IS_DONE = {
     "M1": "polygons of fewer than 3 points or an odd count of numbers removed; text in them made "
     "numbers",
     "M2": "masks written in COCO's form",
-    "I9": "file_name written as the file is really called",
+    "I9": "file_name corrected to the real name of the file",
 }
 
 
@@ -76,7 +76,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class ChangeLog:
-    """Collects what was changed, by code."""
+    """Collects the changes, by code."""
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -96,7 +96,7 @@ class ChangeLog:
 
 @dataclass(frozen=True)
 class RepairInput:
-    """A file, and what only its images can tell."""
+    """A file, with the facts from its images."""
 
     dataset: CocoDataset
     files: ImageFiles

@@ -1,4 +1,4 @@
-"""How the outcome of `inspect-data --fix` is told."""
+"""Report of `inspect-data --fix` for the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train_teacher.inspection.next_step import inspect_line
 
 
 def render_fix(report: FixReport) -> str:
-    """Return one line for every kind of change, then what was left and why."""
+    """Return one line for every kind of change, then the findings that are left and the reason."""
     written = report.written
     lines = [f"Repaired copy: {written.output}"]
     if not report.changes:
@@ -28,7 +28,7 @@ def render_fix(report: FixReport) -> str:
 
 
 def render_fix_json(report: FixReport) -> str:
-    """Return the facts about the copy as one indented JSON object, with `fix`: what was changed."""
+    """Return the facts about the copy as one indented JSON object, with the changes as `fix`."""
     facts: dict[str, Any] = msgspec.to_builtins(report.info)
     facts["fix"] = report.written
     return msgspec.json.format(msgspec.json.encode(facts), indent=2).decode() + "\n"

@@ -1,4 +1,4 @@
-"""The numbers behind the plots of the inspection page: a few thousand points at the most."""
+"""Numbers for the plots of the inspection page: a few thousand points at most."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POINT_GRID = 24
 
 @dataclass(frozen=True)
 class BoxSample:
-    """The boxes that are trained, and the images that they are in."""
+    """The boxes that are trained, and their images."""
 
     boxes: Floats
     """(N, 4) xywh, pixels of the image."""
@@ -37,7 +37,7 @@ class BoxSample:
 
 @dataclass(frozen=True)
 class InspectionCharts:
-    """What the page draws; a histogram of nothing has only zeros."""
+    """Numbers that the page draws; an empty histogram has only zeros."""
 
     scale: Scale
     """The largest of training."""
@@ -47,14 +47,14 @@ class InspectionCharts:
     small_shares: tuple[float, ...]
     """Share of the boxes under each of SMALL_SIDES."""
     centres: Ints
-    """(HEAT_CELLS, HEAT_CELLS) boxes by row and column of the normalised image."""
+    """(HEAT_CELLS, HEAT_CELLS) boxes by row and column of the normalized image."""
     boxes_per_image: Histogram
     most_boxes: int
     empty_images: int
     image_sizes: Ints
     """(P, 3) width, height, images."""
     sizes_binned: bool
-    """True when there were too many sizes, and each point stands for its neighbourhood."""
+    """True when there were too many sizes, and each point stands for its neighborhood."""
     aspects: Histogram
     """Box width divided by height."""
 

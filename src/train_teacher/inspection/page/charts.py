@@ -1,4 +1,4 @@
-"""The plots of the inspection page, with a sentence under each that says what it shows."""
+"""Plots of the inspection page, each with an explaining sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALWAYS_ASPECTS = (0.5, 2)
 
 
 def chart_figures(charts: InspectionCharts) -> tuple[Figure, ...]:
-    """Return the plots; those of nothing say so."""
+    """Return the plots; empty ones say so."""
     return (
         _sides(charts),
         _centres(charts),
@@ -44,7 +44,7 @@ def _sides(charts: InspectionCharts) -> Figure:
     return Figure(
         title,
         drawing,
-        f"As train-teacher resizes these images at most, by default: short side "
+        f"At the largest default scale of train-teacher: short side "
         f"{charts.scale[0]}, long side up to {charts.scale[1]}. "
         f"Median {charts.side_median:.0f} pixels. {_small(charts)}",
     )
@@ -66,7 +66,7 @@ def _centres(charts: InspectionCharts) -> Figure:
     if not charts.centres.any():
         return _nothing(title)
     return Figure(
-        title, heat_map(title, charts.centres), "Centres of the boxes; the stronger, the more."
+        title, heat_map(title, charts.centres), "Centers of the boxes; darker means more."
     )
 
 
@@ -113,7 +113,7 @@ def _sizes(charts: InspectionCharts) -> Figure:
         width, height, count = points[0].tolist()
         caption = f"{width} x {height} pixels: {plural(count, 'image')}, no other size."
     elif charts.sizes_binned:
-        caption = "Too many sizes to draw each: a point stands for its neighbourhood."
+        caption = "Too many sizes to draw each: a point stands for its neighborhood."
     else:
         width, height, count = points[points[:, 2].argmax()].tolist()
         often = plural(count, "image")

@@ -36,7 +36,7 @@ class SplitCharts:
 
 @dataclass(frozen=True)
 class FindingView:
-    """What one or several files have in common, told once."""
+    """One finding for all files that share it."""
 
     number: int
     """Of the first in `DatasetInfo.findings`; names the place of the images."""
@@ -54,7 +54,7 @@ class ClassRow:
 
     names: tuple[str, ...]
     amounts: tuple[tuple[str, float], ...]
-    """What stands above the bar, and how long the bar is, from 0 to 1."""
+    """Text above the bar, and the length of the bar, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ class ClassTable:
 
 @dataclass(frozen=True)
 class InspectionView:
-    """What `inspection.html.j2` shows."""
+    """Values shown by `inspection.html.j2`."""
 
     info: DatasetInfo
     name: str
     places: list[tuple[str, str]]
-    """Where the data are, by what they are."""
+    """Kind and place of each source of the data."""
     verdict_kind: str
     sentence: str
     labelled_with: str
     dropped: list[tuple[int, str]]
-    """How many annotations are left out, and why."""
+    """Number of annotations that are left out, and the reason."""
     findings: list[FindingView]
     classes: ClassTable
     """Those with most boxes first."""

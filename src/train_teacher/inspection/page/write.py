@@ -1,4 +1,4 @@
-"""Writes the inspection as an HTML page: gathers plots and images of the worst examples."""
+"""The inspection as an HTML page: plots, and images of the worst examples."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ MOST_IMAGES = 24
 VISIBLE = {"error": "BFIMD", "warning": "BFIMD", "info": "BID"}
 """Series of codes of which an image shows something; ids and names (R, N) it does not."""
 _LIKE = re.compile(r"like (?P<file>.+) of (?P<split>\w+)")
-"""Where the other one of two equal images is."""
+"""Place of the other one of two equal images."""
 _PLACE = re.compile(r"\b(annotations|images)\[(\d+)\]")
 
 
 def check_page_target(path: Path, splits: Sequence[LoadedSplit]) -> None:
-    """Make sure that the page does not replace what it tells of.
+    """Refuse a page that would replace one of its inputs.
 
     Raises:
         UsageError: it is one of the annotation files or one of their images.
@@ -80,7 +80,7 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
 
 @dataclass(frozen=True)
 class _Replayed:
-    """A split, and what the loader makes of it."""
+    """A split, and the loader's result for it."""
 
     split: LoadedSplit
     sizes: Floats
@@ -164,7 +164,7 @@ def _candidates(findings: Sequence[Finding]) -> Iterator[tuple[int, Example]]:
 
 
 def _twin(example: Example, splits: Sequence[_Replayed]) -> Image | None:
-    """Return the image that the one of an example is like, None where it is like no other."""
+    """Return the image that an example's image equals, None where there is none."""
     like = _LIKE.fullmatch(example.value or "")
     named = [one for one in splits if like and one.split.name == like["split"]]
     return _image(Example("", file=like["file"]), named) if like else None

@@ -1,4 +1,4 @@
-"""Attention modules that keep less for the way back.
+"""Attention modules that keep less for the backward pass.
 
 Each class takes an existing module's place by its `__class__`: parameters and names stay.
 """
@@ -16,7 +16,7 @@ class TeacherMultiheadAttention(MultiheadAttention):
     """mmcv's attention without the attention weights, which mmcv asks for and throws away.
 
     Not asked for, PyTorch computes the same through scaled_dot_product_attention and keeps no
-    (heads, queries, keys) tensors for the way back.
+    (heads, queries, keys) tensors for the backward pass.
     """
 
     def forward(

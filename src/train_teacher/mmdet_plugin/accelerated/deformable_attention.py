@@ -1,4 +1,4 @@
-"""Multi-scale deformable attention: the fastest implementation that computes the right numbers."""
+"""Multi-scale deformable attention: the fastest correct implementation."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def why_unusable(sample: Sampler, device: torch.device) -> str | None:
 
 
 def _of_triton(error: Exception) -> bool:
-    """Recognise triton's errors, which have no base that all versions share, without triton."""
+    """Recognize triton's errors, which have no base that all versions share, without triton."""
     return any(kind.__module__.partition(".")[0] == "triton" for kind in type(error).__mro__)
 
 
@@ -205,7 +205,7 @@ def _example(device: torch.device) -> tuple[LevelSizes, tuple[Tensor, ...], Tens
 
 
 class TeacherDeformableAttention(multi_scale_deform_attn.MultiScaleDeformableAttention):
-    """mmcv's module without a read of the device, sampling in 32 bits with the chosen backend.
+    """mmcv's module without host-device syncs, sampling in 32 bits with the chosen backend.
 
     An existing module becomes one by its `__class__`: parameters and their names stay.
     """

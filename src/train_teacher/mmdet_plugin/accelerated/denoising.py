@@ -1,4 +1,4 @@
-"""Denoising queries made without asking the device how many boxes there are."""
+"""Denoising queries made without a host-device sync for the number of boxes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train_teacher.mmdet_plugin.accelerated.level_geometry import image_extents,
 def denoising_mask(
     max_boxes: int, groups: int, matching_queries: int, device: torch.device
 ) -> Tensor:
-    """Return who may not see whom, as mmdet's dino_layers.py:503-562.
+    """Return the attention mask of the queries, as mmdet's dino_layers.py:503-562.
 
     Args:
         max_boxes: boxes of the fullest image.
@@ -33,7 +33,7 @@ def denoising_mask(
 
 
 class TeacherQueryGenerator(CdnQueryGenerator):
-    """mmdet's generator of denoising queries with the same distribution and no waiting.
+    """mmdet's generator of denoising queries, same distribution, no host-device syncs.
 
     An existing generator becomes one by its `__class__`: its label table stays.
     """

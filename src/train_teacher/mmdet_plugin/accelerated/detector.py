@@ -1,4 +1,4 @@
-"""Grounding DINO that computes the same with less: fewer waits, fewer copies, less kept."""
+"""Grounding DINO with the same results at lower cost: fewer waits, fewer copies, less memory."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ FASTER: Mapping[str, tuple[type, type]] = {
     "losses": (GroundingDINOHead, TeacherGroundingDINOHead),
     "precision": (ContrastiveEmbed, FullPrecisionContrast),
 }
-"""mmdet's module and ours with the same parameters, by rewrite; the others are methods."""
+"""mmdet's module and its replacement, by rewrite; the other rewrites are methods."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a list of class names becomes."""
+    """Caption and class tokens of a list of class names."""
 
     caption: str
     class_tokens: Tensor
@@ -86,8 +86,8 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
     """MMDetection's Grounding DINO with the same parameters, losses and predictions.
 
     Args:
-        accelerated: of `REWRITES`, what is exchanged; the rest is MMDetection's own.
-        checkpoint_layers: encoder layers that are computed again on the way back.
+        accelerated: names of `REWRITES` to use; the rest is MMDetection's own.
+        checkpoint_layers: encoder layers that are recomputed in the backward pass.
     """
 
     latest_losses: Mapping[str, Any] | None = None
@@ -100,7 +100,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         checkpoint_layers: int = 0,
         **kwargs: Any,
     ) -> None:
-        """Build the detector and exchange modules for faster ones.
+        """Build the detector and replace modules by faster ones.
 
         Raises:
             UserError: there is no such rewrite, or one that another needs is left out.
@@ -119,14 +119,14 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         self.checkpoint_layers(checkpoint_layers)
 
     def checkpoint_layers(self, count: int) -> None:
-        """Choose how many encoder layers, from 0 to all, are computed again instead of kept."""
+        """Choose how many encoder layers, from 0 to all, are recomputed instead of kept."""
         checkpoint_layers(self.encoder, count)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """Compute the losses of a batch.
 
         Args:
-            batch_inputs: (N, 3, height, width), normalised.
+            batch_inputs: (N, 3, height, width), normalized.
             batch_data_samples: with `text` and `gt_instances`; samples with `tokens_positive`
                 (grounding data) take mmdet's own path.
 
@@ -152,7 +152,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
         return losses
 
     def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, Mapping[str, Any]]:
-        """Sum the losses; their values for the log are read from the device in one go.
+        """Sum the losses; their values for the log are read from the device with one sync.
 
         Args:
             losses: tensors or lists of tensors by name; names with `loss` are summed.
@@ -231,7 +231,7 @@ class AcceleratedGroundingDINO(AcceleratedPrediction):
 
     @contextmanager
     def _text_width(self, tokens: int) -> Iterator[int]:
-        """Make logits and targets no wider than the prompt needs, and wide again afterwards.
+        """Narrow logits and targets to the width of the prompt, and restore it afterwards.
 
         The loss looks at the prompt's tokens only (grounding_dino_head.py:535-550).
         """

@@ -13,7 +13,7 @@ class FocalLossTerms(torch.autograd.Function):
     """Sigmoid focal loss of each logit (Lin et al. 2017, arXiv 1708.02002).
 
     mmdet writes it as ten elementwise operations (focal_loss.py:35-41) that each keep a tensor of
-    the size of the logits for the way back; this keeps the logits and the targets.
+    the size of the logits for the backward pass; this keeps the logits and the targets.
     """
 
     @staticmethod

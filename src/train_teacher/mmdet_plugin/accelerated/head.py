@@ -1,4 +1,4 @@
-"""Losses of all layers at once, without waiting for the device between them."""
+"""Losses of all layers at once, without host-device syncs between them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from train_teacher.mmdet_plugin.accelerated.matching import (
 from train_teacher.mmdet_plugin.accelerated.prediction import class_tokens, predict_batch
 
 EPS = torch.finfo(torch.float32).eps
-"""What mmdet adds to an average factor (losses/utils.py:57)."""
+"""Added by mmdet to an average factor (losses/utils.py:57)."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What some queries of every layer learn."""
+    """Targets of the matched queries of every layer."""
 
     tokens: Tensor
     """(layers or 1, N, queries, tokens): 1 where the logit should be high."""

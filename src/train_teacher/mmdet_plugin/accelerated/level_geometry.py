@@ -22,7 +22,7 @@ REMEMBERED_SIZES = 4
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Send host values to the device without waiting for the work queued there.
+    """Send host values to the device without a sync.
 
     Args:
         values: on CPU.
@@ -34,7 +34,7 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=REMEMBERED_SIZES)
 def image_extents(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
-    """Return (N, 4) what normalises boxes: width, height, width, height of each image."""
+    """Return (N, 4) what normalizes boxes: width, height, width, height of each image."""
     extents = [[width, height, width, height] for height, width in shapes]
     return to_device(torch.tensor(extents, dtype=torch.float32), device)
 
@@ -49,7 +49,7 @@ def level_tensors(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tens
 
 
 def sizes_of(spatial_shapes: Tensor | LevelSizes) -> LevelSizes:
-    """Return the sizes of the levels; the tensor that mmdet hands on is read from its device.
+    """Return the sizes of the levels; mmdet's tensor is read with a host-device sync.
 
     Args:
         spatial_shapes: what arrives under this name: sizes, or mmdet's (levels, 2) tensor.
@@ -61,18 +61,18 @@ def sizes_of(spatial_shapes: Tensor | LevelSizes) -> LevelSizes:
 
 @lru_cache(maxsize=REMEMBERED_SIZES)
 def pixel_centres(sizes: LevelSizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the centre of every pixel of every level, and what it is divided by.
+    """Return the center of every pixel of every level, and what it is divided by.
 
     Args:
         sizes: (height, width) by level.
 
     Returns:
-        (points, 2) centres (x, y) in pixels of their own level; (points, 2) width and height of
+        (points, 2) centers (x, y) in pixels of their own level; (points, 2) width and height of
         that level; (points,) its number.
     """
     shapes, starts = level_tensors(sizes, device)
     total = sum(height * width for height, width in sizes)
-    # Its size is told: the device need not be asked.
+    # Its size is given: no host-device sync is needed.
     levels = torch.repeat_interleave(shapes.prod(-1), output_size=total)
     place = torch.arange(total, device=device) - starts[levels]
     extents = shapes.flip(-1)[levels]

@@ -1,8 +1,8 @@
-"""PEFT's adapted linear layer with as many passes over large tensors as the layer without one.
+"""PEFT's adapted linear layer with no more passes over large tensors than the plain layer.
 
 PEFT computes `base(x) + B(A(x)) * scaling`: one product, one multiplication and one sum of the
 size of the output more than the layer without adapter, and one more sum of the size of the input
-on the way back. Here the scaling meets the narrow product of rank columns, and both wide products
+in the backward pass. Here the scaling meets the narrow product of rank columns, and both wide ones
 are added by the matrix multiplication that makes them.
 """
 
@@ -19,7 +19,7 @@ class TeacherLoraLinear(Linear):
     """PEFT's layer, which becomes one by its `__class__`; everything but the forward is PEFT's."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Return (..., out) of (..., in); what is not plain LoRA goes PEFT's own way."""
+        """Return (..., out) of (..., in); anything but plain LoRA takes PEFT's own path."""
         adapter = self._plain_adapter()
         narrow = autocast_dtype(x.device.type)
         if adapter is None or args or kwargs or (narrow is None and x.dtype != self.weight.dtype):

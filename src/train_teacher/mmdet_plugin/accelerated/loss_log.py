@@ -1,4 +1,4 @@
-"""Loss values that are read from the device once, when they are looked at."""
+"""Loss values that are read from the device with one sync, when they are needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class LossLog(Mapping[str, float]):
     """The losses of a step for the log.
 
     MMEngine reads each of some forty scalars with an `.item()` of its own (message_hub.py:346).
-    Here they start towards the host as one tensor when they are known, and are read after the
+    Here they start toward the host as one tensor when they are known, and are read after the
     optimizer step, when they have long arrived.
     """
 

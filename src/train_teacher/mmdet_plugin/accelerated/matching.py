@@ -43,7 +43,7 @@ class GroundTruth:
 
 @dataclass(frozen=True)
 class Matches:
-    """Which query of which layer and image learns which box; all (matches,) on the device."""
+    """Matches of queries and boxes, by layer and image; all (matches,) on the device."""
 
     layer: Tensor
     image: Tensor
@@ -79,13 +79,13 @@ class MatchCosts:
 
 
 def corners(boxes: Tensor) -> Tensor:
-    """Turn (..., 4) centre and size into corners."""
+    """Turn (..., 4) center and size into corners."""
     centre, half = boxes[..., :2], boxes[..., 2:] * 0.5
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
 def giou(first: Tensor, second: Tensor, eps: float = 1e-6) -> Tensor:
-    """Return the generalised IoU (Rezatofighi et al. 2019) of boxes that broadcast.
+    """Return the generalized IoU (Rezatofighi et al. 2019) of boxes that broadcast.
 
     Args:
         first: (..., 4) corners.

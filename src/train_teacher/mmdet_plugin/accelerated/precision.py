@@ -1,4 +1,4 @@
-"""Which number format a step runs in, and the parts that stay in 32 bits."""
+"""Number format of a step, and the parts that stay in 32 bits."""
 
 from __future__ import annotations
 

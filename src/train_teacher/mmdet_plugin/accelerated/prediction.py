@@ -1,4 +1,4 @@
-"""Grounding DINO's predictions with less: a prompt is read once, and nothing pads anything.
+"""Faster Grounding DINO predictions: a prompt is read once, and no image is padded.
 
 mmdet computes logits and boxes of every decoder layer and keeps the last, averages the tokens of
 each class in a copy of its own, image by image (atss_vlfusion_head.py:42), and reads every label
@@ -32,7 +32,7 @@ ClassTokens = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class AskedClasses:
-    """What a list of class names becomes at prediction."""
+    """Caption and token places of a list of class names, at prediction."""
 
     text: tuple[str, ...]
     width: int
@@ -45,7 +45,7 @@ class AskedClasses:
 
 
 class AcceleratedPrediction(GroundingDINO):
-    """MMDetection's Grounding DINO, whose predictions do not depend on their batch."""
+    """MMDetection's Grounding DINO with predictions that do not depend on the batch."""
 
     accelerated: frozenset[str]
     """Without `predictions` every method is as MMDetection has it."""
@@ -78,10 +78,10 @@ class AcceleratedPrediction(GroundingDINO):
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: list[Any], rescale: bool = True
     ) -> list[Any]:
-        """Predict boxes; anything but one list of classes for all goes mmdet's own way.
+        """Predict boxes; anything but one list of classes for all takes mmdet's own path.
 
         Args:
-            batch_inputs: (N, 3, height, width), normalised.
+            batch_inputs: (N, 3, height, width), normalized.
             batch_data_samples: with the class names as `text`.
             rescale: whether boxes are in pixels of the original image.
 
@@ -198,7 +198,7 @@ def _gathering(classes: ClassTokens, device: torch.device) -> tuple[Tensor, Tens
 
 
 def _in_pixels(boxes: Tensor, metas: Sequence[Mapping[str, Any]], rescale: bool) -> Tensor:
-    """Turn (N, D, 4) normalised centre boxes into corners in pixels."""
+    """Turn (N, D, 4) normalized center boxes into corners in pixels."""
     shapes = tuple((int(meta["img_shape"][0]), int(meta["img_shape"][1])) for meta in metas)
     extents = image_extents(shapes, boxes.device)[:, None]
     corners: Tensor = bbox_cxcywh_to_xyxy(boxes) * extents

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 class CheckpointedEncoderLayer(DeformableDetrTransformerEncoderLayer):
-    """mmdet's image layer; `checkpointed` says whether it is computed again on the way back."""
+    """mmdet's image layer; `checkpointed` says whether it is recomputed in the backward pass."""
 
     checkpointed = False
 
@@ -56,7 +56,7 @@ RECOMPUTED: Mapping[type, type] = {
 
 
 def checkpoint_layers(encoder: Any, count: int) -> None:
-    """Let the first `count` image and fusion layers be computed again instead of kept."""
+    """Let the first `count` image and fusion layers be recomputed instead of kept."""
     for layers in (encoder.layers, encoder.fusion_layers):
         for place, layer in enumerate(layers):
             if place < count:

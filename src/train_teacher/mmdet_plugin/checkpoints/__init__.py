@@ -1,1 +1,1 @@
-"""Checkpoints of trainable parameters only, and the base they rest on."""
+"""Checkpoints of trainable parameters only, and the base checkpoint they need."""

@@ -25,17 +25,17 @@ RESIZABLE = frozenset({"dn_query_generator.label_embedding.weight"})
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of the tensors of a base checkpoint."""
+    """Account of the tensors of a base checkpoint."""
 
     loaded: int
     constants: tuple[str, ...]
-    """Buffers that are not in the file and keep the values they are built with."""
+    """Buffers that are not in the file and keep their initial values."""
     by_part: Mapping[str, int]
     """Tensors loaded, by part of the model."""
     reinitialised: tuple[str, ...]
-    """Tensors that start anew: made for another number of classes, or not in the file."""
+    """Tensors that are reinitialized: of another number of classes, or not in the file."""
     unused: tuple[str, ...]
-    """Tensors of the file that this model has no place for."""
+    """Tensors of the file that this model does not have."""
 
     def __str__(self) -> str:
         """Return the account in one line."""
@@ -45,7 +45,7 @@ class LoadReport:
             text += f"; {len(self.constants)} constant buffers are not in it"
         if self.reinitialised:
             text += (
-                "; drawn anew, of another number of classes or not in the file: "
+                "; reinitialized, of another number of classes or not in the file: "
                 f"{', '.join(self.reinitialised)}"
             )
         if self.unused:
@@ -54,7 +54,7 @@ class LoadReport:
 
 
 ACCEPT = """\
-If you know who made it and trust them, take its tensors out once (this runs whatever is in it):
+If you trust its author, extract its tensors once (this runs any code in it):
   python -c 'import sys, torch; c = torch.load(sys.argv[1], map_location="cpu", \
 weights_only=False); torch.save({{"state_dict": c.get("state_dict", c)}}, sys.argv[2])' \
 {path} plain.pth
@@ -140,7 +140,7 @@ def load_base_checkpoint(model: nn.Module, path: Path) -> LoadReport:
 
 
 def _is_neutral(name: str, parameter: nn.Parameter) -> bool:
-    """Return whether a parameter changes nothing before it has learned.
+    """Return whether a parameter has no effect before it has been trained.
 
     MMDetection's recipe for the original Grounding DINO gives the head a scale that its published
     weights do not have; scores are multiplied by exp(0) (grounding_dino_head.py:76).
@@ -153,5 +153,5 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what an error says in one line; an empty file raises EOFError without a word."""
+    """Return an error's message in one line; an empty file raises EOFError without a message."""
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""Which file a model started from: its name and SHA-256, so that nothing is built on another."""
+"""Name and SHA-256 of the file a model started from, so that nothing is built on another."""
 
 from __future__ import annotations
 

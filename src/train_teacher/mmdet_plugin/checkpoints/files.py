@@ -1,4 +1,4 @@
-"""Reading a run's checkpoints: damage is named, the base is compared, the frozen rest filled in."""
+"""Reading of a run's checkpoints: damage is reported, the base compared, frozen tensors added."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     except UnpicklingError as error:
         raise UserError(
             f"{path}: is not a checkpoint of plain tensors, so it is not loaded (it could run "
-            "code). train-teacher writes no such file: somebody else put it there."
+            "code). train-teacher writes no such file: it is from elsewhere."
         ) from error
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: is cut off, damaged or not a checkpoint.") from error
@@ -64,7 +64,7 @@ def is_slim(checkpoint: Mapping[str, Any]) -> bool:
 
 
 def fill_from_base(checkpoint: dict[str, Any], model: nn.Module, source: Path) -> None:
-    """Add to a slim checkpoint what the model has from its base, in place.
+    """Add the tensors of the base to a checkpoint of trained tensors, in place.
 
     Args:
         checkpoint: from `read_checkpoint`.
@@ -100,10 +100,10 @@ def _refuse_other_settings(
 
 
 def newest_checkpoint(run: Path, warn: Callable[[str], None]) -> Path | None:
-    """Return the checkpoint to go on from: `last.pth`, or the one before when it is damaged.
+    """Return the checkpoint to resume from: `last.pth`, or the one before when it is damaged.
 
     Args:
-        warn: is given a sentence when the older one has to do.
+        warn: called with a sentence when the older one is used.
 
     Returns:
         The file; None before the first checkpoint.
@@ -119,7 +119,7 @@ def newest_checkpoint(run: Path, warn: Callable[[str], None]) -> Path | None:
         try:
             content = read_checkpoint(path)
             if bad := spoiled(content["state_dict"]):
-                raise UserError(f"{path}: {bad} in it is infinite or not a number.")
+                raise UserError(f"{path}: {bad} in it is NaN or infinite.")
             epoch = content["meta"].get("epoch")
         except UserError as error:
             problems.append(str(error))
@@ -128,5 +128,5 @@ def newest_checkpoint(run: Path, warn: Callable[[str], None]) -> Path | None:
             warn(f"{problems[0]} Going on from {path.name}, the end of epoch {epoch}.")
         return path
     if problems:
-        raise UserError("\n".join([*problems, "There is no older checkpoint to go on from."]))
+        raise UserError("\n".join([*problems, "There is no older checkpoint to resume from."]))
     return None

@@ -1,4 +1,4 @@
-"""Gradients of an optimizer step that is half made when a checkpoint is written.
+"""Gradients of an unfinished optimizer step at the time of a checkpoint.
 
 An epoch need not end with an optimizer step when several batches make one; MMEngine then loses
 what was accumulated (optimizer_wrapper.py:299 warns of it).
@@ -16,7 +16,7 @@ KEY = "gradients"
 
 
 def pending_gradients(model: nn.Module, optim_wrapper: Any) -> dict[str, Tensor]:
-    """Return what was accumulated since the last optimizer step, on the CPU.
+    """Return the gradients accumulated since the last optimizer step, on the CPU.
 
     Of several processes each holds its own; they are averaged here as DDP would at the end of the
     step. All of them have to call this.
@@ -36,7 +36,7 @@ def pending_gradients(model: nn.Module, optim_wrapper: Any) -> dict[str, Tensor]
 
 
 def put_back(model: nn.Module, gradients: Mapping[str, Tensor]) -> None:
-    """Go on with a half-made step, with the result of `pending_gradients`."""
+    """Continue an unfinished step, with the result of `pending_gradients`."""
     for name, gradient in gradients.items():
         parameter = model.get_parameter(name)
         parameter.grad = gradient.to(parameter.device, copy=True)

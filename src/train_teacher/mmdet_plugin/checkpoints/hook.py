@@ -1,4 +1,4 @@
-"""Checkpoints of a run: last.pth and best.pth hold only what training changes.
+"""Checkpoints of a run: last.pth and best.pth hold only the trained tensors.
 
 The rest is in the base checkpoint, which the detector loads when it is built; `meta.base` says
 which file that was. Without a base there is nothing to rebuild from, and all is kept.
@@ -26,7 +26,7 @@ from train_teacher.mmdet_plugin.runner_access import unwrapped
 FOLDER = "checkpoints"
 LAST = "last.pth"
 PREVIOUS = "previous.pth"
-"""The `last.pth` before, while training goes on: a damaged `last.pth` then costs one epoch."""
+"""The `last.pth` before, during training: a damaged `last.pth` then costs one epoch."""
 BEST = "best.pth"
 EMA_PREFIX = "module."
 
@@ -90,7 +90,7 @@ class TeacherCheckpointHook(CheckpointHook):
         self.out_dir = str(Path(runner.work_dir) / FOLDER)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Drop what the base checkpoint holds already; add a half-made step."""
+        """Drop what the base checkpoint holds already; add the gradients of an unfinished step."""
         model = unwrapped(runner)
         if "optimizer" in checkpoint and (
             gradients := pending_gradients(model, runner.optim_wrapper)

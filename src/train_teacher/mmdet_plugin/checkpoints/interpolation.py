@@ -1,4 +1,4 @@
-"""Weights between a base and what was trained from it (WiSE-FT: Wortsman et al., CVPR 2022)."""
+"""Interpolation between base and trained weights (WiSE-FT: Wortsman et al., CVPR 2022)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = (".lora_A.", ".lora_embedding_A.")
 def interpolated(
     base: Mapping[str, Tensor], trained: Mapping[str, Tensor], alpha: float
 ) -> dict[str, Tensor]:
-    """Return the trained tensors moved to the base: it is 0, training is 1, both bit for bit.
+    """Return tensors between the base (0) and the trained ones (1), both ends exact.
 
     What the base lacks and what is no fraction stays as trained.
     """

@@ -1,4 +1,4 @@
-"""Why a checkpoint does not fit a model: the parts that differ, and what it was made for."""
+"""Reasons why a checkpoint does not fit a model: parts that differ, and its origin."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PRESET_BY_BACKBONE: Mapping[tuple[int, int], str] = {
 }
 FIRST_LAYER = "backbone.patch_embed.projection.weight"
 THIRD_STAGE = "backbone.stages.2.blocks."
-# MM Grounding DINO's classifier has a learnt bias, the original's has none (contrastive_cfg).
+# MM Grounding DINO's classifier has a learned bias, the original's has none (contrastive_cfg).
 MM_ONLY = "bbox_head.cls_branches.0.bias"
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """Names of tensors that stand in the way, and of those without a place in the model."""
+    """Names of missing and misshapen tensors, and of those that the model does not have."""
 
     missing: tuple[str, ...]
     reshaped: tuple[str, ...]
@@ -70,7 +70,7 @@ def describe_misfit(misfit: Misfit, model: Mapping[str, Shape], file: Mapping[st
 
 
 def recognise_checkpoint(misfit: Misfit, file: Mapping[str, Shape]) -> str:
-    """Return what a checkpoint that does not fit seems to be, and how to go on."""
+    """Return what a checkpoint that does not fit seems to be, and what to do."""
     foreign = _foreign_format(file)
     if foreign:
         return f"The file looks like {foreign}"
@@ -92,7 +92,7 @@ def recognise_checkpoint(misfit: Misfit, file: Mapping[str, Shape]) -> str:
 
 
 def _foreign_format(file: Mapping[str, Shape]) -> str | None:
-    """Recognise other projects' files by the names that only they use."""
+    """Recognize other projects' files by names that only they use."""
     names = tuple(file)
     if any(name.startswith(("transformer.encoder", "module.transformer.")) for name in names):
         return (

@@ -11,11 +11,11 @@ from train_teacher.mmdet_plugin.upstream_internals import largest_magnitudes
 
 
 def spoiled(tensors: Mapping[str, Tensor]) -> str | None:
-    """Return the name of a tensor that holds infinite numbers or none, None when all are good.
+    """Return the name of a tensor with NaN or infinite values, None when all are good.
 
     Args:
         tensors: of one device, any shapes; those of whole numbers are left out. They are judged
-            with a single read by the host.
+            with a single host-device sync.
     """
     floating = {name: t.detach() for name, t in tensors.items() if t.is_floating_point()}
     filled = {name: t for name, t in floating.items() if t.numel()}

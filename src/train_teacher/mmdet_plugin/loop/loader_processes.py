@@ -1,4 +1,4 @@
-"""Data loading processes outlive the signals that tell a run to save and stop.
+"""Data loading processes that outlive the signals that ask a run to save and stop.
 
 Ctrl-C, `kill` of a process group, Slurm and systemd send the signal to every process. A loading
 process that obeyed would take the step with it that the run is about to finish and save.

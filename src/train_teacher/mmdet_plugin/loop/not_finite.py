@@ -1,4 +1,4 @@
-"""A step without finite numbers stops the run before it changes a weight, and says where from."""
+"""Checks for NaN or infinite values that stop a run before a weight changes, with the cause."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CAUSES = (
     "a damaged base checkpoint (teacher doctor)",
 )
 RAISED = (ArithmeticError, AssertionError, RuntimeError, ValueError)
-"""What upstream raises when it meets such a number."""
+"""Exceptions that upstream raises on NaN or infinite values."""
 LAYER = re.compile(r"^(d\d+\.|enc_)")
 
 
 class NonFiniteGradientError(ArithmeticError):
-    """The norm of all gradients is infinite or not a number."""
+    """Error: the norm of all gradients is NaN or infinite."""
 
     def __init__(self, norm: float) -> None:
         """Keep the norm."""
@@ -42,7 +42,7 @@ class NonFiniteGradientError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one process knows of a step that went wrong."""
+    """Report of one process on a step that failed."""
 
     images: tuple[str, ...]
     losses: Mapping[str, float]
@@ -50,7 +50,7 @@ class Evidence:
 
     @property
     def bad(self) -> list[str]:
-        """Return `name = value` of the losses that are no numbers."""
+        """Return `name = value` of the NaN or infinite losses."""
         return not_finite(self.losses)
 
     def terms(self) -> str:
@@ -61,7 +61,7 @@ class Evidence:
 
 @HOOKS.register_module()
 class NonFiniteLossHook(Hook):
-    """Looks at every loss; its value has been read for the log anyway.
+    """Checks every loss; its value has been read for the log anyway.
 
     Most bad losses are met before, by their gradient: this sees those of a batch after which no
     optimizer step is due.
@@ -79,7 +79,7 @@ class NonFiniteLossHook(Hook):
         """Judge the step.
 
         Raises:
-            UserError: a loss is infinite or not a number.
+            UserError: a loss is NaN or infinite.
         """
         if not outputs or not not_finite(outputs):
             return
@@ -91,7 +91,7 @@ class NonFiniteLossHook(Hook):
 
 
 def not_finite(losses: Mapping[str, Any]) -> list[str]:
-    """Return `name = value` of each loss that is no number; none as long as their sum is one.
+    """Return `name = value` of each NaN or infinite loss; none as long as their sum is finite.
 
     Args:
         losses: of a step, with their sum as `loss`.
@@ -103,7 +103,7 @@ def not_finite(losses: Mapping[str, Any]) -> list[str]:
 
 
 def refuse_bad_gradients(wrapper: OptimWrapper) -> None:
-    """Let an optimizer refuse a step with such gradients, if it clips them at all."""
+    """Let an optimizer refuse a step with NaN or infinite gradients, if it clips them."""
     scaler = getattr(wrapper, "loss_scaler", None)
     # In fp16 the scaler leaves such steps out, and tries smaller factors.
     if wrapper.clip_grad_kwargs and (scaler is None or not scaler.is_enabled()):
@@ -111,7 +111,7 @@ def refuse_bad_gradients(wrapper: OptimWrapper) -> None:
 
 
 def refusing(clip: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a clipping of gradients that refuses what would spoil every weight.
+    """Return a clipping function that refuses NaN or infinite gradients.
 
     The norm is that of the gradients which all processes share, so all of them refuse together.
     MMEngine reads it for the log (optimizer_wrapper.py: _clip_grad); here it is read once for both.
@@ -138,7 +138,7 @@ def refusing(clip: Callable[..., Any]) -> Callable[..., Any]:
 def explain(
     error: BaseException, step: int, batch: Mapping[str, Any], losses: Mapping[str, Any] | None
 ) -> str | None:
-    """Return what to tell of an error in a step, None when it has nothing to do with such numbers.
+    """Return the message about an error in a step, None when no NaN or infinite value caused it.
 
     Args:
         error: raised between the batch and the optimizer's step.
@@ -152,7 +152,7 @@ def explain(
     if re.search(NOT_FINITE, str(error), re.IGNORECASE):
         before = f" The losses of the step before: {found.terms()}." if found.losses else ""
         return _told(
-            f"the model's predictions in step {step} are infinite or not numbers, so there is no "
+            f"the model's predictions in step {step} are NaN or infinite, so there is no "
             f"loss ({error}).{before}",
             found.images,
         )
@@ -163,7 +163,7 @@ def _message(step: int, evidence: Sequence[Evidence], norm: float | None = None)
     guilty = [found for found in evidence if found.bad]
     if guilty:
         bad = ", ".join(dict.fromkeys(term for found in guilty for term in found.bad))
-        what = f"the loss of step {step} is not a number: {bad}."
+        what = f"the loss of step {step} is NaN or infinite: {bad}."
     else:
         terms = "; ".join(found.terms() for found in evidence)
         what = (
@@ -178,9 +178,9 @@ def _told(what: str, paths: Sequence[str]) -> str:
     return (
         f"{what}\n"
         f"Images of the step: {', '.join(paths) or 'unknown'}.\n"
-        "The step would have spoiled all weights, so the run stopped; the checkpoints are from "
+        "The step would have ruined all weights, so the run stopped; the checkpoints are from "
         f"before it. Likely causes:\n{causes}\n"
-        "Go on from the last checkpoint with --resume."
+        "Resume from the last checkpoint with --resume."
     )
 
 

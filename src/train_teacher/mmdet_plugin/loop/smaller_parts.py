@@ -1,4 +1,4 @@
-"""A training step that goes on in smaller parts when the memory runs out."""
+"""A training step that continues in smaller parts when the memory runs out."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from train_teacher.mmdet_plugin.upstream_internals import set_batch_count
 
 @dataclass(frozen=True)
 class _Batch:
-    """A batch of the optimizer step that is being made."""
+    """A batch of the current optimizer step."""
 
     data: Mapping[str, Any]
     seed: int
-    """What PyTorch's generators were last seeded with."""
+    """Last seed of PyTorch's generators."""
 
 
 class AdaptiveStep:
@@ -36,13 +36,12 @@ class AdaptiveStep:
 
     Args:
         model: as MMEngine wrapped it.
-        say: is given a sentence when the parts become smaller.
+        say: called with a sentence when the parts become smaller.
     """
 
     def __init__(self, model: Any, optim_wrapper: Any, say: Callable[[str], None]) -> None:
         """Start with whole batches."""
-        self._model = model
-        self._detector = model.module if is_model_wrapper(model) else model
+        self.use(model)
         self._wrapper = optim_wrapper
         self._say = say
         self._pending: list[_Batch] = []
@@ -53,6 +52,11 @@ class AdaptiveStep:
         optim_wrapper.optimizer.register_step_post_hook(self._update_ends)
         self.images: int | None = None
         """Images at once; None as long as whole batches fit."""
+
+    def use(self, model: Any) -> None:
+        """Go on with a detector that was wrapped again."""
+        self._model = model
+        self._detector = model.module if is_model_wrapper(model) else model
 
     def __call__(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Train on one batch.
@@ -98,9 +102,9 @@ class AdaptiveStep:
         outputs = unless_memory_is_full(work)
         if outputs is None and self._updating:
             raise UserError(
-                "the memory became full while the optimizer changed the weights: some are new and "
-                "some are not, so the step cannot be made again. The last checkpoint is kept. Go "
-                "on with --resume when the memory is free, or start again with a smaller "
+                "the memory ran out while the optimizer changed the weights: some are new and some "
+                "are not, so the step cannot be repeated. The last checkpoint is kept. Continue "
+                "with --resume when the memory is free, or start again with a smaller "
                 "--batch-size or with smaller `train_scales`."
             )
         return outputs
@@ -149,10 +153,10 @@ class AdaptiveStep:
             )
         if now == 1:
             raise UserError(
-                "the memory is full with a single image at once: a smaller batch would not help. "
+                "out of memory with a single image at once: a smaller batch would not help. "
                 "The last checkpoint is kept. Use smaller `train_scales` in a --config file"
                 f"{_recomputation(self._detector)}; on a GPU, nvidia-smi shows whether "
-                "another program holds its memory (then end it and go on with --resume)."
+                "another program holds its memory (then end it and continue with --resume)."
             )
         self.images = math.ceil(now / 2)
         give_back()
@@ -164,7 +168,7 @@ class AdaptiveStep:
 
 
 def _recomputation(detector: Any) -> str:
-    """Return the setting that computes every encoder layer again, where that would save memory."""
+    """Return the setting that recomputes every encoder layer, where that would save memory."""
     layers = getattr(getattr(detector, "encoder", None), "layers", ())
     if all(getattr(layer, "checkpointed", True) for layer in layers):
         return ""  # they are already, or cannot be

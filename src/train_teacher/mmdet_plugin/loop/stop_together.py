@@ -1,4 +1,4 @@
-"""Several processes agree every few seconds whether one of them was told to stop."""
+"""Several processes agree every few seconds whether one of them was asked to stop."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mmengine.dist import get_world_size
 from torch import distributed
 
 ASK_SECONDS = 2.0
-"""Between two questions to the other processes: far less than a launcher waits for them."""
+"""Seconds between two questions to the other processes: far less than a launcher waits."""
 MOST_CALLS = 10
-"""Between two questions, however quick they are."""
+"""Calls between two questions, however quick they are."""
 
 
 class Agreement:
-    """One answer for all processes, and each of them asks at the same call.
+    """One answer for all processes, each of which asks at the same call.
 
     How many calls make `ASK_SECONDS` is part of what they agree on: by the slowest of them.
     """
@@ -28,11 +28,11 @@ class Agreement:
         self.ask_next()
 
     def ask_next(self) -> None:
-        """Ask at the next call, because it may take another time than those before."""
+        """Ask at the next call, because it may take longer than those before."""
         self._left, self._calls, self._asked_at = 1, 0, time.monotonic()
 
     def __call__(self, told: bool) -> bool:
-        """Return whether any process was told to stop; False when it is not time to ask."""
+        """Return whether any process was asked to stop; False when it is not time to ask."""
         if self._group is None:
             return told
         self._left -= 1

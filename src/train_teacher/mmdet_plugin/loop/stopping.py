@@ -31,12 +31,12 @@ forget_original_parent)."""
 
 @HOOKS.register_module()
 class StopOnSignalHook(Hook):
-    """Saves `last.pth` in the middle of an epoch when the run is told to stop."""
+    """Saves `last.pth` in the middle of an epoch when the run is asked to stop."""
 
     priority = "LOWEST"
 
     def before_run(self, runner: Runner) -> None:
-        """Take the signals over, where Python lets this thread do so."""
+        """Handle the signals, where Python lets this thread do so."""
         self._told, self._told_at = False, 0.0
         self._process = os.getpid()
         self._agreed = Agreement()
@@ -57,7 +57,7 @@ class StopOnSignalHook(Hook):
         if is_main_process():
             print(  # noqa: T201 - said at once, wherever the run is
                 f"\n{signal.Signals(number).name}: stopping after this step and saving "
-                "the state (once more: at once, without saving)",
+                "the state (repeat to stop at once without saving)",
                 file=sys.stderr,
                 flush=True,
             )
@@ -72,7 +72,7 @@ class StopOnSignalHook(Hook):
         """Save and stop.
 
         Raises:
-            KeyboardInterrupt: told to stop; the state is in last.pth.
+            KeyboardInterrupt: asked to stop; the state is in last.pth.
         """
         # Of several batches the last makes the optimizer's step.
         if not runner.optim_wrapper.should_update() or not self._agreed(self._told):
@@ -94,25 +94,25 @@ class StopOnSignalHook(Hook):
         data_batch: Any = None,
         outputs: Sequence[Any] | None = None,
     ) -> None:
-        """Stop; the state before the validation is in last.pth, the validation is made up for.
+        """Stop; last.pth holds the state before the validation, which --resume repeats.
 
         Raises:
-            KeyboardInterrupt: told to stop.
+            KeyboardInterrupt: asked to stop.
         """
         if self._agreed(self._told):
             self._give_back()
             raise KeyboardInterrupt
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Ask after its first batch: it takes another time than a training step."""
+        """Ask after its first batch, which may take longer than a training step."""
         self._agreed.ask_next()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Ask after the next training step: counting the score may have taken long."""
+        """Ask after the next training step: computing the score may have taken long."""
         self._agreed.ask_next()
 
     def after_run(self, runner: Runner) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         self._give_back()
 
     def _give_back(self) -> None:

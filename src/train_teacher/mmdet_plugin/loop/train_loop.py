@@ -1,4 +1,4 @@
-"""MMEngine's epoch loop that can go on in the middle of an epoch, and validates what was missed."""
+"""MMEngine's epoch loop, resumable in the middle of an epoch, with any missed validation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGES_AT_ONCE = "images_at_once"
 
 @LOOPS.register_module()
 class TeacherTrainLoop(EpochBasedTrainLoop):
-    """EpochBasedTrainLoop whose state is a step, not an epoch."""
+    """EpochBasedTrainLoop that resumes from a step, not an epoch."""
 
     step: AdaptiveStep
 
@@ -71,7 +71,7 @@ class TeacherTrainLoop(EpochBasedTrainLoop):
             )
 
     def run_epoch(self) -> None:
-        """Run one epoch, or what is left of it."""
+        """Run one epoch, or the rest of it."""
         done = self._iter - self._epoch * len(self.dataloader)
         if done > 0 and isinstance(self.dataloader.batch_sampler, ResumableBatchSampler):
             self.dataloader.batch_sampler.skip = done

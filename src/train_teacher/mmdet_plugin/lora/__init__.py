@@ -1,1 +1,1 @@
-"""LoRA through PEFT: which layers get adapters, and how attention keeps exact."""
+"""LoRA through PEFT: the layers that get adapters, and attention that stays exact."""

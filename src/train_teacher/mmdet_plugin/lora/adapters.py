@@ -1,4 +1,4 @@
-"""LoRA inside MMDetection's Grounding DINO: put in by PEFT, checked, switched, merged.
+"""LoRA in MMDetection's Grounding DINO: adapters injected by PEFT, checked, switched, merged.
 
 PEFT changes the detector in place (`inject_adapter_in_model`), so it stays the class that MMEngine
 knows. It happens after the base weights are loaded, because injection renames parameters, and
@@ -34,7 +34,7 @@ SAVED_PREFIX = "base_model.model."
 
 @dataclass(frozen=True)
 class LoraOptions:
-    """What the config's `model.lora` holds."""
+    """Content of the config's `model.lora`."""
 
     rank: int = 16
     alpha: int | None = None
@@ -47,7 +47,7 @@ class LoraOptions:
 
 
 def inject_lora(model: nn.Module, options: LoraOptions, frozen: Sequence[str] = ()) -> None:
-    """Put adapters into a detector, in place; everything else stops requiring a gradient.
+    """Inject adapters into a detector, in place; everything else stops requiring a gradient.
 
     Args:
         model: detector with its base weights.
@@ -141,7 +141,7 @@ def use_adapter(model: nn.Module, name: str) -> None:
 
 @contextmanager
 def without_adapters(model: nn.Module) -> Iterator[None]:
-    """Let a detector compute what its base computes, for as long as the context lasts."""
+    """Let a detector compute what its base computes within the context."""
     from peft.tuners.tuners_utils import BaseTunerLayer
     from peft.utils import ModulesToSaveWrapper
 
@@ -194,7 +194,7 @@ def options_from(values: Mapping[str, Any]) -> LoraOptions:
 
 
 def _check_injected(model: nn.Module, targets: Iterable[str], full: Iterable[str]) -> None:
-    """Compare what PEFT did with what was wanted: it matches by the ends of names.
+    """Check that PEFT wrapped the wanted modules: it matches by the ends of names.
 
     Raises:
         RuntimeError: it wrapped other modules.

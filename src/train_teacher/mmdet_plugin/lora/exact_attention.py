@@ -1,4 +1,4 @@
-"""Keeping the base of an adapted nn.MultiheadAttention exactly as it was.
+"""Hooks that keep the base of an adapted nn.MultiheadAttention exactly as it was.
 
 PEFT adapts it by adding the adapter to the base weights before each forward and subtracting it
 afterwards (peft/tuners/lora/layer.py, MultiheadAttention.forward). That rounds, and makes a new

@@ -1,4 +1,4 @@
-"""Which modules of a Grounding DINO get adapters, and which small ones are trained whole."""
+"""Modules of a Grounding DINO that get adapters, and small ones that are trained whole."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _matches(modules: Mapping[str, nn.Module], target: str) -> list[str]:
 
 
 def _refuse_silent_no_op(modules: Mapping[str, nn.Module], target: str, name: str) -> None:
-    """Refuse a module whose adapter would not be called, or that has none in PEFT."""
+    """Refuse a module whose adapter would never be called, or that PEFT cannot adapt."""
     parent = name.rpartition(".")[0]
     if is_attention(_parent(modules, name)):
         raise UserError(
@@ -160,7 +160,7 @@ def _unmatched_message(modules: Mapping[str, nn.Module], target: str) -> str:
 
 
 def _ends(name: str) -> Iterator[str]:
-    """Yield a module name and every end of it that begins after a dot and is not a number."""
+    """Yield a module name and every end of it that begins after a dot and is not numeric."""
     parts = name.split(".")
     for start in range(len(parts)):
         if not parts[start].isdigit():

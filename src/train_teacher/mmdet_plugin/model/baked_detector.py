@@ -1,4 +1,4 @@
-"""A detector with its classes baked in, as one ONNX graph of an image and a mask."""
+"""A detector for a fixed list of classes, as one ONNX graph of an image and a mask."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OPSET = 17
 """The first with LayerNormalization; GridSample came with 16."""
 INPUTS, OUTPUTS = ["image", "mask"], ["boxes", "scores"]
 BORDER = 1e-3
-"""How near to 0 and 1 MMDetection's decoder keeps box coordinates; transformers' has 1e-5."""
+"""Distance of box coordinates from 0 and 1 in MMDetection's decoder; 1e-5 in transformers'."""
 
 
 class _BorderOfMmdet(TorchFunctionMode):
-    """Where a box touches the image's border, the two would differ by up to 0.001."""
+    """MMDetection's `BORDER`; otherwise boxes at the edge differ by up to 0.001."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.special.logit:
@@ -49,7 +49,7 @@ class _Decoder(nn.Module):
 
 
 class _Text(nn.Module):
-    """The language model's output for the one prompt, instead of the language model."""
+    """The language model's output for the one prompt, in place of the language model."""
 
     def __init__(self, features: Tensor) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def class_means(tokens: Sequence[Sequence[int]], width: int) -> Tensor:
 
 
 def corners(boxes: Tensor) -> Tensor:
-    """Return (N, 4) boxes of centre and size as xyxy, within 0 to 1."""
+    """Return (N, 4) boxes of center and size as xyxy, within 0 to 1."""
     centre, size = boxes[:, :2], boxes[:, 2:]
     return torch.cat([centre - size / 2, centre + size / 2], 1).clamp(0, 1)
 

@@ -1,4 +1,4 @@
-"""An image in the corner of a larger canvas, seen as if it were alone.
+"""An image in the corner of a larger canvas, processed as if it were alone.
 
 MMDetection's batches let what is beside an image change what is found in it: Swin's windows see it,
 and the neck's group norm counts it. A file for images of one size would be another detector.
@@ -16,14 +16,14 @@ from torch.nn.functional import max_pool2d
 PATCH = 4
 """Pixels of the first stage's tokens; every later level halves them."""
 OTHER_WINDOW = -100.0
-"""What Swin adds to the attention of tokens that are no neighbours."""
+"""Added by Swin to the attention of tokens that are no neighbors."""
 
 
 class Canvas:
-    """Where the image is, at each level of transformers' Grounding DINO."""
+    """Place of the image at each level of transformers' Grounding DINO."""
 
     def __init__(self, twin: Any) -> None:
-        """Hook into the model whatever sees what is beside the image."""
+        """Hook into every module that would see the padding beside the image."""
         self.masks: list[Tensor] = []
         swin = twin.model.backbone.conv_encoder.model
         swin.embeddings.register_forward_hook(lambda _m, _i, out: (self._hidden(out[0], 0), out[1]))
@@ -50,7 +50,7 @@ class Canvas:
         return [PATCH * 2**level for level in self.levels]
 
     def place(self, mask: Tensor) -> None:
-        """Say where the image is: (1, height, width), multiples of the coarsest stride."""
+        """Set the place of the image: (1, height, width), multiples of the coarsest stride."""
         self.masks = [max_pool2d(mask[:, None], PATCH)]
         while len(self.masks) <= self.levels[-1]:
             self.masks.append(max_pool2d(self.masks[-1], 2))

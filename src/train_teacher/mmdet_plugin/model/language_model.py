@@ -1,4 +1,4 @@
-"""BERT built from a local folder: never online, weights only where they are wanted."""
+"""BERT built from a local folder: never online, with weights only where needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ConfiguredBertEncoder(BertEncoder):
     """mmdet's BertEncoder on a BERT that was already built."""
 
     def __init__(self, model: HuggingFaceBert, num_layers_of_embedded: int) -> None:
-        """Take the model as it is; mmdet's own constructor would download one."""
+        """Take the given model; mmdet's own constructor would download one."""
         nn.Module.__init__(self)
         self.model = model
         self.language_dim = model.config.hidden_size
@@ -93,7 +93,7 @@ class ConfiguredBertModel(BertModel):
         self.text_cache = TextCache() if cache_text and use_sub_sentence_represent else None
 
     def forward(self, captions: Sequence[str], **kwargs: Any) -> dict[str, Tensor]:
-        """Return the text features of captions, from memory where that is the same.
+        """Return the text features of captions, from the cache where that is exact.
 
         Args:
             captions: one per image.
@@ -125,7 +125,7 @@ class ConfiguredBertModel(BertModel):
         return _as_batch(found, tokenized["attention_mask"])
 
     def _encode(self, tokenized: Any, device: torch.device) -> dict[str, Tensor]:
-        """Do what mmdet's forward does, its masks made before anything is on the device.
+        """Do what mmdet's forward does, with masks made before anything is on the device.
 
         They are made token by token (bert.py:60), and each asks the device: 273 times a step.
         """
@@ -203,7 +203,7 @@ def _build_bert(folder: Path, add_pooling_layer: bool, own_weights: str) -> Hugg
     if not present:
         raise UserError(
             f"--language-model {folder}: has no weights ({' or '.join(WEIGHT_FILES)}), and with "
-            "--weights none they come from nowhere else: random weights would read the text. "
+            "--weights none there is no other source: the text would be read by random weights. "
             "Add the file, give --weights, or train it with --tune full."
         )
     return HuggingFaceBert.from_pretrained(

@@ -1,4 +1,4 @@
-"""Grounding DINO that finds any number of classes: several prompts per image, one list of boxes."""
+"""Grounding DINO for any number of classes: several prompts per image, one list of boxes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ChunkedGroundingDINO(GroundingDINO):
         return max(0, int((self.test_cfg or {}).get("chunked_size", -1)))
 
     def check_prompts(self, class_names: Sequence[str], *, one_prompt: bool) -> None:
-        """Refuse class names that some prompt would cut off or have no token for.
+        """Refuse class names that a prompt would truncate or have no token for.
 
         Args:
             one_prompt: whether they have to fit into one prompt.
@@ -146,7 +146,7 @@ class ChunkedGroundingDINO(GroundingDINO):
         """Predict boxes, with several prompts per image where `chunked_size` says so.
 
         Args:
-            batch_inputs: (N, 3, H, W), normalised.
+            batch_inputs: (N, 3, H, W), normalized.
             batch_data_samples: one per image, with the class names as `text`.
             rescale: whether boxes are in pixels of the original image.
 

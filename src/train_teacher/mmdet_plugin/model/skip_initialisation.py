@@ -1,4 +1,4 @@
-"""Building a model whose weights are about to be read from a file, without drawing them first."""
+"""Skipped weight initialization for a model whose weights are about to be loaded from a file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ DRAWS: frozenset[Callable[..., Any]] = frozenset(
 
 
 class SkipInitialisation(TorchFunctionMode):
-    """Leaves out every random initialisation of PyTorch, mmcv and transformers in this thread.
+    """Skips every random initialization of PyTorch, mmcv and transformers in this thread.
 
-    What was to be drawn holds whatever its memory held, so each such tensor has to be written
+    A skipped tensor holds whatever its memory held, so each has to be written
     afterwards. Constants are filled as usual. (On the `meta` device mmdet's Swin cannot be built:
     it reads numbers from tensors.)
     """
@@ -36,7 +36,7 @@ class SkipInitialisation(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return what was to be drawn as it is; let every other function do its work."""
+        """Return tensors of random initializers unchanged; let every other function do its work."""
         named = kwargs or {}
         if func in DRAWS:
             return args[0] if args else named["tensor"]
@@ -44,6 +44,6 @@ class SkipInitialisation(TorchFunctionMode):
 
 
 def draw_embeddings(model: nn.Module, names: tuple[str, ...]) -> None:
-    """Draw, as `nn.Embedding` does, tables of a `SkipInitialisation` model that no file has."""
+    """Initialize tables of a `SkipInitialisation` model that no file has, as `nn.Embedding`."""
     for name in names:
         nn.init.normal_(model.get_parameter(name))

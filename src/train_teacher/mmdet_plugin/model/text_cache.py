@@ -30,7 +30,7 @@ EncodePhrases = Callable[[Sequence[Phrase]], Tensor]
 
 @dataclass(frozen=True)
 class CaptionFeatures:
-    """What the language model says about one caption; no batch dimension."""
+    """Output of the language model for one caption; no batch dimension."""
 
     embedded: Tensor
     """(tokens, width)."""
@@ -78,7 +78,7 @@ def span_masks(spans: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
 
 
 class TextCache:
-    """Remembers phrases and whole captions; forgets both when the weights change."""
+    """Caches phrases and whole captions; forgets both when the weights change."""
 
     def __init__(self) -> None:
         """Start empty."""

@@ -1,1 +1,1 @@
-"""What the training process reports: freeze table, progress, metrics."""
+"""Reports of the training process: freeze table, progress, metrics."""

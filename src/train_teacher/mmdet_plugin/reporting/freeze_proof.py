@@ -1,9 +1,9 @@
-"""Evidence that training reached what it should and nothing else."""
+"""Proof that training changed what it should and nothing else."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -33,7 +33,7 @@ def _digest(parameter: Tensor) -> str:
 
 
 class GradientWatch:
-    """Notes which trainable tensors got a gradient, and which got one that is not all zero.
+    """Records which trainable tensors got a gradient, and which got one that is not all zero.
 
     Args:
         model: the detector; looked at from now on, until every tensor has been seen.
@@ -57,7 +57,7 @@ class GradientWatch:
         self._found[name] = gradient.detach().any()
 
     def settle(self) -> None:
-        """Take in what the last step showed; a tensor that was seen costs nothing any more."""
+        """Record the gradients of the last step; a tensor that was seen is not checked again."""
         for name, found in self._found.items():
             self.absent.discard(name)
             if bool(found):
@@ -83,11 +83,25 @@ class TrainingProof:
         self._watch = GradientWatch(model)
         self._steps = 0
 
+    def take_in_joined(self, model: nn.Module) -> None:
+        """Watch from now on what was frozen until now and is trained from the next step on.
+
+        Raises:
+            UserError: a tensor changed while it was frozen.
+        """
+        now = parameter_digests(model, trainable=True)
+        joined = {name: self.frozen.pop(name) for name in now if name in self.frozen}
+        _refuse_changed([name for name, digest in joined.items() if now[name] != digest])
+        self._trainable |= joined
+        self._watch.close()
+        self._watch = GradientWatch(model)
+        self._steps = 0
+
     def after_step(self, warn: Callable[[str], None]) -> None:
-        """Look at the gradients of the step that was just made.
+        """Check the gradients of the step that was just made.
 
         Args:
-            warn: is given a sentence about what does not stop the run.
+            warn: called with a sentence about problems that do not stop the run.
 
         Raises:
             UserError: an adapter or full module cannot learn.
@@ -114,7 +128,7 @@ class TrainingProof:
         )
 
     def conclude(self, model: nn.Module) -> str:
-        """Return what training changed and what it did not, in one sentence.
+        """Return one sentence on the tensors that training changed and did not change.
 
         Args:
             model: the detector after training.
@@ -124,12 +138,7 @@ class TrainingProof:
         """
         self._watch.close()
         after = parameter_digests(model, trainable=False)
-        changed = [name for name, digest in self.frozen.items() if after.get(name) != digest]
-        if changed:
-            raise UserError(
-                f"{len(changed)} tensors that should be frozen changed, such as {changed[0]}: "
-                "the weights of this run are not what its settings say."
-            )
+        _refuse_changed([n for n, digest in self.frozen.items() if after.get(n) != digest])
         now = parameter_digests(model, trainable=True)
         still = [name for name, digest in self._trainable.items() if now.get(name) == digest]
         if still and self._has_lora and self._steps >= STEPS_TO_WAIT:
@@ -153,3 +162,11 @@ class TrainingProof:
             count = f"all {moved}" if moved == len(group) else f"{moved} of {len(group)}"
             parts.append(f"{count} {label} had a gradient and moved")
         return "; ".join(parts)
+
+
+def _refuse_changed(names: Sequence[str]) -> None:
+    if names:
+        raise UserError(
+            f"{len(names)} tensors that should be frozen changed, such as {names[0]}: "
+            "the weights of this run are not what its settings say."
+        )

@@ -1,4 +1,4 @@
-"""What a run says of itself while it runs: freeze table and proof, base evaluation, progress."""
+"""Hooks that report on a run: freeze table and proof, base evaluation, progress."""
 
 from __future__ import annotations
 
@@ -22,14 +22,20 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.freeze_table import FILE_NAME, FreezeTable, ModelPart, write_freeze_table
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
 from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof
-from train_teacher.mmdet_plugin.runner_access import say, unwrapped
+from train_teacher.mmdet_plugin.runner_access import joined_after, say, unwrapped
 from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 FOLDER = "data"
 
 
-def freeze_table(model: nn.Module) -> FreezeTable:
-    """Return how many parameters of each part of a model are trained: require a gradient."""
+def freeze_table(model: nn.Module, joined: int | None = None) -> FreezeTable:
+    """Return how many parameters of each part of a model are trained: require a gradient.
+
+    Args:
+        joined: the epoch after which its `joining_modules` did, None as long as they wait.
+    """
+    note = "joins later" if joined is None else f"since epoch {joined + 1}"
+    notes = dict.fromkeys(getattr(model, "joining_modules", ()), note)
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parts.setdefault(name.split(".")[0], []).append(parameter)
@@ -39,6 +45,7 @@ def freeze_table(model: nn.Module) -> FreezeTable:
                 name,
                 sum(p.numel() for p in parameters),
                 sum(p.numel() for p in parameters if p.requires_grad),
+                notes.get(name, ""),
             )
             for name, parameters in parts.items()
         )
@@ -47,7 +54,7 @@ def freeze_table(model: nn.Module) -> FreezeTable:
 
 @HOOKS.register_module()
 class FreezeProofHook(Hook):
-    """Prints what is frozen, and proves what training changed and what it did not."""
+    """Prints the frozen parts, and proves what training changed and what it did not."""
 
     priority = "VERY_HIGH"
 
@@ -58,15 +65,17 @@ class FreezeProofHook(Hook):
             UserError: nothing is left to train, or a frozen tensor is in the optimizer.
         """
         model = unwrapped(runner)
-        self._table = freeze_table(model)
+        self._joined = joined_after(runner)
+        self._table = freeze_table(model, self._joined)
         say(runner, str(self._table))
         _write(runner, self._table)
         if adapters := describe_lora(model):
             say(runner, adapters)
         self._proof = TrainingProof(model)
         optimized = {id(p) for group in runner.optim_wrapper.param_groups for p in group["params"]}
+        wrong = optimized - {id(p) for p in getattr(model, "waiting_parameters", ())}
         caught = [
-            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in optimized
+            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in wrong
         ]
         if caught:
             raise UserError(
@@ -75,6 +84,21 @@ class FreezeProofHook(Hook):
         if not optimized:
             raise UserError("every part of the model is frozen: nothing would be trained")
 
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Take in that parts have joined the training.
+
+        Raises:
+            UserError: one of their tensors changed before.
+        """
+        joined = joined_after(runner)
+        if joined == self._joined:
+            return
+        self._joined = joined
+        model = unwrapped(runner)
+        self._proof.take_in_joined(model)
+        self._table = freeze_table(model, joined)
+        _write(runner, self._table)
+
     def after_train_iter(
         self,
         runner: Runner,
@@ -82,7 +106,7 @@ class FreezeProofHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Look at the gradients of the first steps.
+        """Check the gradients of the first steps.
 
         Raises:
             UserError: a part of the adapter gets none.
@@ -95,7 +119,13 @@ class FreezeProofHook(Hook):
         Raises:
             UserError: a frozen tensor changed, or one of the adapter did not.
         """
-        proof = self._proof.conclude(unwrapped(runner))
+        model: Any = unwrapped(runner)
+        proof = self._proof.conclude(model)
+        if self._joined is not None:
+            proof += (
+                f"; {len(model.joining_parameters)} of these were frozen, and bit-identical, until "
+                f"after epoch {self._joined}"
+            )
         say(runner, f"proof: {proof}")
         _write(runner, msgspec.structs.replace(self._table, proof=proof))
 
@@ -107,7 +137,7 @@ def _write(runner: Runner, table: FreezeTable) -> None:
 
 @HOOKS.register_module()
 class BaseEvaluationHook(Hook):
-    """Validates the base weights before the first step, so that a run can say what it gained."""
+    """Validates the base weights before the first step, so that the gain is known."""
 
     # After ProgressHook and CheckpointHook: their before_train must have run.
     priority = "LOWEST"
@@ -141,7 +171,7 @@ class ProgressHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Show the step; not each, because its loss must be read back from the device."""
+        """Show the step; not every one, because reading its loss is a host-device sync."""
         step = runner.iter + 1
         if not self._due(last=step == runner.max_iters):
             return
@@ -152,7 +182,7 @@ class ProgressHook(Hook):
             f"step {step}/{runner.max_iters}",
             f"loss {float(outputs['loss']) if outputs else float('nan'):.3f}",
             f"lr {runner.optim_wrapper.get_lr()['lr'][0]:.2g}",
-            f"{progress.clock(remaining)} to go",
+            f"{progress.clock(remaining)} left",
         ]
         progress.show(step / runner.max_iters, "  ".join([*parts, _gpu_memory()]).rstrip())
 
@@ -163,7 +193,7 @@ class ProgressHook(Hook):
         return due
 
     def before_val(self, runner: Runner) -> None:
-        """Say that validation begins: it can take long."""
+        """Announce the validation, which can take long."""
         self._val_started = time.monotonic()
 
     def after_val_iter(
@@ -194,7 +224,7 @@ class ProgressHook(Hook):
         self._started += seconds
 
     def after_train(self, runner: Runner) -> None:
-        """End the bar."""
+        """Close the bar."""
         progress.close()
 
 

@@ -22,7 +22,7 @@ from train_teacher.scores.metric_names import ELAPSED, LOSS_SINCE
 
 FILE_NAME = "metrics.jsonl"
 MEMORY = "process_memory"
-"""MiB of main memory that the process has held at most, on a machine without a GPU."""
+"""Peak main memory of the process in MiB, on a machine without a GPU."""
 
 
 @VISBACKENDS.register_module()
@@ -30,7 +30,7 @@ class MetricsFileBackend(BaseVisBackend):
     """Appends training and validation numbers to `metrics.jsonl` in the run folder."""
 
     def __init__(self, save_dir: str) -> None:
-        """Start the clock where an earlier start of the run left it."""
+        """Start the clock at the time an earlier start of the run had taken."""
         super().__init__(save_dir)
         elapsed = seconds_so_far(self.experiment)
         self._started = time.monotonic() - elapsed
@@ -89,7 +89,7 @@ class MetricsFileBackend(BaseVisBackend):
     def _loss_since(self, step: int) -> dict[str, float]:
         """Return the mean loss of the batches since the last line, where there is one.
 
-        MMEngine's own is of the last 50, whatever was told of them before: no two are independent.
+        MMEngine's own is of the last 50, including those logged before: no two are independent.
         """
         batches = 0 if self._logged is None else step - self._logged
         self._logged = step
@@ -98,7 +98,7 @@ class MetricsFileBackend(BaseVisBackend):
 
 
 def seconds_so_far(path: Path) -> float:
-    """Return how long the run had taken at the last line of its metrics.jsonl, 0 without one."""
+    """Return the seconds a run had taken at the last line of its metrics.jsonl, 0 without one."""
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     with suppress(IndexError, ValueError):
         return float(json.loads(lines[-1]).get(ELAPSED, 0.0))

@@ -1,1 +1,1 @@
-"""Training samples that depend only on seed, epoch and image."""
+"""Training samples that depend on seed, epoch and image only."""

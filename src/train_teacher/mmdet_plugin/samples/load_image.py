@@ -1,4 +1,4 @@
-"""Loading an image that may have vanished or been damaged since the data was inspected."""
+"""Loading of images that may be missing or damaged since the inspection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnreadableImageError(UserError):
     """An image that is needed cannot be read."""
 
     def __init__(self, message: str, path: str, reason: str) -> None:
-        """Keep what was wrong with which file."""
+        """Keep the file and its error."""
         super().__init__(message)
         self.path = path
         self.reason = reason
@@ -60,7 +60,7 @@ class LoadPicture(LoadImageFromFile):
         if not self.skip_unreadable:
             raise UnreadableImageError(
                 f"{path}: the image cannot be read ({reason}). Without it the validation would "
-                "not be that of the other epochs. Put it back, then go on with --resume.",
+                "not be that of the other epochs. Put it back, then continue with --resume.",
                 path,
                 reason,
             )
@@ -68,16 +68,16 @@ class LoadPicture(LoadImageFromFile):
         self._skipped.add(path)
         if len(self._skipped) > MOST_SKIPPED or self._in_a_row > MOST_IN_A_ROW:
             raise UserError(
-                f"{len(self._skipped)} images cannot be read any more, the last is {path} "
+                f"{len(self._skipped)} images can no longer be read, the last is {path} "
                 f"({reason}). Is the disk or the network folder still there? Put them back, then "
-                "go on with --resume."
+                "continue with --resume."
             )
         if known:
             return
         print(  # noqa: T201 - loader processes have no logger
             plain(
                 f"\nwarning: {path}: the image cannot be read ({reason}); another one is "
-                "trained instead"
+                "used instead"
             ),
             file=sys.stderr,
             flush=True,

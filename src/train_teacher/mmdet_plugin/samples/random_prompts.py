@@ -1,4 +1,4 @@
-"""Training prompts drawn for each image: its classes, and phrases for what it does not show."""
+"""Random training prompts for each image: its classes, and phrases for absent objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from train_teacher.prompts.caption import (
 
 @TRANSFORMS.register_module()
 class RandomPrompt(BaseTransform):
-    """Draws the classes of an image's prompt and numbers its labels by their place in it.
+    """Samples the classes of an image's prompt and numbers its labels by their place in it.
 
     The idea and the shares are those of mmdet's RandomSamplingNegPos (text_transformers.py:99),
     which cannot be used here: it compares labels with the text keys of the label map, so that a

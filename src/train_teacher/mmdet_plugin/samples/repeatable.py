@@ -1,4 +1,4 @@
-"""Randomness that depends on the step and the image only, so that a stopped run goes on exactly.
+"""Randomness that depends on step and image only, so that a stopped run resumes exactly.
 
 Neither a number of loader processes, nor the order in which they finish, nor an interruption
 changes what step 1,234 does: every sample is augmented with numbers drawn from (seed, epoch,
@@ -34,7 +34,7 @@ def seed_of(*parts: int) -> int:
 
 @DATASETS.register_module()
 class SeededDataset(RepeatDataset):
-    """The outermost dataset: seeds what the transforms draw from, for each sample anew.
+    """The outermost dataset: seeds the random generators of the transforms for each sample.
 
     Each index draws its own numbers, so that the copies of an image that is repeated for its rare
     class are augmented differently.
@@ -75,7 +75,7 @@ class ResumableBatchSampler(AspectRatioBatchSampler):
 
 @HOOKS.register_module()
 class RepeatableHook(Hook):
-    """Tells the samples the epoch, and seeds each step."""
+    """Passes the epoch on to the samples, and seeds each step."""
 
     priority = "VERY_HIGH"
 
@@ -90,5 +90,5 @@ class RepeatableHook(Hook):
             dataset.epoch.value = runner.epoch
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed what the model draws in this step (denoising queries, dropout)."""
+        """Seed the random generators of the model for this step (denoising queries, dropout)."""
         torch.manual_seed(seed_of(self.seed, runner.iter, get_rank()))

@@ -1,4 +1,4 @@
-"""What a run will write, and whether it fits onto the disk."""
+"""Disk space that a run will need, and the check that there is enough."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RunBytes:
     adapter: int = 0
 
     def needed(self) -> int:
-        """Return the most that lies on the disk at one moment.
+        """Return the largest disk usage at one moment, in bytes.
 
         A new last.pth is complete before previous.pth is given up: three of them beside best.pth
         (mmdet_plugin/runner.py).
@@ -30,7 +30,7 @@ class RunBytes:
 
 
 def too_little_space(folder: str, size: RunBytes, present: int, free: int) -> str | None:
-    """Return what to tell the user when a run does not fit, else None.
+    """Return a message when a run does not fit, else None.
 
     Args:
         present: bytes of checkpoints that are there already and will be replaced.

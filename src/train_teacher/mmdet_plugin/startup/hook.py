@@ -1,4 +1,4 @@
-"""Fits a run to its machine before it starts, and says what was chosen."""
+"""Adaptation of a run to its machine before it starts, with a report."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ProbeHook(Hook):
         fit_batch: bool = False,
         preflight: bool = True,
     ) -> None:
-        """Remember what the data ask for."""
+        """Store the demands of the data."""
         self._image = image[0], image[1]
         self._boxes = boxes
         self._classes = tuple(classes)
@@ -83,7 +83,7 @@ class ProbeHook(Hook):
         split_batch(runner, self.choice.images)
 
     def before_train(self, runner: Runner) -> None:
-        """Say what was chosen, and try what the run will do.
+        """Report the choices, and try what the run will do.
 
         Raises:
             UserError: it would fail.
@@ -91,10 +91,10 @@ class ProbeHook(Hook):
         model: Any = unwrapped(runner)
         if model.accelerated:
             backend = backend_for(next(model.parameters()).device).name
-            say(runner, f"accelerated, by equals: {', '.join(sorted(model.accelerated))}")
+            say(runner, f"accelerated, with equal results: {', '.join(sorted(model.accelerated))}")
             say(runner, f"deformable attention: {backend}")
         else:
-            say(runner, "own modules: MMDetection's, none of which is exchanged")
+            say(runner, "own modules: MMDetection's, none of them replaced")
         if self.choice:
             say(
                 runner,
@@ -113,16 +113,17 @@ class ProbeHook(Hook):
         def measure(layers: int, images: int) -> int | None:
             model.checkpoint_layers(layers)
             batch = crowded_batch(images, self._image, self._boxes, self._classes, device)
-            return peak_of_step(model, batch, _precision(runner.optim_wrapper))
+            with model.all_joined():
+                return peak_of_step(model, batch, _precision(runner.optim_wrapper))
 
         batch_size = runner.cfg.train_dataloader.batch_size
         return choose(measure, usable_bytes(device), batch_size, choices, self._fit_batch)
 
 
 def _rehearse(runner: Runner) -> None:
-    """Fail now what would fail later; a run that goes on has made its steps already."""
+    """Fail before training what would fail later; a resumed run has made its steps already."""
     started = time.monotonic()
-    runner.logger.info("preflight: a step and a validation image follow, of which nothing stays")
+    runner.logger.info("preflight: trying a step and a validation image, then undoing them")
     size = bytes_to_write(runner) if runner.iter else rehearse_step(runner)
     free = check_space(runner, size)
     rehearse_validation(runner)

@@ -1,4 +1,4 @@
-"""One step before training, to see what fits into the GPU's memory."""
+"""Trial steps before training, to see what fits into the GPU's memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Measure = Callable[[int, int], "int | None"]
 
 @dataclass(frozen=True)
 class Choice:
-    """What training will use."""
+    """Batch and recomputed layers that training will use."""
 
     layers: int
     """Encoder layers that are computed again."""
@@ -84,7 +84,7 @@ def choose(
 
 
 def agreed(probe: Callable[[], Choice]) -> Choice:
-    """Return what fits every process: each splits its batch alike.
+    """Return a choice that fits every process: all split their batches alike.
 
     Args:
         probe: chooses for this process, without the others.

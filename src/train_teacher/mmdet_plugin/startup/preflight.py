@@ -1,4 +1,4 @@
-"""A step and a validation before training starts; they leave no trace in the run."""
+"""A trial step and validation before training; they leave no trace in the run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import RandomChoice, RandomChoiceResize
+from mmdet.datasets import MultiImageMixDataset
 from mmengine.runner import Runner
 from mmengine.runner.amp import autocast
 from torch import Tensor
@@ -27,7 +28,7 @@ from train_teacher.mmdet_plugin.loop.not_finite import (
     not_finite,
 )
 from train_teacher.mmdet_plugin.lora.adapters import lora_config
-from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.runner_access import all_joined, unwrapped
 from train_teacher.mmdet_plugin.startup.disk_space import RunBytes, too_little_space
 from train_teacher.mmdet_plugin.startup.memory_probe import trained_bytes
 from train_teacher.mmdet_plugin.upstream_internals import batches_per_step, make_next_batch_a_step
@@ -43,13 +44,13 @@ def rehearse_step(runner: Any) -> RunBytes:
         What its checkpoints will hold.
 
     Raises:
-        UserError: the loss is not a number, or not even one image fits into the memory.
+        UserError: the loss is NaN or infinite, or not even one image fits into the memory.
     """
     dataset = _with_pipeline(runner.train_dataloader.dataset)
     images = getattr(runner.train_dataloader.batch_sampler, "batch_size", 1)
     with unchanged(runner):
         with largest_scale(dataset.pipeline.transforms):
-            sample = dataset[most_crowded(dataset)]
+            sample = _mixed_with_itself(runner.train_dataloader.dataset, most_crowded(dataset))
         batch = runner.train_dataloader.collate_fn([copy.deepcopy(sample) for _ in range(images)])
         runner.model.train()
         with _alone(runner.optim_wrapper):
@@ -58,7 +59,7 @@ def rehearse_step(runner: Any) -> RunBytes:
 
 
 def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
-    """Make the step; say what is wrong with its numbers."""
+    """Make the step; report NaN or infinite losses."""
     try:
         bad = not_finite(runner.train_loop.step(batch))
     except NonFiniteGradientError as error:
@@ -66,13 +67,13 @@ def _refuse_bad_numbers(runner: Any, batch: Mapping[str, Any]) -> None:
     if bad:
         causes = "\n".join(f"  - {cause}" for cause in CAUSES)
         raise UserError(
-            f"the loss of a trial step is not a number: {', '.join(bad)}.\nImage: "
+            f"the loss of a trial step is NaN or infinite: {', '.join(bad)}.\nImage: "
             f"{images(batch)[0]}.\nNothing was trained. Likely causes:\n{causes}"
         )
 
 
 def rehearse_validation(runner: Any) -> None:
-    """Predict the most crowded image of a built validation loop; count its score alone."""
+    """Predict the most crowded image of a built validation loop; score it alone."""
     loop = runner.val_loop
     dataset = _with_pipeline(loop.dataloader.dataset)
     batch = loop.dataloader.collate_fn([dataset[most_crowded(dataset)]])
@@ -95,8 +96,10 @@ def rehearse_validation(runner: Any) -> None:
 def bytes_to_write(runner: Any) -> RunBytes:
     """Return what the checkpoints of a run hold once its optimizer has made a step."""
     model, wrapper = unwrapped(runner), runner.optim_wrapper
-    trained = trained_bytes(model)
-    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
+    now = trained_bytes(model)
+    with all_joined(model):
+        trained = trained_bytes(model)
+    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values())) * trained // now
     if batches_per_step(wrapper) > 1:
         state += trained  # a half-made step
     everything = sum(_size(tensor) for tensor in model.state_dict().values())
@@ -155,7 +158,7 @@ def unchanged(runner: Any) -> Iterator[None]:
 
 @contextmanager
 def largest_scale(transforms: Sequence[Any]) -> Iterator[None]:
-    """Make random sizes the largest there is, and random branches the first: without crop."""
+    """Replace random sizes by the largest, and random branches by the first: without crop."""
     with ExitStack() as undo:
         for transform in _all_transforms(transforms):
             undo.enter_context(_attributes_kept(transform))
@@ -190,10 +193,22 @@ def _all_transforms(transforms: Sequence[Any]) -> Iterator[RandomChoice | Random
 
 
 def _with_pipeline(dataset: Any) -> Any:
-    """Return the data set that loads, inside the ones that repeat or choose."""
-    while not hasattr(dataset, "pipeline"):
+    """Return the data set that loads, inside the ones that repeat, choose or mix."""
+    while hasattr(dataset, "dataset"):
         dataset = dataset.dataset
     return dataset
+
+
+def _mixed_with_itself(dataset: Any, index: int) -> Any:
+    """Return the sample of an image; where images are mixed, of twice its objects, the most."""
+    while hasattr(dataset, "dataset") and not isinstance(dataset, MultiImageMixDataset):
+        dataset = dataset.dataset
+    sample = _with_pipeline(dataset)[index]
+    if isinstance(dataset, MultiImageMixDataset):
+        sample["mix_results"] = [copy.deepcopy(sample)]
+        for transform in dataset.pipeline:
+            sample = transform(sample)
+    return sample
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Looks before training whether every class has text in the prompts that will be used."""
+"""Check before training that every class has a token in the prompts that will be used."""
 
 from __future__ import annotations
 

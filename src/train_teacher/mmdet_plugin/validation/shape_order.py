@@ -1,4 +1,4 @@
-"""Images of one shape side by side at validation, so that a batch needs no padding."""
+"""Validation batches of images of one shape, which need no padding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ShapeOrderSampler(DefaultSampler):
     """
 
     def __init__(self, dataset: Any, seed: int | None = None) -> None:
-        """Order nothing yet: the data set may not be read."""
+        """Postpone the ordering: the data set may not be loaded yet."""
         super().__init__(dataset, shuffle=False, seed=seed or 0)
         self._order: list[int] | None = None
 

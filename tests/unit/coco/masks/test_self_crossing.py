@@ -1,4 +1,4 @@
-"""A polygon is told to cross itself only where it does."""
+"""A polygon is said to cross itself only where it does."""
 
 from __future__ import annotations
 

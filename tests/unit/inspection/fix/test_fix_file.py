@@ -1,4 +1,4 @@
-"""What `--fix` must not do: change what is right, lose what is good, or need a second run."""
+"""`--fix` changes nothing right, loses nothing good, and needs no second run."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_equal_boxes_of_two_undefined_classes_stay_two(tmp_path: Path) -> None:
 
 
 def test_equal_boxes_of_images_that_could_not_be_read_stay_apart(tmp_path: Path) -> None:
-    """Their records stay in the copy, so which of them the boxes belong to can still be told."""
+    """Their records stay in the copy, so that the right one for the boxes can still be found."""
     content = coco(images=[image(n) for n in range(1, 101)])
     content["images"] += [{"id": 201}, {"id": 202}]
     content["annotations"] += [annotation(901, 201), annotation(902, 202)]

@@ -73,7 +73,7 @@ def test_a_box_at_the_lower_right_is_in_the_last_cell_of_the_heat_map() -> None:
     last = HEAT_CELLS - 1
     assert centres[last, 30] == 1, "row from the height, column from the width"
     assert centres[0, 0] == 2
-    assert centres[0, last] == 1, "a centre outside the image is counted at its edge"
+    assert centres[0, last] == 1, "a center outside the image is counted at its edge"
     assert centres.sum() == 4
 
 

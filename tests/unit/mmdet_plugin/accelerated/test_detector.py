@@ -265,7 +265,7 @@ def test_a_training_step_reads_less_than_a_tenth_of_what_mmdetection_reads(
     ours: Any, stock: Any, classes: int
 ) -> None:
     mine, theirs = host_reads(copy.deepcopy(ours), classes), host_reads(stock, classes)
-    print(f"host reads, {classes} classes: {mine} of {theirs}")  # noqa: T201 - for the record
+    print(f"syncs, {classes} classes: {mine} of {theirs}")  # noqa: T201 - for the record
     assert mine < theirs / 10
     assert mine <= 8
 

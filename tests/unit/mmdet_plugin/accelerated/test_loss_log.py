@@ -1,4 +1,4 @@
-"""What several processes log is what one logs with all their images."""
+"""Several processes log the same as one with all their images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays in 32 bits inside a step in 16."""
+"""Parts that stay in 32 bits inside a step in 16."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that are computed again on the way back instead of kept."""
+"""Layers that are recomputed in the backward pass instead of kept."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def test_a_last_checkpoint_of_spoiled_weights_is_replaced_by_the_previous_one(
     content["state_dict"]["a"][7] = float("inf")
     torch.save(content, last)
     assert newest_checkpoint(tmp_path, told.append) == previous
-    assert "last.pth: a in it is infinite or not a number." in told[0]
+    assert "last.pth: a in it is NaN or infinite." in told[0]
 
 
 def test_a_removed_folder_is_not_made_anew(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def swin(width: int, blocks: int, *, bias: bool = True) -> Shapes:
-    """Return the shapes of a detector, as far as they tell models apart."""
+    """Return the shapes of a detector, as far as they distinguish models."""
     stage = {f"backbone.stages.2.blocks.{i}.norm1.weight": (4 * width,) for i in range(blocks)}
     head = {MM_ONLY: (1,)} if bias else {}
     return {FIRST_LAYER: (width, 3, 4, 4), **stage, **head, "neck.convs.0.weight": (256, width)}

@@ -1,4 +1,4 @@
-"""A loss that is no number stops the run with what is needed to find the cause."""
+"""A NaN or infinite loss stops the run with all facts needed to find the cause."""
 
 from __future__ import annotations
 

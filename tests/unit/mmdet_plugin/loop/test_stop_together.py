@@ -12,7 +12,7 @@ from train_teacher.mmdet_plugin.loop.stop_together import ASK_SECONDS, MOST_CALL
 
 
 class Others:
-    """Stand in for the other processes: what they were told, and how long a call takes them."""
+    """Stand in for the other processes: their signals, and the time of a call."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.told, self.pace, self.asked = 100.0, False, 0.0, 0

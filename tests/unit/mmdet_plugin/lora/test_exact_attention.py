@@ -33,7 +33,7 @@ def adapted() -> nn.Module:
 
 
 def base_of(block: nn.Module) -> list[nn.Parameter]:
-    """Return the weights; PEFT's named_parameters would make them anew."""
+    """Return the weights; PEFT's named_parameters would recreate them."""
     attention = block.get_submodule("attention.base_layer")
     return [
         attention.get_parameter("in_proj_weight"),

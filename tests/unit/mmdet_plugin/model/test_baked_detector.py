@@ -1,4 +1,4 @@
-"""What a baked detector makes of tokens and boxes; what it computes is in test_canvas.py."""
+"""Tokens and boxes of a baked detector; its outputs are in test_canvas.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that is read from a file is not drawn first, and nothing of it is left undrawn."""
+"""A model that is read from a file skips initialization, and every tensor gets its value."""
 
 from __future__ import annotations
 

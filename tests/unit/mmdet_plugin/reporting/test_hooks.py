@@ -1,4 +1,4 @@
-"""What a training says of itself is also written, for the report and for a resumed run."""
+"""Reports of a training are also written, for the report and for a resumed run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def runner_of(folder: Path) -> Any:
     model["backbone"].requires_grad_(False)
     optimizer = torch.optim.SGD(model["neck"].parameters(), lr=0.1)
     return SimpleNamespace(
-        model=model, optim_wrapper=optimizer, logger=logging.getLogger("a run"), work_dir=folder
+        model=model,
+        optim_wrapper=optimizer,
+        logger=logging.getLogger("a run"),
+        work_dir=folder,
+        message_hub=SimpleNamespace(runtime_info={}),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a step does depends on the step, not on what ran before it."""
+"""A step depends on its number, not on what ran before it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _areas(dataset: CocoDataset) -> list[Finding]:
             "B10",
             zero,
             "with a good box but an area of 0 or less",
-            "MMDetection would drop these boxes without a word.",
+            "MMDetection would silently drop these boxes.",
         ),
         *_odd_areas(dataset, odd),
     ]
@@ -117,7 +117,7 @@ def _crowds(dataset: CocoDataset) -> list[Finding]:
         message=f"{share(int(crowd.sum()), len(columns))} annotations have iscrowd=1{classes}",
         consequence="MMDetection ignores them: they give no training signal"
         + (", so these classes are never learned." if only else "."),
-        fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labelled.",
+        fix="CVAT sets iscrowd=1 on every mask: set it to 0 where one object is labeled.",
     )
 
 

@@ -49,7 +49,7 @@ def check_boxes(file: InspectedFile) -> list[Finding]:
     if not len(file.dataset.annotations):
         return []
     boxes, derived = boxes_with_derived(file.dataset, file.sizes)
-    # A sum of infinities is no number, and no box.
+    # A sum of infinities is NaN, and no box.
     with np.errstate(invalid="ignore"):
         return _checked_boxes(file, boxes, derived)
 
@@ -88,8 +88,8 @@ def _missing(dataset: CocoDataset, derived: Flags) -> list[Finding]:
             annotations_at(dataset, lost),
             code="B8",
             severity=_severity(dataset, lost),
-            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a mask that "
-            "tells one",
+            message=f"{plural(int(lost.sum()), 'annotation')} with neither a bbox nor a usable "
+            "mask",
             consequence=f"{share(int(lost.sum()), total)} annotations are not trained, "
             "and their objects are learned as background.",
             fix="Add the boxes, or export again; inspect-data DATA.json --fix OUT.json removes "
@@ -120,7 +120,7 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
     reading = found.decided and found.decided.reading
     what, how = "", "; or export in pixels"
     if reading is None:
-        what = ", and whether as corner and size, two corners, or centre and size cannot be told"
+        what = ", and whether as corner and size, two corners, or center and size is unclear"
     elif reading is not Reading.SIZE:
         what, how = f" and look like {reading.value}", f" and writes {_READ_AS[reading]}{how}"
     if reading is Reading.CORNERS:
@@ -129,7 +129,7 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
         annotations_at(dataset, shares, "bbox"),
         code="B3",
         severity="error",
-        message=f"boxes look normalised: {share(int(shares.sum()), total)} lie between 0 and 1"
+        message=f"boxes look normalized: {share(int(shares.sum()), total)} lie between 0 and 1"
         f"{what}, but COCO wants x,y,width,height in pixels",
         consequence="Every one is smaller than a pixel, so MMDetection drops them all.",
         fix=f"inspect-data DATA.json --fix OUT.json multiplies by the image size{how}."
@@ -141,11 +141,11 @@ def _normalised(dataset: CocoDataset, found: Convention, total: int) -> list[Fin
 def _other_convention(
     dataset: CocoDataset, found: Convention, boxes: Boxes, here: Boxes
 ) -> list[Finding]:
-    """Boxes as x1, y1, x2, y2 or around a centre: many overhang as xywh, and none does as that."""
+    """Return B4 or B5: boxes as corners or around a center, many of which overhang as xywh."""
     judged, form = found.concerned, found.decided
     left = share(found.outside, int(judged.sum()))
     what = " or as ".join(form.said for form in found.forms)
-    proof = found.evidence or "read like that (nearly) none does"
+    proof = found.evidence or "read like that, (nearly) none does"
     cure = "Correct the export; --fix leaves them, because it would have to guess."
     if form:
         factor = f", times the image size / {form.full}" if form.full else ""
@@ -166,7 +166,7 @@ def _other_convention(
 
 
 def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> list[Finding]:
-    """Boxes drawn on smaller copies of the images fill only the upper left of each."""
+    """Return B5: boxes that fill only the upper left of their images, as from smaller copies."""
     if judged.sum() < MIN_BOXES_FOR_CORNER:
         return []
     step = max(1, len(boxes) // SAMPLE)
@@ -182,7 +182,7 @@ def _in_a_corner(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes)
         message=f"all boxes lie in the left {reach[0]:.0%} and upper {reach[1]:.0%} of their "
         "images, as if drawn on smaller copies",
         consequence="If so, no box fits its object.",
-        fix="Look at a few with --html FILE; if they are off, export with the sizes of the "
+        fix="Check a few with --html FILE; if they are off, export with the sizes of the "
         "images you train on.",
     )
 
@@ -212,8 +212,8 @@ def _without_size(dataset: CocoDataset, boxes: Boxes, usable: Flags) -> list[Fin
             message=f"{plural(count, 'box', 'boxes')} {what}",
             consequence=f"{share(count, total)} annotations are not trained: "
             "MMDetection drops them.",
-            fix="Draw these boxes again, or remove the annotations; --fix turns round those that "
-            "were drawn from another corner (negative sizes)."
+            fix="Draw these boxes again, or remove the annotations; --fix corrects those drawn "
+            "from another corner (negative sizes)."
             if some(boxes[hit, 2:] < 0).any()
             else "Draw these boxes again, or remove the annotations.",
         )
@@ -237,7 +237,7 @@ def _outside(dataset: CocoDataset, boxes: Boxes, judged: Flags, here: Boxes) -> 
             severity="error" if hit is fully and _are_many(hit, judged) else "warning",
             message=f"{plural(int(hit.sum()), 'box', 'boxes')} {what}",
             consequence=consequence,
-            fix="Check that width and height in the JSON are those of the labelled image.",
+            fix="Check that width and height in the JSON are those of the labeled image.",
         )
     return findings
 

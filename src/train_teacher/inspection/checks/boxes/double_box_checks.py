@@ -1,4 +1,4 @@
-"""B14: boxes that lie on each other."""
+"""B14: boxes that cover each other."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def check_double_boxes(file: InspectedFile) -> list[Finding]:
         (
             same,
             "drawn twice on the same object",
-            "The object weighs double in the loss, and one of the two detections counts as false.",
+            "The object counts twice in the loss, and one of the two detections counts as false.",
             "inspect-data DATA.json --fix OUT.json removes exact copies; look at the others.",
         ),
         (
             other,
             "on the same object as a box of another class",
-            "Two answers are asked for at one place, and each is an error for the other.",
-            "Decide for one class, or label the object once.",
+            "The model must give two answers at one place, each an error for the other.",
+            "Keep one class, or label the object once.",
         ),
     )
     return [

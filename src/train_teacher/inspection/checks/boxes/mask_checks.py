@@ -63,7 +63,7 @@ def _broken_polygons(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[F
         severity="warning",
         message=f"{plural(int(hit.sum()), 'mask')} with a polygon of fewer than 3 points, with "
         "an odd count of numbers, or that cannot be read",
-        consequence=f"{NOT_USED} stop there, or take an area of 0.",
+        consequence=f"{NOT_USED} stop there, or assume an area of 0.",
         fix=f"{FIX_BY_COPY} without these polygons; what cannot be read stays.",
     )
 
@@ -73,7 +73,7 @@ def _nesting(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[Finding]:
         annotations_at(dataset, hit, "segmentation"),
         code="M2",
         severity="warning",
-        message=f"{plural(int(hit.sum()), 'mask')} in the wrong depth of lists: [x, y, ...] or "
+        message=f"{plural(int(hit.sum()), 'mask')} nested at the wrong depth: [x, y, ...] or "
         "[[[x, y], ...]] instead of [[x, y, ...]]",
         consequence=f"{NOT_USED} stop with a type error.",
         fix=f"{FIX_BY_COPY} with the lists as COCO has them.",
@@ -100,9 +100,9 @@ def _other_place(dataset: CocoDataset, polygon: npt.NDArray[np.bool_]) -> list[F
         severity="warning",
         message=f"{plural(len(apart), 'box', 'boxes')} far from the polygon of the same annotation "
         f"(overlap under {MIN_MASK_OVERLAP:g})",
-        consequence="One of the two is wrong; the box is what is trained.",
-        fix="Look at these in the labelling tool; if the polygons are right, remove the bbox "
-        "members and it is taken from them.",
+        consequence="One of the two is wrong; the box is trained.",
+        fix="Look at these in the labeling tool; if the polygons are right, remove the bbox "
+        "members, and boxes are taken from the polygons.",
     )
 
 
@@ -120,7 +120,7 @@ def _without_extent(
         severity="info",
         message=f"{plural(int(hit.sum()), 'mask')} with a polygon without area or outside "
         "the image",
-        consequence="Boxes are trained as they are; such a mask says nothing.",
+        consequence="Boxes are trained as they are; such a mask is useless.",
         fix="Draw these again if masks are to be used.",
     )
 
@@ -131,7 +131,7 @@ def _crossing_itself(dataset: CocoDataset, hit: npt.NDArray[np.bool_]) -> list[F
         code="M4",
         severity="info",
         message=f"{plural(int(hit.sum()), 'mask')} with an outline that crosses itself",
-        consequence="Boxes are trained as they are; a mask from it has a hole or a fold there.",
+        consequence="Boxes are trained as they are; a mask from it has a hole or fold there.",
         fix="Draw these again if masks are to be used: points in the wrong order look like this.",
     )
 

@@ -59,7 +59,7 @@ def _extreme(dataset: CocoDataset, rows: Rows, boxes: Boxes, whole: Rows) -> lis
             severity="info",
             message=f"{plural(len(hit), 'box', 'boxes')} {what}",
             consequence=consequence,
-            fix="Look at a few; nothing to do if they are meant.",
+            fix="Check a few; nothing to do if they are intended.",
         )
     ]
 
@@ -81,7 +81,7 @@ def _outliers(
         message=f"{plural(len(worst), 'box', 'boxes')} far larger or smaller than the others of "
         f"the class: {listed(sorted(names), SHOWN_OUTLIERS)}",
         consequence="Often a slip of the mouse or a wrong class.",
-        fix="Look at them; nothing to do if they are right.",
+        fix="Check them; nothing to do if they are right.",
     )
 
 
@@ -135,9 +135,9 @@ def _all_alike(
                 code="B17",
                 severity="warning",
                 message=f"{share(len(hit), len(rows))} boxes have {what}",
-                consequence="That is how a tool's default box or a failed conversion looks: the "
-                "model would learn the habit, not the objects.",
-                fix="Look at a few images with their boxes; export again if they do not fit.",
+                consequence="This looks like a tool's default box or a failed conversion: the "
+                "model would learn this pattern, not the objects.",
+                fix="Check a few images with their boxes; export again if they do not fit.",
             )
     return []
 

@@ -1,4 +1,4 @@
-"""N12: classes that are left out because they are no classes."""
+"""N12: categories that are left out because they are not classes."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def check_categories(file: InspectedFile) -> list[Finding]:
             these_categories(labelled),
             code="N12",
             severity="warning",
-            message=f"{listed(c.name for c in labelled)} has boxes and names no object to learn",
-            consequence="The model is taught to find background or ignored regions like a class.",
-            fix="Mark these annotations iscrowd = 1, or take them out with their category.",
+            message=f"{listed(c.name for c in labelled)} has boxes, but does not name an object",
+            consequence="The model would learn to detect background or ignored regions as a class.",
+            fix="Mark these annotations iscrowd = 1, or remove them with their category.",
         ),
         *finding_about(
             these_categories(odd),
             code="N12",
             severity="warning",
-            message=f"{listed(c.name for c in odd)} has no box and names no object: left out, it "
-            "is no class to learn",
-            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            message=f"{listed(c.name for c in odd)} has no box and does not name an object: left "
+            "out of the classes",
+            consequence="Trained as a class it would add a useless phrase to every prompt.",
             fix=f"{fix} If it is a class, label it or give it another name.",
         ),
         *finding_about(
@@ -58,7 +58,7 @@ def check_categories(file: InspectedFile) -> list[Finding]:
             severity="info",
             message=f"{listed(c.name for c in entries)} is the exporter's root or background "
             "entry, not a class",
-            consequence="Trained as a class it would cost the model a phrase that is never right.",
+            consequence="Trained as a class it would add a useless phrase to every prompt.",
             fix=fix,
         ),
     ]

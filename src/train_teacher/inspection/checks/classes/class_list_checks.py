@@ -1,4 +1,4 @@
-"""N13, and N3 in val and test: do the files agree on the classes?"""
+"""N13, and N3 in val and test: classes that differ between the files."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _stored_apart(group: Sequence[CategoryRecord]) -> str:
 
 
 def _same_words(data: Inspected) -> list[Finding]:
-    """Return N2; where the vocabulary is at hand, equal pieces decide, else equal words."""
+    """Return N2; where the vocabulary is available, equal pieces decide, else equal words."""
     groups: dict[tuple[str, ...], list[CategoryRecord]] = defaultdict(list)
     words: dict[tuple[str, ...], str] = {}
     for category, phrase, pieces in zip(data.classes, data.phrases, data.pieces, strict=True):
@@ -73,7 +73,7 @@ def _same_words(data: Inspected) -> list[Finding]:
             severity="error",
             message=f'{len(group)} classes read as the same words "{words[key]}": '
             f"{listed(c.name for c in group)}{_stored_apart(group)}",
-            consequence="The model cannot tell them apart, and each is trained against the other.",
+            consequence="The model cannot distinguish them, and each is trained against the other.",
             fix=f"Merge them, or reword one: {class_prompt(group[-1].name, 'other words')}.",
         )
     ]
@@ -86,7 +86,7 @@ def _same_name(categories: Sequence[CategoryRecord]) -> list[Finding]:
     return [
         finding
         for name, group in groups.items()
-        # Names of which nothing is visible are N1's: nobody knows whether they are one class.
+        # Names of which nothing is visible are N1's: they may or may not be one class.
         if len(group) > 1 and visible_name(name)
         for finding in finding_about(
             these_categories(group),

@@ -1,4 +1,4 @@
-"""D5: classes without a box on one side."""
+"""D5: classes without a box in one of the splits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _missing(pairs: Sequence[tuple[CategoryRecord, int, int]], split: str) -> li
             message=f"{what} {plural(len(absent), 'class', 'classes')}: "
             f"{listed(c.name for c in absent)}",
             consequence=consequence,
-            fix="Move labelled images between the files, or let train-teacher split one file.",
+            fix="Move labeled images between the files, or let train-teacher split one file.",
             split=split,
         )
     ]

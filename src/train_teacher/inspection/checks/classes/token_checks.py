@@ -1,4 +1,4 @@
-"""N10, and N1 of the vocabulary: whether the class names fit into prompts."""
+"""N10, and N1 of the vocabulary: class names that do not fit into prompts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _budget(data: Inspected) -> list[Finding]:
     fix = "Nothing to do. Shorter names (--class-prompt NAME=PHRASE) need fewer prompts."
     if unused:
         fix = (
-            f"{unused} of {len(data.classes)} classes have no box and fill the prompts all the "
-            "same: remove them from categories, or have them labelled."
+            f"{unused} of {len(data.classes)} classes have no box but fill the prompts: remove "
+            "them from categories, or label them."
         )
     about = "" if prompt.exact else "about "
     return [
@@ -40,7 +40,7 @@ def _budget(data: Inspected) -> list[Finding]:
             message=f"the class names need {about}{prompt.tokens} tokens, one prompt has "
             f"{prompt.limit}",
             consequence="Each image is trained with some of the classes, and validated several "
-            "times, each time with others: slower, nothing is lost.",
+            "times, each time with others: slower, but nothing is lost.",
             fix=fix,
         )
     ]

@@ -41,13 +41,13 @@ class ClassText:
     text: str
     """The name, or the phrase that the user gave, as it was written."""
     tokens: int
-    """WordPieces of it, estimated when no vocabulary is at hand."""
+    """WordPieces of it, estimated when no vocabulary is available."""
     pieces: Sequence[str]
     """The same, [UNK] for what the vocabulary lacks; none without a vocabulary."""
 
 
 def check_wording(data: Inspected) -> list[Finding]:
-    """Return N4 to N9 and N11: names that the model reads otherwise than a person."""
+    """Return N4 to N9 and N11: names that the model reads differently than a person."""
     parts = zip(data.classes, data.given, data.prompt.class_tokens, data.pieces, strict=True)
     classes = [ClassText(*of_class) for of_class in parts]
     findings = [f for kind in _KINDS if (f := _finding(kind, classes))]
@@ -144,7 +144,7 @@ _KINDS = (
         "warning",
         _ends_phrase,
         'with "." or "?" in the name',
-        "Both end a phrase for the model: what follows would be another class.",
+        "Both end a phrase for the model: the rest would become another class.",
         f"{REPAIRED}, where a space stands instead; or reword",
     ),
     _Kind(
@@ -161,8 +161,7 @@ _KINDS = (
         "warning",
         _is_code,
         "named by a code, a number or signs",
-        "It means nothing to the language model, so the class starts without a hint of what "
-        "to look for.",
+        "It means nothing to the language model, so the class starts without any hint.",
         "Describe the object",
     ),
     _Kind(
@@ -178,15 +177,15 @@ _KINDS = (
         "warning",
         _is_garbled,
         "whose letters were read in a wrong encoding on the way (\u00c3\u00a9 for \u00e9)",
-        "The model reads rubbish: the class starts without a hint.",
-        "Export the file again as UTF-8, or give the names as they are meant",
+        "The model reads garbage: the class starts without any hint.",
+        "Export the file again as UTF-8, or give the intended names",
     ),
     _Kind(
         "N7",
         "warning",
         _is_foreign,
-        "in letters that an English model does not know",
-        "They fall apart into single letters or [UNK]: the class starts without a hint.",
+        "in a script that an English model does not know",
+        "They become single letters or [UNK]: the class starts without any hint.",
         "Give English words",
     ),
     _Kind(
@@ -218,7 +217,7 @@ _KINDS = (
         "warning",
         _is_very_long,
         f"with more than {MANY_TOKENS} tokens",
-        "Long phrases use up the caption and say less per word.",
+        "Long phrases use up the caption and carry less meaning per word.",
         "Shorten it",
     ),
     _Kind(
@@ -262,7 +261,7 @@ def _example(one: ClassText) -> Example:
 
 
 def _alike(classes: Sequence[ClassText]) -> list[Finding]:
-    """Find names that are part of another or its plural."""
+    """Return N11: names that are part of another or its plural."""
     by_words = {reads_as(one.text): one for one in classes}
     pairs = []
     for words, one in by_words.items():
@@ -284,9 +283,9 @@ def _alike(classes: Sequence[ClassText]) -> list[Finding]:
             message=f"{plural(len(pairs), 'pair')} of classes with nearly the same words: "
             + ", ".join(told[:SHOWN])
             + (", ..." if len(told) > SHOWN else ""),
-            consequence="The words of one are also words of the other: they are told apart by "
-            "training alone.",
-            fix="Nothing to do if the objects differ; reword if they should not be mixed up.",
+            consequence="The words of one are also words of the other: only training can "
+            "distinguish them.",
+            fix="Nothing to do if the objects differ; reword if they should not be confused.",
             examples=tuple(_example(b) for _, b in pairs[:SHOWN]),
             section="categories",
             ids=tuple(b.category.id for _, b in pairs),

@@ -105,7 +105,7 @@ def _content_keys(split: InspectedFile) -> Keys:
 
 
 def _look_pairs(splits: Sequence[InspectedFile]) -> Groups:
-    """Return pairs that look alike without being copies that are meant or told elsewhere."""
+    """Return pairs that look alike without being copies that are intended or reported elsewhere."""
     parts = [
         (number, decoded, np.flatnonzero(decoded.looked & decoded.readable))
         for number, split in enumerate(splits)
@@ -136,7 +136,7 @@ def _told_otherwise(splits: Sequence[InspectedFile], one: Place, other: Place) -
 
 
 def _same_names(splits: Sequence[InspectedFile], told: set[Place]) -> list[Finding]:
-    """Return D8 for equal names in files whose images nobody compared (`--no-images`).
+    """Return D8 for equal names in files whose images were not compared (`--no-images`).
 
     Two folders may both have a 0001.jpg: their sizes tell, unless all images have one size.
     """
@@ -216,8 +216,7 @@ def _within(splits: Sequence[InspectedFile], groups: Groups, what: str) -> list[
             code="I11",
             severity="warning",
             message=f"{plural(len(rows), 'image')} {what}",
-            consequence="They count more than the others; where their labels differ, the model is "
-            "told two things.",
+            consequence="They count more than the others; differing labels contradict each other.",
             fix="Keep one of each, the one with the better labels.",
             split=name if len(splits) > 1 else None,
         )

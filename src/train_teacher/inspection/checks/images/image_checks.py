@@ -1,4 +1,4 @@
-"""I: what is missing, damaged or unusual about the image files."""
+"""I: missing, damaged or unusual image files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from train_teacher.inspection.finding import finding_about, images_at
 from train_teacher.inspection.inspected import InspectedFile
 
 DARK, BRIGHT, CONSTANT, BLURRY = 25.0, 235.0, 3.0, 10.0
-"""Mean grey value below and above, standard deviation below, variance of the Laplacian below."""
+"""Mean gray value below and above, standard deviation below, variance of the Laplacian below."""
 
 
 class _Kind(NamedTuple):
@@ -114,7 +114,7 @@ _PIXELS = (
         _Kind(
             "warning",
             "with floating-point pixels",
-            "OpenCV does not read them as colour images: training would stop at the first.",
+            "OpenCV does not read them as color images: training would stop at the first.",
             _SAVE_8_BIT,
         ),
     ),
@@ -131,8 +131,8 @@ _PIXELS = (
         CMYK,
         _Kind(
             "info",
-            "in CMYK colours",
-            "MMDetection converts them; the colours can differ from what a viewer shows.",
+            "in CMYK colors",
+            "MMDetection converts them; the colors can differ from what a viewer shows.",
             "Nothing to do, or save them as RGB.",
         ),
     ),
@@ -140,7 +140,7 @@ _PIXELS = (
         PALETTE,
         _Kind(
             "info",
-            "with a colour palette",
+            "with a color palette",
             "MMDetection converts them to RGB.",
             "Nothing to do.",
         ),
@@ -149,9 +149,9 @@ _PIXELS = (
         GRAY,
         _Kind(
             "info",
-            "without colour",
+            "without color",
             "MMDetection makes three equal channels of them.",
-            "Nothing to do, if the images to be labelled later are alike.",
+            "Nothing to do, if later images are like these.",
         ),
     ),
 )
@@ -160,9 +160,9 @@ _RARE_FORMAT = _Kind(
     "info",
     "in GIF or AVIF format",
     "OpenCV reads them here; with many older releases training would stop at the first.",
-    "Nothing to do here; save them as JPEG or PNG where the data set goes elsewhere.",
+    "Nothing to do here; save them as JPEG or PNG where the data set is used elsewhere.",
 )
-_ALPHA_DROPPED = "MMDetection drops it: what is transparent shows whatever colour is stored there."
+_ALPHA_DROPPED = "MMDetection drops it: transparent pixels show whatever color is stored there."
 _SEEN_THROUGH = _Kind(
     "warning",
     "with an alpha channel, transparent in places",
@@ -173,7 +173,7 @@ _OPAQUE = _Kind(
     "info",
     "with an alpha channel",
     _ALPHA_DROPPED,
-    "Nothing to do if nothing is transparent; those looked at are opaque.",
+    "Nothing to do if nothing is transparent; those checked are opaque.",
 )
 
 
@@ -217,7 +217,7 @@ def _leads_elsewhere(file_name: str) -> bool:
 def check_contents(file: InspectedFile) -> list[Finding]:
     """Return I2 to I9 and, after `--deep`, I12: all but missing files and comparisons.
 
-    Of images that nobody looked at only the sizes in the JSON count.
+    For images that were not checked only the sizes in the JSON count.
     """
     dataset, files = file.dataset, file.files
     findings = check_extremes(file)
@@ -294,7 +294,7 @@ def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
     )
     constant, light = decoded.contrast < CONSTANT, decoded.brightness
     kinds: tuple[tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.float32], str], ...] = (
-        (constant, "of one colour all over", decoded.contrast, "contrast"),
+        (constant, "of one color all over", decoded.contrast, "contrast"),
         (~constant & (light < DARK), "very dark", light, "brightness"),
         (~constant & (light > BRIGHT), "very bright", light, "brightness"),
         (~constant & (decoded.sharpness < BLURRY), "blurry", decoded.sharpness, "sharpness"),
@@ -308,8 +308,8 @@ def _decoded(dataset: CocoDataset, decoded: DecodedFacts) -> list[Finding]:
             code="I12",
             severity="info",
             message=f"{plural(len(rows), 'image is', 'images are')} {what}",
-            consequence="Objects that cannot be seen teach the model to guess.",
-            fix="Look at them; remove those in which nobody could draw the boxes.",
+            consequence="Invisible objects teach the model to guess.",
+            fix="Check them; remove those in which the objects cannot be seen.",
         )
     return findings
 

@@ -40,7 +40,7 @@ _ONLY_RENAMED = frozenset(kind for kind, _ in _SPELLINGS[-2:])
 
 
 def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I6: the ending of the name says another format than the content."""
+    """Return I6: extensions that do not match the format of the content."""
     if files.facts is None:
         return []
     formats = files.facts.format.tolist()
@@ -55,14 +55,14 @@ def check_endings(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
         images_at(dataset, rows, values=[f"is {FORMATS[formats[row]]}" for row in rows]),
         code="I6",
         severity="info",
-        message=f"{plural(len(rows), 'file name')} whose ending is not the format of the content",
+        message=f"{plural(len(rows), 'file name')} whose extension does not match the content",
         consequence="MMDetection reads them by content; other tools may refuse them.",
         fix="Nothing to do, or rename them.",
     )
 
 
 def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
-    """Return I9: names that find their file only here, or only with some good will."""
+    """Return I9: names that lead to their file only here, or only with a correction."""
     if files.facts is None:
         return []
     # One look at all names spares the look at each.
@@ -90,7 +90,7 @@ def check_spelling(dataset: CocoDataset, files: ImageFiles) -> list[Finding]:
             message=f"{plural(len(rows), 'file name')} {kind}",
             consequence="MMDetection would not find these files; train-teacher found them."
             if renamed
-            else "The files are found here, but not when the data set is moved or copied.",
+            else "The files are found here, but not after the data set is moved or copied.",
             fix=f"{REPAIRED}." if renamed else "Write names relative to the image folder.",
         )
     return findings
@@ -116,7 +116,7 @@ def check_unnamed_images(data: Inspected) -> list[Finding]:
             count=len(left),
             message=f"{plural(len(left), 'image')} in the folders that no record names",
             consequence="They are not trained on, not even as images without objects.",
-            fix="Nothing to do if they are meant for something else; otherwise export them too.",
+            fix="Nothing to do if they are for something else; otherwise export them too.",
             examples=tuple(Example(path="", file=path) for path in left[:SHOWN]),
         )
     ]

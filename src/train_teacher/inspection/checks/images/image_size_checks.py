@@ -1,4 +1,4 @@
-"""I3, I4, I7, I8: what the JSON says of an image's size, what the file says, and extremes."""
+"""I3, I4, I7, I8: image sizes in the JSON and in the file, and extreme sizes."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ LARGE_SIDE, LONG_ASPECT = 4000, 5.0
 REAL_SHARE = 0.01
 """Share of extreme images from which they deserve a warning."""
 ROUNDING_PIXELS = 2
-"""A size that is off by no more moves no box to speak of."""
+"""Pixels by which a size may be off without moving a box noticeably."""
 
 _Words = tuple[Severity, str, str, str]
 """Severity, what is wrong, consequence and fix."""
-_MISPLACED = "The boxes are in other pixels than the images: every box would be misplaced."
+_MISPLACED = "The boxes are in pixels of other images: every box would be misplaced."
 _SWAPPED: _Words = (
     "error",
     "with width and height exchanged in the JSON",
-    "MMDetection cuts the boxes at the wrong edges and drops those beyond them.",
-    "Exchange width and height of these images in the JSON; then look at the boxes of one "
+    "MMDetection clips the boxes at the wrong edges and drops those beyond them.",
+    "Exchange width and height of these images in the JSON; then check the boxes of one "
     "(--html FILE).",
 )
 _SCALED = (
     _MISPLACED,
-    "Give the folder of the copies that were labelled (--images DIR), or multiply width, height "
+    "Give the folder of the copies that were labeled (--images DIR), or multiply width, height "
     "and boxes.",
 )
 _STRANGE: _Words = (
     "error",
     "of another size than the JSON says",
     _MISPLACED,
-    "Give the folder of the images that were labelled (--images DIR); these are others.",
+    "Give the folder of the images that were labeled (--images DIR); these are others.",
 )
 _ROUNDED: _Words = (
     "info",
-    f"whose size the JSON states up to {ROUNDING_PIXELS} pixels off",
-    "No box moves by it.",
+    f"whose size in the JSON is up to {ROUNDING_PIXELS} pixels off",
+    "No box is moved by it.",
     "Nothing to do.",
 )
 
@@ -69,7 +69,7 @@ def check_sizes(dataset: CocoDataset, facts: ImageFacts) -> list[Finding]:
 
 
 def turned_photos(dataset: CocoDataset, facts: ImageFacts) -> tuple[int, int]:
-    """Return how many photos that EXIF turns by 90 degrees are labelled unturned, and turned."""
+    """Return how many photos that EXIF turns by 90 degrees are labeled unturned, and turned."""
     stated = image_sizes(dataset)
     turned = _comparable(stated, facts) & (facts.orientation >= TURNED_FROM)
     turned &= facts.size[:, 0] != facts.size[:, 1]
@@ -99,7 +99,7 @@ def check_extremes(file: InspectedFile) -> list[Finding]:
             severity="warning",
             message=f"{plural(len(small), 'image')} with a side shorter than {MIN_IMAGE_SIDE} "
             "pixels",
-            consequence="MMDetection removes them from training without a word.",
+            consequence="MMDetection silently removes them from training.",
             fix="Enlarge these images and their boxes, or leave them out.",
         ),
         *_extreme(
@@ -146,8 +146,8 @@ def _orientation(
             images_at(dataset, stuck, values=values[2]),
             code="I4",
             severity="error",
-            message=f"{plural(len(stuck), 'image')} that OpenCV turns by 90 degrees whatever it is "
-            "told, labelled unturned",
+            message=f"{plural(len(stuck), 'image')} that OpenCV turns by 90 degrees regardless of "
+            "its flags, labeled unturned",
             consequence=_MISPLACED,
             fix="Save these images without the orientation, pixels unchanged "
             "(exiftool -Orientation= FILES).",
@@ -156,10 +156,10 @@ def _orientation(
             images_at(dataset, wrong, values=values[0]),
             code="I4",
             severity="error" if turned_photos(dataset, facts)[1] else "warning",
-            message=f"{plural(len(wrong), 'photo')} that EXIF turns by 90 degrees, labelled as if "
+            message=f"{plural(len(wrong), 'photo')} that EXIF turns by 90 degrees, labeled as if "
             "it did not",
-            consequence="MMDetection turns them when it reads them, and every box is elsewhere. "
-            "train-teacher reads a set without turning if no photo in it is labelled turned.",
+            consequence="MMDetection turns them when it reads them, and every box is misplaced. "
+            "train-teacher reads a set without turning if no photo in it is labeled turned.",
             fix="Save these photos without the EXIF orientation, pixels unchanged "
             "(exiftool -Orientation= FILES), or label them again as displayed.",
         ),
@@ -169,9 +169,9 @@ def _orientation(
             severity="warning",
             message=f"{plural(len(unclear), 'photo')} that EXIF turns or mirrors without changing "
             "width and height",
-            consequence="MMDetection turns them when it reads them; whether the labels were drawn "
-            "so, the sizes cannot tell. If not, every box is elsewhere.",
-            fix="Look at one with its boxes (--html FILE). If they are off, save the photos "
+            consequence="MMDetection turns them when it reads them; the sizes do not show whether "
+            "the labels were drawn so. If not, every box is misplaced.",
+            fix="Check one with its boxes (--html FILE). If they are off, save the photos "
             "without the EXIF orientation (exiftool -Orientation= FILES).",
         ),
     ]

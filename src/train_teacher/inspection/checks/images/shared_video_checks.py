@@ -26,15 +26,15 @@ Videos = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class _Parts:
-    """What two splits share parts of, in words."""
+    """Names of the parts that two splits share."""
 
     part: str
     whole: str
     consequence: str
 
 
-_FRAMES = _Parts("frames", "video", "Neighbouring frames are nearly the same image")
-_TILES = _Parts("tiles", "image", "Neighbouring tiles overlap or show one scene")
+_FRAMES = _Parts("frames", "video", "Neighboring frames are nearly the same image")
+_TILES = _Parts("tiles", "image", "Neighboring tiles overlap or show one scene")
 SMALL_SET = 50
 """Images in all, up to which two frames of one video count; above, `FRAMES` do."""
 FRAMES = 3
@@ -70,7 +70,7 @@ def _videos_of_field(values: Sequence[Any]) -> Videos:
 
 
 def _numbered_apart(splits: Sequence[Videos]) -> bool:
-    """Tell whether each file counts its videos from 0 or 1: video 1 is then not that of the other.
+    """Return whether each file counts its videos from 0 or 1: video 1 then differs.
 
     Different videos of YouTube-VIS have the same number in train and in val. A random split of one
     file leaves gaps, or all numbers on both sides.

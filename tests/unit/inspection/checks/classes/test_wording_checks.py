@@ -98,7 +98,7 @@ def test_what_the_vocabulary_lacks_is_n7_and_many_tokens_are_n9(told: Told) -> N
 
     assert (unknown.code, foreign.code) == ("N7", "N7")
     assert "the vocabulary of the language model has no piece for" in unknown.message
-    assert "in letters that an English model does not know" in foreign.message
+    assert "in a script that an English model does not know" in foreign.message
     assert [f.code for f in told("dog", tokens=16)] == ["N9"]
 
 

@@ -33,7 +33,7 @@ def split(
 
 
 def looking(looks: Sequence[int]) -> DecodedFacts:
-    """Images with the same number look the same, up to one bit and one grey value."""
+    """Images with the same number look the same, up to one bit and one gray value."""
     count = len(looks)
     hashes = np.random.default_rng(7).integers(0, 2**63, 1000, dtype=np.uint64)
     images = np.random.default_rng(8).integers(20, 230, (1000, 32, 32), dtype=np.uint8)

@@ -70,7 +70,7 @@ def test_names_that_needed_good_will_are_told_by_kind(
         ("R&amp;D 1.jpg", "R&D 1.jpg", "HTML"),
         ("my+photo.jpg", "my photo.jpg", "where the other has a space"),
         ("©1.jpg", "Â©1.jpg", "code page"),
-        ("1.png", "1.jpg", "another ending"),
+        ("1.png", "1.jpg", "another extension"),
     ],
 )
 def test_names_that_became_others_on_the_way_and_were_found_are_information(
