@@ -328,7 +328,7 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     again = run_command("teacher", *arguments, "--draw", tmp_path / "drawn")
     assert again.returncode == 0, again.stderr
     assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labeled before, too"
-    assert "went on after" in again.stderr
+    assert "continued after" in again.stderr
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]
     assert names == [f"{number:04}.jpg" for number in range(80)]
