@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md by short names.
 BIN := .venv/bin
 
-.PHONY: setup fmt lint types fast test docs
+.PHONY: setup fmt lint types fast test coverage docs
 setup:
 	scripts/setup.sh
 fmt:
@@ -17,6 +17,8 @@ fast:
 	scripts/check.sh --fast
 test:
 	scripts/check.sh
+coverage:
+	scripts/check.sh --cov=train_teacher
 docs:
 	$(BIN)/python scripts/make_reference.py
 	$(BIN)/mkdocs build --strict

@@ -11,10 +11,8 @@ comments, a Markdown file its lines.
 from __future__ import annotations
 
 import ast
-import io
 import re
 import sys
-import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +23,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = tuple(ROOT / name for name in ("src", "configs", "docs", "scripts", "tests", "README.md"))
 TWO_WORDS = re.compile(r"[A-Za-z]{2,}[,:;.]? +[A-Za-z{]|\} [a-z]{2,}")
+COMMENT = re.compile(r"(?:^|(?<=  )|(?<= {4}))# .*")
 TAG = re.compile(r"<[^>]*>")
 Found = Iterator[tuple[int, str, str]]
 """Line, kind and content."""
@@ -41,26 +40,25 @@ class Text(NamedTuple):
 
 def python_texts(source: str) -> Found:
     """Yield the docstrings, also those of attributes, the messages and the comments."""
-    tree = ast.parse(source)
-    alone = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node, text in _strings(tree):
-        if node in alone or TWO_WORDS.search(text):
-            yield node.lineno, "docstring" if node in alone else "message", text
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], "comment", token.string
+    yield from _strings(ast.parse(source))
+    for number, line in enumerate(source.splitlines(), 1):
+        if "# " in line and (comment := COMMENT.search(line)):
+            yield number, "comment", comment[0]
 
 
-def _strings(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+def _strings(node: ast.AST, kind: str = "message") -> Found:
     """Yield each string below a node once, an f-string with `{}` for its values."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node, node.value
-    elif isinstance(node, ast.JoinedStr):
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and (kind == "docstring" or TWO_WORDS.search(node.value)):
+            yield node.lineno, kind, node.value
+        return
+    if isinstance(node, ast.JoinedStr):
         parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
-        yield node, "".join(map(str, parts))
+        if TWO_WORDS.search(text := "".join(map(str, parts))):
+            yield node.lineno, kind, text
     for child in ast.iter_child_nodes(node):
         if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
-            yield from _strings(child)
+            yield from _strings(child, "docstring" if isinstance(node, ast.Expr) else "message")
 
 
 def template_texts(source: str) -> Found:

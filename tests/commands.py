@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import IO, Any
 
 QUIET = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-"""What every command is run with: no network, no GPU. transformers reads it when imported."""
+"""Environment of every command: no network, no GPU. transformers reads it when imported."""
 UNLOADED = re.compile(r"__main__|import_probe|onnx")
 """Modules not imported beforehand: programs, and what starts threads, which no fork has."""
 RECORD = 32

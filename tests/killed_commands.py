@@ -30,7 +30,7 @@ MODULES = (
 )
 
 Moment = int | str
-"""Number of the operation to die before, from 1; or what is told of the first one to die before."""
+"""Number of the operation to die before, from 1; or a word in the first one to die before."""
 
 
 def die_before(moment: Moment, folder: Path, told: int) -> None:
@@ -57,7 +57,7 @@ def die_before(moment: Moment, folder: Path, told: int) -> None:
 
 
 def serve(requests: Connection, log: Path) -> None:
-    """Run commands in forks of this process, until told to stop."""
+    """Run commands in forks of this process, until asked to stop."""
     for name in MODULES:
         importlib.import_module(name)
     import torch

@@ -1,4 +1,4 @@
-"""Which tier a test file is in, decided from what it imports and starts.
+"""The tier of a test file, decided from what it imports and starts.
 
 `model`: it needs PyTorch or MMDetection, or runs a command that does. `slow`: it starts whole
 commands, or is on the list. What is neither is in the fast tier, and is not even imported for it
@@ -14,7 +14,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 HELPERS = (TESTS, TESTS.parent / "scripts", TESTS.parent / "scripts" / "benchmarks")
-"""Where tests import from, beside the package: pytest's `pythonpath`."""
+"""Folders that tests import from, beside the package: pytest's `pythonpath`."""
 TRAINING_STACK = {
     "torch", "torchvision", "mmcv", "mmengine", "mmdet", "transformers", "peft",
     "onnx", "onnxruntime", "openvino",

@@ -1,11 +1,11 @@
-"""Which recipe and which way of tuning win with 5 and 10 boxes a class, on generated images.
+"""The recipe and the way of tuning that win with 5 and 10 boxes a class, on generated images.
 
     python scripts/benchmarks/few_shot.py WORK [--only fewshot] [--cells 8] [--table]
 
 Five classes the demo base has never seen, in a near domain (its own kind of drawings) and a far
-one (other colours, other textures). For each a training and a validation set with exactly so many
+one (other colors, other textures). For each a training and a validation set with exactly so many
 boxes a class, in three seeds, and a test set of 120 images that no choice rests on. Every run is
-scored once, at its end: mAP on the test set with a 95 % interval (its images drawn anew), and mAP
+scored once, at its end: mAP on the test set with a 95 % interval (its images resampled), and mAP
 on other classes that the base knew. A run leaves WORK/results/NAME.json; what is there is not
 trained again, so that it can be stopped at any time. Seed 0 of everything comes first.
 """
@@ -79,7 +79,7 @@ class Cell:
 
 
 def in_far_style(drawing: Drawing) -> Drawing:
-    """Return a drawing in colours and textures that the base has not seen.
+    """Return a drawing in colors and textures that the base has not seen.
 
     Channels change places and are inverted, the background becomes a chequered bright one, and the
     objects are striped.
@@ -104,7 +104,7 @@ def drawings(domain: str, rng: random.Random) -> Iterator[Drawing]:
 
 
 def with_boxes(found: Iterator[Drawing], boxes: int) -> Iterator[Drawing]:
-    """Yield drawings until each class has exactly so many boxes; nothing in them is unlabelled."""
+    """Yield drawings until each class has exactly so many boxes; nothing in them is unlabeled."""
     left = Counter(dict.fromkeys(range(len(DEMO_CLASSES)), boxes))
     while +left:
         drawing = next(found)

@@ -28,9 +28,13 @@ from make_demo_data import COLOURS, background, bounding_box, outline, polygon_a
 CLASSES = ("red circle", "blue square", "green triangle")
 SIZE, OBJECTS, SIDES = (4000, 3000), 30, (12, 20)
 TILE = 320
-PRESET = (
-    "extends: demo\nevaluate_before: false\ntrain_scales: [[{0}, {1}]]\nval_scale: [{0}, {1}]\n"
-)
+PRESET = """\
+extends: demo
+evaluate_before: false
+val_interval: 1000
+train_scales: [[{0}, {1}]]
+val_scale: [{0}, {1}]
+"""
 
 
 def write_scenes(

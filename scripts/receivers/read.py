@@ -21,7 +21,7 @@ NAMES = ["red circle", "blue square"]
 COLOURS = np.array([(215, 45, 40), (45, 85, 215)], np.float64)
 FOLDERS = {"train": "train", "val": "valid", "test": "test"}
 Read = tuple[Path, npt.NDArray[np.uint8], list[tuple[int, float, float, float, float]]]
-"""An image, its (height, width, 3) RGB pixels, and class, centre and size in pixels of each box."""
+"""An image, its (height, width, 3) RGB pixels, and class, center and size in pixels of each box."""
 
 
 def ultralytics(root: Path, part: str) -> Iterator[Read]:
@@ -145,7 +145,7 @@ def cvat(folder: Path) -> str:
 
 
 def label_studio(folder: Path) -> str:
-    """Check tasks against their labelling config with Label Studio's SDK."""
+    """Check tasks against their labeling config with Label Studio's SDK."""
     from label_studio_sdk.converter import Converter
     from label_studio_sdk.label_interface import LabelInterface
 

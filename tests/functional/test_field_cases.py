@@ -55,9 +55,9 @@ class Right:
 NAMES_BY_FILE = {
     "fn_copyright": r"code page|encod",
     "fn_double_ext": r"\.rf\.",
-    "fn_int": r"lack.*\.jpg|ending",
+    "fn_int": r"lack.*\.jpg|extension",
     "fn_nested_missing": r"sub-?folder",
-    "fn_no_ext": r"ending|I9",
+    "fn_no_ext": r"extension|I9",
     "fn_other_ext": r"\.jpg|I9",
     "fn_prefix_lost": r"PSOK2_",
     "fn_zero_pad": r"zeros",
@@ -154,9 +154,7 @@ CASE: dict[str, Right] = {
     "same_record_twice": Right(
         says=("Remove the copies: inspect-data .* --fix",), fixed=16, fixed_silent=("R1", "R9")
     ),
-    "size_zero": Right(
-        findings={"F8": "warning"}, says=("without a word",), never_says=("KeyError",)
-    ),
+    "size_zero": Right(findings={"F8": "warning"}, says=("silently",), never_says=("KeyError",)),
     "slices": Right(file="annotations.json"),
     "summary_counts": Right(exit=0, boxes=112),
     "theta": Right(file="annotations.json", says=("rotated", "angle"), boxes=48, fixed=48),

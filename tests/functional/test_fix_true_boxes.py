@@ -367,7 +367,7 @@ def test_undecidable_shares_say_that_they_are_left(tmp_path: Path) -> None:
     path = spoil(tmp_path, middle, shift_boxes(shares(centre)))
     (found,) = (f for f in inspect_data(InspectRequest(data=path)).findings if f.code == "B3")
 
-    assert "cannot be told" in found.message
+    assert "is unclear" in found.message
     assert "--fix leaves them" in found.fix
 
 

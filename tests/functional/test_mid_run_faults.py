@@ -242,7 +242,7 @@ def test_what_would_fail_later_fails_before_the_first_step_and_the_command_can_b
         fault.setattr(TeacherGroundingDINO, "predict", too_small)
         code, told = run("--epochs", "1")
     assert code == 1, told
-    assert "fewer positions than the model asks questions" in told
+    assert "fewer positions than the model has queries" in told
     assert "What to do: larger `train_scales` and `val_scale`" in told
     assert not (tmp_path / "run").exists()
     Path(told.rpartition("Details (too-few-positions): ")[2].strip()).unlink()

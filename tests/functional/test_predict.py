@@ -328,7 +328,7 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     again = run_command("teacher", *arguments, "--draw", tmp_path / "drawn")
     assert again.returncode == 0, again.stderr
     assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labeled before, too"
-    assert "went on after" in again.stderr
+    assert "continued after" in again.stderr
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]
     assert names == [f"{number:04}.jpg" for number in range(80)]
@@ -395,7 +395,7 @@ def test_data_with_other_classes_is_told_apart(run: Path, tmp_path: Path) -> Non
 
 def test_what_does_not_go_together_is_one_message(run: Path, tmp_path: Path) -> None:
     for request, message in (
-        (EvaluateRequest(cpu(run), split="val", data=tmp_path), "--split is one of the run's own"),
+        (EvaluateRequest(cpu(run), split="val", data=tmp_path), "--split names a split of the run"),
         (EvaluateRequest(cpu(run), own_classes=True), "goes with --data"),
         (EvaluateRequest(cpu(run, weights="x.pth")), "are for bundles"),
         (EvaluateRequest(cpu(tmp_path)), "neither a run folder"),

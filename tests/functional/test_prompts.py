@@ -81,7 +81,7 @@ def test_what_cannot_be_tried_is_wrong_usage(data: Path, tmp_path: Path) -> None
     for arguments, said in (
         (("--phrase", "red circel=x"), "did you mean 'red circle'"),
         (("--phrases", bad), "is no phrase"),
-        (("--weights", "none"), "random weights read no phrase"),
+        (("--weights", "none"), "random weights detect nothing"),
     ):
         result = prompts(data, *arguments)
         assert result.returncode == 2, result.stderr

@@ -1,4 +1,4 @@
-"""Which tests the fast tier leaves out."""
+"""The fast tier leaves out the tests that it should."""
 
 from __future__ import annotations
 

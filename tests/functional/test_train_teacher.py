@@ -115,7 +115,7 @@ def test_the_dry_run_prints_exactly_the_config_of_the_run_and_writes_nothing(
     assert finished["absent_after_dry_run"]
     assert dry.stdout == (finished["output"] / "mmdet_config.py").read_text()
     assert "\nschedule  2 epochs x " in dry.stderr
-    assert "here it would stop" not in dry.stderr
+    assert "it would stop" not in dry.stderr
     assert len(dry.stderr.splitlines()) <= 20
 
 

@@ -33,10 +33,10 @@ def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> flo
     default="auto",
     show_default=True,
     callback=_alpha,
-    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those that "
-    "the validation images cannot tell from the best.",
+    help="Share of the training, 0 to 1; auto: the highest mean of both scores among those not "
+    "measurably worse than the best on the validation images.",
 )
-@option("--retain", metavar="F", type=FILE, help="COCO JSON to measure forgetting on; the run's.")
+@option("--retain", metavar="F", type=FILE, help="COCO JSON to measure forgetting on.")
 @option("--retain-images", metavar="DIR", type=FILE, help="Folder of its images.")
 @images_option
 @option("--output", metavar="DIR", type=FILE, help="Folder to create for the chosen bundle.")

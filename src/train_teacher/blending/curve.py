@@ -62,8 +62,8 @@ def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
     """Return the blend with the highest mean of both scores, of those with no measurable loss.
 
     The mean over the own data and the other is what WiSE-FT (Wortsman et al., CVPR 2022) compares
-    blends by. The run was made for its own classes, though: what its validation images tell from
-    the best one is not taken, however much it keeps of other things.
+    blends by. The run was made for its own classes, though: a blend that is measurably
+    worse on its validation images is not taken, however much it keeps of other objects.
     """
     best = points[best_of([point.validation for point in points])]
     if all(point.retained is None for point in points):
@@ -72,6 +72,6 @@ def choose(points: Sequence[BlendPoint]) -> tuple[BlendPoint, str]:
     means = [((point.validation or 0.0) + (point.retained or 0.0)) / 2 for point in equal]
     return equal[best_of(means)], (
         f"the highest mean of mAP and --retain ({max(means):.3f}) of the "
-        f"{plural(len(equal), 'blend')} of {len(points)} that the validation images "
-        "cannot tell from the best (95 % interval)"
+        f"{plural(len(equal), 'blend')} of {len(points)} not measurably worse than "
+        "the best (95 % interval)"
     )

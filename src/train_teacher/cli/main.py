@@ -67,7 +67,7 @@ def teacher_group() -> click.Group:
     }
     return OrderedGroup(
         commands=commands,
-        help="Look at a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
+        help="Inspect a COCO data set and fine-tune an MM Grounding DINO teacher on it.",
         no_args_is_help=True,
         context_settings={"max_content_width": 100},
     )

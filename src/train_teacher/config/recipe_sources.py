@@ -1,4 +1,4 @@
-"""Which values of a generated config are those of a recipe, said with their reasons."""
+"""Reasons of the values that a generated config has from a recipe."""
 
 from __future__ import annotations
 

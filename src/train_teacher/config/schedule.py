@@ -64,7 +64,7 @@ class Schedule:
 
     @property
     def plateau_can_fall(self) -> bool:
-        """Whether something is trained after the earliest validation that can halve the rate."""
+        """True if training goes on after the earliest validation that can halve the rate."""
         counted = self.validations - (self.plateau_begin - 1) // self.val_interval
         first_is_a_gain = 1
         return counted > first_is_a_gain + PLATEAU_PATIENCE + 1

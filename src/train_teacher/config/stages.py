@@ -1,4 +1,4 @@
-"""What changes in the course of a run, and whether this data set lets it happen."""
+"""Changes in the course of a run, refused where this data set cannot bring them about."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ tile_option = option(
     "trained when left out.",
 )
 overlap_option = option(
-    "--overlap", metavar="SHARE", type=float, help="Share of a tile's side that neighbours show."
+    "--overlap", metavar="SHARE", type=float, help="Share of a tile's side that neighbors show."
 )
 device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU if there is one.")
 images_option = option(

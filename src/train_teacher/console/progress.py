@@ -100,7 +100,7 @@ def progress_line(what: str, *, unit: str = "", per: int = 1) -> Progress:
             amount = f"{done // per:,} of {total // per:,} {unit}".rstrip()
             new = done - first[1]
             left = (now - first[0]) / new * (total - done) if new > 0 else 0.0
-            to_go = f", {clock(left)} to go" if left >= SOON_SECONDS else ""
+            to_go = f", {clock(left)} left" if left >= SOON_SECONDS else ""
             show(percent / 100, f"{what}: {amount} ({percent} %{to_go})")
         if done >= total:
             close()

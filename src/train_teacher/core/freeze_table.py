@@ -20,7 +20,7 @@ class ModelPart(msgspec.Struct, frozen=True):
     trainable: int
     """Of `parameters`."""
     note: str = ""
-    """When the part joins the training, or has joined it."""
+    """The moment at which the part joins the training, or has joined it."""
 
     @property
     def state(self) -> str:

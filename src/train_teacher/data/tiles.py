@@ -86,7 +86,7 @@ def write_tiles(
         info: facts of the run.
         tiling: how to cut.
         turned: whether photos are turned as EXIF says.
-        progress: is told of tiles written, of each split.
+        progress: called with the tiles written, for each split.
 
     Raises:
         UserError: an image cannot be read, or a tile cannot be written.

@@ -62,13 +62,13 @@ def look_at_environment(
         output: where runs will be written.
         progress: called with the share that is done, 0 to 1, and the next step.
     """
-    progress(0.0, "packages, memory and disk")
+    progress(0.0, "checking packages, memory and disk")
     specifier, fits = _python_range()
     total, available = _memory()
     needed = _needed(preset)
-    progress(0.2, "whether missing files could be downloaded")
+    progress(0.2, "checking downloads of missing files")
     offline = _why_offline(needed)
-    progress(0.3, "imports of PyTorch and MMDetection, for some seconds")
+    progress(0.3, "importing PyTorch and MMDetection (some seconds)")
     return Environment(
         train_teacher=__version__,
         installed=_metadata() is not None,

@@ -1,4 +1,4 @@
-"""Tiles of large images: where sahi lays them, and what is labelled in each."""
+"""Tiles of large images: their places by sahi, and the labels in each."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Label = dict[str, Any]
 """An annotation of a canonical copy, without what only people need."""
 KEPT = ("category_id", "bbox", "area")
 Tiles = dict[Window, list[Label]]
-"""What each shows."""
+"""The objects in each."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How large images are cut."""
+    """Side and overlap of the tiles of large images."""
 
     side: int
     """Pixels."""
     overlap: float
-    """Share of a side that two neighbours both show."""
+    """Share of a side that two neighbors both show."""
 
     def __str__(self) -> str:
         """Say it."""
@@ -59,7 +59,7 @@ def tiling_of(tile: int, overlap: float) -> Tiling | None:
     if tile < LEAST_SIDE or not 0 <= overlap <= MOST_OVERLAP:
         raise UsageError(
             f"--tile {tile} --overlap {overlap:g}: give a side of at least {LEAST_SIDE} pixels (0 "
-            f"for no tiles), of which neighbours share 0 to {MOST_OVERLAP:g}."
+            f"for no tiles), of which neighbors share 0 to {MOST_OVERLAP:g}."
         )
     if find_spec("sahi") is None:
         raise UsageError("--tile needs sahi, not installed: pip install 'train-teacher[tiles]'")

@@ -63,7 +63,7 @@ _FAILING = {
     help="Words that stand for a class; repeatable.",
 )
 @class_from_option
-@option("--encoding", metavar="NAME", help="Of a file that is not UTF-8: gb18030, cp1251, ...")
+@option("--encoding", metavar="NAME", help="Encoding, if not UTF-8: gb18030, cp1251, ...")
 def inspect_command(
     data: Path | None,
     val: Path | None,

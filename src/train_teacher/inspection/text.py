@@ -153,7 +153,7 @@ def _table(
 
 
 def _classes(paper: _Paper, info: DatasetInfo) -> None:
-    paper.title(f"Classes ({info.num_classes}), their boxes and in how many images these are")
+    paper.title(f"Classes ({info.num_classes}), boxes and images of each")
     order = sorted(range(info.num_classes), key=lambda i: -_total(info.splits, i))
     shown = order[:SHOWN_CLASSES]
     rows = [

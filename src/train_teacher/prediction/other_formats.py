@@ -1,4 +1,4 @@
-"""The labels as labelling tools open them, each with what its tool needs to do so at once."""
+"""The labels as labeling tools open them, each with what its tool needs to do so at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that people labelled: those of a run, and of a COCO JSON."""
+"""Images that people labeled: those of a run, and of a COCO JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from train_teacher.teachers.export import FinishedRun
 def people_labels(
     run: FinishedRun | None, listed: ImageList, given: list[StudentImage]
 ) -> tuple[list[StudentImage], ImageList]:
-    """Return the images that people labelled, and what is left of a list for the teacher.
+    """Return the images that people labeled, and what is left of a list for the teacher.
 
-    Those of a run are labelled, without boxes too, and stay in its split, wherever a copy of one
+    Those of a run are labeled, without boxes too, and stay in its split, wherever a copy of one
     is listed. Those of a COCO JSON are if they have a box, and replace the run's.
 
     Args:

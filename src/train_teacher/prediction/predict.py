@@ -72,7 +72,7 @@ class PredictRequest:
     copy_images: bool = False
     """Give it copies of the images instead of links."""
     label_studio: Path | None = None
-    """File for the same labels as Label Studio imports them, with its labelling config beside."""
+    """File for the same labels as Label Studio imports them, with its labeling config beside."""
     cvat: Path | None = None
     """File for the same labels as CVAT reads them, with those of its task beside."""
 
@@ -93,7 +93,7 @@ class PredictResult:
     """The least of all classes."""
     threshold_known: bool
     tiles: str
-    """How large images were cut, in words."""
+    """The cutting of large images, in words."""
     told: tuple[str, ...]
     """The threshold of each class and what it rests on, where a precision was asked for."""
     resumed: int
@@ -102,7 +102,7 @@ class PredictResult:
     image_root: Path
     """Folder that the file names in the JSON are relative to."""
     student: str = ""
-    """What a student gets."""
+    """Labels for a student."""
 
     @property
     def review(self) -> Path:
@@ -170,7 +170,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         if request.student:
             content = read_json(request.predictions, dict[str, Any])
             turned, copy = teacher.model.turns_photos, request.copy_images
-            told = f"{len(people):,} images labelled by people"
+            told = f"{len(people):,} images labeled by people"
             target = StudentFolder(request.output, names, f"{description}; {told}", turned, copy)
             student = f"{target.write([*images_of(content, 'train', root), *people])}; {told}"
         reviewed = Reviewed(
@@ -316,7 +316,7 @@ def _refuse_all_unreadable(lines: PredictionFile) -> None:
             return
         reason = reason or f"{line.name}: {line.unreadable}"
     if not reason:
-        return  # people labelled every image
+        return  # people labeled every image
     lines.remove()
     raise UserError(
         f"none of the images can be read, so there is nothing to label ({reason}). Give JPEG, "

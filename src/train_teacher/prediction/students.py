@@ -22,9 +22,9 @@ from train_teacher.images.headers import read_headers
 FOLDERS = {"train": "train", "val": "valid", "test": "test"}
 """Of each part; in it are `images`, YOLO's `labels`, and a COCO JSON with the same boxes."""
 VALIDATED_EACH = 10
-"""Where nothing is for validation, one image of so many is, and one at least."""
+"""Without images for validation, one in so many is taken, and at least one."""
 READ_BY_ALL = frozenset(".jpg .jpeg .png .bmp .tif .tiff .webp".split())
-"""Endings; an image of another is written anew, as PNG."""
+"""Endings; an image with another one is written as PNG."""
 
 
 class StudentImage(NamedTuple):
@@ -52,14 +52,14 @@ def images_of(content: Mapping[str, Any], part: str, folder: Path) -> Iterator[S
 
 @dataclass(frozen=True)
 class StudentFolder:
-    """Where the data of a student are written."""
+    """The place of a student's data."""
 
     root: Path
     names: Sequence[str]
     """Of the classes."""
     made_by: str
     turned: bool
-    """Whether boxes are of photos as EXIF turns them."""
+    """True if boxes are of photos as EXIF turns them."""
     copy: bool
     """Copy the images instead of linking them, so that the folder can be moved."""
 
@@ -158,7 +158,7 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
     name = PurePosixPath(*("images_" if part == "images" else part for part in parts))
     if name.suffix.lower() not in READ_BY_ALL:
         name = name.with_suffix(".png")
-    while (key := f"{image.part}/{name.with_suffix('')}".lower()) in taken:
+    while (key := str(name.with_suffix("")).lower()) in taken:
         name = name.with_stem(f"{name.stem}_")
     taken.add(key)
     return name

@@ -28,7 +28,9 @@ from train_teacher.console.options import (
     show_default=True,
     help="Images in the sample; rare classes come first.",
 )
-@option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
+@option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the sample."
+)
 @option(
     "--model",
     metavar="PRESET",

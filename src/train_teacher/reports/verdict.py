@@ -208,8 +208,8 @@ def _labelling(measured: Measured) -> tuple[Ready | None, list[str]]:
     if wrong <= NEARLY_READY:
         ready = "yes" if wrong <= READY and surely else "nearly"
     found = (
-        f"from a score of {labels.threshold:.2f} on it misses {100 * labels.missed:.0f} of 100 "
-        f"objects, and {100 * labels.false:.0f} of 100 boxes it keeps are false"
+        f"at a threshold of {labels.threshold:.2f} it misses {100 * labels.missed:.0f} of 100 "
+        f"objects, and {100 * labels.false:.0f} of 100 kept boxes are false"
     )
     if not labels.kept:
         found = "it finds nothing"
@@ -259,7 +259,7 @@ def _ending(
     if trend(half) > 0:
         return [f"Validation rose through the second half of the run: {longer}"]
     if len(half) < LEAST_POINTS and (loss < 0 or unfinished):
-        few = f"{plural(len(scores), 'validation')} cannot tell whether it has leveled off"
+        few = f"{plural(len(scores), 'validation')} cannot show whether it has leveled off"
         falling = "The loss was still falling at the end, and " if loss < 0 else ""
         return [f"{falling}{few}: {longer}"]
     return []

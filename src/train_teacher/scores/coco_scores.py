@@ -83,7 +83,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     ignored_classes: tuple[str, ...] = ()
     """Classes of the data that the teacher does not know."""
     tiles: str = ""
-    """How large images were cut, in words; the scores are of whole images."""
+    """The cutting of large images, in words; the scores are of whole images."""
     seconds: float = 0.0
 
 

@@ -1,4 +1,4 @@
-"""What was found in the tiles of images, put together."""
+"""Detections in the tiles of images, merged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def in_whole_images(
     """Return the detections in whole images, each object once.
 
     Non-maximum suppression within a class by the intersection over the smaller box: what the edge
-    of a tile cut off lies inside the object that its neighbour shows whole. sahi's other way, to
+    of a tile cut off lies inside the object that its neighbor shows whole. sahi's other way, to
     take the union, is for sure boxes only: here the many unlikely ones would swell them (AP 0.16
     instead of 0.24, measured). An image that is its only tile stays as it is.
 

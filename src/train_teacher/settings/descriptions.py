@@ -1,4 +1,4 @@
-"""What a setting is, in a sentence, and how it is given on the command line."""
+"""Descriptions of the settings, in a sentence, and their command-line options."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ OPTIMIZERS: Mapping[str, frozenset[str]] = {
 WITHOUT_LR_RULE = frozenset({"SGD"})
 OWN_SETTINGS = ("lr", "weight_decay")
 JOINING_PARTS = ("backbone", "encoder")
-"""What `unfreeze_at` lets wait: FT-FSOD first trains head, decoder, neck, text projection, BERT."""
+"""Parts that wait for `unfreeze_at`: FT-FSOD first trains all others."""
 
 
 # Loading and packing are fixed by the model's input; several images at once need another dataset.

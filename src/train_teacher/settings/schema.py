@@ -71,23 +71,18 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     tile: Annotated[
         int,
-        about(
-            "Cut images that are larger into tiles of so many pixels a side, for small objects; "
-            "0: do not.",
-            DATA,
-            ge=0,
-        ),
+        about("Cut larger images into tiles of this side in pixels; 0: none.", DATA, ge=0),
     ] = 0
     overlap: Annotated[
-        float, about("Share of a tile's side that neighbours both show.", DATA, ge=0, le=0.5)
+        float, about("Share of a tile's side that neighbors both show.", DATA, ge=0, le=0.5)
     ] = 0.2
     class_from: Annotated[
         str | None,
-        about("Member with the class: attributes.type.", DATA, "MEMBER"),
+        about("Member of the annotations that holds the class: attributes.type.", DATA, "MEMBER"),
     ] = None
     encoding: Annotated[
         str | None,
-        about("Of annotation files that are not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
+        about("Encoding of annotation files, if not UTF-8: gb18030, cp1251, ...", DATA, "NAME"),
     ] = None
     exif_orientation: Annotated[
         Literal["apply", "ignore"] | None,
@@ -141,7 +136,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         Tune,
         about(
             "frozen: backbone and language model are frozen; "
-            "lora: everything is, and small adapters are trained; "
+            "lora: everything is frozen except small adapters; "
             "full: only what --freeze names is frozen.",
             MODEL,
         ),
@@ -181,8 +176,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveFloat, about("Learning rate of the adapters as a multiple of --lr.")
     ] = 2.0
     denoising_queries: Annotated[
-        PositiveInt | None,
-        about("Denoising queries; chosen from the objects in an image."),
+        PositiveInt | None, about("Denoising queries; chosen from the objects in an image.")
     ] = None
     max_per_img: Annotated[
         PositiveInt | None,
@@ -228,12 +222,11 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         about("Batches of an optimizer step; chosen so that it sees about 8 images."),
     ] = None
     effective_batch: Annotated[
-        PositiveInt | None,
-        about("Images of an optimizer step, from which accumulation is chosen."),
+        PositiveInt | None, about("Images of an optimizer step, from which accumulation is chosen.")
     ] = None
     lr: Annotated[
         PositiveFloat | None,
-        about("Peak learning rate; square-root rule of the batch size.", TRAINING),
+        about("Peak learning rate; default by the square-root rule for the batch size.", TRAINING),
     ] = None
     backbone_lr_factor: Annotated[
         float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
@@ -257,8 +250,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "multistep"
     clip_grad: Annotated[float, about("Largest gradient norm.", gt=0)] = 0.1
     early_stopping: Annotated[
-        Count | None,
-        about("Validations without gain after which the run ends; 0: never."),
+        Count | None, about("Validations without gain after which the run ends; 0: never.")
     ] = None
     class_balance: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -287,7 +279,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), fewshot (colours, flip, MixUp for some), flip_only, none, or "
+            "official (flip, crop), fewshot (colors, flip, MixUp for some), flip_only, none, or "
             "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
@@ -348,8 +340,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, about("Training processes, one for each GPU (torchrun).", HARDWARE, ge=1, le=64)
     ] = 1
     workers: Annotated[
-        Count | None,
-        about("Data loading processes; chosen from cores and images."),
+        Count | None, about("Data loading processes; chosen from cores and images.")
     ] = None
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")

@@ -52,7 +52,7 @@ class TeacherModel:
     batch_size: int
     """Of validation, which scores depend on in the last digits."""
     tiling: Tiling | None = None
-    """How images larger than a tile are looked at a second time."""
+    """Tiles in which larger images are looked at a second time."""
 
     @property
     def turns_photos(self) -> bool:

@@ -65,8 +65,8 @@ def _crowded() -> Iterator[str]:
     load, cores = os.getloadavg()[0], usable_cores()
     if load > CROWDED * cores:
         yield (
-            f"other programs want the same cores ({load:.1f} of {cores} in the last minute): "
-            "training takes as much longer"
+            f"other programs use the same cores ({load:.1f} of {cores} in the last minute): "
+            "training takes that much longer"
         )
 
 

@@ -34,6 +34,6 @@ def _obstacles(settings: TeacherSettings, missing: Sequence[Missing]) -> Iterato
         yield str(error)
     if missing:
         yield (
-            "without a network, to download missing files. To fetch it before, also on another "
-            f"machine: {command_line('teacher fetch', settings.model, to='DIR')}"
+            "if there is no network, because files must be downloaded. To fetch them first, also "
+            f"on another machine: {command_line('teacher fetch', settings.model, to='DIR')}"
         )

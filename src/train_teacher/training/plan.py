@@ -57,9 +57,9 @@ class TrainingPlan:
     """(dotted key, official recipe, this run)."""
     frozen: tuple[str, ...]
     retained: LabelledImages | None
-    """What forgetting is measured on."""
+    """Data on which forgetting is measured."""
     tiles: str = ""
-    """What is trained on instead of whole images, and what that takes, in words."""
+    """Tiles that are trained on instead of whole images, and their disk space, in words."""
     edited: EditedConfig | None = None
     """The file of --mmdet-config."""
 

@@ -40,7 +40,7 @@ def test_every_point_and_the_choice_are_told() -> None:
 
 def test_without_other_images_it_says_that_forgetting_was_not_looked_at() -> None:
     text = render_blend(msgspec.structs.replace(CURVE, retained_data=None))
-    assert "was not looked at" in text
+    assert "was not measured" in text
 
 
 def test_the_page_draws_both_curves_and_escapes_names() -> None:

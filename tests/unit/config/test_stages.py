@@ -1,4 +1,4 @@
-"""What changes in the course of a run is in its config, or refused where it could not happen."""
+"""Changes in the course of a run are in its config, or refused where it could not happen."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def test_what_takes_long_says_how_long_it_goes_on(
         advance(done, 100_000)
     assert capsys.readouterr().err.splitlines() == [
         "weights: 20 of 100 MiB (20 %)",
-        "weights: 30 of 100 MiB (30 %, 11:40 to go)",
-        "weights: 90 of 100 MiB (90 %, 2:09 to go)",
+        "weights: 30 of 100 MiB (30 %, 11:40 left)",
+        "weights: 90 of 100 MiB (90 %, 2:09 left)",
     ]
 
 

@@ -38,7 +38,7 @@ def test_a_base_is_scored_on_labelled_images_without_a_run(
 
 def test_random_weights_are_not_scored_as_a_base(tmp_path: Path) -> None:
     data = make_images(tmp_path, images=1, seed=5, classes=CLASSES)
-    with pytest.raises(UsageError, match="random weights read no phrase"):
+    with pytest.raises(UsageError, match="random weights detect nothing"):
         evaluate(of_demo(data, weights="none"))
 
 

@@ -36,5 +36,5 @@ def test_detections_overwrite_nothing(tmp_path: Path) -> None:
 
 
 def test_a_precision_is_known_of_the_own_classes_alone() -> None:
-    with pytest.raises(UsageError, match="no --own-classes"):
+    with pytest.raises(UsageError, match="leave --own-classes out"):
         evaluate(EvaluateRequest(NOWHERE, precision=0.9, own_classes=True, data=Path("o.json")))

@@ -1,4 +1,4 @@
-"""Which labels a student gets: those of people where there are some, each image in one split."""
+"""The labels of a student: those of people where there are some, each image in one split."""
 
 from __future__ import annotations
 

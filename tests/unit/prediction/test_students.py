@@ -21,13 +21,13 @@ NAMES = ("rot: #1 é", "blue")
 WIDTH, HEIGHT = 100, 50
 BOX = (10.0, 5.0, 20.0, 10.0)
 TURNED_RIGHT = 6
-"""EXIF orientation: the picture is to be turned by 90 degrees clockwise."""
+"""EXIF orientation: the image is to be turned by 90 degrees clockwise."""
 
 
 def student_image(
     root: Path, name: str, part: str = "train", *, label: int = 1, boxes: int = 1, exif: int = 1
 ) -> StudentImage:
-    """Return an image of 100 x 50 pixels on disk: grey by its label, white where its box is."""
+    """Return an image of 100 x 50 pixels on disk: gray by its label, white where its box is."""
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((HEIGHT, WIDTH, 3), 60 * label, np.uint8)

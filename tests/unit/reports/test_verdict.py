@@ -35,15 +35,15 @@ WORTH_IT = (
     "interval +0.150 to +0.350) on 57 boxes of the test split."
 )
 YES = (
-    "Good enough to label with? Yes: from a score of 0.31 on it misses 8 of 100 objects, and 5 of "
-    "100 boxes it keeps are false."
+    "Good enough to label with? Yes: at a threshold of 0.31 it misses 8 of 100 objects, and 5 of "
+    "100 kept boxes are false."
 )
 NO_TEST = (
     "There is no test split: these images also chose the epoch and the threshold, so expect less "
     "on others."
 )
 LONGER = "a longer run (--epochs) may reach more."
-SHORT = f"2 validations cannot tell whether it has leveled off: {LONGER}"
+SHORT = f"2 validations cannot show whether it has leveled off: {LONGER}"
 LEAK = Finding(
     "D8", "warning", 11, "11 images of val also in train: the same file", "", "", split="val"
 )
@@ -140,8 +140,8 @@ HEADLINES = [
             "Fine-tuning helped, but not enough to label with yet: box mAP 0.000 zero-shot, 0.138 "
             "after epoch 2 (+0.138, 95 % interval +0.060 to +0.200) on 32 boxes of the validation "
             "split.",
-            "Good enough to label with? Not yet: from a score of 0.31 on it misses 62 of 100 "
-            "objects, and 48 of 100 boxes it keeps are false.",
+            "Good enough to label with? Not yet: at a threshold of 0.31 it misses 62 of 100 "
+            "objects, and 48 of 100 kept boxes are false.",
             NO_TEST,
             SHORT,
         ),
@@ -182,8 +182,8 @@ HEADLINES = [
         (
             "Fine-tuning did not help: no epoch was better than the base weights (box mAP 0.000 "
             "on 57 boxes of the test split), which best.pth holds.",
-            "Good enough to label with? Not yet: from a score of 0.30 on it misses 100 of 100 "
-            "objects, and 100 of 100 boxes it keeps are false.",
+            "Good enough to label with? Not yet: at a threshold of 0.30 it misses 100 of 100 "
+            "objects, and 100 of 100 kept boxes are false.",
             SHORT,
         ),
         worth_it=False,
@@ -274,8 +274,8 @@ LABELLING = [
         (0.1, 0.3, 0.4),
         (
             WORTH_IT,
-            "Good enough to label with? Nearly: from a score of 0.31 on it misses 20 of 100 "
-            "objects, and 12 of 100 boxes it keeps are false; look through every image.",
+            "Good enough to label with? Nearly: at a threshold of 0.31 it misses 20 of 100 "
+            "objects, and 12 of 100 kept boxes are false; look through every image.",
             SHORT,
         ),
         good_enough="nearly",
@@ -286,8 +286,8 @@ LABELLING = [
         (0.1, 0.3, 0.4),
         (
             WORTH_IT,
-            "Good enough to label with? Nearly: from a score of 0.31 on it misses 9 of 100 "
-            "objects, and 5 of 100 boxes it keeps are false; look through every image.",
+            "Good enough to label with? Nearly: at a threshold of 0.31 it misses 9 of 100 "
+            "objects, and 5 of 100 kept boxes are false; look through every image.",
             SHORT,
         ),
         good_enough="nearly",
@@ -359,7 +359,7 @@ ENDINGS = [
         (
             WORTH_IT.replace("epoch 2", "epoch 1"),
             YES,
-            "The loss was still falling at the end, and 2 validations cannot tell whether it has "
+            "The loss was still falling at the end, and 2 validations cannot show whether it has "
             f"leveled off: {LONGER}",
         ),
         losses=FALLING,

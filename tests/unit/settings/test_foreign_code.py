@@ -63,7 +63,7 @@ def test_the_message_says_file_line_key_value_and_the_name_that_was_meant() -> N
     assert message.startswith(
         "own.yaml, line 7: set.model.bbox_head.loss_bbox.type: 'torch.nn.SmothL1Loss' is no class"
     )
-    assert "would import it and call it" in message
+    assert "would import and call it" in message
     assert message.endswith("Did you mean 'SmoothL1Loss'?")
 
 

@@ -46,5 +46,5 @@ def test_it_goes_back_and_forth_without_losing_either_end(
 def test_random_weights_are_no_base_to_blend_with(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     run.settings.weights = "none"
-    with pytest.raises(UsageError, match="nothing to blend with"):
+    with pytest.raises(UsageError, match="no base to blend with"):
         BlendedTeacher(run, "cpu")

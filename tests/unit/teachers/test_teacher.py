@@ -55,7 +55,7 @@ def test_a_precision_is_of_its_own_classes_and_of_what_validation_told(
     teacher, path = loaded
     with pytest.raises(UsageError, match="own classes and thresholds"):
         teacher.predict([path], classes=["table"], precision=0.9)
-    with pytest.raises(UserError, match="does not say how often its boxes were right"):
+    with pytest.raises(UserError, match="does not hold the counts of right boxes"):
         teacher.predict([path], precision=0.9)
 
 

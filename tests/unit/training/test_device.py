@@ -177,7 +177,7 @@ def test_a_crowded_machine_is_told_before_training_on_its_cpu(
     monkeypatch.setattr(os, "getloadavg", lambda: (40.0, 0.0, 0.0))
     device, warning = device_lines(settings(precision="fp32"))[:2]
     assert "CPU (2 cores)" in device
-    assert warning.startswith("warning   other programs want the same cores (40.0 of ")
+    assert warning.startswith("warning   other programs use the same cores (40.0 of ")
 
 
 def test_memory_is_told_for_a_gpu_and_not_guessed_on_a_cpu(gpus: Any) -> None:

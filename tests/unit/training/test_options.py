@@ -27,7 +27,8 @@ VALUES = {
     "batch_size": "3",
     "image_scale": "640",
     "lr": "0.5",
-    **dict.fromkeys(("seed", "lora_rank", "epochs", "steps", "gpus"), "2"),
+    "overlap": "0.1",
+    **dict.fromkeys(("seed", "tile", "lora_rank", "epochs", "steps", "gpus"), "2"),
 }
 
 

@@ -309,7 +309,7 @@ def test_on_a_gpu_equal_losses_are_promised_up_to_rounding_only(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(use_case.machine, "has_gpu", lambda _: True)
-    assert "those of a run without a break up to rounding" in run.plan(epochs=4).notes[-1]
+    assert "those of an uninterrupted run up to rounding" in run.plan(epochs=4).notes[-1]
 
 
 @pytest.mark.parametrize(

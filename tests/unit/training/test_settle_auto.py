@@ -1,4 +1,4 @@
-"""What `--model auto` and `--recipe auto` settle, and what stays as it was given."""
+"""`--model auto` and `--recipe auto` settle what was not given, and nothing else."""
 
 from pathlib import Path
 

@@ -24,12 +24,12 @@ def provenance(dataset: CocoDataset) -> str | None:
     A keypoints file is named for what it is: it has boxes as well.
     """
     info = dataset.info
-    licence = next((entry for entry in dataset.licenses if isinstance(entry, dict)), {})
+    license_ = next((entry for entry in dataset.licenses if isinstance(entry, dict)), {})
     told = (
         ("version", _text(info.get("version"))),
         ("", _text(info.get("date_created"))[:DATE_LENGTH] or _text(info.get("year"))),
         ("by", _text(info.get("contributor"))),
-        ("licence", _text(licence.get("name")) or _text(licence.get("url"))),
+        ("license", _text(license_.get("name")) or _text(license_.get("url"))),
     )
     parts = [f"{label} {value}".strip() for label, value in told if value]
     if _has_keypoints(dataset):

@@ -54,7 +54,7 @@ class AdaptiveStep:
         """Images at once; None as long as whole batches fit."""
 
     def use(self, model: Any) -> None:
-        """Go on with a detector that was wrapped anew."""
+        """Go on with a detector that was wrapped again."""
         self._model = model
         self._detector = model.module if is_model_wrapper(model) else model
 

@@ -1,4 +1,4 @@
-"""What changes between two epochs: a rate that falls at a plateau, parts that join the training."""
+"""Changes between two epochs: a rate that falls at a plateau, parts that join the training."""
 
 from __future__ import annotations
 

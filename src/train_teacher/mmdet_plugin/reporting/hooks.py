@@ -182,7 +182,7 @@ class ProgressHook(Hook):
             f"step {step}/{runner.max_iters}",
             f"loss {float(outputs['loss']) if outputs else float('nan'):.3f}",
             f"lr {runner.optim_wrapper.get_lr()['lr'][0]:.2g}",
-            f"{progress.clock(remaining)} to go",
+            f"{progress.clock(remaining)} left",
         ]
         progress.show(step / runner.max_iters, "  ".join([*parts, _gpu_memory()]).rstrip())
 

@@ -91,7 +91,7 @@ class ProbeHook(Hook):
         model: Any = unwrapped(runner)
         if model.accelerated:
             backend = backend_for(next(model.parameters()).device).name
-            say(runner, f"accelerated, by equals: {', '.join(sorted(model.accelerated))}")
+            say(runner, f"accelerated, with equal results: {', '.join(sorted(model.accelerated))}")
             say(runner, f"deformable attention: {backend}")
         else:
             say(runner, "own modules: MMDetection's, none of them replaced")

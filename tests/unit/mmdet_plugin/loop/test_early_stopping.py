@@ -1,4 +1,4 @@
-"""How long a run waits for a gain does not depend on whether it was stopped in between."""
+"""A run waits as long for a gain when it was stopped in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes between two epochs is said once, and done once."""
+"""A change between two epochs is said once, and done once."""
 
 from __future__ import annotations
 

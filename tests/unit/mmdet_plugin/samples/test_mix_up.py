@@ -1,4 +1,4 @@
-"""Which images are mixed, with which partner, and where the boxes of both lie afterwards."""
+"""The choice of images that are mixed, of their partners, and the boxes of both afterwards."""
 
 from __future__ import annotations
 
