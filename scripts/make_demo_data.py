@@ -12,7 +12,7 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 Point = tuple[float, float]
+Drawing = tuple[Image.Image, list[tuple[int, list[Point]]]]
+"""An image and, for each object, its class index and outline in pixels."""
 
 DEMO_CLASSES = ("orange star", "purple ring", "white cross", "cyan diamond", "pink heart")
 COLOURS = {
@@ -108,9 +110,7 @@ def _shade(rng: random.Random, colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def draw_image(
-    rng: random.Random, classes: Sequence[str]
-) -> tuple[Image.Image, list[tuple[int, list[Point]]]]:
+def draw_image(rng: random.Random, classes: Sequence[str]) -> Drawing:
     """Draw one image.
 
     Args:
@@ -186,10 +186,14 @@ def write_dataset(folder: Path, images: int, seed: int, classes: Sequence[str]) 
         The path of annotations.json.
     """
     rng = random.Random(seed)
+    return write_drawings(folder, (draw_image(rng, classes) for _ in range(images)), classes)
+
+
+def write_drawings(folder: Path, drawings: Iterable[Drawing], classes: Sequence[str]) -> Path:
+    """Write images with their objects as a data set; return the path of annotations.json."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     records: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": []}
-    for number in range(1, images + 1):
-        image, objects = draw_image(rng, classes)
+    for number, (image, objects) in enumerate(drawings, 1):
         name = f"image_{number:04d}.jpg"
         image.save(folder / "images" / name, quality=88)
         records["images"].append(

@@ -12,7 +12,7 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -21,13 +21,20 @@ import click
 import msgspec
 
 from train_teacher.cli.main import teacher_group
+from train_teacher.config.expected_memory import (
+    ALL_RECOMPUTED,
+    NONE_RECOMPUTED,
+    memory_table,
+    step_bytes,
+)
 from train_teacher.console import error_boundary
 from train_teacher.core.errors import UsageError
 from train_teacher.inspection.explanations.catalogue import stories
 from train_teacher.reports.facts import RunReport
 from train_teacher.runs.folder import RunFolder
+from train_teacher.settings.descriptions import field_help, field_options
 from train_teacher.settings.option import PANELS
-from train_teacher.settings.schema import FIELD_TYPES, TeacherSettings, field_help, field_options
+from train_teacher.settings.schema import FIELD_TYPES, TeacherSettings
 from train_teacher.teachers.card import FORMAT, TeacherCard
 from train_teacher.training.options import flag_of
 
@@ -57,6 +64,12 @@ EXITS = {
 }
 
 
+CARDS = (8, 12, 16, 24, 40)
+"""GB of memory."""
+OF_THE_DRIVER = 0.04
+"""Share of a card that its driver keeps."""
+
+
 def pages() -> dict[Path, str]:
     """Return the text of every generated page."""
     written = {
@@ -65,6 +78,7 @@ def pages() -> dict[Path, str]:
         "findings": _findings(),
         "exit-codes": _exit_codes(),
         "run-folder": _run_folder(),
+        "memory": _memory(),
         "results-json": _record(
             "results.json",
             "The facts of a finished run, in its folder; `report.html` shows the same. It has no "
@@ -194,6 +208,53 @@ def _run_folder() -> str:
         + "\n".join(_table(("path", "what it is"), rows))
         + "\n"
     )
+
+
+def _memory() -> str:
+    table = memory_table()
+    known = [(model, tune) for model, modes in table.peaks.items() for tune in modes]
+    peaks = [(model, tune, *_peaks(table.peaks[model][tune])) for model, tune in known]
+    cards = [
+        (model, tune, *(_most_images(model, tune, gb) for gb in CARDS)) for model, tune in known
+    ]
+    short, long = table.size
+    measured = ", ".join(f"{name} {value}" for name, value in table.measured.items())
+    return "\n".join(
+        [
+            "# Memory of a training step",
+            "",
+            f"Images of {short} x {long}; {measured}; no GPU has run this. "
+            "[How it was measured](../explanation/memory.md).",
+            "",
+            "Peak in GiB with 1 and 2 images at once, by recomputed encoder layers:",
+            "",
+            *_table(("model", "mode", "none of 6", "all"), peaks),
+            "",
+            "Most images at once by card, all layers recomputed, and in brackets none of them:",
+            "",
+            *_table(("model", "mode", *(f"{gb} GB" for gb in CARDS)), cards),
+            "",
+        ]
+    )
+
+
+def _peaks(by_layers: Mapping[int, Sequence[int]]) -> Iterator[str]:
+    for layers in (NONE_RECOMPUTED, ALL_RECOMPUTED):
+        yield ", ".join(f"{peak / 1024:.1f}" for peak in by_layers.get(layers, ())) or "-"
+
+
+def _most_images(model: str, tune: str, gb: int) -> str:
+    """Return how many images a card holds at once."""
+    room = gb * 1e9 * (1 - OF_THE_DRIVER)
+
+    def most(layers: int) -> str:
+        for images in itertools.count(1):
+            needed = step_bytes(model, tune, images, layers)
+            if needed is None or needed > room:
+                break
+        return str(images - 1 or "none")
+
+    return f"{most(ALL_RECOMPUTED)} ({most(NONE_RECOMPUTED)})"
 
 
 def _record(title: str, about: str, kind: type[msgspec.Struct]) -> str:

@@ -173,7 +173,7 @@ def many_classes(content: Content, _folder: Path) -> None:
 
 def tiny_boxes(content: Content, folder: Path) -> None:
     """Write images larger than any training scale, with boxes of a few pixels."""
-    times = 30
+    times = 8
     for image in content["images"]:
         image.update(width=times * WIDTH, height=times * HEIGHT)
         with Image.open(folder / image["file_name"]) as photo:

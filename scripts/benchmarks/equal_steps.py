@@ -2,12 +2,14 @@
 
 python scripts/benchmarks/equal_steps.py --model swin-t --size 256
 
-Random weights, the same in all three. Where noise is drawn by another rule it is off (labels of
-denoising queries, dropout, drop path). Scores of two points may differ by less than their last
-digits: all models take the queries that the first one chose, in its order. A line says by how much
-a loss and, as a share of the largest of its tensor, a gradient differ at most. `disturbed` is the
-recipe once more, each weight changed in its last digit: what rounding alone makes of a gradient.
-At full size that is a lot; `--double` computes everything in 64 bits, ours too.
+Random weights, the same in all; `--modes lora-plain-kept,lora` compares adapters on MMDetection's
+modules, their second factor random too, with ours, since the recipe has none. Where noise is drawn
+by another rule it is off (labels of denoising queries, dropout, drop path). Scores of two points
+may differ by less than their last digits: all models take the queries that the first one chose, in
+its order. A line says by how much a loss and, as a share of the largest of its tensor, a gradient
+differ at most. `disturbed` is the first one again, each weight changed in its last digit: what
+rounding alone makes of a gradient. At full size that is a lot; `--double` computes everything in 64
+bits, ours too.
 """
 
 from __future__ import annotations
@@ -29,8 +31,7 @@ NO_LABEL_NOISE = 1e-12
 SMALLEST_SCALE = 1e-3
 """Gradients below it are compared as if their tensor's largest were this."""
 BOXES = (0, 1, 20)
-CLASSES = (3, 60)
-MODES = ("stock", "frozen-plain-kept", "frozen")
+MODES = "stock,frozen-plain-kept,frozen"
 LAST_DIGIT = 6e-8
 """Half of the relative spacing of float32."""
 
@@ -102,6 +103,9 @@ def build(mode: str, options: argparse.Namespace, bert: Path, weights: Any = Non
     torch.manual_seed(0)
     model = MODELS.build(without_noise(config.model))
     model.init_weights()
+    for name, parameter in model.named_parameters():
+        if ".lora_B." in name:  # of zeros, the first factor would have no gradient
+            torch.nn.init.normal_(parameter, std=0.02)
     if weights is not None:
         model.load_state_dict(weights)
     model.train()
@@ -142,16 +146,19 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--double", action="store_true")
+    parser.add_argument("--modes", default=MODES, help="the first is what the others have to be")
+    parser.add_argument("--classes", type=int, nargs="+", default=[3, 60])
     options = parser.parse_args()
-    options.names, options.boxes = class_names(max(CLASSES)), max(BOXES)
+    options.names, options.boxes = class_names(max(options.classes)), max(BOXES)
     options.precision, options.checkpoint_layers = "fp32", 0
     prepare_upstream()
     if options.double:
         compute_in_64_bits()
     with tempfile.TemporaryDirectory() as folder:
         bert = write_bert(Path(folder) / "bert", options.model)
-        first = build(MODES[0], options, bert)
-        others = {mode: build(mode, options, bert, first.state_dict()) for mode in MODES[1:]}
+        reference, *modes = options.modes.split(",")
+        first = build(reference, options, bert)
+        others = {mode: build(mode, options, bert, first.state_dict()) for mode in modes}
     for model in (first, *others.values()):
         model.to(torch.get_default_dtype())
     if not options.double:
@@ -159,7 +166,7 @@ def main() -> None:
     print("| classes | boxes an image | modules | losses differ by | gradients | most in |")
     print("|---|---|---|---|---|---|")
     size = (options.size, options.size)
-    for classes in CLASSES:
+    for classes in options.classes:
         for boxes in BOXES:
             names = class_names(classes)
             inputs, samples = crowded_batch(options.batch, size, boxes, names, torch.device("cpu"))

@@ -23,7 +23,8 @@ SIZE, BOXES, CLASSES = (800, 1333), 20, 10
 def cell(model: str, tune: str, precision: str, batch: int, layers: int) -> dict[str, Any]:
     """Return the case of one step."""
     return {
-        "model": model, "tune": tune, "precision": precision, "batch": batch,
+        "model": model, "tune": "frozen" if tune == "plain" else tune, "plain": tune == "plain",
+        "precision": precision, "batch": batch,
         "recomputed": layers, "shapes_only": True, "size": SIZE, "boxes": BOXES,
         "classes": CLASSES,
     }  # fmt: skip
@@ -33,7 +34,7 @@ def main() -> None:
     """Measure one row in one process: its cells share the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
-    parser.add_argument("tune", choices=["frozen", "lora", "full"])
+    parser.add_argument("tune", choices=["plain", "frozen", "lora", "full"])
     parser.add_argument("precision", choices=["bf16", "fp16", "fp32"])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--layers", type=int, nargs="+", default=[0, 6])

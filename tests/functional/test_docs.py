@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import make_reference
+from train_teacher.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -92,3 +93,14 @@ def test_the_readme_is_short_and_its_images_are_small() -> None:
     assert len(readme.splitlines()) <= 180
     assert len(images) == 2
     assert sum((ROOT / image).stat().st_size for image in images) < 300_000
+
+
+def test_a_command_that_was_called_before_is_documented_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = make_reference.pages()
+    monkeypatch.setattr("sys.argv", ["inspect-data", "--version"])
+    with pytest.raises(SystemExit):
+        main.inspect_data()
+
+    assert make_reference.pages() == before

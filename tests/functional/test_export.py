@@ -247,7 +247,7 @@ def test_a_base_made_by_transformers_alone_is_trained_and_exported_again(tmp_pat
     with preset.open("a") as file:
         file.write("evaluate_before: false\n")  # or best.pth would be the base, as good at 0
     settings = make_settings(str(preset))
-    bert = json.loads((tmp_path / "small" / "language_model" / "config.json").read_text())
+    bert = json.loads((Path(settings.language_model) / "config.json").read_text())
     config = transformers_config(build_config(settings).model.to_dict(), bert, DELIMITERS)
     torch.manual_seed(1)
     base = MMGroundingDinoForObjectDetection(MMGroundingDinoConfig(**config))
@@ -267,7 +267,7 @@ def test_a_base_made_by_transformers_alone_is_trained_and_exported_again(tmp_pat
     trained = "model.encoder.layers.0.fusion_layer.attn.text_proj.weight"
     assert not torch.equal(there[trained], base.state_dict()[trained])
     wrong = teacher(*train, "--output", tmp_path / "no", "--weights", tmp_path / "base",
-                    "--language-model", tmp_path / "small" / "language_model")  # fmt: skip
+                    "--language-model", settings.language_model)  # fmt: skip
     assert wrong.returncode == 1
     assert "does not fit the model" in wrong.stderr
     assert "use --model demo" in wrong.stderr

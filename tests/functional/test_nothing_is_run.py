@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import run_command
 from generated_data import make_images
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -36,12 +37,8 @@ def test_no_settings_bundle_or_annotation_file_leads_to_an_import_or_a_process(
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program, *rest = map(str, arguments)
-    return subprocess.run(
-        [str(Path(sys.executable).parent / program), *rest],
-        capture_output=True, text=True, timeout=400, check=False,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
+    program, *rest = arguments
+    return run_command(str(program), *rest)
 
 
 @pytest.fixture(scope="module")

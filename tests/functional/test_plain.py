@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import run_command
 from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
@@ -56,7 +57,7 @@ def start(*command: object, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def ours(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return start(Path(sys.executable).parent / name, *arguments)
+    return run_command(name, *arguments)
 
 
 @pytest.fixture(scope="module")

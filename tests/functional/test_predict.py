@@ -214,7 +214,7 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     # Of every score: an untrained model is sure of little, and the boxes must be sound anyway.
     result = run_command(
         "teacher", "predict", run, run.parent / "data", "--output", tmp_path / "labels.json",
-        "--score-threshold", "0.02", "--draw", tmp_path / "drawn", "--yolo", tmp_path / "yolo",
+        "--score-threshold", "0.02", "--draw", tmp_path / "drawn", "--cvat", tmp_path / "cvat.xml",
         "--label-studio", tmp_path / "tasks.json", "--device", "cpu",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -229,14 +229,59 @@ def test_labels_for_a_student_are_a_sound_data_set(run: Path, tmp_path: Path) ->
     findings = json.loads(seen.stdout)["findings"]
     assert [f["code"] for f in findings if f["severity"] != "info"] == []
     assert len(list((tmp_path / "drawn").rglob("*.jpg"))) == 24
-    lines = [p.read_text().splitlines() for p in (tmp_path / "yolo" / "labels").rglob("*.txt")]
-    assert {len(line.split()) for file in lines for line in file} == {5}
-    assert len(list((tmp_path / "yolo" / "images").rglob("*.*"))) == 24
+    assert (tmp_path / "cvat.xml").read_text().count("<box ") == len(content["annotations"])
+    assert f"paste {tmp_path / 'cvat.labels.json'} as its raw labels" in result.stderr
     assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in result.stderr
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     assert sum(len(t["predictions"][0]["result"]) for t in tasks if "predictions" in t) == len(
         content["annotations"]
     )
+
+
+def test_a_student_gets_the_labels_of_the_run_and_the_teacher_s_for_new_images(
+    run: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "neue Bilder é"
+    make_images(new, images=3, seed=9, classes=CLASSES)
+    (new / "annotations.json").unlink()
+    # An image that the run validates on is no new one, wherever it lies.
+    val = json.loads((run / "data" / "val.json").read_text())
+    shutil.copy(run.parent / "data" / "images" / val["images"][0]["file_name"], new / "again.jpg")
+    out = tmp_path / "student"
+    result = run_command(
+        "teacher", "predict", run, new, "--student", "rfdetr", "--output", out,
+        "--score-threshold", "0.02", "--device", "cpu",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert f"RFDETRMedium().train(dataset_dir='{out}'" in result.stderr
+    written = {}
+    for part, folder in (("train", "train"), ("val", "valid"), ("test", "test")):
+        own = json.loads((run / "data" / f"{part}.json").read_text())
+        content = json.loads((out / folder / "_annotations.coco.json").read_text())
+        assert [category["name"] for category in content["categories"]] == list(CLASSES)
+        people = [one for one in content["annotations"] if "score" not in one]
+        assert [one["bbox"] for one in people] == [one["bbox"] for one in own["annotations"]]
+        assert len(content["images"]) == len(own["images"]) + 3 * (part == "train")
+        written[part] = len(content["images"])
+    told = ", ".join(f"{written[part]} {part}" for part in ("train", "val", "test"))
+    assert f"images for the student: {told}; 24 images labelled by people" in result.stdout
+    seen = run_command("inspect-data", out, "--format", "json")
+    findings = json.loads(seen.stdout)["findings"]
+    assert [f["code"] for f in findings if f["severity"] == "error"] == []
+    again = run_command("teacher", "predict", run, new, "--student", "coco", "--output", out)
+    assert again.returncode == 1
+    assert f"--output {out}: exists, and nothing is overwritten" in again.stderr
+
+
+def test_a_student_of_labelled_images_alone_needs_nothing_from_the_teacher(
+    run: Path, tmp_path: Path
+) -> None:
+    request = PredictRequest(
+        cpu(run), (run.parent / "data",), tmp_path / "out", student="coco", copy_images=True
+    )
+    result = predict(request)
+    assert result.images == 0
+    assert result.student.endswith("; 24 images labelled by people")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import click
 import pytest
 
 from coco_factory import annotation, make_coco
+from commands import run_command
 from generated_data import make_images
 from train_teacher.inspection.command import inspect_command
 from train_teacher.prediction.command import predict_command
@@ -34,11 +32,7 @@ PHRASE = 'red star=star with 5 points, "red"'
 
 def run(program: str, *arguments: object, work: Path) -> tuple[int, str, str]:
     words = [*program.split(), *map(str, arguments)]
-    words[0] = str(Path(sys.executable).parent / words[0])
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        words, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=work
-    )
+    done = run_command(*words, cwd=work)
     return done.returncode, done.stdout, done.stderr
 
 

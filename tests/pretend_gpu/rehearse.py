@@ -49,6 +49,13 @@ def planted(kind: str, model: Any) -> None:
             branch.__class__ = torch.nn.Sequential
 
 
+def mask_by_shapes(tokenized: Any, special_tokens_list: Any) -> tuple[Any, Any]:
+    """Return a mask and positions as large as mmdet's, which are made by reading the tokens."""
+    ids = tokenized["input_ids"]
+    mask = ids.new_ones((*ids.shape, ids.shape[1]), dtype=torch.bool)
+    return mask, torch.zeros_like(ids)
+
+
 def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     """Return model and optimizer on the device."""
     from mmengine.optim import build_optim_wrapper
@@ -67,6 +74,10 @@ def built(case: dict[str, Any], folder: Path) -> tuple[Any, Any]:
     if shapes:
         bert = write_bert(folder / "bert")
     if settings.plain:
+        if shapes:
+            from mmdet.models.language_models import bert as mmdet_bert
+
+            mmdet_bert.generate_masks_with_special_tokens_and_transfer_map = mask_by_shapes
         (folder / "data").mkdir()
         write_language_model(folder / "data" / "language_model", bert)
     else:

@@ -75,12 +75,13 @@ def _settings(own: TeacherSettings, data: Path, images: Path, output: Path) -> T
         output=str(output),
         split="0.9/0.1",
         tune="lora",
+        schedule="multistep" if own.schedule == "plateau" else own.schedule,
         epochs=own.epochs and max(1, own.epochs // SHORTER),
         steps=own.steps and max(1, own.steps // SHORTER),
         evaluate_before=False,
         plain=False,
         **dict.fromkeys(("val", "test", "class_from", "encoding", "retain", "retain_images")),
-        **dict.fromkeys(("val_interval", "wandb")),
+        **dict.fromkeys(("val_interval", "unfreeze_at", "wandb")),
     )
 
 

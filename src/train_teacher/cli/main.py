@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import click
 
 from train_teacher import __version__
@@ -10,7 +12,10 @@ from train_teacher.console.error_boundary import run_command
 
 
 def _with_version(command: click.Command) -> click.Command:
-    return click.version_option(__version__, message="train-teacher %(version)s")(command)
+    # A copy: the commands of `teacher` are these same objects, and have no version of their own.
+    shown = copy(command)
+    shown.params = [*command.params]
+    return click.version_option(__version__, message="train-teacher %(version)s")(shown)
 
 
 def inspect_data() -> None:

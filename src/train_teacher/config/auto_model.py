@@ -65,11 +65,6 @@ def _model(images: int, gpu_bytes: int | None, tune: str) -> Decision:
     if images > MANY_IMAGES and chosen is BASES[0]:
         chosen = BASES[1]
         why = f"{chosen.said}: {memory} holds Swin-L, but {images:,} images would take too long"
-    elif chosen is BASES[-1] and None in needed:
-        why = (
-            f"{chosen.said}: what larger ones take with `tune: {tune}` was not measured; "
-            "--model swin-b or swin-l tries one"
-        )
     elif chosen is BASES[-1]:
         why = f"{chosen.said}: {memory} is too small for more"
     else:

@@ -11,7 +11,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.schedule import Schedule, build_schedule
+from train_teacher.config.schedule import (
+    MAX_VALIDATIONS,
+    PLATEAU_COOLDOWN,
+    PLATEAU_PATIENCE,
+    PLATEAU_VALIDATIONS,
+    Schedule,
+    build_schedule,
+)
 from train_teacher.core.words import plural
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.inspection.training_scale import (
@@ -40,6 +47,7 @@ MIN_CLASSES_OF_TAIL = 5
 ENOUGH_VALIDATIONS = 10
 PATIENCE_SHARE = 0.4
 LEAST_PATIENCE = 5
+FALLS_WITHOUT_GAIN = 2
 MIN_DELTA = 0.002
 """MMEngine's default of 0.1 would call 0.30, 0.35, 0.38 no improvement (measured)."""
 
@@ -64,7 +72,9 @@ def tune(info: DatasetInfo, settings: TeacherSettings) -> tuple[Decision, ...]:
     for name, rule in RULES.items():
         given = getattr(settings, name)
         if given is not None:
-            decisions.append(Decision(name, given, "given", "settings", given=True))
+            by_recipe = name in settings.decided.from_recipe
+            source = f"recipe {settings.recipe}" if by_recipe else "settings"
+            decisions.append(Decision(name, given, "given", source, given=True))
         else:
             # A later rule sees what an earlier one decided as if it had been given.
             decisions.append(rule(info, with_decisions(settings, decisions)))
@@ -82,7 +92,10 @@ def _train(info: DatasetInfo) -> SplitInfo:
 
 def _accumulation(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     images, batch = _train(info).num_images, settings.batch_size * settings.gpus
-    parts = max(1, EFFECTIVE_BATCH // batch)
+    parts = max(1, (settings.effective_batch or EFFECTIVE_BATCH) // batch)
+    if settings.effective_batch:
+        why = f"{batch} images at a time, {batch * parts} in a step: effective_batch"
+        return Decision("accumulation", parts, why, "settings")
     if images < FEW_IMAGES:
         parts, why = 1, f"only {images} images: more steps are worth more than larger ones"
     elif parts == 1:
@@ -142,8 +155,13 @@ def _max_per_img(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     return Decision("max_per_img", value, why, "COCO scores at most 100; twice what is there")
 
 
+def most_boxes(info: DatasetInfo, settings: TeacherSettings) -> int:
+    """Return how many objects a training image can have: MixUp puts those of two into one."""
+    return info.sizes.boxes_per_image_max * (2 if settings.augmentation == "fewshot" else 1)
+
+
 def _denoising_queries(info: DatasetInfo, settings: TeacherSettings) -> Decision:
-    most = info.sizes.boxes_per_image_max
+    most = most_boxes(info, settings)
     fixed = settings.architecture.get("model.dn_cfg.group_cfg.num_dn_queries")
     source = "dino_layers.py: CdnQueryGenerator, num_dn_queries // objects groups, at least one"
     if fixed is not None:
@@ -190,6 +208,12 @@ def _class_balance(info: DatasetInfo, settings: TeacherSettings) -> Decision:
 def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     source = f"validations without a gain of {MIN_DELTA}; MMEngine's own default is 0.1"
     patience = max(LEAST_PATIENCE, round(PATIENCE_SHARE * MOST_VALIDATIONS))
+    later = "the fall of the rate"
+    if settings.schedule == "plateau":
+        # Where the third fall in a row would be due.
+        rest = PLATEAU_PATIENCE + 1 + PLATEAU_COOLDOWN
+        patience = FALLS_WITHOUT_GAIN * rest + PLATEAU_PATIENCE + 1
+        later = f"{FALLS_WITHOUT_GAIN} falls of the rate"
     validations = schedule_of(info, settings).validations
     if validations < ENOUGH_VALIDATIONS:
         why = f"{plural(validations, 'validation')} at most: too few to judge"
@@ -197,7 +221,7 @@ def _early_stopping(info: DatasetInfo, settings: TeacherSettings) -> Decision:
     val = next((split for split in info.splits if split.name == "val"), None)
     if val is None or not val.num_boxes:
         return Decision("early_stopping", 0, "nothing to validate on", source)
-    why = f"stops after {patience} validations without gain, later than the fall of the rate"
+    why = f"stops after {patience} validations without gain, later than {later}"
     return Decision("early_stopping", patience, why, source)
 
 
@@ -211,6 +235,7 @@ def schedule_of(info: DatasetInfo, settings: TeacherSettings) -> Schedule:
         settings.lr,
         accumulation=settings.accumulation or 1,
         val_interval=settings.val_interval,
+        most_validations=PLATEAU_VALIDATIONS if settings.schedule == "plateau" else MAX_VALIDATIONS,
     )
 
 

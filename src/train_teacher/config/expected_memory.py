@@ -38,6 +38,7 @@ def step_bytes(model: str, tune: str, images: int, layers: int, share: float = 1
 
     Args:
         model: preset.
+        tune: as in the settings, or `plain`, which recomputes nothing.
         images: that go through the model at once.
         layers: recomputed, 0 to 6; between those measured it is a straight line.
         share: of what an image of the measured size keeps.
@@ -46,7 +47,10 @@ def step_bytes(model: str, tune: str, images: int, layers: int, share: float = 1
     peaks = table.peaks.get(table.same.get(model, model), {}).get(tune)
     if peaks is None:
         return None
-    none, all_ = (_peak(peaks[n], images * share) for n in (NONE_RECOMPUTED, ALL_RECOMPUTED))
+    recomputed = peaks.get(ALL_RECOMPUTED, peaks[NONE_RECOMPUTED])
+    none, all_ = (
+        _peak(by_batch, images * share) for by_batch in (peaks[NONE_RECOMPUTED], recomputed)
+    )
     peak = none + (all_ - none) * layers / ALL_RECOMPUTED
     return (peak / table.usable + table.context) * MIB
 
@@ -72,8 +76,9 @@ def expected_gpu_memory(settings: TeacherSettings) -> tuple[float, float] | None
     )
     share = pixels / (short * long)
     share *= memory_table().fp32 if settings.precision == "fp32" else 1.0
+    tune = "plain" if settings.plain else settings.tune
     least, most = (
-        step_bytes(settings.model, settings.tune, settings.batch_size, layers, share)
+        step_bytes(settings.model, tune, settings.batch_size, layers, share)
         for layers in (ALL_RECOMPUTED, NONE_RECOMPUTED)
     )
     return None if least is None or most is None else (least, most)

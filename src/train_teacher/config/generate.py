@@ -10,7 +10,14 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.config.data_driven import MIN_DELTA, Decision, schedule_of, tune, with_decisions
+from train_teacher.config.data_driven import (
+    MIN_DELTA,
+    Decision,
+    most_boxes,
+    schedule_of,
+    tune,
+    with_decisions,
+)
 from train_teacher.config.differences import EDITED, SET_BY_USER
 from train_teacher.config.dotted_keys import through_wrappers
 from train_teacher.config.drawn_prompts import drawn_prompt, negative_words, told_prompts
@@ -20,12 +27,20 @@ from train_teacher.config.model import (
     model_overrides,
 )
 from train_teacher.config.optimization import optimization_overrides
-from train_teacher.config.pipelines import as_labelled, train_pipeline, validation_pipeline
+from train_teacher.config.pipelines import (
+    as_labelled,
+    split_at_mix_up,
+    train_pipeline,
+    validation_pipeline,
+)
 from train_teacher.config.plain import in_plain_types, refuse_what_plain_cannot
+from train_teacher.config.recipe_sources import with_recipe_named
 from train_teacher.config.schedule import Schedule
+from train_teacher.config.stages import refuse_what_cannot_happen, stages_hook
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import LABEL_MAP_FILE, MIN_IMAGE_SIDE
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
+from train_teacher.data.tiles import as_tiles
 from train_teacher.inspection.facts import DatasetInfo, SplitInfo
 from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.edits import edited_values
@@ -95,6 +110,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     by_user = settings.epochs is not None or settings.steps is not None
     settings = with_decisions(settings, decisions)
     schedule = schedule_of(dataset_info, settings)
+    refuse_what_cannot_happen(dataset_info, settings, schedule)
     overrides = (
         *model_overrides(dataset_info.class_names, dataset_info.prompt, settings, reasons),
         *_data(dataset_info, settings, train, schedule),
@@ -103,6 +119,7 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
     )
     if settings.plain:
         overrides = tuple(in_plain_types(overrides, settings))
+    overrides = with_recipe_named(overrides, settings)
     overrides = (*overrides, *_set_by_user(settings, overrides), *_edited(settings))
     return GeneratedConfig(
         settings.base_config, overrides, schedule, (*_by_auto(settings), *decisions)
@@ -111,7 +128,8 @@ def _generate(dataset_info: DatasetInfo, settings: TeacherSettings) -> Generated
 
 def _by_auto(settings: TeacherSettings) -> Iterator[Decision]:
     for name, reason in settings.decided.auto_reasons.items():
-        yield Decision(name, getattr(settings, name), reason, "--model auto")
+        option = "--recipe" if name in ("recipe", "unfreeze_at") else "--model auto"
+        yield Decision(name, getattr(settings, name), reason, option)
 
 
 def _set_by_user(settings: TeacherSettings, overrides: tuple[Override, ...]) -> Iterator[Override]:
@@ -135,6 +153,7 @@ def _data(
 ) -> Iterator[Override]:
     evaluated = {"val": _split(info, "val"), "test": _split(info, "test") or _split(info, "val")}
     batch_size = min(settings.batch_size, train.num_images)
+    read = as_tiles if settings.tile else lambda split: split
     yield Override(
         "train_dataloader",
         {
@@ -145,7 +164,7 @@ def _data(
             "dataset": {
                 "type": "SeededDataset",
                 "seed": settings.seed,
-                "dataset": _balanced(_train_dataset(train, info, settings), settings),
+                "dataset": _mixed(_train_dataset(read(train), info, settings), settings),
             },
         },
         f"{train.num_images} images, {train.num_boxes} boxes; images without boxes are negatives"
@@ -162,7 +181,7 @@ def _data(
                 "drop_last": False,
                 "sampler": {"type": "ShapeOrderSampler"},
                 "dataset": {
-                    **_dataset(split, info),
+                    **_dataset(read(split), info),
                     "test_mode": True,
                     "pipeline": as_labelled(
                         validation_pipeline(settings.val_scale or [], settings.validation_resize),
@@ -176,10 +195,11 @@ def _data(
             f"{name}_evaluator",
             {
                 "type": "TeacherCocoMetric",
-                "ann_file": split.path,
+                "ann_file": read(split).path if settings.plain else split.path,
                 "metric": "bbox",
                 "format_only": False,
                 "classwise": True,
+                **({"most_in_whole": settings.max_per_img} if read(split) != split else {}),
             },
             "COCO average precision, also by class",
         )
@@ -223,6 +243,18 @@ def _train_dataset(
         # Otherwise every image would carry a copy of the whole label map.
         "need_text": False,
         "pipeline": pipeline,
+    }
+
+
+def _mixed(dataset: dict[str, Any], settings: TeacherSettings) -> dict[str, Any]:
+    """Return a data set that chooses its images and loads some of them with a partner."""
+    loading, mixing = split_at_mix_up(dataset["pipeline"])
+    if not mixing or settings.plain:  # MMDetection's CachedMixUp keeps partners of its own
+        return _balanced(dataset, settings)
+    return {
+        "type": "MultiImageMixDataset",
+        "dataset": _balanced({**dataset, "pipeline": loading}, settings),
+        "pipeline": mixing,
     }
 
 
@@ -274,6 +306,7 @@ def _running(
         "custom_hooks",
         [
             {"type": "RepeatableHook", "seed": settings.seed},
+            *stages_hook(settings),
             {"type": "FreezeProofHook"},
             {"type": "PromptCheckHook"},
             {"type": "NonFiniteLossHook"},
@@ -302,7 +335,7 @@ def _early_stopping(settings: TeacherSettings) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "type": "EarlyStoppingHook",
+            "type": "TeacherEarlyStoppingHook",
             "monitor": METRIC,
             "rule": "greater",
             "min_delta": MIN_DELTA,
@@ -315,7 +348,7 @@ def _probe(info: DatasetInfo, settings: TeacherSettings) -> dict[str, Any]:
     return {
         "type": "ProbeHook",
         "image": list(max(settings.train_scales or [[1, 1]], key=math.prod)),
-        "boxes": max(1, info.sizes.boxes_per_image_max),
+        "boxes": max(1, most_boxes(info, settings)),
         "classes": [*info.class_names, *negative_words(info, settings)],
         "checkpoint_layers": settings.checkpoint_layers,
         "fit_batch": settings.decided.fit_batch,

@@ -9,6 +9,7 @@ from typing import Any
 from train_teacher.core.rewrites import LORA_PRODUCT, REWRITES
 from train_teacher.inspection.facts import PromptInfo
 from train_teacher.prompts.caption import classes_per_prompt
+from train_teacher.settings.recipes import JOINING_PARTS
 from train_teacher.settings.schema import TeacherSettings
 
 # nn.Embedding of the denoising labels in the published weights (mmdet dino.py:41): another
@@ -57,6 +58,13 @@ def frozen_parts(settings: TeacherSettings) -> tuple[str, ...]:
     return tuple(part for part in (*FROZEN_PARTS, "neck", "encoder", "decoder") if part in named)
 
 
+def joining_parts(settings: TeacherSettings) -> tuple[str, ...]:
+    """Return the parts that are frozen until `unfreeze_at`."""
+    if settings.unfreeze_at is None or settings.tune != "full":
+        return ()
+    return tuple(part for part in JOINING_PARTS if part not in settings.freeze)
+
+
 def _is_target(part: str, targets: Sequence[str]) -> bool:
     return any(target == part or target.startswith(f"{part}.") for target in targets)
 
@@ -88,6 +96,12 @@ def model_overrides(
     yield Override(
         "model.frozen_modules", list(frozen_parts(settings)), f"--tune {settings.tune}", adds=True
     )
+    if joining := joining_parts(settings):
+        at = settings.unfreeze_at
+        when = "the first fall of the rate" if at == "plateau" else f"epoch {at}"
+        yield Override(
+            "model.joining_modules", list(joining), f"trained after {when} (FT-FSOD)", adds=True
+        )
     yield Override(
         "model.base_checkpoint",
         weights,

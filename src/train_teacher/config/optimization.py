@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from train_teacher.config.data_driven import MIN_DELTA
 from train_teacher.config.model import FROZEN_PARTS, GIVEN, Override, frozen_parts
-from train_teacher.config.schedule import Schedule
+from train_teacher.config.schedule import PLATEAU_COOLDOWN, PLATEAU_PATIENCE, Schedule
 from train_teacher.core.words import plural
+from train_teacher.scores.metric_names import METRIC
 from train_teacher.settings.schema import TeacherSettings
 
 # Cosine ends at one percent of the peak: training.md, section 9.
 COSINE_FLOOR = 0.01
+# FT-FSOD (CVPR 2026), its final configs.
+PLATEAU_FACTOR = 0.5
+PLATEAU_FLOOR = 1e-6
+NEVER = 10**9
 WARMUP_START = 0.1
 AMP_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
@@ -36,7 +42,7 @@ def optimization_overrides(
         wrapper |= {"type": "AmpOptimWrapper", "dtype": AMP_DTYPES[settings.precision]}
         if settings.precision == "bf16":
             wrapper["loss_scale"] = {"enabled": False}
-    yield Override("optim_wrapper", wrapper, "no group for frozen parts, one for each kind")
+    yield Override("optim_wrapper", wrapper, f"no group for frozen parts, {_kinds(settings)}")
     yield Override(
         "optim_wrapper.optimizer.lr",
         schedule.lr,
@@ -62,6 +68,12 @@ def optimization_overrides(
     )
 
 
+def _kinds(settings: TeacherSettings) -> str:
+    factor = settings.language_model_lr_factor
+    own = "" if factor is None or settings.tune != "full" else f"; BERT's rate is {factor:g} of it"
+    return f"one for each kind{own}"
+
+
 def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     keys: dict[str, Any] = {"absolute_pos_embed": {"decay_mult": 0.0}}
     if settings.tune == "lora":
@@ -72,9 +84,15 @@ def _custom_keys(settings: TeacherSettings) -> dict[str, Any]:
     frozen = frozen_parts(settings)
     # `backbone` is also part of `language_model.language_backbone`; mmengine lets the longest
     # matching key win, and a frozen language model has no parameter in the optimizer.
+    factors = {
+        "backbone": settings.backbone_lr_factor,
+        "language_model": settings.language_model_lr_factor
+        if settings.language_model_lr_factor is not None
+        else settings.backbone_lr_factor,
+    }
     for part in FROZEN_PARTS:
         if part not in frozen:
-            keys[part] = {"lr_mult": settings.backbone_lr_factor}
+            keys[part] = {"lr_mult": factors[part]}
     if settings.plain:
         # As the recipe freezes: a part keeps its weights because its rate is 0.
         keys |= {part: {"lr_mult": 0.0} for part in frozen}
@@ -110,6 +128,8 @@ def build_param_scheduler(
         return [*warmup, {**flat, "begin": 0, "end": schedule.epochs}], f"{start}, then constant"
     if setting == "cosine":
         return [*warmup, _cosine(schedule)], f"{start}, then a cosine down to 1 % of the rate"
+    if setting == "plateau":
+        return [*warmup, _plateau(schedule)], f"{start}, {_falls(schedule)}"
     decay = {
         "type": "MultiStepLR",
         "begin": 0,
@@ -150,3 +170,35 @@ def _cosine(schedule: Schedule) -> dict[str, Any]:
         "T_max": schedule.iterations - schedule.warmup_iterations,
         "eta_min_ratio": COSINE_FLOOR,
     }
+
+
+def _plateau(schedule: Schedule) -> dict[str, Any]:
+    """Return FT-FSOD's plateau, in which a gain is what early stopping calls one.
+
+    It multiplies the rate that is there, so the warm-up before it does not change what it does. It
+    begins after the validation of the base, which is not always made, and has no end: MMEngine
+    would keep that of a run which is then trained for longer.
+    """
+    return {
+        "type": "ReduceOnPlateauLR",
+        "by_epoch": True,
+        "begin": schedule.plateau_begin,
+        "end": NEVER,
+        "monitor": METRIC,
+        "rule": "greater",
+        "factor": PLATEAU_FACTOR,
+        "patience": PLATEAU_PATIENCE,
+        "cooldown": PLATEAU_COOLDOWN,
+        "threshold": MIN_DELTA,
+        "threshold_rule": "abs",
+        "min_value": PLATEAU_FLOOR,
+    }
+
+
+def _falls(schedule: Schedule) -> str:
+    if not schedule.plateau_can_fall:
+        return f"then constant: {plural(schedule.validations, 'validation')} show no plateau"
+    return (
+        f"half the rate when mAP gains no {MIN_DELTA} in {PLATEAU_PATIENCE + 1} validations "
+        "(FT-FSOD)"
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 # grounding_dino_swin-t_finetune_8xb4_20e_cat.py: the scales before and the size of its crop.
 CROP_SCALES = ((400, 4200), (500, 4200), (600, 4200))
 CROP_SIZE = (384, 600)
+MIX_UP = "SometimesMixUp"
+# FT-FSOD (CVPR 2026), its few-shot configs: the share, and a partner of the image's own scale.
+MIX_UP_SHARE, MIX_UP_RATIO = 0.3, (1.0, 1.0)
 META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
 TEXT_KEYS = ("text", "custom_entities")
 
@@ -23,7 +27,8 @@ def train_pipeline(
         scales: [short, long] sides in pixels to draw from.
         random_crop: whether half of the images are enlarged and cropped before they are resized;
             part of the official recipe only.
-        augmentation: `official`, `flip_only`, `none`, or transforms to put after loading.
+        augmentation: `official`, `fewshot`, `flip_only`, `none`, or transforms to put after
+            loading. `fewshot` has MIX_UP, which needs a data set that loads two images.
     """
     resize = {
         "type": "RandomChoiceResize",
@@ -50,6 +55,7 @@ def train_pipeline(
         {"type": "LoadAnnotations", "with_bbox": True},
         *_augmenting(augmentation),
         sizing,
+        *(_mixing(scales) if augmentation == "fewshot" else ()),
         {"type": "PackDetInputs", "meta_keys": (*META_KEYS, "flip", "flip_direction", *TEXT_KEYS)},
     ]
 
@@ -57,7 +63,32 @@ def train_pipeline(
 def _augmenting(augmentation: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not isinstance(augmentation, str):
         return [_with_tuples(dict(transform)) for transform in augmentation]
-    return [] if augmentation == "none" else [{"type": "RandomFlip", "prob": 0.5}]
+    colour = [{"type": "YOLOXHSVRandomAug"}] if augmentation == "fewshot" else []
+    return [] if augmentation == "none" else [*colour, {"type": "RandomFlip", "prob": 0.5}]
+
+
+def _mixing(scales: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return MixUp, after resizing: it takes memory by the training scale, not by the photo."""
+    short, long = max(scales, key=math.prod)
+    return [
+        {
+            "type": MIX_UP,
+            "prob": MIX_UP_SHARE,
+            "img_scale": (long, short),
+            "ratio_range": MIX_UP_RATIO,
+        },
+        # Slivers of boxes that the partner has beyond the image's edge; images without boxes stay.
+        {"type": "FilterAnnotations", "min_gt_bbox_wh": (1, 1), "keep_empty": False},
+    ]
+
+
+def split_at_mix_up(
+    pipeline: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what is done to one image, and what begins with mixing two: nothing without MixUp."""
+    types = [transform["type"] for transform in pipeline]
+    at = types.index(MIX_UP) if MIX_UP in types else len(types)
+    return list(pipeline[:at]), list(pipeline[at:])
 
 
 def _with_tuples(value: Any) -> Any:

@@ -34,11 +34,18 @@ def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
         **_tuning(_at(content, "model") or {}),
         "accumulation": wrapper.get("accumulative_counts", 1),
         "precision": numbers.get(str(wrapper.get("dtype")), "fp32"),
-        "early_stopping": hooks.get("EarlyStoppingHook", {}).get("patience", 0),
+        "unfreeze_at": hooks.get("StagesHook", {}).get("unfreeze_at"),
+        "early_stopping": _patience(hooks),
         "train_scales": _lists(_first(content, "train_dataloader.*.scales")),
         "val_scale": _lists(_first(content, "val_dataloader.*.scale")),
     }
     return {name: value for name, value in {**plain, **computed}.items() if value is not None}
+
+
+def _patience(hooks: Mapping[Any, Any]) -> int:
+    """Return the patience of MMEngine's hook, or of ours around it; 0 without one."""
+    names = (name for name in hooks if str(name).endswith("EarlyStoppingHook"))
+    return int(next((hooks[name].get("patience", 0) for name in names), 0))
 
 
 def _tuning(model: Mapping[str, Any]) -> dict[str, Any]:

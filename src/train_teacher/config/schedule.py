@@ -20,6 +20,11 @@ LARGE_SET_EPOCHS = 12
 LARGE_SET = 2_000
 STEPS_BY_IMAGES = ((200, 400), (LARGE_SET, 1_500))
 MAX_VALIDATIONS = 20
+# FT-FSOD (CVPR 2026, configs_rf100vlfsod/final_configs) validates after each of up to 100 epochs,
+# halves the rate after more than five validations without gain, and lets one pass after that.
+PLATEAU_VALIDATIONS = 100
+PLATEAU_PATIENCE = 5
+PLATEAU_COOLDOWN = 1
 # Batches between two lines of metrics.jsonl, and points that make a curve worth looking at.
 LOG_INTERVALS = (10, 5, 2)
 LEAST_POINTS = 20
@@ -51,6 +56,18 @@ class Schedule:
     def validations(self) -> int:
         """Validations of the whole run, without that of the base."""
         return math.ceil(self.epochs / self.val_interval)
+
+    @property
+    def plateau_begin(self) -> int:
+        """The epoch from which on a plateau is looked for: the rate is warm, the base is passed."""
+        return max(1, math.ceil(self.warmup_iterations / self.iterations_per_epoch))
+
+    @property
+    def plateau_can_fall(self) -> bool:
+        """True if training goes on after the earliest validation that can halve the rate."""
+        counted = self.validations - (self.plateau_begin - 1) // self.val_interval
+        first_is_a_gain = 1
+        return counted > first_is_a_gain + PLATEAU_PATIENCE + 1
 
     @property
     def checkpoint_interval(self) -> int:
@@ -90,6 +107,7 @@ def build_schedule(
     *,
     accumulation: int = 1,
     val_interval: int | None = None,
+    most_validations: int = MAX_VALIDATIONS,
 ) -> Schedule:
     """Choose length and learning rate of a run; warm-up and decay always lie inside it.
 
@@ -100,7 +118,8 @@ def build_schedule(
         steps: wanted optimizer steps, rounded up to whole epochs, None to choose.
         lr: wanted peak learning rate, None for the square-root rule.
         accumulation: batches of an optimizer step.
-        val_interval: epochs between two validations, None for at most 20 of them.
+        val_interval: epochs between two validations, None to choose.
+        most_validations: of a run whose `val_interval` is chosen.
     """
     per_epoch = max(1, math.ceil(num_images / batch_size))
     if epochs is None:
@@ -116,7 +135,7 @@ def build_schedule(
         accumulation=accumulation,
         warmup_steps=_warmup_steps(total, accumulation),
         decay_epochs=(decay,) if 0 < decay < epochs else (),
-        val_interval=val_interval or math.ceil(epochs / MAX_VALIDATIONS),
+        val_interval=val_interval or math.ceil(epochs / most_validations),
         lr=lr if lr is not None else square_root_lr(batch_size * accumulation),
     )
 

@@ -16,6 +16,16 @@ weights_option = option("--weights", metavar="PATH|URL", help="Base checkpoint; 
 language_model_option = option(
     "--language-model", metavar="NAME|DIR", help="BERT; a run has its own."
 )
+tile_option = option(
+    "--tile",
+    metavar="PIXELS",
+    type=int,
+    help="Look also at tiles of larger images, so many pixels a side; 0: do not. As it was "
+    "trained when left out.",
+)
+overlap_option = option(
+    "--overlap", metavar="SHARE", type=float, help="Share of a tile's side that neighbors show."
+)
 device_option = choice("--device", "auto", "cpu", "cuda", help="auto uses a GPU if there is one.")
 images_option = option(
     "--images", metavar="DIR", type=FILE, help="Folder of the images of a COCO JSON."
@@ -48,8 +58,15 @@ allow_python_config_option = option(
 
 
 def teacher_options(command: Decorated) -> Decorated:
-    """Add the options of `TeacherRequest`: the teacher and its device."""
-    for add in (device_option, language_model_option, weights_option, base_option):
+    """Add the options that say which teacher and where, those of `TeacherRequest`."""
+    for add in (
+        device_option,
+        language_model_option,
+        weights_option,
+        base_option,
+        overlap_option,
+        tile_option,
+    ):
         command = add(command)
     return command
 

@@ -19,13 +19,16 @@ class ModelPart(msgspec.Struct, frozen=True):
     parameters: int
     trainable: int
     """Of `parameters`."""
+    note: str = ""
+    """The moment at which the part joins the training, or has joined it."""
 
     @property
     def state(self) -> str:
-        """Return `frozen`, `trainable`, or how many parameters are."""
+        """Return `frozen`, `trainable`, or how many parameters are, and when that changes."""
+        state = f"{self.trainable:,} trainable"
         if self.trainable in (0, self.parameters):
-            return "trainable" if self.trainable else "frozen"
-        return f"{self.trainable:,} trainable"
+            state = "trainable" if self.trainable else "frozen"
+        return f"{state}, {self.note}" if self.note else state
 
 
 class FreezeTable(msgspec.Struct, frozen=True):

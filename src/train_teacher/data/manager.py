@@ -157,14 +157,7 @@ class DataManager:
         """
         files = {}
         for info in self.plan_splits(folder):
-            part = self._parts[info.name]
-            content = canonical_split(
-                part.source.dataset,
-                part.image_rows,
-                self._class_names,
-                self._targets(part.source.dataset),
-                part.source.files,
-            )
+            content = self.copy_of(info.name)
             files[info.name] = Path(info.path)
             write_atomically(files[info.name], msgspec.json.encode(content))
             if info.name == "train" and not self.inspect().prompt.fits:
@@ -175,6 +168,17 @@ class DataManager:
             split = msgspec.json.format(msgspec.json.encode(self.split_report), indent=2)
             write_atomically(folder / "split.json", split)
         return files
+
+    def copy_of(self, name: str) -> dict[str, Any]:
+        """Return the canonical copy of a split."""
+        part = self._parts[name]
+        return canonical_split(
+            part.source.dataset,
+            part.image_rows,
+            self._class_names,
+            self._targets(part.source.dataset),
+            part.source.files,
+        )
 
     def _why_no_validation(self) -> str:
         report = self.split_report

@@ -12,6 +12,7 @@ import msgspec
 
 from train_teacher.config.data_driven import tune, with_decisions
 from train_teacher.core.errors import UsageError
+from train_teacher.data.tiles import cut_sizes
 from train_teacher.engine import machine
 from train_teacher.evaluation.labelled_images import LabelledImages, labelled_split
 from train_teacher.inspection.describe import describe
@@ -87,7 +88,7 @@ def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
         language_model=str(obtain_language_model(base.settings.language_model)),
     )
     inspected = replace(base.inspected, language_model=settings.language_model)
-    info = describe(base.splits, inspected)
+    info = cut_sizes(describe(base.splits, inspected), settings.tile)
     device = machine.resolve_device(device, "fp32")
     # MMEngine's logger writes to stdout, which is for results.
     with redirect_stdout(sys.stderr):

@@ -15,7 +15,6 @@ from train_teacher.coco.attribute_classes import has_values, with_classes_from
 from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import require_new, write_atomically
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.core.json_file import read_json
 from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
 from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
 from train_teacher.inspection.facts import DatasetInfo
@@ -76,7 +75,8 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    results, mask_results = detect_all(look.build(), data, sam, progress)
+    model = look.build()
+    results, mask_results = detect_all(model, data, sam, progress)
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
@@ -91,6 +91,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         kept=_kept(data, results, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
+        tiles=str(model.tiling or ""),
         seconds=round(time.monotonic() - started, 2),
     )
 
@@ -113,7 +114,7 @@ def _teacher(request: EvaluateRequest) -> _Look:
 
 def _base(request: EvaluateRequest) -> _Look:
     asked = request.teacher
-    base = read_for_base(
+    read = read_for_base(
         BaseRequest(
             request.data or Path(),
             request.images,
@@ -125,6 +126,7 @@ def _base(request: EvaluateRequest) -> _Look:
             request.class_prompts,
         )
     )
+    base = replace(read, settings=asked.applied_to(read.settings))
     phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
     images = replace(base.images, phrases=phrases)
     return _Look(images, lambda: build_base(base, asked.device)[0])
@@ -211,11 +213,7 @@ def split_of_run(
     split = next((s for s in info.splits if s.name == name), None)
     if split is None or split.image_dir is None:
         raise UserError(f"{folder.root}: the run has no {name} split. Give --data FILE.")
-    path = folder.data / f"{name}.json"
-    try:
-        content = read_json(path, dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: is missing or damaged: {error}.") from error
+    content = folder.read_split(name)
     for category, own in zip(content["categories"], info.own_names, strict=False):
         category["name"] = own
     images = images or Path(split.image_dir)
@@ -223,4 +221,4 @@ def split_of_run(
         raise UserError(
             f"{images}: there is no such folder of images. Give their present folder: --images DIR."
         )
-    return LabelledImages(str(path), content, images, info.class_names)
+    return LabelledImages(str(folder.data / f"{name}.json"), content, images, info.class_names)

@@ -12,10 +12,17 @@ mmcv_ops.install()
 from train_teacher.mmdet_plugin import runner
 from train_teacher.mmdet_plugin.accelerated import head
 from train_teacher.mmdet_plugin.checkpoints import hook as checkpoint_hook
-from train_teacher.mmdet_plugin.loop import not_finite, optimizer_groups, stopping, train_loop
+from train_teacher.mmdet_plugin.loop import (
+    early_stopping,
+    not_finite,
+    optimizer_groups,
+    stages,
+    stopping,
+    train_loop,
+)
 from train_teacher.mmdet_plugin.model import detector, language_model
 from train_teacher.mmdet_plugin.reporting import hooks, metrics_file
-from train_teacher.mmdet_plugin.samples import load_image, random_prompts, repeatable
+from train_teacher.mmdet_plugin.samples import load_image, mix_up, random_prompts, repeatable
 from train_teacher.mmdet_plugin.startup import hook as startup_hook
 from train_teacher.mmdet_plugin.startup import prompt_check
 from train_teacher.mmdet_plugin.validation import metric, shape_order
@@ -23,12 +30,14 @@ from train_teacher.mmdet_plugin.validation import metric, shape_order
 __all__ = [
     "checkpoint_hook",
     "detector",
+    "early_stopping",
     "head",
     "hooks",
     "language_model",
     "load_image",
     "metric",
     "metrics_file",
+    "mix_up",
     "mmcv_ops",
     "not_finite",
     "optimizer_groups",
@@ -37,6 +46,7 @@ __all__ = [
     "repeatable",
     "runner",
     "shape_order",
+    "stages",
     "startup_hook",
     "stopping",
     "train_loop",

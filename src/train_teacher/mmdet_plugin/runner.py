@@ -41,7 +41,7 @@ from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 from train_teacher.mmdet_plugin.loop.loader_processes import keep_from_signals
 from train_teacher.mmdet_plugin.loop.not_finite import CAUSES
 from train_teacher.mmdet_plugin.output_folder import require_folder
-from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.runner_access import all_joined, unwrapped
 from train_teacher.mmdet_plugin.startup.hook import ProbeHook
 from train_teacher.mmdet_plugin.upstream_internals import fetch_without_waiting
 from train_teacher.scores.metric_names import METRIC
@@ -92,6 +92,11 @@ class TeacherRunner(Runner):
         if isinstance(preprocessor, BaseDataPreprocessor):
             fetch_without_waiting(preprocessor, torch.cuda.is_available())
         return built
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimizer, with groups for the parts that join the training later."""
+        with all_joined(unwrapped(self)):
+            return super().build_optim_wrapper(optim_wrapper)
 
     def train(self) -> nn.Module:
         """Adapt the run to its machine and train."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_teacher.console.command import FILE, argument, command, flag, option
+from train_teacher.console.command import FILE, Word, argument, command, flag, option
 from train_teacher.console.follow_up import command_line
 from train_teacher.console.options import (
     allow_python_config_option,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from train_teacher.prediction.predict import PredictResult
 
 SHOWN_FILES = 5
+STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
 
 
 @command()
@@ -33,7 +34,7 @@ SHOWN_FILES = 5
     nargs=-1,
     required=True,
 )
-@option("--output", metavar="F.json", type=FILE, required=True, help="File to write.")
+@option("--output", metavar="F.json|DIR", type=FILE, required=True, help="File, or folder.")
 @option(
     "--score-threshold",
     type=float,
@@ -52,17 +53,23 @@ SHOWN_FILES = 5
 @masks_option
 @option("--draw", metavar="DIR", type=FILE, help="Also write copies of the images with boxes.")
 @option(
-    "--yolo",
-    metavar="DIR",
-    type=FILE,
-    help="Also write the Ultralytics format: data.yaml, labels, links to the images.",
+    "--student",
+    type=Word(STUDENTS),
+    help="Make --output a folder that this trains on: the images of the run with their labels and "
+    "split, and for training IMAGES, with the teacher's labels where a COCO JSON has none.",
 )
-@flag("--copy-images", "Copy the images into --yolo, so that the folder can be moved.")
+@flag("--copy-images", "Copy the images for --student instead of linking them.")
 @option(
     "--label-studio",
     metavar="FILE",
     type=FILE,
     help="Also write Label Studio tasks, with their labeling config.",
+)
+@option(
+    "--cvat",
+    metavar="FILE",
+    type=FILE,
+    help="Also as annotations of CVAT (.xml), with the labels of a task beside.",
 )
 @teacher_options
 @allow_python_config_option
@@ -76,16 +83,18 @@ def predict_command(
     images: Path | None,
     masks: str | None,
     draw: Path | None,
-    yolo: Path | None,
+    student: str | None,
     copy_images: bool,
     label_studio: Path | None,
+    cvat: Path | None,
     **teacher: Any,
 ) -> int:
     """Label images with a trained teacher; repeat the command to continue after an interruption."""
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
-    from train_teacher.prediction.other_formats import label_studio_start
+    from train_teacher.prediction.other_formats import cvat_start, label_studio_start
     from train_teacher.prediction.predict import PredictRequest, predict
+    from train_teacher.prediction.students import student_start
     from train_teacher.teachers.open import TeacherRequest
 
     request = PredictRequest(
@@ -98,9 +107,10 @@ def predict_command(
         most_overlap=most_overlap,
         masks=masks,
         draw=draw,
-        yolo=yolo,
+        student=student,
         copy_images=copy_images,
         label_studio=label_studio,
+        cvat=cvat,
     )
     try:
         result = predict(request, progress=progress_line("images"))
@@ -111,13 +121,20 @@ def predict_command(
     if label_studio:
         told = label_studio_start(result.image_root.absolute(), label_studio)
         print(plain(told), file=sys.stderr)  # noqa: T201
+    if cvat:
+        print(plain(cvat_start(result.image_root.absolute(), cvat)), file=sys.stderr)  # noqa: T201
+    if student:
+        start = student_start(student, output.absolute())
+        print(plain(f"next, with {student}:\n{start}"), file=sys.stderr)  # noqa: T201
+        print(plain(f"{output}: images for the student: {result.student}"))  # noqa: T201
+        return 0
     counts = f"{result.annotations:,} boxes in {result.images:,} images"
     print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result
     return 0
 
 
 def _told(result: PredictResult) -> str:
-    lines = []
+    lines = [result.tiles] if result.tiles else []
     if result.resumed:
         lines.append(f"continued after {result.resumed:,} images that were done")
     if result.told:

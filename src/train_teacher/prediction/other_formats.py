@@ -1,30 +1,20 @@
-"""Labels in other formats than COCO, each with the files its tool needs."""
+"""The labels as labeling tools open them, each with what its tool needs to do so at once."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from xml.sax.saxutils import quoteattr
 
-import yaml
+import msgspec
 
 from train_teacher.core.atomic_file import write_atomically
-from train_teacher.core.errors import UserError
 from train_teacher.images.drawings import class_color
 from train_teacher.prediction.prediction_file import PredictedImage, separated
-
-VALIDATED_EACH = 10
-"""One image of so many is for `val`; with fewer images `val` is `train`."""
-DATA_YAML = """\
-# Ultralytics: yolo detect train data={place}
-# All labels, also those of val, are {teacher}'s: only images labeled by a
-# person labeled. Paths are relative to this file.
-"""
 
 
 @dataclass(frozen=True)
@@ -45,62 +35,6 @@ class Labelled:
         return (
             (number, image) for number, image in enumerate(self.images()) if not image.unreadable
         )
-
-
-def write_yolo(labelled: Labelled, target: Path, *, copy: bool = False) -> None:
-    """Write a folder for training with Ultralytics: data.yaml, labels, and links to the images.
-
-    Args:
-        labelled: images and labels.
-        target: the folder.
-        copy: copy the images instead, so that the folder can be moved.
-
-    Raises:
-        UserError: the system refuses.
-    """
-    tenth = labelled.count // VALIDATED_EACH
-    taken: set[PurePosixPath] = set()
-    try:
-        for number, image in labelled.readable():
-            part = "val" if number >= labelled.count - tenth else "train"
-            name = _yolo_name(part, image.name, taken)
-            label, place = target / "labels" / name.with_suffix(".txt"), target / "images" / name
-            for path in (label, place):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            label.write_text("".join(_yolo_lines(image)), encoding="utf-8")
-            (shutil.copyfile if copy else os.symlink)(labelled.root / image.name, place)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written: {error.strerror}.") from error
-    content = {
-        "train": "images/train",
-        "val": "images/val" if tenth else "images/train",
-        "names": dict(enumerate(labelled.names)),
-    }
-    told = DATA_YAML.format(place=target / "data.yaml", teacher=labelled.teacher)
-    text = told + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    write_atomically(target / "data.yaml", text)
-
-
-def _yolo_name(part: str, name: str, taken: set[PurePosixPath]) -> PurePosixPath:
-    """Return a path for an image under which Ultralytics finds its own labels.
-
-    It replaces the last `images` of a path by `labels` and the ending by `.txt`.
-    """
-    folders = ("images_" if folder == "images" else folder for folder in PurePosixPath(name).parts)
-    path = PurePosixPath(part, *folders)
-    while path.with_suffix("") in taken:
-        path = path.with_name(f"{path.stem}_{path.suffix[1:]}{path.suffix}")
-    taken.add(path.with_suffix(""))
-    return path
-
-
-def _yolo_lines(image: PredictedImage) -> Iterator[str]:
-    """Yield `class centre_x centre_y width height` of each box, as shares of the image."""
-    for label, (x, y, width, height) in zip(image.labels, image.boxes, strict=True):
-        left, right = (min(max(edge / image.width, 0), 1) for edge in (x, x + width))
-        top, bottom = (min(max(edge / image.height, 0), 1) for edge in (y, y + height))
-        values = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-        yield f"{label} {' '.join(f'{value:.6f}' for value in values)}\n"
 
 
 def label_studio_config(tasks: Path) -> Path:
@@ -171,4 +105,44 @@ def label_studio_start(root: Path, tasks: Path) -> str:
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root.parent}, paste {label_studio_config(tasks)} "
         f"as the labeling config, add {root} as local storage (without syncing it) and import "
         f"{tasks}"
+    )
+
+
+def cvat_labels(target: Path) -> Path:
+    """Return where the labels that a task of CVAT needs lie, beside its annotations."""
+    return target.with_suffix(".labels.json")
+
+
+def write_cvat(labelled: Labelled, target: Path) -> None:
+    """Write annotations as "CVAT for images 1.1", and beside them the labels of a task.
+
+    Source: CVAT's documentation, XML annotation format, version 1.1.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    root = Element("annotations")
+    SubElement(root, "version").text = "1.1"
+    labels = SubElement(SubElement(SubElement(root, "meta"), "task"), "labels")
+    for name in labelled.names:
+        SubElement(SubElement(labels, "label"), "name").text = name
+    for number, image in labelled.readable():
+        of_image = {"id": number, "name": image.name, "width": image.width, "height": image.height}
+        element = SubElement(root, "image", {key: str(value) for key, value in of_image.items()})
+        for label, (x, y, width, height) in zip(image.labels, image.boxes, strict=True):
+            corners = {"xtl": x, "ytl": y, "xbr": x + width, "ybr": y + height}
+            box = {name: f"{value:.2f}" for name, value in corners.items()}
+            box |= {"label": labelled.names[label], "source": "auto", "occluded": "0"}
+            SubElement(element, "box", box, z_order="0")
+    indent(root)
+    write_atomically(target, tostring(root, "utf-8", xml_declaration=True) + b"\n")
+    raw = [{"name": name, "type": "rectangle", "attributes": []} for name in labelled.names]
+    write_atomically(cvat_labels(target), msgspec.json.format(msgspec.json.encode(raw)) + b"\n")
+
+
+def cvat_start(root: Path, target: Path) -> str:
+    """Return how to open the annotations, in a line."""
+    return (
+        f"CVAT: make a task of the images in {root}, paste {cvat_labels(target)} as its raw "
+        f"labels, and upload {target} as annotations, format CVAT 1.1"
     )

@@ -15,16 +15,19 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.arrays import Floats
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
+from train_teacher.core.json_file import read_json
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
 from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
 from train_teacher.prediction.other_formats import (
     Labelled,
+    cvat_labels,
     label_studio_config,
+    write_cvat,
     write_label_studio,
-    write_yolo,
 )
+from train_teacher.prediction.people_labels import labels_of, people_labels
 from train_teacher.prediction.prediction_file import (
     PredictedImage,
     PredictionFile,
@@ -32,6 +35,7 @@ from train_teacher.prediction.prediction_file import (
     written_before,
 )
 from train_teacher.prediction.review import Reviewed, review_of, write_review
+from train_teacher.prediction.students import StudentFolder, StudentImage, images_of
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import UnreadableImage
@@ -50,7 +54,7 @@ class PredictRequest:
     sources: tuple[Path, ...]
     """Images, folders, .txt lists, or one COCO JSON."""
     output: Path
-    """COCO JSON to write."""
+    """COCO JSON to write; the folder of a student."""
     images: Path | None = None
     """Folder of a COCO JSON's images."""
     score_threshold: float | None = None
@@ -63,12 +67,19 @@ class PredictRequest:
     """SAM model, by name or folder, that makes masks of the boxes."""
     draw: Path | None = None
     """Folder for copies of the images with the boxes drawn."""
-    yolo: Path | None = None
-    """Folder for the same labels as Ultralytics trains on them."""
+    student: str | None = None
+    """Tool that `student_start` knows; it gets the labels of people where there are some."""
     copy_images: bool = False
-    """Put copies of the images there instead of links."""
+    """Give it copies of the images instead of links."""
     label_studio: Path | None = None
     """File for the same labels as Label Studio imports them, with its labeling config beside."""
+    cvat: Path | None = None
+    """File for the same labels as CVAT reads them, with those of its task beside."""
+
+    @property
+    def predictions(self) -> Path:
+        """The COCO JSON of what the teacher found."""
+        return self.output / "predictions.json" if self.student else self.output
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,8 @@ class PredictResult:
     threshold: float
     """The least of all classes."""
     threshold_known: bool
+    tiles: str
+    """The cutting of large images, in words."""
     told: tuple[str, ...]
     """The threshold of each class and what it rests on, where a precision was asked for."""
     resumed: int
@@ -88,6 +101,8 @@ class PredictResult:
     unreadable: tuple[str, ...]
     image_root: Path
     """Folder that the file names in the JSON are relative to."""
+    student: str = ""
+    """Labels for a student."""
 
     @property
     def review(self) -> Path:
@@ -112,6 +127,12 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     teacher = open_teacher(request.teacher)
     folder = request.images or _images_of_split(request.sources, teacher)
     listed = list_images(request.sources, folder)
+    people: list[StudentImage] = []
+    if request.student:
+        is_coco = request.sources[0].suffix.lower() == ".json"
+        names = teacher.facts.original_names
+        given = labels_of(request.sources[0], folder, names) if is_coco else []
+        people, listed = people_labels(teacher.run, listed, given)
     chosen, thresholds = _thresholds(request, teacher.facts)
     threshold = float(thresholds.min())
     lines = PredictionFile(request.output, _made_with(request, threshold), listed.names)
@@ -137,14 +158,23 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         + (f", each class at a precision of {request.precision:g}" if chosen else "")
     )
     lines.begin_results(path for _, path in _results(request))
-    images, annotations = lines.write(request.output, listed.ids, categories, description)
+    if request.student:
+        request.output.mkdir()
+    images, annotations = lines.write(request.predictions, listed.ids, categories, description)
+    student = ""
     try:
         root = listed.root.absolute()
         names = teacher.facts.original_names
         labelled = Labelled(lines.images, len(listed.names), root, names, teacher.facts.name)
         _write_other_formats(request, labelled)
+        if request.student:
+            content = read_json(request.predictions, dict[str, Any])
+            turned, copy = teacher.model.turns_photos, request.copy_images
+            told = f"{len(people):,} images labeled by people"
+            target = StudentFolder(request.output, names, f"{description}; {told}", turned, copy)
+            student = f"{target.write([*images_of(content, 'train', root), *people])}; {told}"
         reviewed = Reviewed(
-            title=request.output.name,
+            title=request.predictions.name,
             teacher=teacher.facts.name,
             root=listed.root,
             images=[msgspec.structs.replace(line, masks=()) for line in lines.images()],
@@ -152,19 +182,21 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
             thresholds=thresholds,
             turned=teacher.model.turns_photos,
         )
-        write_review(review_of(request.output), reviewed)
+        write_review(review_of(request.predictions), reviewed)
     finally:
         lines.remove()
     return PredictResult(
-        output=request.output,
+        output=request.predictions,
         images=images,
         annotations=annotations,
         threshold=threshold,
         threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        tiles=str(teacher.model.tiling or ""),
         told=tuple(teacher.facts.tell_thresholds(chosen)) if chosen else (),
         resumed=resumed,
         unreadable=tuple(unreadable),
         image_root=listed.root,
+        student=student,
     )
 
 
@@ -173,8 +205,13 @@ def _check(request: PredictRequest) -> None:
         raise UsageError(f"--score-threshold {request.score_threshold}: give 0 to 1.")
     if not 0 < request.most_overlap <= 1:
         raise UsageError(f"--most-overlap {request.most_overlap}: give more than 0, up to 1.")
-    if request.output.suffix.lower() != ".json":
-        raise UsageError(f"--output {request.output}: give the name of a .json file.")
+    for option, file, ending in (
+        ("--output", None if request.student else request.output, ".json"),
+        ("--label-studio", request.label_studio, ".json"),
+        ("--cvat", request.cvat, ".xml"),
+    ):
+        if file and file.suffix.lower() != ending:
+            raise UsageError(f"{option} {file}: give the name of a {ending} file.")
     ours = written_before(request.output)
     for option, path in _results(request):
         if path.exists() and path.resolve() not in ours:
@@ -183,10 +220,8 @@ def _check(request: PredictRequest) -> None:
         raise UserError(f"--output {request.output}: there is no folder {request.output.parent}.")
     if request.draw and request.draw.exists() and not request.draw.is_dir():
         raise UsageError(f"--draw {request.draw}: is a file; give a folder.")
-    if request.label_studio and request.label_studio.suffix.lower() != ".json":
-        raise UsageError(f"--label-studio {request.label_studio}: give the name of a .json file.")
-    if request.copy_images and not request.yolo:
-        raise UsageError("--copy-images goes with --yolo: it is the images of that folder.")
+    if request.copy_images and not request.student:
+        raise UsageError("--copy-images goes with --student: it is the images of that folder.")
 
 
 def _thresholds(
@@ -205,18 +240,22 @@ def _thresholds(
 def _results(request: PredictRequest) -> Iterator[tuple[str, Path]]:
     """Yield the files written once everything is labeled, and the options that ask for them."""
     yield "--output", request.output
-    yield "--output", review_of(request.output)
-    if request.yolo:
-        yield "--yolo", request.yolo
+    if not request.student:  # its folder holds the page
+        yield "--output", review_of(request.output)
     if request.label_studio:
         yield "--label-studio", request.label_studio
         yield "--label-studio", label_studio_config(request.label_studio)
+    if request.cvat:
+        yield "--cvat", request.cvat
+        yield "--cvat", cvat_labels(request.cvat)
 
 
 def _made_with(request: PredictRequest, threshold: float) -> dict[str, Any]:
     return {
         "teacher": str(request.teacher.place.resolve()),
         "base": request.teacher.base,
+        "tile": request.teacher.tile,
+        "overlap": request.teacher.overlap,
         "score_threshold": threshold,
         "precision": request.precision,
         "most_overlap": request.most_overlap,
@@ -276,6 +315,8 @@ def _refuse_all_unreadable(lines: PredictionFile) -> None:
         if not line.unreadable:
             return
         reason = reason or f"{line.name}: {line.unreadable}"
+    if not reason:
+        return  # people labeled every image
     lines.remove()
     raise UserError(
         f"none of the images can be read, so there is nothing to label ({reason}). Give JPEG, "
@@ -311,7 +352,7 @@ def _draw(folder: Path, root: Path, line: PredictedImage, teacher: OpenTeacher) 
 
 
 def _write_other_formats(request: PredictRequest, labelled: Labelled) -> None:
-    if request.yolo:
-        write_yolo(labelled, request.yolo, copy=request.copy_images)
     if request.label_studio:
         write_label_studio(labelled, request.label_studio)
+    if request.cvat:
+        write_cvat(labelled, request.cvat)

@@ -8,13 +8,20 @@ from typing import Any
 import msgspec
 
 from train_teacher.config.generate import GeneratedConfig
-from train_teacher.settings.schema import REQUIRED, Decided, TeacherSettings
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.schema import REQUIRED, TeacherSettings
 
 YOU, PRESET, CHOSEN, DEFAULT = "you", "preset", "chosen from the data", "default"
+RECIPE = "recipe"
 BOOKKEEPING = frozenset({"decided", *Decided.__struct_fields__, "checkpoint"})
-"""Settings about other settings."""
-ONLY_WITH = {"lora_": "lora", "backbone_lr_factor": "full"}
-"""Prefixes of settings that apply to one tuning mode only."""
+"""Settings that say something of other settings."""
+ONLY_WITH = {
+    "lora_": "lora",
+    "backbone_lr_factor": "full",
+    "language_model_lr_factor": "full",
+    "unfreeze_at": "full",
+}
+"""Beginnings of names of settings that mean something in one tuning mode."""
 FROM_THE_MACHINE = {
     "workers": "from the cores and the number of images",
     "val_batch_size": "from the device",
@@ -47,6 +54,8 @@ def setting_sources(settings: TeacherSettings, preset: Mapping[str, Any]) -> dic
     for name, value in values.items():
         if name in settings.decided.chosen or name in settings.decided.auto_reasons:
             sources[name] = CHOSEN
+        elif name in settings.decided.from_recipe:
+            sources[name] = RECIPE
         elif name in REQUIRED:
             sources[name] = YOU
         elif name in base and _means(base[name], value):

@@ -17,6 +17,7 @@ from train_teacher.config.protected_keys import find_broken
 from train_teacher.config.read_back import find_edits, settings_in
 from train_teacher.core.errors import UsageError
 from train_teacher.data.odvg import TRAIN_FILE as ODVG_FILE
+from train_teacher.data.tiles import FOLDER
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.edits import edited_values
@@ -140,6 +141,10 @@ def _named_files(content: Mapping[str, Any]) -> _NamedFiles:
             dataset = dataset["dataset"]
         root = Path(dataset.get("data_root") or "")
         file = root / str(dataset.get("ann_file"))
+        if file.parent.name == FOLDER:
+            # Tiles of a run: it will cut its own of the images in the copy beside.
+            files[split] = file.parent.parent / ("train.json" if split == "train" else "val.json")
+            continue
         # Beside the images of several prompts lies the file that they were made of.
         files[split] = file.with_name("train.json") if file.name == ODVG_FILE else file
         folders.add(str(root / dataset.get("data_prefix", {}).get("img", "")))
@@ -152,7 +157,7 @@ def _data(path: Path, named: _NamedFiles, run: RunFolder | None) -> dict[str, An
     if run and named.are_of(run):
         info = msgspec.json.decode(run.dataset_info.read_bytes(), type=DatasetInfo)
         known = {str(Path(split.image_dir or "")) for split in info.splits}
-        return {} if known == named.images else images
+        return {} if named.images <= known else images
     gone = [str(file) for file in named.annotations.values() if not file.is_file()]
     if gone:
         raise UsageError(

@@ -12,7 +12,7 @@ import msgspec
 
 from train_teacher.core.atomic_file import PARTIAL, remove
 from train_teacher.core.errors import UserError
-from train_teacher.core.json_file import decode_json
+from train_teacher.core.json_file import decode_json, read_json
 from train_teacher.runs.lock import LOCK_FILES
 
 CARD = "teacher.json"
@@ -97,6 +97,18 @@ class RunFolder:
         if lines and not lines[-1].endswith(b"\n"):
             lines.pop()  # cut off by a crash
         return [_logged(line, f"{self.metrics}, line {n}") for n, line in enumerate(lines, 1)]
+
+    def read_split(self, name: str) -> dict[str, Any]:
+        """Return the canonical copy of a split.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        path = self.data / f"{name}.json"
+        try:
+            return read_json(path, dict[str, Any])
+        except (OSError, msgspec.DecodeError) as error:
+            raise UserError(f"{path}: is missing or damaged: {error}.") from error
 
     def foreign_names(self) -> list[str]:
         """Return the files in the folder that no run writes, sorted."""

@@ -40,7 +40,7 @@ def chance_of_gain(before: Detections, best: Detections, truth: GroundTruth) -> 
     if not boxes or images > MOST_IMAGES:
         return None
     drawn = draws(images)
-    gains = _scores(best, truth, drawn) - _scores(before, truth, drawn)
+    gains = resampled_scores(best, truth, drawn) - resampled_scores(before, truth, drawn)
     gains = gains[np.isfinite(gains)]
     low, high = np.quantile(gains, TAILS).tolist()
     better = float((gains > 0).mean())
@@ -53,7 +53,7 @@ def draws(images: int) -> npt.NDArray[np.int64]:
     return generator.multinomial(images, np.full(images, 1 / max(images, 1)), size=RESAMPLES)
 
 
-def _scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
+def resampled_scores(found: Detections, truth: GroundTruth, drawn: npt.NDArray[np.int64]) -> Floats:
     """Return (R,) mAP in each resampled set, NaN in one without objects."""
     classes = np.unique(truth.label[~truth.crowd]).tolist()
     most = 1 + max(found.label.max(initial=0), truth.label.max(initial=0))

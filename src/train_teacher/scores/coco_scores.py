@@ -82,6 +82,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Objects that the mask scores leave out."""
     ignored_classes: tuple[str, ...] = ()
     """Classes of the data that the teacher does not know."""
+    tiles: str = ""
+    """The cutting of large images, in words; the scores are of whole images."""
     seconds: float = 0.0
 
 

@@ -13,18 +13,19 @@ from msgspec import Meta
 from train_teacher.console.other_tools import not_one_of, option_called_here
 from train_teacher.core.errors import UsageError
 from train_teacher.core.words import did_you_mean, shortened
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.descriptions import field_help
 from train_teacher.settings.foreign_code import problems_of
 from train_teacher.settings.recipes import (
     augmentation_problems,
     optimizer_problems,
     schedule_problems,
+    unfreezing_problems,
 )
 from train_teacher.settings.schema import (
     FIELD_TYPES,
     REQUIRED,
-    Decided,
     TeacherSettings,
-    field_help,
 )
 
 PASSES_OF_AN_EPOCH = "rounds"
@@ -101,13 +102,13 @@ def _combined(key: str, weaker: object, stronger: Any) -> Any:
 
 
 def _forget_chosen(merged: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Mark the settings of a layer as the user's choice, though an earlier run had chosen them."""
-    decided = _decided(merged)
-    if "chosen" in _decided(values) or not isinstance(decided.get("chosen"), list):
-        return
+    """Count what a layer names as its user's, although an earlier run or its recipe chose it."""
     given = set(values) | ({"epochs"} if "steps" in values else set())
-    still = [name for name in decided["chosen"] if name not in given]
-    merged["decided"] = {**decided, "chosen": still}
+    for kind in ("chosen", "from_recipe"):
+        decided = _decided(merged)
+        if kind not in _decided(values) and isinstance(decided.get(kind), list):
+            still = [name for name in decided[kind] if name not in given]
+            merged["decided"] = {**decided, kind: still}
 
 
 def _fitting_batch(layer: SettingsLayer) -> SettingsLayer:
@@ -234,6 +235,7 @@ def _recipe_problems(merged: Mapping[str, Any]) -> list[str]:
     return [
         *optimizer_problems(merged.get("optimizer", {}), lr_given=merged.get("lr") is not None),
         *schedule_problems(merged.get("schedule", "multistep")),
+        *unfreezing_problems(merged),
         *augmentation_problems(merged.get("augmentation", "official")),
         *(f"decided.chosen: {name!r} is not a setting." for name in unknown),
     ]

@@ -1,4 +1,4 @@
-"""Settings from preset, YAML file and command line."""
+"""Settings from recipe, preset, YAML file and command line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from typing import Any
 
 from train_teacher.core.errors import UsageError
 from train_teacher.settings import yaml_files
-from train_teacher.settings.layers import SettingsLayer, merge_settings
+from train_teacher.settings.layers import SettingsLayer, merge_settings, with_decided
 from train_teacher.settings.mmdet_classes import SCHEDULERS, TRANSFORMS, check_entries
+from train_teacher.settings.recipe_files import OFFICIAL, with_recipe
 from train_teacher.settings.schema import AUTO, TeacherSettings
 
 
 def read_layers(cli_values: Mapping[str, Any], config: Path | None) -> TeacherSettings:
-    """Merge preset, settings file and command line, in this order of strength.
+    """Merge recipe, preset, settings file and command line, in this order of strength.
 
     Raises:
         UsageError: with all problems of all layers.
     """
-    command_line = SettingsLayer("command line", cli_values)
-    settings = merge_settings([*_file_layers(cli_values.get("model"), config), command_line])
+    chain = yaml_files.read_chain(config) if config else yaml_files.SettingsChain(())
+    given = SettingsLayer("command line", _with_recipes_path(cli_values))
+    above = [*_file_layers(cli_values.get("model"), config, chain), given]
+    if chain.complete and "decided" in with_decided(chain.values):
+        _refuse_another_recipe(given.values, config, chain)
+        settings = merge_settings(above)
+    else:
+        settings = with_recipe(above)
     if "lora_rank" in cli_values and settings.tune != "lora":
         raise UsageError("--lora-rank has no effect without --tune lora.")
     check_entries("augmentation", settings.augmentation, TRANSFORMS)
@@ -38,9 +45,30 @@ def preset_settings(model: str, given: Mapping[str, Any]) -> TeacherSettings:
     return merge_settings([*yaml_files.read_preset_layers(model), asked])
 
 
-def _file_layers(model: str | None, config: Path | None) -> list[SettingsLayer]:
-    """Return preset and settings file; if the preset is given in several ways, they must agree."""
-    chain = yaml_files.read_chain(config) if config else yaml_files.SettingsChain(())
+def _with_recipes_path(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings whose recipe, if it is a file, is named in full: a run remembers it."""
+    recipe = values.get("recipe")
+    if isinstance(recipe, str) and recipe.endswith(yaml_files.YAML_ENDINGS):
+        return {**values, "recipe": str(Path(recipe).expanduser().resolve())}
+    return dict(values)
+
+
+def _refuse_another_recipe(
+    given: Mapping[str, Any], config: Path | None, chain: yaml_files.SettingsChain
+) -> None:
+    had = chain.values.get("recipe", OFFICIAL)
+    if given.get("recipe", had) != had:
+        raise UsageError(
+            f"--recipe {given['recipe']}: {config} has every setting of a run that was trained "
+            f"with {had}, so a recipe beneath it would change nothing. Name the data and the "
+            "preset instead of the file."
+        )
+
+
+def _file_layers(
+    model: str | None, config: Path | None, chain: yaml_files.SettingsChain
+) -> list[SettingsLayer]:
+    """Return preset and settings file; of several ways to name the preset, all must agree."""
     if "mmdet_config" in chain.values and not chain.complete:
         raise UsageError(
             f"--config {config}: mmdet_config is given on the command line (--mmdet-config): it "

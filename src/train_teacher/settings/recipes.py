@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 from train_teacher.core.words import did_you_mean
 
-ScheduleName = Literal["multistep", "cosine", "constant"]
-AugmentationName = Literal["official", "flip_only", "none"]
+ScheduleName = Literal["multistep", "cosine", "constant", "plateau"]
+AugmentationName = Literal["official", "fewshot", "flip_only", "none"]
 
 # Arguments of torch.optim's constructors beside `params`, `lr` and `weight_decay`, of those that
 # suit a transformer or that people compare with. Speed switches (foreach, fused) are left to --set.
@@ -24,12 +24,14 @@ OPTIMIZERS: Mapping[str, frozenset[str]] = {
 # The learning rate rule is measured for Adam's kin, whose steps do not grow with the gradient.
 WITHOUT_LR_RULE = frozenset({"SGD"})
 OWN_SETTINGS = ("lr", "weight_decay")
+JOINING_PARTS = ("backbone", "encoder")
+"""Parts that wait for `unfreeze_at`: FT-FSOD first trains all others."""
 
 
 # Loading and packing are fixed by the model's input; several images at once need another dataset.
 FIXED_TRANSFORMS = frozenset(
     "LoadImageFromFile LoadPicture LoadAnnotations PackDetInputs PackInputs "
-    "RandomSamplingNegPos RandomPrompt".split()
+    "RandomSamplingNegPos RandomPrompt SometimesMixUp".split()
 )
 NEEDS_SEVERAL_IMAGES = frozenset({"Mosaic", "MixUp", "CopyPaste"})
 
@@ -73,6 +75,43 @@ def schedule_problems(schedule: str | Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def has_plateau(schedule: str | Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a `schedule` setting lowers the rate when a score rises no more."""
+    if isinstance(schedule, str):
+        return schedule == "plateau"
+    return any("ReduceOnPlateau" in str(entry.get("type")) for entry in schedule)
+
+
+def unfreezing_problems(merged: Mapping[str, Any]) -> list[str]:
+    """Say what of other settings the `unfreeze_at` setting cannot be together with."""
+    at = merged.get("unfreeze_at")
+    if at is None:
+        return []
+    problems = []
+    if merged.get("plain"):
+        problems.append(
+            "unfreeze_at: MMDetection's own types train everything from the first step on. Leave "
+            "unfreeze_at out, or --plain."
+        )
+    tune = merged.get("tune", "frozen")
+    if tune != "full":
+        problems.append(
+            f"unfreeze_at: backbone and encoder join the training of everything, and with --tune "
+            f"{tune} not everything is ever trained. Leave unfreeze_at out, or use --tune full."
+        )
+    if at == "plateau" and not has_plateau(merged.get("schedule", "multistep")):
+        problems.append(
+            "unfreeze_at: plateau waits for a plateau to lower the learning rate, and no other "
+            "schedule has one. Give `schedule: plateau`, or the epoch after which they join."
+        )
+    if set(JOINING_PARTS) <= set(merged.get("freeze", ())):
+        problems.append(
+            "unfreeze_at: backbone and encoder are in freeze, so that none is left to join. Leave "
+            "one of the two settings out."
+        )
+    return problems
+
+
 def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the problems of the `augmentation` setting, its types being right."""
     if isinstance(augmentation, str):
@@ -93,6 +132,7 @@ def augmentation_problems(augmentation: str | Sequence[Mapping[str, Any]]) -> li
         elif name in NEEDS_SEVERAL_IMAGES:
             problems.append(
                 f"augmentation: {name} mixes several images, which this data set class does not "
-                f"hand over. Cached{name} does it from a cache of its own, where mmdet has it."
+                f"hand over. Cached{name} does it from a cache of its own, where mmdet has it; "
+                "`augmentation: fewshot` mixes some images as MixUp does."
             )
     return problems

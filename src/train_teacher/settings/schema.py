@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from train_teacher.prompts.tokenizer import LANGUAGE_MODEL
-from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, Option, about
+from train_teacher.settings.decided import Decided
+from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAINING, about
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
@@ -22,17 +23,6 @@ Count = Annotated[int, Meta(ge=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0)]
 ImageScale = Annotated[list[int], Meta(min_length=2, max_length=2)]
-
-
-class Decided(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values that no user set, and that a repeated or resumed run has to know."""
-
-    chosen: list[str] = []
-    """Settings that were chosen from the data or the machine."""
-    auto_reasons: dict[str, str] = {}
-    """Reasons for the choices of `--model auto`, by setting."""
-    fit_batch: bool = False
-    """`--batch-size auto`: a step's images may go through the model in parts."""
 
 
 class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +69,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--class-prompt",
         ),
     ] = {}
+    tile: Annotated[
+        int,
+        about("Cut larger images into tiles of this side in pixels; 0: none.", DATA, ge=0),
+    ] = 0
+    overlap: Annotated[
+        float, about("Share of a tile's side that neighbors both show.", DATA, ge=0, le=0.5)
+    ] = 0.2
     class_from: Annotated[
         str | None,
         about("Member of the annotations that holds the class: attributes.type.", DATA, "MEMBER"),
@@ -150,6 +147,13 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         list[FreezablePart],
         about("More parts to freeze: backbone, language_model, ...", MODEL, "PART"),
     ] = []
+    unfreeze_at: Annotated[
+        PositiveInt | Literal["plateau"] | None,
+        about(
+            "With --tune full, when backbone and encoder join the training: plateau (the rate is "
+            "halved for the first time) or the epoch after which they do; from the start."
+        ),
+    ] = None
     lora_rank: Annotated[PositiveInt, about("Rank of the adapters (--tune lora).", MODEL)] = 16
     lora_alpha: Annotated[
         PositiveInt | None, about("Adapters are scaled by lora_alpha / lora_rank; twice the rank.")
@@ -174,8 +178,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveFloat, about("Learning rate of the adapters as a multiple of --lr.")
     ] = 2.0
     denoising_queries: Annotated[
-        PositiveInt | None,
-        about("Denoising queries; chosen from the objects in an image."),
+        PositiveInt | None, about("Denoising queries; chosen from the objects in an image.")
     ] = None
     max_per_img: Annotated[
         PositiveInt | None,
@@ -183,6 +186,15 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     # Training
+    recipe: Annotated[
+        str,
+        about(
+            "Settings to start from: official, fewshot (everything trained, for few boxes), auto: "
+            "chosen from the data and the machine, or the path of your own YAML.",
+            TRAINING,
+            "official|fewshot|auto|PATH",
+        ),
+    ] = "official"
     seed: Annotated[
         int, about("Seed of the split, the sampling and the model.", TRAINING, ge=0, le=2**31 - 1)
     ] = 0
@@ -196,7 +208,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     val_interval: Annotated[
         PositiveInt | None,
-        about("Epochs between two validations; chosen so that there are at most 20."),
+        about(
+            "Epochs between two validations; chosen so that there are at most 20, or 100 with "
+            "schedule: plateau."
+        ),
     ] = None
     batch_size: Annotated[
         int,
@@ -211,6 +226,9 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         PositiveInt | None,
         about("Batches of an optimizer step; chosen so that it sees about 8 images."),
     ] = None
+    effective_batch: Annotated[
+        PositiveInt | None, about("Images of an optimizer step, from which accumulation is chosen.")
+    ] = None
     lr: Annotated[
         PositiveFloat | None,
         about("Peak learning rate; default by the square-root rule for the batch size.", TRAINING),
@@ -218,6 +236,10 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     backbone_lr_factor: Annotated[
         float, about("Backbone learning rate as a share of --lr (--tune full).", ge=0)
     ] = 0.1
+    language_model_lr_factor: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        about("BERT's learning rate as a share of --lr (--tune full); as backbone_lr_factor."),
+    ] = None
     weight_decay: Annotated[float, about("Weight decay.", ge=0)] = 1e-4
     optimizer: Annotated[
         dict[str, Any],
@@ -226,14 +248,14 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Annotated[
         ScheduleName | list[dict[str, Any]],
         about(
-            "Learning rate over time: multistep (one drop), cosine, constant, each "
-            "after a warm-up; or a list of MMEngine's own param_scheduler entries."
+            "Learning rate over time: multistep (one drop), cosine, constant, plateau (halved "
+            "when the validation's mAP rises no more), each after a warm-up; or a list of "
+            "MMEngine's own param_scheduler entries."
         ),
     ] = "multistep"
     clip_grad: Annotated[float, about("Largest gradient norm.", gt=0)] = 0.1
     early_stopping: Annotated[
-        Count | None,
-        about("Validations without gain after which the run ends; 0: never."),
+        Count | None, about("Validations without gain after which the run ends; 0: never.")
     ] = None
     class_balance: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -262,8 +284,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     augmentation: Annotated[
         AugmentationName | list[dict[str, Any]],
         about(
-            "official (flip, crop), flip_only, none, or a list of MMDetection's "
-            "transforms that stand between loading and resizing."
+            "official (flip, crop), fewshot (colors, flip, MixUp for some), flip_only, none, or "
+            "a list of MMDetection's transforms that stand between loading and resizing."
         ),
     ] = "official"
     random_crop: Annotated[
@@ -323,8 +345,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, about("Training processes, one for each GPU (torchrun).", HARDWARE, ge=1, le=64)
     ] = 1
     workers: Annotated[
-        Count | None,
-        about("Data loading processes; chosen from cores and images."),
+        Count | None, about("Data loading processes; chosen from cores and images.")
     ] = None
     val_batch_size: Annotated[
         PositiveInt | None, about("Images of one size validated at once; chosen from the device.")
@@ -372,21 +393,5 @@ FIELD_TYPES: Mapping[str, Any] = get_type_hints(TeacherSettings, include_extras=
 REQUIRED = ("data", "output")
 # A preset describes a model; where the data lies and where the run goes is the user's.
 RUN_ONLY = frozenset(
-    {"data", "output", "val", "test", "images", "model", "retain", "retain_images"}
+    {"data", "output", "val", "test", "images", "model", "recipe", "retain", "retain_images"}
 )
-
-
-def _described(name: str) -> Meta:
-    metas = [meta for meta in get_args(FIELD_TYPES[name])[1:] if isinstance(meta, Meta)]
-    return next(meta for meta in metas if meta.description)
-
-
-def field_help(name: str) -> str:
-    """Return the one-sentence description of a setting."""
-    return str(_described(name).description)
-
-
-def field_options() -> dict[str, Option]:
-    """Return how settings are given on the command line, by name and in the schema's order."""
-    extras = {name: _described(name).extra or {} for name in FIELD_TYPES}
-    return {name: extra["option"] for name, extra in extras.items() if "option" in extra}

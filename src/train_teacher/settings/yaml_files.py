@@ -177,6 +177,9 @@ def _with_own_paths(layer: SettingsLayer, folder: Path) -> SettingsLayer:
         with suppress(OSError, ValueError):  # a name that no file can have
             if name and isinstance(name, str) and (folder / name).exists():
                 values[key] = str((folder / name).resolve())
+    recipe = values.get("recipe")
+    if isinstance(recipe, str) and recipe.endswith(YAML_ENDINGS):
+        values["recipe"] = str((folder / Path(recipe).expanduser()).resolve())
     return SettingsLayer(layer.source, values, layer.lines)
 
 

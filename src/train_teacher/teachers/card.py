@@ -40,6 +40,8 @@ class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     denoising_queries: int | UnsetType | None = UNSET
     val_scale: list[int] | UnsetType | None = UNSET
     exif_orientation: Literal["apply", "ignore"] | UnsetType | None = UNSET
+    tile: int | UnsetType = UNSET
+    overlap: float | UnsetType = UNSET
     validation_resize: Literal["cv2", "pillow"] | UnsetType = UNSET
     set: dict[str, Any] | UnsetType = UNSET
     """Changes to the model."""

@@ -167,7 +167,8 @@ def export_run(
             images = _some_images(finished, entries)
             bundle = HubBundle(model, built_from, card, Path(settings.language_model), images)
             if kind == "onnx":
-                sizes = ((i["height"], i["width"]) for own in entries.values() for i in own)
+                sizes = [(i["height"], i["width"]) for own in entries.values() for i in own]
+                sizes += [(settings.tile, settings.tile)] if settings.tile else []
                 card = fill_onnx_bundle(new.work, bundle, canvas_of(sizes, preprocessing.scale))
             elif kind == "hub_adapter":
                 card = fill_hub_adapter(new.work, bundle, checkpoint, half=half)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,11 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.python_files import OPTION, python_files_allowed
 from train_teacher.core.terminal_text import plain
 from train_teacher.engine import machine, runner
+from train_teacher.images.tiles import Tiling, Window, tiling_of
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.runs.folder import CARD, RunFolder
-from train_teacher.scores.detections import ImageDetections
+from train_teacher.scores.detections import ImageDetections, joined
+from train_teacher.scores.tile_detections import in_whole_images
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard
@@ -49,6 +51,8 @@ class TeacherModel:
     """Validation transforms, without the labels."""
     batch_size: int
     """Of validation, which scores depend on in the last digits."""
+    tiling: Tiling | None = None
+    """Tiles in which larger images are looked at a second time."""
 
     @property
     def turns_photos(self) -> bool:
@@ -68,10 +72,39 @@ class TeacherModel:
 
         Detections are sorted, best first.
         """
+        _fit_prompts(self.detector, class_names)
+        for image, found in zip(images, self._look(images, class_names, workers), strict=True):
+            if self.tiling is None or isinstance(found, UnreadableImage):
+                yield found
+            else:
+                windows = self.tiling.windows(found.width, found.height)
+                yield self._with_tiles(image, found, windows, class_names) if windows else found
+
+    def _with_tiles(
+        self,
+        image: Path | Pixels,
+        whole: ImageDetections,
+        windows: Sequence[Window],
+        class_names: Sequence[str],
+    ) -> ImageDetections:
+        """Add what is found in the tiles; large objects are those of the whole image."""
+        pixels: Any = image
+        if isinstance(image, Path):
+            pixels = _Images([image], self.pipeline[:1], class_names)[0]["img"][..., ::-1]
+        tiles = [pixels[top:bottom, left:right] for left, top, right, bottom in windows]
+        found = [whole, *self._look(tiles, class_names)]
+        corners = {n: (0, *window[:2]) for n, window in enumerate([(0, 0), *windows])}
+        most = self.detector.test_cfg["max_per_img"]
+        once = in_whole_images(joined(range(len(found)), found), corners, most)
+        return replace(whole, label=once.label, score=once.score, box=once.box)
+
+    def _look(
+        self, images: Sequence[Path | Pixels], class_names: Sequence[str], workers: int = 0
+    ) -> Iterator[Any]:
+        """Look at whole images."""
         import torch
         from torch.utils.data import DataLoader
 
-        _fit_prompts(self.detector, class_names)
         loader: Any = DataLoader(
             _Images(images, self.pipeline, class_names),  # type: ignore[arg-type]
             batch_size=self.batch_size,
@@ -186,9 +219,8 @@ def load_run(
         # Without adapters the base computes what it computes alone, bit for bit.
         if not with_adapters:
             config.model.pop("lora", None)
-    return _ready(
-        standalone_model.build_trained_detector(config, checkpoint), pipeline, batch_size, device
-    )
+    detector = standalone_model.build_trained_detector(config, checkpoint)
+    return _ready(detector, pipeline, batch_size, device, settings)
 
 
 def load_bundle(
@@ -210,7 +242,7 @@ def load_bundle(
     )
     if adapter and not base:
         adapter_folder.attach_adapter(detector, folder)
-    return _ready(detector, pipeline_of(settings), 1, device)
+    return _ready(detector, pipeline_of(settings), 1, device, settings)
 
 
 def load_base(
@@ -225,8 +257,8 @@ def load_base(
     settings = msgspec.structs.replace(settings, tune="frozen")
     config = _detector_config(class_names, prompt, settings)
     detector = standalone_model.build_trained_detector(config, None)
-    batch_size = machine.choose_validation_batch(device)
-    return _ready(detector, pipeline_of(settings), settings.val_batch_size or batch_size, device)
+    batch_size = settings.val_batch_size or machine.choose_validation_batch(device)
+    return _ready(detector, pipeline_of(settings), batch_size, device, settings)
 
 
 def _detector_config(
@@ -284,7 +316,7 @@ def load_merged(
         for step in pipeline
     ]
     detector = standalone_model.build_trained_detector(config, folder / standalone_model.WEIGHTS)
-    return _ready(detector, own, 1, device)
+    return _ready(detector, own, 1, device, settings)
 
 
 def _note_other_text(path: Path, expected: str) -> None:
@@ -305,11 +337,18 @@ def _prompt_facts(card: TeacherCard) -> PromptInfo:
     return card.prompt_facts
 
 
-def _ready(detector: nn.Module, pipeline: Transforms, batch_size: int, device: str) -> TeacherModel:
+def _ready(
+    detector: nn.Module,
+    pipeline: Transforms,
+    batch_size: int,
+    device: str,
+    settings: TeacherSettings,
+) -> TeacherModel:
     detector.requires_grad_(False)
     if device == "cpu":
         machine.prepare_cpu()
-    return TeacherModel(detector.to(device).eval(), unlabelled(pipeline), batch_size)
+    tiling = tiling_of(settings.tile, settings.overlap)
+    return TeacherModel(detector.to(device).eval(), unlabelled(pipeline), batch_size, tiling)
 
 
 def unlabelled(pipeline: Transforms) -> Transforms:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train_teacher.core.errors import UserError
+from train_teacher.images.tiles import tiling_of
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers.card import TeacherCard
 from train_teacher.teachers.model import TeacherModel, pipeline_of, unlabelled
@@ -24,6 +25,7 @@ class OnnxDetector:
     def __init__(self, helper: Detector, class_names: Sequence[str]) -> None:
         """Take a bundle's detector, and its fixed phrases."""
         self._helper, self._class_names = helper, tuple(class_names)
+        self.test_cfg = {"max_per_img": helper.most}
 
     def check_prompts(self, class_names: Sequence[str], *, one_prompt: bool) -> None:
         """Refuse other classes than its own.
@@ -78,4 +80,5 @@ def load_onnx(folder: Path, card: TeacherCard, settings: TeacherSettings) -> Tea
 
     register_all_modules(init_default_scope=True)
     detector = OnnxDetector(onnx_detect_of(folder), card.class_names)
-    return TeacherModel(detector, unlabelled(pipeline_of(settings)), 1)
+    tiling = tiling_of(settings.tile, settings.overlap)
+    return TeacherModel(detector, unlabelled(pipeline_of(settings)), 1, tiling)

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.engine import machine
+from train_teacher.images.tiles import tiling_of
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.runs.folder import CARD
 from train_teacher.runs.work_dir import find_work_dir
 from train_teacher.settings.read import preset_settings
+from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, hub_bundle, onnx_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
@@ -37,6 +41,21 @@ class TeacherRequest:
     language_model: str | None = None
     """Of a bundle; the preset's when None."""
     device: str = "auto"
+    tile: int | None = None
+    """Pixels of a tile's side, 0 for none; as it was trained when None."""
+    overlap: float | None = None
+
+    def applied_to(self, settings: TeacherSettings) -> TeacherSettings:
+        """Return settings of a detector with the tiles that are asked for.
+
+        Raises:
+            UsageError: there are no such tiles, or sahi is not installed.
+        """
+        asked = {"tile": self.tile, "overlap": self.overlap}
+        given = {name: value for name, value in asked.items() if value is not None}
+        settings = msgspec.structs.replace(settings, **given)
+        tiling_of(settings.tile, settings.overlap)
+        return settings
 
 
 @dataclass(frozen=True)
@@ -98,12 +117,12 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
         )
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
-    info = run.dataset_info
+    info, settings = run.dataset_info, request.applied_to(run.settings)
     facts = teacher_facts(place.name, info.class_names, info.phrases, run.threshold, run.thresholds)
 
     def build() -> TeacherModel:
         device = _device(request)
-        return load_run(run.folder, run.settings, info, checkpoint, device)
+        return load_run(run.folder, settings, info, checkpoint, device)
 
     return OpenTeacher(facts, run, build)
 
@@ -118,18 +137,22 @@ def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     if request.base and any(file.is_file() for file in (merged, complete, graph)):
         raise UsageError(f"--base: {request.place} is complete and holds no base any more.")
 
+    def settings_with(weights: str, language_model: str) -> TeacherSettings:
+        card_file = str(place / CARD)
+        return request.applied_to(detector_settings(card, weights, language_model, card_file))
+
     def build() -> TeacherModel:
         if graph.is_file():
-            return load_onnx(place, card, detector_settings(card, "none", "", str(place / CARD)))
+            return load_onnx(place, card, settings_with("none", ""))
         own_language = str(place / standalone_model.LANGUAGE_MODEL)
         if merged.is_file():
-            settings = detector_settings(card, "none", own_language, str(place / CARD))
+            settings = settings_with("none", own_language)
             return load_merged(place, card, settings, _device(request))
         if complete.is_file():
             weights, language_model = str(resolve_weights(str(complete), None)), own_language
         else:
             weights, language_model = _find_base(card, request)
-        settings = detector_settings(card, weights, language_model, str(place / CARD))
+        settings = settings_with(weights, language_model)
         base = request.base or complete.is_file()
         return load_bundle(place, card, settings, _device(request), base=base)
 

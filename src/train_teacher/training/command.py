@@ -74,15 +74,15 @@ def _together(given: dict[str, Any], work: Callable[[Others | None], int]) -> in
 
 def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
     from train_teacher.training import plan as use_case
-    from train_teacher.training.choose_model import settle_model
     from train_teacher.training.device import device_lines, memory_line
     from train_teacher.training.differences_text import render_differences
     from train_teacher.training.obstacles import download_line, obstacles
+    from train_teacher.training.settle_auto import settle_auto
     from train_teacher.training.text import render_plan
     from train_teacher.weights.missing import missing_files
 
     edited, asked = _asked(given, config)
-    settings, manager = settle_model(asked, given, config)
+    settings, manager = settle_auto(asked, given, config)
     plan = use_case.plan_training(settings, manager=manager, edited=edited, dry_run=True)
     missing = missing_files(settings)
     device = [*device_lines(plan.settings), memory_line(plan.settings), download_line(missing)]
@@ -113,13 +113,13 @@ def _train(given: dict[str, Any], config: Path | None, others: Others | None) ->
     from train_teacher.engine import machine
     from train_teacher.training import plan as use_case
     from train_teacher.training import text as training_text
-    from train_teacher.training.choose_model import settle_model
     from train_teacher.training.device import device_lines
+    from train_teacher.training.settle_auto import settle_auto
 
     edited, settings = _asked(given, config)
     if others is None:
         machine.require_gpus(settings.device, settings.gpus)
-    settings, manager = settle_model(settings, given, config)
+    settings, manager = settle_auto(settings, given, config)
     plan = use_case.plan_training(
         settings,
         manager=manager,

@@ -53,6 +53,8 @@ def memory_line(settings: TeacherSettings) -> str:
     if expected is None:
         return f"memory    not known for {settings.model}; a step before training tries it"
     least, most = (f"{count / GIB:.0f}" for count in expected)
+    if settings.plain:
+        return f"memory    {most} GiB of a GPU, an estimate"
     return (
         f"memory    {least} to {most} GiB of a GPU, an estimate; a step before training tries it "
         "and recomputes what does not fit"

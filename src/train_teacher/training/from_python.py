@@ -9,7 +9,7 @@ from train_teacher.engine import machine
 from train_teacher.reports.write import RunResult
 from train_teacher.settings.read import read_layers
 from train_teacher.training import plan
-from train_teacher.training.choose_model import settle_model
+from train_teacher.training.settle_auto import settle_auto
 
 
 def train_teacher(
@@ -29,5 +29,5 @@ def train_teacher(
     given = {"data": str(data), "output": str(output), **settings}
     asked = read_layers(given, config)
     machine.require_gpus(asked.device, asked.gpus)
-    asked, manager = settle_model(asked, given, config)
+    asked, manager = settle_auto(asked, given, config)
     return plan.train_teacher(plan.plan_training(asked, manager=manager))

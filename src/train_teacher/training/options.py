@@ -11,8 +11,9 @@ import click
 from train_teacher.console.command import PanelOption
 from train_teacher.console.options import parse_assignments, parse_class_prompts
 from train_teacher.core.errors import UsageError
+from train_teacher.settings.descriptions import field_help, field_options
 from train_teacher.settings.option import Option
-from train_teacher.settings.schema import FIELD_TYPES, field_help, field_options
+from train_teacher.settings.schema import FIELD_TYPES
 
 NUMBER_OR_WORD = frozenset({"batch_size", "image_scale"})
 

@@ -14,14 +14,16 @@ from train_teacher.config.data_driven import with_decisions
 from train_teacher.config.generate import GeneratedConfig, generate_mmdet_config, reasons_by_key
 from train_teacher.config.model import frozen_parts
 from train_teacher.config.plain import LANGUAGE_MODEL
-from train_teacher.console.progress import Progress
+from train_teacher.console.progress import Progress, progress_line
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import NotAtHandError, UsageError, UserError
+from train_teacher.data import tiles as tiled
 from train_teacher.data.manager import DataManager
 from train_teacher.engine import machine
 from train_teacher.engine.outer_launch import Others
 from train_teacher.evaluation.forgetting import write_retained
 from train_teacher.evaluation.labelled_images import LabelledImages, read_labelled
+from train_teacher.images.tiles import tiling_of
 from train_teacher.inspection.facts import DatasetInfo, Finding
 from train_teacher.inspection.next_step import inspect_line
 from train_teacher.prompts.language_model_files import obtain_language_model
@@ -56,6 +58,8 @@ class TrainingPlan:
     frozen: tuple[str, ...]
     retained: LabelledImages | None
     """Data on which forgetting is measured."""
+    tiles: str = ""
+    """Tiles that are trained on instead of whole images, and their disk space, in words."""
     edited: EditedConfig | None = None
     """The file of --mmdet-config."""
 
@@ -80,6 +84,10 @@ def plan_training(
     info = manager.inspect()
     _refuse_errors(info, manager)
     info = msgspec.structs.replace(info, splits=manager.plan_splits(folder.data))
+    tiles = ""
+    if tiling := tiling_of(settings.tile, settings.overlap):
+        copies = {name: manager.copy_of(name) for name in tiled.SPLITS}
+        info, tiles = tiled.with_tiles(info, copies, tiling)
     retained = _retained(settings)
     asked = settings
     settings = _resolve(settings, folder, info, dry_run=dry_run, progress=progress)
@@ -100,6 +108,7 @@ def plan_training(
         differences=merge.differences_from(config, generated),
         frozen=frozen_parts(settings),
         retained=retained,
+        tiles=tiles,
         edited=edited,
     )
 
@@ -141,6 +150,10 @@ def _write_folder(folder: run_folder.RunFolder, plan: TrainingPlan) -> None:
     folder.checkpoints.mkdir()
     folder.data.mkdir()
     plan.manager.write_splits(folder.data)
+    if tiling := tiling_of(plan.settings.tile, plan.settings.overlap):
+        turned = plan.settings.exif_orientation != "ignore"
+        progress = progress_line("tiles")
+        tiled.write_tiles(folder.data, plan.dataset_info, tiling, turned=turned, progress=progress)
     if plan.retained:
         write_retained(folder, plan.retained)
     if plan.settings.plain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from train_teacher.config.model import random_frozen_parts
+from train_teacher.config.model import joining_parts, random_frozen_parts
 from train_teacher.config.schedule import Schedule
 from train_teacher.console.follow_up import command_line
 from train_teacher.core.python_files import python_files_allowed
@@ -49,11 +49,13 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
             for s in info.splits
         ),
         *(split_lines(plan.manager.split_report) if plan.manager.split_report else ()),
+        *([f"tiles     {plan.tiles} in RUN/data/tiles"] if plan.tiles else ()),
         f"classes   {info.num_classes}: {one_line(', '.join(info.told_names))}",
         f"prompt    {_prompt(plan)}",
         f"model     {settings.model}, weights {Path(settings.weights).name}",
         *(f"auto      {name}: {why}" for name, why in settings.decided.auto_reasons.items()),
-        f"frozen    {_frozen(plan)}",
+        *_recipe(settings),
+        f"frozen    {frozen_line(settings, plan.frozen)}",
         *([PLAIN] if settings.plain else ()),
         f"schedule  {_length(schedule)}, batch {settings.batch_size}, lr {schedule.lr:g}",
         f"scales    {_scales(settings)}",
@@ -64,6 +66,11 @@ def render_plan(plan: TrainingPlan, device: Sequence[str], stops: Sequence[str] 
     lines += [*_random_parts(plan), *_findings(plan)]
     lines += [f"on this machine it would stop: {reason}" for reason in stops]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(settings: TeacherSettings) -> list[str]:
+    names = ", ".join(settings.decided.from_recipe)
+    return [f"recipe    {settings.recipe}: {names}"] if names else []
 
 
 def _length(schedule: Schedule) -> str:
@@ -84,12 +91,19 @@ def _scales(settings: TeacherSettings) -> str:
     return f"short side {short} pixels in training, {' x '.join(map(str, largest))} in validation"
 
 
-def _frozen(plan: TrainingPlan) -> str:
-    if plan.settings.tune == "lora":
-        return (
-            f"everything; adapters of rank {plan.settings.lora_rank} and small modules are trained"
-        )
-    return ", ".join(plan.frozen) or "nothing"
+def frozen_line(settings: TeacherSettings, frozen: Sequence[str]) -> str:
+    """Return what is frozen, and what is so for a while.
+
+    Args:
+        frozen: parts that never change.
+    """
+    if settings.tune == "lora":
+        return f"everything; trained are adapters of rank {settings.lora_rank} and small modules"
+    always = ", ".join(frozen) or "nothing"
+    waiting = ", ".join(joining_parts(settings))
+    at = settings.unfreeze_at
+    until = "the rate falls" if at == "plateau" else f"after epoch {at}"
+    return f"{always}; until {until}: {waiting}" if waiting else always
 
 
 def _prompt(plan: TrainingPlan) -> str:

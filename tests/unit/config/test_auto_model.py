@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ sys.path.insert(0, str(TESTS))
 from demo_model import make_info, make_settings  # noqa: E402 - also run as a script
 from train_teacher.config.auto_model import GIB, choose_model  # noqa: E402
 from train_teacher.inspection.facts import DatasetInfo  # noqa: E402
+from train_teacher.settings.schema import Tune  # noqa: E402
 
 GOLDEN = TESTS / "golden" / "model_choice.md"
 MACHINES = {
@@ -80,11 +82,10 @@ def test_little_memory_is_no_reason_for_adapters_which_take_as_much() -> None:
     assert (small.value, small.reason) == (large.value, large.reason)
 
 
-def test_a_large_gpu_is_not_called_small_where_a_mode_was_not_measured() -> None:
-    model, _ = choose_model(with_images(5_000), 80 * GIB, make_settings(), "full")
-    assert model.value == "swin-t"
-    assert "what larger ones take with `tune: full` was not measured" in model.reason
-    assert "too small" not in model.reason
+@pytest.mark.parametrize("tune", get_args(Tune))
+def test_a_large_gpu_gets_the_largest_base_in_every_mode(tune: Tune) -> None:
+    model, _ = choose_model(with_images(5_000), 80 * GIB, make_settings(), tune)
+    assert model.value == "swin-l"
 
 
 def test_who_asks_what_is_forgotten_gets_what_can_be_switched_off() -> None:

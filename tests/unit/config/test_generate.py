@@ -87,6 +87,27 @@ def test_trained_parts_learn_at_a_share_of_the_rate() -> None:
     assert "backbone" not in frozen
 
 
+@pytest.mark.parametrize("factor", [0.0, 0.2])
+def test_bert_learns_at_a_share_of_its_own(factor: float) -> None:
+    values = overrides(tune="full", language_model_lr_factor=factor)
+    keys = values["optim_wrapper"]["paramwise_cfg"]["custom_keys"]
+    assert (keys["backbone"], keys["language_model"]) == ({"lr_mult": 0.1}, {"lr_mult": factor})
+
+
+def test_a_plateau_is_mmengines_own_and_validated_after_every_epoch() -> None:
+    values = overrides(schedule="plateau", epochs=100)
+    warmup, plateau = values["param_scheduler"]
+    assert (warmup["type"], plateau["type"]) == ("LinearLR", "ReduceOnPlateauLR")
+    assert plateau["monitor"] == values["default_hooks.checkpoint"]["save_best"]
+    assert (plateau["factor"], plateau["patience"], plateau["cooldown"]) == (0.5, 5, 1)
+    assert values["train_cfg"]["val_interval"] == 1
+    (stop,) = (hook for hook in values["custom_hooks"] if "patience" in hook)
+    # Two falls take 7 validations each.
+    assert stop["patience"] > 2 * 7
+    assert stop["min_delta"] == plateau["threshold"]
+    assert overrides(schedule="plateau", epochs=101)["train_cfg"]["val_interval"] == 2
+
+
 def test_bf16_needs_no_loss_scaling() -> None:
     wrapper = overrides(precision="bf16")["optim_wrapper"]
     assert wrapper["type"] == "AmpOptimWrapper"
@@ -142,3 +163,24 @@ def test_giving_the_value_that_would_be_chosen_changes_nothing(
     assert {o.key: o.value for o in again.overrides} == {
         o.key: o.value for o in generated.overrides
     }
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_tiled_run_reads_tiles_and_counts_on_whole_images_where_its_metric_can(
+    plain: bool,
+) -> None:
+    values = overrides(tile=160, plain=plain)
+
+    train, val = (values[f"{name}_dataloader"]["dataset"] for name in ("train", "val"))
+    train = train if plain else train["dataset"]
+    for dataset, name in ((train, "train"), (val, "val")):
+        assert dataset["ann_file"] == f"/run/data/tiles/{name}.json"
+        assert dataset["data_prefix"] == {"img": f"/run/data/tiles/{name}/"}
+    assert values["test_dataloader"]["dataset"]["ann_file"] == "/run/data/test.json"
+    assert "most_in_whole" not in values["test_evaluator"]
+    if plain:
+        assert values["val_evaluator"]["ann_file"] == "/run/data/tiles/val.json"
+        assert "most_in_whole" not in values["val_evaluator"]
+    else:
+        assert values["val_evaluator"]["ann_file"] == "/run/data/val.json"
+        assert values["val_evaluator"]["most_in_whole"] == 40

@@ -1,5 +1,7 @@
 import itertools
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,8 +38,14 @@ def test_every_optimizer_and_argument_that_we_offer_is_pytorchs(name: str) -> No
     assert {key: optimizer.defaults[key] for key in arguments} == arguments
 
 
-def learning_rates(setting: Any, schedule: Schedule = SCHEDULE) -> list[float]:
-    """Return the rate of every step as MMEngine computes it, relative to the peak."""
+def learning_rates(
+    setting: Any, schedule: Schedule = SCHEDULE, scores: Sequence[float] = ()
+) -> list[float]:
+    """Return the rate of every step as MMEngine computes it, relative to the peak.
+
+    Args:
+        scores: of the validations after the epochs, where there are any.
+    """
     from mmengine.optim import OptimWrapper
     from mmengine.registry import PARAM_SCHEDULERS
 
@@ -54,10 +62,16 @@ def learning_rates(setting: Any, schedule: Schedule = SCHEDULE) -> list[float]:
         for scheduler in schedulers:
             if not scheduler.by_epoch or (step + 1) % schedule.iterations_per_epoch == 0:
                 scheduler.step()
+        epoch, rest = divmod(step + 1, schedule.iterations_per_epoch)
+        if not rest and epoch % schedule.val_interval == 0 and epoch <= len(scores):
+            validated = {"coco/bbox_mAP": scores[epoch - 1]}
+            for scheduler in schedulers:
+                if getattr(scheduler, "need_val_args", False):
+                    scheduler.step(validated)
     return rates
 
 
-@pytest.mark.parametrize("setting", ["multistep", "cosine", "constant"])
+@pytest.mark.parametrize("setting", ["multistep", "cosine", "constant", "plateau"])
 def test_every_schedule_warms_up_to_the_peak(setting: str) -> None:
     rates = learning_rates(setting)
     assert rates[0] == pytest.approx(0.1)
@@ -76,8 +90,40 @@ def test_the_cosine_falls_with_every_step() -> None:
     assert all(later < earlier for earlier, later in itertools.pairwise(rates))
 
 
+def test_the_plateau_halves_the_rate_after_six_validations_without_gain() -> None:
+    # The seventh is no gain of 0.002 over the first, and is the sixth of its kind.
+    schedule = replace(SCHEDULE, epochs=20)
+    scores = [0.3] * 6 + [0.301] * 3 + [0.31] * 11
+    rates = learning_rates("plateau", schedule, scores)[:: schedule.iterations_per_epoch]
+    # One more passes after a fall, and the gain in the tenth begins the count anew.
+    assert rates[1:] == pytest.approx([1.0] * 6 + [0.5] * 9 + [0.25] * 4)
+
+
+def test_a_gain_keeps_the_rate() -> None:
+    schedule = replace(SCHEDULE, epochs=20)
+    scores = [0.1 + 0.003 * epoch for epoch in range(20)]
+    assert learning_rates("plateau", schedule, scores)[-1] == pytest.approx(1.0)
+
+
+def test_a_plateau_before_the_rate_is_warm_is_none() -> None:
+    schedule = replace(SCHEDULE, epochs=20, warmup_steps=170)
+    assert schedule.plateau_begin == 9
+    rates = learning_rates("plateau", schedule, [0.3] * 20)[:: schedule.iterations_per_epoch]
+    assert rates[9:] == pytest.approx([1.0] * 6 + [0.5] * 5)
+
+
+def test_a_run_too_short_for_a_plateau_says_so() -> None:
+    for epochs, interval, falls in [(7, 1, False), (8, 1, True), (15, 2, True), (14, 2, False)]:
+        schedule = replace(SCHEDULE, epochs=epochs, val_interval=interval)
+        reason = build_param_scheduler("plateau", schedule)[1]
+        assert ("half the rate" in reason) == falls, (epochs, interval)
+        assert ("show no plateau" in reason) != falls
+        rates = learning_rates("plateau", schedule, [0.3] * epochs)
+        assert (rates[-1] < 0.9) == falls
+
+
 @pytest.mark.parametrize("accumulation", [1, 2, 3])
-@pytest.mark.parametrize("setting", ["multistep", "cosine", "constant"])
+@pytest.mark.parametrize("setting", ["multistep", "cosine", "constant", "plateau"])
 def test_a_run_of_any_length_reaches_its_learning_rate(setting: str, accumulation: int) -> None:
     for steps in range(1, 61):
         schedule = build_schedule(accumulation, 1, epochs=steps, accumulation=accumulation)

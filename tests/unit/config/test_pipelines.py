@@ -21,6 +21,18 @@ def test_named_recipes_leave_out_what_they_say() -> None:
     assert types(augmentation="none")[2:-1] == ["RandomChoiceResize"]
 
 
+def test_few_images_are_varied_in_colour_and_mixed_at_their_scale_without_a_crop() -> None:
+    steps = train_pipeline([[96, 160], [160, 200]], True, "fewshot")
+    assert [step["type"] for step in steps[2:-1]] == [
+        "YOLOXHSVRandomAug",
+        "RandomFlip",
+        "RandomChoiceResize",
+        "SometimesMixUp",
+        "FilterAnnotations",
+    ]
+    assert steps[5]["img_scale"] == (200, 160)
+
+
 def test_own_transforms_stand_between_loading_and_resizing() -> None:
     own = [{"type": "RandomFlip", "prob": 0.5}, {"type": "PhotoMetricDistortion"}]
     assert types(augmentation=own)[1:] == [

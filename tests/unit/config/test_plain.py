@@ -14,7 +14,7 @@ from train_teacher.config.generate import generate_mmdet_config
 from train_teacher.config.plain import TABLE, Table
 from train_teacher.core.errors import UsageError
 from train_teacher.inspection.facts import PromptInfo
-from train_teacher.settings.schema import Decided
+from train_teacher.settings.decided import Decided
 
 BASE = "/w/base.pth"
 
@@ -61,10 +61,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "demo": {},
     "everything trained": {"tune": "full"},
     "rare classes more often": {"class_balance": 0.3},
+    "two images in one": {"augmentation": "fewshot"},
     "photos as they lie": {"exif_orientation": "ignore"},
     "bf16": {"precision": "bf16"},
     "other loggers": {"tensorboard": True, "wandb": "project"},
     "no early stopping": {"early_stopping": 0},
+    "a plateau": {"schedule": "plateau"},
     "a large model": {"model": "swin-l"},
     "the original": {"model": "grounding-dino-swin-t"},
 }

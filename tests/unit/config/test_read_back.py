@@ -50,6 +50,8 @@ def test_the_edits_of_a_config_put_into_it_give_the_edited_one(
         {"epochs": 9, "val_interval": 3, "lr": 3e-5, "seed": 7},
         {"tune": "lora", "lora_rank": 4, "lora_dropout": 0.1, "freeze": ["neck"]},
         {"tune": "full", "freeze": ["language_model"]},
+        {"tune": "full", "freeze": [], "unfreeze_at": 2},
+        {"tune": "full", "freeze": ["encoder"], "unfreeze_at": 1},
         {"tune": "frozen", "freeze": ["encoder"], "precision": "bf16", "device": "cuda"},
         {"accumulation": 3, "batch_size": 2, "workers": 2, "val_batch_size": 4},
         {"train_scales": [[300, 900], [400, 900]], "val_scale": [500, 900], "early_stopping": 3},

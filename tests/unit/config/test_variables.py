@@ -29,7 +29,7 @@ SETTINGS = st.fixed_dictionaries(
         "lr": st.sampled_from([1e-3, 5e-5, 1.0]),
         "train_scales": st.lists(SIDES.map(lambda side: [side, 900]), min_size=1, max_size=3),
         "val_scale": SIDES.map(lambda side: [side, 900]),
-        "schedule": st.sampled_from(["multistep", "cosine", "constant"]),
+        "schedule": st.sampled_from(["multistep", "cosine", "constant", "plateau"]),
         "class_balance": st.sampled_from([0.0, 0.1]),
         "tune": st.sampled_from(["frozen", "lora", "full"]),
         "weights": st.sampled_from(["none", "/w/base.pth"]),

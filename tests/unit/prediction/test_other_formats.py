@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
-import yaml
-from PIL import Image
 
 from train_teacher.core.errors import UserError
 from train_teacher.prediction.other_formats import (
     Labelled,
+    cvat_labels,
+    cvat_start,
     label_studio_config,
     label_studio_start,
+    write_cvat,
     write_label_studio,
-    write_yolo,
 )
 from train_teacher.prediction.prediction_file import PredictedImage
 
@@ -43,75 +43,6 @@ def labelled(root: Path, *names: str, unreadable: str = "") -> Labelled:
             continue
         images.append(PredictedImage(name, 100, 50, (number % 2,), (0.75,), (BOX,)))
     return Labelled(lambda: iter(images), len(images), root, NAMES, "exp1")
-
-
-def ultralytics_label(image: str) -> Path:
-    """Return where Ultralytics looks for the labels of an image (img2label_paths)."""
-    before, after = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
-    return Path(after.join(image.rsplit(before, 1)).rsplit(".", 1)[0] + ".txt")
-
-
-def images_of(folder: Path, part: str) -> list[Path]:
-    """Return the images that a path of data.yaml leads to, as Ultralytics resolves it."""
-    content = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
-    root = Path(content.get("path") or folder)
-    return sorted(path for path in (root / content[part]).rglob("*.*") if path.is_file())
-
-
-@pytest.mark.parametrize("copy", [False, True])
-def test_ultralytics_finds_images_of_train_and_val_and_the_labels_of_each(
-    tmp_path: Path, copy: bool
-) -> None:
-    source = labelled(tmp_path / "p", *(f"sub/{number:02} a.jpg" for number in range(20)))
-    written = tmp_path / "images" / "yolo"
-    written.parent.mkdir()
-    write_yolo(source, written, copy=copy)
-    if copy:
-        # It can be moved, and lives on without the images it was made from.
-        shutil.rmtree(source.root)
-        written = written.rename(tmp_path / "moved")
-    content = yaml.safe_load((written / "data.yaml").read_text(encoding="utf-8"))
-    assert content["names"] == dict(enumerate(NAMES))
-    train, val = images_of(written, "train"), images_of(written, "val")
-    assert (len(train), len(val)) == (18, 2)
-    assert [path.name for path in val] == ["18 a.jpg", "19 a.jpg"]
-    for number, image in enumerate([*train, *val]):
-        assert image.read_bytes() == f"sub/{image.name}".encode()
-        text = ultralytics_label(str(image)).read_text(encoding="utf-8")
-        assert text == f"{number % 2} 0.200000 0.200000 0.200000 0.200000\n"
-    assert any(path.is_symlink() for path in train) is not copy
-
-
-def test_few_images_are_all_trained_on_and_val_is_there(tmp_path: Path) -> None:
-    write_yolo(labelled(tmp_path / "p", "a.jpg", "b.jpg"), tmp_path / "yolo")
-    assert images_of(tmp_path / "yolo", "train") == images_of(tmp_path / "yolo", "val")
-    assert len(images_of(tmp_path / "yolo", "val")) == 2
-
-
-def test_no_image_takes_the_labels_of_another(tmp_path: Path) -> None:
-    names = ("a.jpg", "a.png", "images/a.jpg", "x/images/images/b.jpg", "a_png.png", "lost.jpg")
-    source = labelled(tmp_path / "p", *names, unreadable="lost.jpg")
-    write_yolo(source, tmp_path / "yolo")
-    images = images_of(tmp_path / "yolo", "train")
-    assert sorted(path.read_text() for path in images) == sorted(names[:-1])
-    labels = [ultralytics_label(str(path)) for path in images]
-    assert len(set(labels)) == len(images)
-    for image, label in zip(images, labels, strict=True):
-        assert label.read_text().startswith(f"{names.index(image.read_text()) % 2} ")
-
-
-def test_a_box_beyond_the_image_is_cut_at_its_edge(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"")
-    image = PredictedImage("a.jpg", 100, 50, (1,), (0.5,), ((-10.0, 40.0, 30.0, 20.0),))
-    write_yolo(Labelled(lambda: [image], 1, tmp_path, NAMES, "exp1"), tmp_path / "yolo")
-    text = (tmp_path / "yolo" / "labels" / "train" / "a.txt").read_text()
-    assert text == "1 0.100000 0.900000 0.200000 0.200000\n"
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="file/yolo: cannot be written"):
-        write_yolo(labelled(tmp_path / "p", "a.jpg"), tmp_path / "file" / "yolo")
 
 
 def test_label_studio_finds_images_and_the_config_names_what_the_tasks_do(tmp_path: Path) -> None:
@@ -145,15 +76,12 @@ def boxes_of(task: dict[str, list[dict[str, list[dict[str, str]]]]]) -> list[dic
     return task["predictions"][0]["result"]
 
 
-@pytest.mark.parametrize("kind", ["yolo", "label-studio"])
+@pytest.mark.parametrize("kind", ["cvat", "label-studio"])
 def test_another_reader_finds_the_same_boxes_in_both(tmp_path: Path, kind: str) -> None:
-    source = labelled(tmp_path / "p", *(f"{number:02}.jpg" for number in range(20)))
+    source = labelled(tmp_path / "p", *(f"é sub/{number:02}.jpg" for number in range(20)))
     written = tmp_path / f"written.{kind}"
-    if kind == "yolo":
-        write_yolo(source, written)
-        for place in (written / "images").rglob("*.jpg"):
-            place.unlink()
-            Image.new("RGB", (100, 50)).save(place)
+    if kind == "cvat":
+        write_cvat(source, written)
     else:
         write_label_studio(source, tmp_path / "tasks.json")
         # It looks for no images, and takes the query for a part of their name.
@@ -168,3 +96,31 @@ def test_another_reader_finds_the_same_boxes_in_both(tmp_path: Path, kind: str) 
     assert {category["name"] for category in content["categories"]} == set(NAMES)
     boxes = [annotation["bbox"] for annotation in content["annotations"]]
     assert boxes == [pytest.approx(BOX)] * 20
+
+
+def test_cvat_gets_every_image_that_could_be_read_and_the_labels_of_its_task(
+    tmp_path: Path,
+) -> None:
+    names = ("a b.jpg", "sub/é&<1>.jpg", "lost.jpg", "empty.jpg")
+    source = labelled(tmp_path / "p", *names, unreadable="lost.jpg")
+    *_, empty = source.images()
+    nothing = msgspec.structs.replace(empty, labels=(), scores=(), boxes=())
+    without = replace(source, images=lambda: [*list(source.images())[:-1], nothing])
+    write_cvat(without, tmp_path / "a.xml")
+    root = ElementTree.fromstring((tmp_path / "a.xml").read_bytes())
+    assert root.findtext("version") == "1.1"
+    images = root.findall("image")
+    assert [image.attrib["name"] for image in images] == ["a b.jpg", "sub/é&<1>.jpg", "empty.jpg"]
+    assert {(i.attrib["width"], i.attrib["height"]) for i in images} == {("100", "50")}
+    drawn = [[box.attrib["label"] for box in image] for image in images]
+    assert drawn == [[NAMES[0]], [NAMES[1]], []]
+    corners = [images[0][0].attrib[key] for key in ("xtl", "ytl", "xbr", "ybr")]
+    assert corners == ["10.00", "5.00", "30.00", "15.00"]
+    labels = json.loads(cvat_labels(tmp_path / "a.xml").read_text())
+    assert [label["name"] for label in labels] == list(NAMES)
+    assert str(cvat_labels(tmp_path / "a.xml")) in cvat_start(source.root, tmp_path / "a.xml")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone/a\.\S+: cannot be written"):
+        write_cvat(labelled(tmp_path / "p", "a.jpg"), tmp_path / "gone" / "a.xml")

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train_teacher.scores.bootstrap import MOST_IMAGES, chance_of_gain, resampled_precision
+from train_teacher.scores.bootstrap import (
+    MOST_IMAGES,
+    chance_of_gain,
+    resampled_precision,
+    resampled_scores,
+)
 from train_teacher.scores.detections import Detections, GroundTruth
 
 BOX = (10.0, 10.0, 50.0, 50.0)
@@ -48,10 +53,9 @@ def test_a_large_gain_is_sure_and_one_more_object_is_not() -> None:
 
 
 def test_the_scores_are_those_of_the_whole_set_when_each_image_is_drawn_once() -> None:
-    from train_teacher.scores.bootstrap import _scores
 
     ones = np.ones((1, 20), np.int64)
-    score = _scores(found(set(range(1, 11)), 20), truth(20), ones)
+    score = resampled_scores(found(set(range(1, 11)), 20), truth(20), ones)
     assert score == pytest.approx([0.5])
 
 

@@ -6,8 +6,9 @@ import pytest
 from train_teacher.core.errors import UsageError
 from train_teacher.runs.record import plain_settings
 from train_teacher.settings import yaml_files
+from train_teacher.settings.decided import Decided
 from train_teacher.settings.read import read_layers
-from train_teacher.settings.schema import Decided, TeacherSettings
+from train_teacher.settings.schema import TeacherSettings
 
 RUN = {"data": "d.json", "output": "o"}
 
@@ -181,10 +182,13 @@ def test_an_optimizer_of_another_type_replaces_the_arguments(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("schedule: cosin", "not one of multistep, cosine, constant. Did you mean 'cosine'?"),
+        (
+            "schedule: cosin",
+            "not one of multistep, cosine, constant, plateau. Did you mean 'cosine'?",
+        ),
         ("schedule: [{type: MultiStepLRR}]", "Did you mean 'MultiStepLR'?"),
         ("augmentation: [{type: RandomFlip, probs: 1}]", "Did you mean 'prob'?"),
-        ("augmentation: strong", "'strong' is not one of official, flip_only, none"),
+        ("augmentation: strong", "'strong' is not one of official, fewshot, flip_only, none"),
         ("optimizer: {type: Adamm}", "Did you mean 'Adam'?"),
     ],
 )
@@ -195,6 +199,33 @@ def test_a_wrong_recipe_is_an_error_before_anything_starts(
     with pytest.raises(UsageError) as caught:
         settings(str(path))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("unfreeze_at: 3\ntune: lora", "with --tune lora not everything is ever trained"),
+        ("unfreeze_at: 3", "with --tune frozen not everything is ever trained"),
+        ("unfreeze_at: 3\ntune: full\nplain: true", "or --plain"),
+        ("unfreeze_at: plateau\ntune: full", "Give `schedule: plateau`"),
+        ("unfreeze_at: 3\ntune: full\nfreeze: [encoder, backbone]", "none is left to join"),
+        ("unfreeze_at: 0\ntune: full", "unfreeze_at: expected int >= 1"),
+        ("unfreeze_at: later\ntune: full", "'later' is not one of plateau"),
+    ],
+)
+def test_what_cannot_train_in_two_stages_is_refused_by_name(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = write(tmp_path, "own.yaml", f"extends: demo\n{text}\n")
+    with pytest.raises(UsageError, match="unfreeze_at: ") as caught:
+        settings(str(path))
+    assert message in str(caught.value)
+
+
+def test_a_plateau_in_mmengines_terms_will_do(tmp_path: Path) -> None:
+    entry = "{type: ReduceOnPlateauLR, monitor: coco/bbox_mAP, rule: greater}"
+    text = f"extends: demo\ntune: full\nunfreeze_at: plateau\nschedule: [{entry}]\n"
+    assert settings(str(write(tmp_path, "own.yaml", text))).unfreeze_at == "plateau"
 
 
 def test_a_preset_is_one_layer_for_those_who_want_its_values(tmp_path: Path) -> None:

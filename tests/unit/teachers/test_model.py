@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from demo_model import make_settings
 from train_teacher.engine import machine
+from train_teacher.images.tiles import Tiling
 from train_teacher.teachers import model as teacher_model
 
 
@@ -13,7 +15,8 @@ def test_memory_is_kept_from_image_to_image_on_the_cpu(
 ) -> None:
     kept: list[bool] = []
     monkeypatch.setattr(machine, "keep_freed_memory", lambda: kept.append(True))
-    teacher = teacher_model._ready(torch.nn.Linear(1, 1), [], 1, device)
+    teacher = teacher_model._ready(torch.nn.Linear(1, 1), [], 1, device, make_settings(tile=640))
+    assert teacher.tiling == Tiling(640, 0.2)
     assert len(kept) == keeps
     assert not teacher.detector.training
     assert not any(parameter.requires_grad for parameter in teacher.detector.parameters())

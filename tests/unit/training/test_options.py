@@ -9,9 +9,10 @@ import pytest
 
 from train_teacher.console.command import PanelCommand
 from train_teacher.core.errors import UsageError
+from train_teacher.settings.descriptions import field_help, field_options
 from train_teacher.settings.layers import SettingsLayer, merge_settings
 from train_teacher.settings.option import PANELS
-from train_teacher.settings.schema import TeacherSettings, field_help, field_options
+from train_teacher.settings.schema import TeacherSettings
 from train_teacher.training.command import train_command
 from train_teacher.training.options import flag_of, given_settings, setting_options
 
@@ -26,7 +27,8 @@ VALUES = {
     "batch_size": "3",
     "image_scale": "640",
     "lr": "0.5",
-    **dict.fromkeys(("seed", "lora_rank", "epochs", "steps", "gpus"), "2"),
+    "overlap": "0.1",
+    **dict.fromkeys(("seed", "tile", "lora_rank", "epochs", "steps", "gpus"), "2"),
 }
 
 

@@ -1,5 +1,9 @@
+from typing import Any
+
+from demo_model import make_settings
+from train_teacher.config.model import frozen_parts
 from train_teacher.reports.verdict import ClassOutcome
-from train_teacher.training.text import SHOWN_CLASSES, class_table
+from train_teacher.training.text import SHOWN_CLASSES, class_table, frozen_line
 
 
 def test_the_class_that_changed_most_stands_first() -> None:
@@ -13,6 +17,17 @@ def test_the_class_that_changed_most_stands_first() -> None:
     )
     assert [line.split()[0] for line in table] == ["class", "dog", "newt", "cat"]
     assert table[1].split() == ["dog", "0.600", "0.200", "-0.400"]
+
+
+def test_what_is_frozen_for_a_while_is_told_with_how_long() -> None:
+    def line(**values: Any) -> str:
+        settings = make_settings(tune="full", **values)
+        return frozen_line(settings, frozen_parts(settings))
+
+    assert line() == "nothing"
+    assert line(unfreeze_at=3) == "nothing; until after epoch 3: backbone, encoder"
+    frozen = line(unfreeze_at="plateau", schedule="plateau", freeze=["encoder"])
+    assert frozen == "encoder; until the rate falls: backbone"
 
 
 def test_without_scores_before_the_table_has_those_after() -> None:

@@ -41,8 +41,7 @@ class AdaptiveStep:
 
     def __init__(self, model: Any, optim_wrapper: Any, say: Callable[[str], None]) -> None:
         """Start with whole batches."""
-        self._model = model
-        self._detector = model.module if is_model_wrapper(model) else model
+        self.use(model)
         self._wrapper = optim_wrapper
         self._say = say
         self._pending: list[_Batch] = []
@@ -53,6 +52,11 @@ class AdaptiveStep:
         optim_wrapper.optimizer.register_step_post_hook(self._update_ends)
         self.images: int | None = None
         """Images at once; None as long as whole batches fit."""
+
+    def use(self, model: Any) -> None:
+        """Go on with a detector that was wrapped again."""
+        self._model = model
+        self._detector = model.module if is_model_wrapper(model) else model
 
     def __call__(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Train on one batch.

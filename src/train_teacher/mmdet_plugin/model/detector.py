@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
 
     Args:
         frozen_modules: names of sub-modules that never change, such as `backbone`.
+        joining_modules: names of those that are frozen like them until `join`.
         base_checkpoint: file to start from; None starts from random weights.
         lora: options of the adapters (`LoraOptions`); None trains without.
     """
@@ -47,6 +49,7 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
         self,
         *args: Any,
         frozen_modules: Sequence[str] = (),
+        joining_modules: Sequence[str] = (),
         base_checkpoint: str | None = None,
         lora: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -73,8 +76,13 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
                 f"base checkpoint {base_checkpoint}, SHA-256 {self.base_identity.sha256}: {report}"
             )
         self.frozen_modules = tuple(frozen_modules)
+        """Of this moment."""
         for name in self.frozen_modules:
             self._part(name).requires_grad_(False).eval()
+        self.joining_modules = tuple(joining_modules)
+        parts = map(self._part, self.joining_modules)
+        self.joining_parameters = [p for m in parts for p in m.parameters() if p.requires_grad]
+        self.wait()
         if lora is not None:
             # Without a base the random weights are drawn first: drawing them later would
             # overwrite the adapters too.
@@ -98,6 +106,39 @@ class TeacherGroundingDINO(ChunkedGroundingDINO, AcceleratedGroundingDINO):
                 f"--freeze {name}: the model has no such part. Parts: {parts}."
             ) from None
         return part
+
+    def wait(self) -> None:
+        """Freeze the parts that join later."""
+        self._frozen_now(waits=True)
+
+    def join(self) -> None:
+        """Train the parts that waited."""
+        self._frozen_now(waits=False)
+
+    def _frozen_now(self, *, waits: bool) -> None:
+        for parameter in self.joining_parameters:
+            parameter.requires_grad_(not waits)
+        for name in self.joining_modules:
+            self._part(name).train(self.training and not waits)
+        others = tuple(n for n in self.frozen_modules if n not in self.joining_modules)
+        self.frozen_modules = (*others, *(self.joining_modules if waits else ()))
+
+    @property
+    def waiting_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that are frozen now and join later."""
+        return [p for p in self.joining_parameters if not p.requires_grad]
+
+    @contextmanager
+    def all_joined(self) -> Iterator[None]:
+        """Be for a while what it will be once every part has joined."""
+        if not self.waiting_parameters:
+            yield
+            return
+        self.join()
+        try:
+            yield
+        finally:
+            self.wait()
 
     def init_weights(self) -> None:
         """Initialize the weights, unless that would overwrite a base checkpoint or adapters.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -83,6 +83,20 @@ class TrainingProof:
         self._watch = GradientWatch(model)
         self._steps = 0
 
+    def take_in_joined(self, model: nn.Module) -> None:
+        """Watch from now on what was frozen until now and is trained from the next step on.
+
+        Raises:
+            UserError: a tensor changed while it was frozen.
+        """
+        now = parameter_digests(model, trainable=True)
+        joined = {name: self.frozen.pop(name) for name in now if name in self.frozen}
+        _refuse_changed([name for name, digest in joined.items() if now[name] != digest])
+        self._trainable |= joined
+        self._watch.close()
+        self._watch = GradientWatch(model)
+        self._steps = 0
+
     def after_step(self, warn: Callable[[str], None]) -> None:
         """Check the gradients of the step that was just made.
 
@@ -124,12 +138,7 @@ class TrainingProof:
         """
         self._watch.close()
         after = parameter_digests(model, trainable=False)
-        changed = [name for name, digest in self.frozen.items() if after.get(name) != digest]
-        if changed:
-            raise UserError(
-                f"{len(changed)} tensors that should be frozen changed, such as {changed[0]}: "
-                "the weights of this run are not what its settings say."
-            )
+        _refuse_changed([n for n, digest in self.frozen.items() if after.get(n) != digest])
         now = parameter_digests(model, trainable=True)
         still = [name for name, digest in self._trainable.items() if now.get(name) == digest]
         if still and self._has_lora and self._steps >= STEPS_TO_WAIT:
@@ -153,3 +162,11 @@ class TrainingProof:
             count = f"all {moved}" if moved == len(group) else f"{moved} of {len(group)}"
             parts.append(f"{count} {label} had a gradient and moved")
         return "; ".join(parts)
+
+
+def _refuse_changed(names: Sequence[str]) -> None:
+    if names:
+        raise UserError(
+            f"{len(names)} tensors that should be frozen changed, such as {names[0]}: "
+            "the weights of this run are not what its settings say."
+        )

@@ -22,14 +22,20 @@ from train_teacher.core.errors import UserError
 from train_teacher.core.freeze_table import FILE_NAME, FreezeTable, ModelPart, write_freeze_table
 from train_teacher.mmdet_plugin.lora.adapters import describe_lora
 from train_teacher.mmdet_plugin.reporting.freeze_proof import TrainingProof
-from train_teacher.mmdet_plugin.runner_access import say, unwrapped
+from train_teacher.mmdet_plugin.runner_access import joined_after, say, unwrapped
 from train_teacher.scores.metric_names import METRIC, METRIC_50
 
 FOLDER = "data"
 
 
-def freeze_table(model: nn.Module) -> FreezeTable:
-    """Return how many parameters of each part of a model are trained: require a gradient."""
+def freeze_table(model: nn.Module, joined: int | None = None) -> FreezeTable:
+    """Return how many parameters of each part of a model are trained: require a gradient.
+
+    Args:
+        joined: the epoch after which its `joining_modules` did, None as long as they wait.
+    """
+    note = "joins later" if joined is None else f"since epoch {joined + 1}"
+    notes = dict.fromkeys(getattr(model, "joining_modules", ()), note)
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parts.setdefault(name.split(".")[0], []).append(parameter)
@@ -39,6 +45,7 @@ def freeze_table(model: nn.Module) -> FreezeTable:
                 name,
                 sum(p.numel() for p in parameters),
                 sum(p.numel() for p in parameters if p.requires_grad),
+                notes.get(name, ""),
             )
             for name, parameters in parts.items()
         )
@@ -58,15 +65,17 @@ class FreezeProofHook(Hook):
             UserError: nothing is left to train, or a frozen tensor is in the optimizer.
         """
         model = unwrapped(runner)
-        self._table = freeze_table(model)
+        self._joined = joined_after(runner)
+        self._table = freeze_table(model, self._joined)
         say(runner, str(self._table))
         _write(runner, self._table)
         if adapters := describe_lora(model):
             say(runner, adapters)
         self._proof = TrainingProof(model)
         optimized = {id(p) for group in runner.optim_wrapper.param_groups for p in group["params"]}
+        wrong = optimized - {id(p) for p in getattr(model, "waiting_parameters", ())}
         caught = [
-            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in optimized
+            n for n, p in model.named_parameters() if n in self._proof.frozen and id(p) in wrong
         ]
         if caught:
             raise UserError(
@@ -74,6 +83,21 @@ class FreezeProofHook(Hook):
             )
         if not optimized:
             raise UserError("every part of the model is frozen: nothing would be trained")
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Take in that parts have joined the training.
+
+        Raises:
+            UserError: one of their tensors changed before.
+        """
+        joined = joined_after(runner)
+        if joined == self._joined:
+            return
+        self._joined = joined
+        model = unwrapped(runner)
+        self._proof.take_in_joined(model)
+        self._table = freeze_table(model, joined)
+        _write(runner, self._table)
 
     def after_train_iter(
         self,
@@ -95,7 +119,13 @@ class FreezeProofHook(Hook):
         Raises:
             UserError: a frozen tensor changed, or one of the adapter did not.
         """
-        proof = self._proof.conclude(unwrapped(runner))
+        model: Any = unwrapped(runner)
+        proof = self._proof.conclude(model)
+        if self._joined is not None:
+            proof += (
+                f"; {len(model.joining_parameters)} of these were frozen, and bit-identical, until "
+                f"after epoch {self._joined}"
+            )
         say(runner, f"proof: {proof}")
         _write(runner, msgspec.structs.replace(self._table, proof=proof))
 

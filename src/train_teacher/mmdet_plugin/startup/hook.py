@@ -113,7 +113,8 @@ class ProbeHook(Hook):
         def measure(layers: int, images: int) -> int | None:
             model.checkpoint_layers(layers)
             batch = crowded_batch(images, self._image, self._boxes, self._classes, device)
-            return peak_of_step(model, batch, _precision(runner.optim_wrapper))
+            with model.all_joined():
+                return peak_of_step(model, batch, _precision(runner.optim_wrapper))
 
         batch_size = runner.cfg.train_dataloader.batch_size
         return choose(measure, usable_bytes(device), batch_size, choices, self._fit_batch)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import RandomChoice, RandomChoiceResize
+from mmdet.datasets import MultiImageMixDataset
 from mmengine.runner import Runner
 from mmengine.runner.amp import autocast
 from torch import Tensor
@@ -27,7 +28,7 @@ from train_teacher.mmdet_plugin.loop.not_finite import (
     not_finite,
 )
 from train_teacher.mmdet_plugin.lora.adapters import lora_config
-from train_teacher.mmdet_plugin.runner_access import unwrapped
+from train_teacher.mmdet_plugin.runner_access import all_joined, unwrapped
 from train_teacher.mmdet_plugin.startup.disk_space import RunBytes, too_little_space
 from train_teacher.mmdet_plugin.startup.memory_probe import trained_bytes
 from train_teacher.mmdet_plugin.upstream_internals import batches_per_step, make_next_batch_a_step
@@ -49,7 +50,7 @@ def rehearse_step(runner: Any) -> RunBytes:
     images = getattr(runner.train_dataloader.batch_sampler, "batch_size", 1)
     with unchanged(runner):
         with largest_scale(dataset.pipeline.transforms):
-            sample = dataset[most_crowded(dataset)]
+            sample = _mixed_with_itself(runner.train_dataloader.dataset, most_crowded(dataset))
         batch = runner.train_dataloader.collate_fn([copy.deepcopy(sample) for _ in range(images)])
         runner.model.train()
         with _alone(runner.optim_wrapper):
@@ -95,8 +96,10 @@ def rehearse_validation(runner: Any) -> None:
 def bytes_to_write(runner: Any) -> RunBytes:
     """Return what the checkpoints of a run hold once its optimizer has made a step."""
     model, wrapper = unwrapped(runner), runner.optim_wrapper
-    trained = trained_bytes(model)
-    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values()))
+    now = trained_bytes(model)
+    with all_joined(model):
+        trained = trained_bytes(model)
+    state = sum(map(_tensor_bytes, wrapper.optimizer.state.values())) * trained // now
     if batches_per_step(wrapper) > 1:
         state += trained  # a half-made step
     everything = sum(_size(tensor) for tensor in model.state_dict().values())
@@ -190,10 +193,22 @@ def _all_transforms(transforms: Sequence[Any]) -> Iterator[RandomChoice | Random
 
 
 def _with_pipeline(dataset: Any) -> Any:
-    """Return the innermost data set, inside those that repeat or choose."""
-    while not hasattr(dataset, "pipeline"):
+    """Return the data set that loads, inside the ones that repeat, choose or mix."""
+    while hasattr(dataset, "dataset"):
         dataset = dataset.dataset
     return dataset
+
+
+def _mixed_with_itself(dataset: Any, index: int) -> Any:
+    """Return the sample of an image; where images are mixed, of twice its objects, the most."""
+    while hasattr(dataset, "dataset") and not isinstance(dataset, MultiImageMixDataset):
+        dataset = dataset.dataset
+    sample = _with_pipeline(dataset)[index]
+    if isinstance(dataset, MultiImageMixDataset):
+        sample["mix_results"] = [copy.deepcopy(sample)]
+        for transform in dataset.pipeline:
+            sample = transform(sample)
+    return sample
 
 
 @contextmanager

@@ -22,10 +22,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from train_teacher.core.atomic_file import replacing
+from train_teacher.core.json_file import read_json
 from train_teacher.mmdet_plugin.output_folder import naming
 from train_teacher.scores.coco_counting import coco_results, count, mean
 from train_teacher.scores.detections import Detections
 from train_teacher.scores.metric_names import METRIC
+from train_teacher.scores.tile_detections import in_whole_images
 
 FOLDER = "data"
 MAP_DETECTIONS = 100
@@ -45,15 +47,37 @@ class TeacherCocoMetric(CocoMetric):
     detections: dict[str, np.ndarray] | None = None
     """`image_id` (D,), `label` (D,) from 0, `score` (D,), `box` (D, 4) xyxy in pixels."""
 
+    def __init__(self, *args: Any, most_in_whole: int = 0, **kwargs: Any) -> None:
+        """Create the metric.
+
+        Args:
+            most_in_whole: boxes kept of an image of `ann_file`, where what is looked at are its
+                tiles, of the file of the same name in a folder `tiles` beside; 0: there are none.
+        """
+        super().__init__(*args, **kwargs)
+        self._whole, self._most_in_whole = Path(kwargs.get("ann_file", "")), most_in_whole
+
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Count as CocoMetric does, and keep what was counted."""
         predictions = [prediction for _, prediction in results]
         self.detections = _columns(predictions)
+        if self._most_in_whole:
+            found = self._in_whole_images(Detections(**self.detections))
+            self.detections = vars(found)
+            return self._count(found)
         usual = self.metrics == ["bbox"] and not self.format_only and self._coco_api is not None
         usual = usual and self.metric_items is None and MAP_DETECTIONS in self.proposal_nums
         if usual and len(self.detections["score"]):
             return self._count(Detections(**self.detections))
+        if usual:
+            # mmdet leaves the score out, and MMEngine's plateau raises where there is none.
+            return {"bbox_mAP": 0.0}
         return dict(super().compute_metrics(results))
+
+    def _in_whole_images(self, found: Detections) -> Detections:
+        tiles = read_json(self._whole.parent / "tiles" / self._whole.name, dict[str, Any])["images"]
+        corners = {t["id"]: (t["whole"], *(t["window"] or (0, 0))[:2]) for t in tiles}
+        return in_whole_images(found, corners, self._most_in_whole)
 
     def _count(self, detections: Detections) -> dict[str, float]:
         """Return mmdet's metrics by its names (coco_metric.py:495-585)."""

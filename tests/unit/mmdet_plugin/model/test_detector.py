@@ -2,6 +2,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -90,6 +91,39 @@ def test_the_table_says_what_is_frozen(model: torch.nn.Module) -> None:
     assert lines["decoder"].endswith("trainable")
     total = sum(p.numel() for p in model.parameters())
     assert f"{total:,}" in lines["total"]
+
+
+def one_step(model: Any, optimizer: torch.optim.Optimizer) -> None:
+    losses = model.loss(*demo_batch(model))
+    optimizer.zero_grad()
+    sum(v for k, v in losses.items() if "loss" in k).backward()
+    optimizer.step()
+
+
+def test_parts_that_wait_are_in_the_optimizer_and_out_of_reach_of_weight_decay() -> None:
+    model = build_model(make_settings(weights=str(DEMO_BASE), tune="full", unfreeze_at=3, epochs=9))
+    parts = ("backbone.", "encoder.")
+    with model.all_joined():
+        parameters = [p for p in model.parameters() if p.requires_grad]
+    assert len(parameters) == len(list(model.parameters()))
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.5)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.train()
+    assert not model.encoder.training
+    assert not model.backbone.training
+    one_step(model, optimizer)
+    still = {n for n, p in model.named_parameters() if torch.equal(p, before[n])}
+    assert still == {n for n in before if n.startswith(parts)}
+    assert len(optimizer.state) == len(before) - len(still)
+
+    model.join()
+    assert model.encoder.training
+    assert model.backbone.training
+    assert not model.waiting_parameters
+    one_step(model, optimizer)
+    moved = [n for n in still if not torch.equal(model.get_parameter(n), before[n])]
+    assert len(moved) == len(still)
+    assert len(optimizer.state) == len(before)
 
 
 def test_an_unknown_part_is_refused_with_the_parts_there_are(model: torch.nn.Module) -> None:

@@ -107,6 +107,26 @@ def test_an_adapter_that_did_not_move_is_found() -> None:
         proof.conclude(model)
 
 
+def part_that_joined(*, changed: bool) -> str:
+    model = Detector()
+    model.encoder.requires_grad_(False)
+    proof = TrainingProof(model)
+    train(model, proof, 2, [])
+    if changed:
+        model.get_parameter("encoder.layers.0.bias").data += 1
+    model.encoder.requires_grad_(True)
+    proof.take_in_joined(model)
+    train(model, proof, 2, [])
+    return proof.conclude(model)
+
+
+def test_parts_that_join_are_proven_frozen_before_and_trained_after() -> None:
+    told = part_that_joined(changed=False)
+    assert told == "nothing was frozen; all 10 trainable tensors had a gradient and moved"
+    with pytest.raises(UserError, match=r"should be frozen changed, such as encoder\.layers"):
+        part_that_joined(changed=True)
+
+
 def test_a_run_that_had_ended_already_claims_nothing() -> None:
     model = lora_detector()
     assert TrainingProof(model).conclude(model) == "no step was made, and nothing changed"

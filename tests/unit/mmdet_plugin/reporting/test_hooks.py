@@ -23,7 +23,11 @@ def runner_of(folder: Path) -> Any:
     model["backbone"].requires_grad_(False)
     optimizer = torch.optim.SGD(model["neck"].parameters(), lr=0.1)
     return SimpleNamespace(
-        model=model, optim_wrapper=optimizer, logger=logging.getLogger("a run"), work_dir=folder
+        model=model,
+        optim_wrapper=optimizer,
+        logger=logging.getLogger("a run"),
+        work_dir=folder,
+        message_hub=SimpleNamespace(runtime_info={}),
     )
 
 

@@ -76,3 +76,14 @@ def test_scores_are_those_of_mmdetections_own_metric(tmp_path: Path) -> None:
         {k: float(v) for k, v in ours.items()}, {k: float(v) for k, v in stock.items()}
     )
     assert 0.05 < ours["bbox_mAP"] < 0.95
+
+
+def test_a_validation_that_finds_nothing_has_a_score_of_zero(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    write_truth(path, 2, np.random.default_rng(0))
+    metric = TeacherCocoMetric(ann_file=str(path), metric="bbox", classwise=True)
+    metric.dataset_meta = {"classes": ("a", "b", "unseen")}
+    nothing = {"bboxes": np.empty((0, 4)), "scores": np.empty(0), "labels": np.empty(0)}
+    shape = {"width": 300, "height": 300}
+    results = [({"img_id": n, **shape}, {"img_id": n, **nothing}) for n in (1, 2)]
+    assert metric.compute_metrics(results) == {"bbox_mAP": 0.0}

@@ -11,7 +11,7 @@ from train_teacher.inspection.finding import annotations_at, finding_about
 from train_teacher.inspection.inspected import Inspected
 from train_teacher.inspection.training_scale import training_scales
 
-TINY_SIDE = 10.0
+TINY_SIDE = 12.0
 TINY_SHARE = 0.3
 
 
@@ -34,7 +34,7 @@ def check_object_size(data: Inspected) -> list[Finding]:
         message=f"{share(len(tiny), len(boxes))} boxes are smaller than {TINY_SIDE:g} pixels once "
         f"the image is scaled to {largest[0]} x {largest[1]} for training",
         consequence="Hardly anything of these objects is left to learn from.",
-        fix="Cut the images into tiles, or train at a larger scale.",
+        fix="Train and predict on tiles (train-teacher --tile 640), or train at a larger scale.",
     )
 
 

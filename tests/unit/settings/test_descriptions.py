@@ -1,7 +1,8 @@
 import pytest
 
+from train_teacher.settings.descriptions import field_help, field_options
 from train_teacher.settings.option import PANELS
-from train_teacher.settings.schema import FIELD_TYPES, field_help, field_options
+from train_teacher.settings.schema import FIELD_TYPES
 
 
 @pytest.mark.parametrize("name", FIELD_TYPES)
