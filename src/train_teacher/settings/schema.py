@@ -14,7 +14,7 @@ from train_teacher.settings.option import DATA, HARDWARE, MODEL, OUTPUT, TRAININ
 from train_teacher.settings.recipes import AugmentationName, ScheduleName
 
 AUTO = "auto"
-"""`model: auto`: the preset is chosen from the data and the machine."""
+"""Of `model` and `recipe`: chosen from the data and the machine."""
 Tune = Literal["frozen", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -130,9 +130,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     language_model: Annotated[
         str,
-        about(
-            "BERT: a folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"
-        ),
+        about("BERT: folder with config.json and vocab.txt, or a cached name.", MODEL, "NAME|DIR"),
     ] = LANGUAGE_MODEL
     tune: Annotated[
         Tune,
@@ -208,10 +206,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     val_interval: Annotated[
         PositiveInt | None,
-        about(
-            "Epochs between two validations; chosen so that there are at most 20, or 100 with "
-            "schedule: plateau."
-        ),
+        about("Epochs between two validations; chosen: at most 20, or 100 with schedule: plateau."),
     ] = None
     batch_size: Annotated[
         int,
@@ -359,10 +354,7 @@ class TeacherSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
     checkpoint_layers: Annotated[
         Literal["auto"] | Count,
-        about(
-            "Encoder layers recomputed to save memory: auto (as few as fit, by a probe "
-            "step on a GPU) or a number."
-        ),
+        about("Encoder layers recomputed to save memory: a number, or auto (the fewest that fit)."),
     ] = "auto"
     preflight: Annotated[
         bool, about("Try a step, a validation image and the disk before training; undo it.")
