@@ -47,11 +47,10 @@ def choose_recipe(
         return _decided(OFFICIAL, f"{each}: few, but `fewshot` takes too long without a GPU")
     model = "swin-t" if settings.model == AUTO else settings.model
     needed = step_bytes(model, tune or "full", 1, ALL_RECOMPUTED)
-    if needed is not None and needed > gpu_bytes:
+    if needed is None or needed > gpu_bytes:
         gib = gpu_bytes / GIB
         return _decided(OFFICIAL, f"{each}: few, but {gib:.0f} GiB cannot train everything")
-    fits = "" if needed else "; whether the GPU holds it is not measured"
-    return _decided(FEWSHOT, f"{each}: as few as it was published for{fits}")
+    return _decided(FEWSHOT, f"{each}: as few as it was published for")
 
 
 def _decided(recipe: str, why: str) -> Decision:
