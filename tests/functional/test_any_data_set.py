@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from commands import run_command
 from inspected_data import inspect_data
 from train_teacher.inspection.load import InspectRequest
 from train_teacher.mmdet_plugin.checkpoints.files import read_checkpoint
@@ -28,7 +27,6 @@ from train_teacher.mmdet_plugin.checkpoints.spoiled import spoiled
 
 TUNES = ("frozen", "lora", "full")
 RUNS = math.ceil(int(os.environ.get("TRAIN_TEACHER_RANDOM_RUNS", "10")) / len(TUNES))
-PROGRAM = str(Path(sys.executable).parent / "train-teacher")
 NAMES = (
     *("red star", "blue ring", "cat", "traffic light", "x", "Łódź"),
     "a very long name of a thing",
@@ -153,12 +151,8 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
 def train(data: Path, output: Path, tune: str) -> None:
     options = ("--model", "demo", "--device", "cpu", "--epochs", "1", "--batch-size", "3")
     logged = ("--split", "0.5/0.5", "--set", "default_hooks.logger.interval=1")
-    result = subprocess.run(
-        [PROGRAM, "--data", data, "--output", output, "--tune", tune, *options, *logged],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    result = run_command(
+        "train-teacher", "--data", data, "--output", output, "--tune", tune, *options, *logged
     )
     assert result.returncode == 0, result.stderr
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import run_command
 from generated_data import make_images
 from oracle import load_config, score_perfect_detector, truth_of
 
@@ -43,16 +42,8 @@ def write(folder: Path, names: Sequence[str], images: int, seed: int) -> Path:
 
 
 def train(data: Path, val: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).parent / "train-teacher"
     paths = ["--data", str(data), "--val", str(val), "--model", "demo", "--device", "cpu"]
-    return subprocess.run(
-        [str(program), *paths, *more],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        timeout=600,
-        check=False,
-    )
+    return run_command("train-teacher", *paths, *more)
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from commands import run_command
 from demo_model import DEMO_BASE
 from oracle import load_config, score_perfect_detector, truth_of
 
 CLASSES = 1200
 TRAIN_IMAGES, VAL_IMAGES = 12, 4
 SIDE, CELL = 160, 8
-PROGRAM = Path(sys.executable).parent / "train-teacher"
 
 
 def class_names() -> list[str]:
@@ -77,15 +74,7 @@ def run(val: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = output.with_name("settings.yaml")
     settings.write_text("evaluate_before: false\nepochs: 1\nbatch_size: 4\n")
     paths = ["--data", data, "--val", val, "--output", output, "--config", settings]
-    command = [PROGRAM, *paths, "--model", "demo", "--device", "cpu"]
-    result = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        timeout=600,
-        check=False,
-    )
+    result = run_command("train-teacher", *paths, "--model", "demo", "--device", "cpu")
     assert result.returncode == 0, result.stderr
     return output
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import run_command
 from generated_data import make_images
 
 RIGHT, BAD_NAME = "blue square", "purple ring"
@@ -27,14 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prompts(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).parent / "teacher")
-    return subprocess.run(
-        [program, "prompts", *map(str, arguments), "--model", "demo", "--device", "cpu"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_command("teacher", "prompts", *arguments, "--model", "demo", "--device", "cpu")
 
 
 def test_words_that_the_model_knows_win_over_a_name_that_says_nothing(

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from commands import run_command, start_command
 from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
@@ -22,17 +22,10 @@ OPTIONS = (
     *("--model", "demo", "--device", "cpu", "--batch-size", "2", "--epochs", "3"),
     *("--set", "default_hooks.logger.interval=1", "--seed", "7"),
 )
-PROGRAM = str(Path(sys.executable).parent / "train-teacher")
-
-
-def command(*arguments: object) -> list[str]:
-    return [PROGRAM, *(str(argument) for argument in arguments)]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=400, check=False
-    )
+    return run_command("train-teacher", *arguments)
 
 
 def metrics(output: Path) -> list[dict[str, Any]]:
@@ -58,16 +51,14 @@ def freeze_table(output: Path) -> str:
 
 def stop_after(step: int, output: Path, number: int, arguments: Sequence[object]) -> int:
     """Start a run, send it a signal once it has done a step, and return its exit code."""
-    process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 300
-    while max(losses(output), default=0) < step:
-        assert process.poll() is None, "the run ended before it was stopped"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.kill(process.pid, number)
-    return process.wait(timeout=60)
+    with start_command("train-teacher", *arguments) as process:
+        deadline = time.monotonic() + 300
+        while max(losses(output), default=0) < step:
+            assert process.poll() is None, "the run ended before it was stopped"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(process.pid, number)
+        return process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

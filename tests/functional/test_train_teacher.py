@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+from commands import run_command
 from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
@@ -23,11 +24,16 @@ QUICK = ("--model", "demo", "--device", "cpu", "--batch-size", "4")
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return run_command("train-teacher", *arguments, cwd=cwd)
+
+
+def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the console script itself."""
     program = str(Path(sys.executable).parent / "train-teacher")
     command = [program, *(str(argument) for argument in arguments)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
+        command, capture_output=True, text=True, env=environment, timeout=300, check=False
     )
 
 
@@ -41,7 +47,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     output = tmp_path_factory.mktemp("runs") / "exp1"
     dry = run("--data", data, "--output", output, *QUICK, "--epochs", 2, "--dry-run")
     absent_after_dry_run = not output.exists()
-    result = run("--data", data, "--output", output, *QUICK, "--epochs", 2)
+    result = run_script("--data", data, "--output", output, *QUICK, "--epochs", 2)
     assert result.returncode == 0, result.stderr
     return {
         "output": output,

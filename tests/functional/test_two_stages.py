@@ -121,6 +121,7 @@ def test_stopped_before_at_and_after_the_change_the_run_goes_on_as_if_it_had_not
         assert commands.prepared(die).kill(0, output, *command) == KILLED
         saved = last(output)
         assert saved["meta"]["epoch"] == epochs
+        assert ("gradients" in saved) == (epochs == FALL)
         # What has been trained is in the file, and nothing else.
         joined = {n: t for n, t in saved["state_dict"].items() if n.startswith(WAITING)}
         assert bool(joined) == (epochs > FALL)

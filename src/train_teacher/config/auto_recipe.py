@@ -16,7 +16,7 @@ from train_teacher.settings.schema import AUTO, TeacherSettings, Tune
 
 FEWSHOT = "fewshot"
 FEW_BOXES = 15
-"""Labelled, a class: FT-FSOD's figures are of up to 10 to train on, and some validate."""
+"""Labeled, a class: FT-FSOD's figures are of up to 10 to train on, and some validate."""
 FEW_IMAGES = 200
 """100 epochs of more take longer than what the official recipe gives a small set."""
 PUBLISHED_FOR = frozenset({AUTO, *(base.preset for base in BASES)})

@@ -69,7 +69,7 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
     "--cvat",
     metavar="FILE",
     type=FILE,
-    help="Also as annotations of CVAT (.xml), with the labels of a task beside.",
+    help="Also write CVAT annotations (.xml), with the labels of their task.",
 )
 @teacher_options
 @allow_python_config_option

@@ -1,4 +1,4 @@
-"""Which recipe `--recipe auto` takes, and the fact that decides."""
+"""The recipe that `--recipe auto` takes, and the fact that decides."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def train_steps(model: torch.nn.Module, steps: int = 3) -> list[float]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     return losses
 
 
