@@ -20,7 +20,7 @@ FEW_BOXES = 15
 FEW_IMAGES = 200
 """100 epochs of more take longer than what the official recipe gives a small set."""
 PUBLISHED_FOR = frozenset({AUTO, *(base.preset for base in BASES)})
-"""Presets of the model that `fewshot` was published for; on the demo it did not win (recipes.md)."""
+"""Presets of the model `fewshot` was published for; on the demo it did not win (recipes.md)."""
 SOURCE = "FT-FSOD (CVPR 2026); docs/how-to/recipes.md"
 UNKNOWN = "the base's own score on this data is not known before training"
 
