@@ -119,7 +119,7 @@ def test_a_file_that_another_record_names_is_not_used_for_a_like_name(tmp_path: 
         (["1.jpg", "2.jpg"], ["0001.jpg", "0002.jpg"], "leading zeros"),
         (["a.jpg", "b.jpg"], ["A_a.jpg", "A_b.jpg"], "without the A_ before"),
         (["a.jpg", "b.jpg"], ["a_jpg.rf.0f1e2d.jpg", "b.jpg.rf.ab12.jpg"], r".rf."),
-        (["x/a.png", "x/b.png"], ["a.jpg", "b.jpg"], "ending"),
+        (["x/a.png", "x/b.png"], ["a.jpg", "b.jpg"], "another extension"),
         (["1", "2"], ["0001.jpg", "0002.jpg"], "leading zeros"),
         ([f"{UUID[0]}_a.jpg", f"{UUID[1]}_b.jpg"], ["a.jpg", "b.jpg"], "random prefix"),
         (["1.jpg", "2.jpg"], ["COCO_0001.jpg", "COCO_0002.jpg"], "without the COCO_ before"),

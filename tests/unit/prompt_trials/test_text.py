@@ -44,7 +44,7 @@ def test_names_are_kept_when_nothing_is_clearly_better() -> None:
 
 def test_a_class_the_model_hardly_looks_at_is_named() -> None:
     text = render_prompts(comparison(0.6, best=0))
-    assert "hardly looks where these point, whatever was tried: cat." in text
+    assert "hardly detects these, whatever the phrase: cat." in text
 
 
 def test_without_phrases_it_says_how_to_try_some() -> None:

@@ -26,7 +26,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"device": "cuda"}, "--device cuda: PyTorch sees no GPU"),
         ({"precision": "bf16"}, "--precision bf16 needs a GPU"),
-        ({"weights": "https://example.org/base.pth"}, "without a network"),
+        ({"weights": "https://example.org/base.pth"}, "if there is no network"),
         ({"language_model": "no/such-bert"}, "teacher fetch swin-t --to DIR"),
     ],
 )
