@@ -71,7 +71,7 @@ def replace_teacher() -> None:
             box, label = np.array([[10.0, 10.0, 40.0, 30.0 + number]]), np.array([number % 2])
             yield ImageDetections(100, 80, label, np.array([0.9]), box)
 
-    model: Any = SimpleNamespace(detect=detect, turns_photos=True)
+    model: Any = SimpleNamespace(detect=detect, turns_photos=True, tiling=None)
     facts = teacher_facts("teacher", CLASSES, {}, 0.5)
     predict.open_teacher = lambda _: SimpleNamespace(facts=facts, model=model, run=None)
 
