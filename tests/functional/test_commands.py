@@ -27,12 +27,13 @@ def test_exit_code_streams_and_folder_are_those_of_the_console_script(tmp_path: 
 
 
 def test_a_command_has_the_variables_it_is_given(tmp_path: Path) -> None:
+    before = dict(os.environ)
     widths = [
         max(map(len, run_command("teacher", "train", "--help", COLUMNS=n).stdout.splitlines()))
         for n in ("60", "120")
     ]
     assert widths[0] <= 60 < widths[1]
-    assert "COLUMNS" not in os.environ
+    assert dict(os.environ) == before
 
 
 def test_a_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
