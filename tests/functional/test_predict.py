@@ -264,7 +264,7 @@ def test_a_student_gets_the_labels_of_the_run_and_the_teacher_s_for_new_images(
         assert len(content["images"]) == len(own["images"]) + 3 * (part == "train")
         written[part] = len(content["images"])
     told = ", ".join(f"{written[part]} {part}" for part in ("train", "val", "test"))
-    assert f"images for the student: {told}; 24 images labelled by people" in result.stdout
+    assert f"images for the student: {told}; 24 images labeled by people" in result.stdout
     seen = run_command("inspect-data", out, "--format", "json")
     findings = json.loads(seen.stdout)["findings"]
     assert [f["code"] for f in findings if f["severity"] == "error"] == []
@@ -281,7 +281,7 @@ def test_a_student_of_labelled_images_alone_needs_nothing_from_the_teacher(
     )
     result = predict(request)
     assert result.images == 0
-    assert result.student.endswith("; 24 images labelled by people")
+    assert result.student.endswith("; 24 images labeled by people")
 
 
 @pytest.mark.parametrize(
