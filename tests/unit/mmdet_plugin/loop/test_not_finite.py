@@ -64,7 +64,7 @@ def test_a_gradient_that_is_no_number_is_refused_before_the_step_and_told_with_i
     assert "/data/a.jpg (id 1)" in text
     text = explain(caught.value, 7, batch("/data/a.jpg"), losses(loss=math.nan, loss_cls=math.nan))
     assert text is not None
-    assert "loss of step 7 is not a number: loss = nan, loss_cls = nan." in text
+    assert "loss of step 7 is NaN or infinite: loss = nan, loss_cls = nan." in text
 
 
 def test_a_good_gradient_is_clipped_and_its_norm_is_read_once() -> None:
