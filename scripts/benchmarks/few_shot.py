@@ -213,8 +213,8 @@ def run_all(work: Path, only: Sequence[str], most: int) -> None:
 
 def table(work: Path) -> str:
     """Return what is there as markdown: means over the seeds, the interval of the first."""
-    head = "| domain | boxes a class | | by seed | test mAP | 95 % of seed 0 | gain | other classes "
-    lines = [f"{head}| steps | CPU s |", "|---" * 10 + "|"]
+    head = "| domain | boxes a class | | by seed | test mAP | 95 % of seed 0 | gain | other classes"
+    lines = [f"{head} | steps | CPU s |", "|---" * 10 + "|"]
     for domain in DOMAINS:
         base = json.loads((work / "results" / f"{domain}-base.json").read_text())
         lines.append(_row(domain, "-", BASE, [base], base))
