@@ -20,7 +20,7 @@ TRAINING_STACK = {
     "onnx", "onnxruntime", "openvino",
 }  # fmt: skip
 MODEL_PARTS = (
-    "train_teacher.mmdet_plugin", "commands", "hub_model", "tiny_sam",
+    "train_teacher.mmdet_plugin", "commands", "killed_commands", "hub_model", "tiny_sam",
     *(f"demo_model.{name}" for name in ("build_config", "build_model", "demo_batch")),
 )  # fmt: skip
 """Names that load the training stack when they are used, or when they are imported."""
@@ -28,6 +28,7 @@ PROGRAMS = ("train-teacher", "teacher")
 SLOW_FILES = {
     "functional/test_inspect_never_breaks.py": "fuzzes",
     "functional/test_public_boards.py": "scores a detector",
+    "unit/engine/test_upstream_files.py": "loads a checkpoint",
     "unit/evaluation/test_base_model.py": "scores a detector",
     "unit/runs/test_edited_config.py": "reads MMEngine configs, one a test",
     "unit/teachers/test_onnx_detect.py": "exports a detector",
