@@ -52,6 +52,18 @@ SWIN_T = {
     for tune, layers in (("frozen", 0), ("frozen", 6), ("lora", 6))
 }
 
+OTHER_WAYS = {
+    f"{way} {tune} {form}": {**cell("swin-t", tune, form, 1, 0), "size": (320, 320), **own}
+    for way, tune, form, own in (
+        ("own", "frozen", "bf16", {"accelerated": False}),
+        ("own", "lora", "fp32", {"accelerated": False}),
+        ("own", "full", "bf16", {"accelerated": False}),
+        ("plain", "plain", "fp32", {}),
+        ("accelerated", "full", "fp32", {}),
+    )
+}
+"""Of training full Swin-T."""
+
 
 @pytest.fixture(scope="module")
 def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -116,15 +128,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_images(folder / "data", images=16, seed=5, classes=("red star", "blue ring"))
 
 
-@pytest.mark.parametrize("way", ["accelerated", "plain"])
+@pytest.mark.parametrize("way", ["accelerated", "own modules", "plain"])
 def test_a_whole_run_ends_on_the_device(guard: Path, data: Path, tmp_path: Path, way: str) -> None:
-    more = ["--plain"] if way == "plain" else []
+    own = tmp_path / "own.yaml"
+    own.write_text("accelerated: false\n")
+    more = {"accelerated": [], "own modules": ["--config", own], "plain": ["--plain"]}[way]
     result = on_gpu(
         guard, "train-teacher", "--data", data, "--output", tmp_path / "run", "--model", "demo",
         "--device", "cuda", "--precision", "bf16", "--batch-size", 4, "--epochs", 1, *more,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     assert "after:  val bbox mAP" in result.stdout
+    assert f"modules: {way}" in result.stdout
     if way != "plain":
         assert "\nprobe step: " in result.stderr
         assert "\npreflight: a step and a validation image tried" in result.stderr
@@ -147,3 +162,10 @@ def test_the_memory_table_says_what_a_step_takes(swin_t: Any, name: str) -> None
     case = swin_t[name]["case"]
     known = memory_table().peaks["swin-t"][case["tune"]][case["recomputed"]][0]
     assert swin_t[name]["peak"] / MIB == pytest.approx(known, rel=0.03)
+
+
+def test_swin_t_makes_a_step_in_every_other_way(guard: Path) -> None:
+    expected = (*OF_MMDETECTION, *ALLOWED)
+    for name, found in rehearse(guard, OTHER_WAYS).items():
+        assert (found["error"], found["mixed"]) == (None, []), name
+        assert not [place for place in found["reads"] if not any(p in place for p in expected)]
