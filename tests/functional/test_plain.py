@@ -108,6 +108,8 @@ def test_a_plain_run_leaves_a_run_folder_and_nothing_of_mmengines(folder: Path) 
     kinds = [json.loads(line)["kind"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert kinds == ["train"] * 5 + ["val"]
     assert "Epoch(train)" in (run / "train.log").read_text()
+    cost = json.loads((run / "results.json").read_bytes())["cost"]
+    assert cost["total_seconds"] >= cost["steps"] * cost["step_seconds"]
 
 
 def test_the_tools_run_a_plain_config_where_train_teacher_is_not_installed(

@@ -15,15 +15,16 @@ def adopt_upstream_files(folder: RunFolder) -> None:
     Args:
         folder: of a run that is not training; it may have ended at any point.
     """
-    from train_teacher.mmdet_plugin.reporting.metrics_file import MetricsFileBackend
+    from train_teacher.mmdet_plugin.reporting.metrics_file import append, as_record
 
     for started in sorted(p for p in folder.root.iterdir() if LOG_FOLDER.fullmatch(p.name)):
         scalars = started / "vis_data" / "scalars.json"
         if scalars.is_file():
-            backend = MetricsFileBackend(str(folder.root / "vis_data"))
+            # Nothing of this moment is added: time, memory and the loss since the line before are
+            # those of training.
             for line in scalars.read_text("utf-8").splitlines():
                 record = json.loads(line)
-                backend.add_scalars(record, record["step"])
+                append(folder.metrics, as_record(record, record["step"]))
         for log in sorted(started.glob("*.log")):
             with folder.log.open("a", encoding="utf-8") as file:
                 file.write(log.read_text("utf-8"))

@@ -29,6 +29,8 @@ def test_scores_log_and_checkpoints_get_their_names(tmp_path: Path) -> None:
     train, val = folder.read_metrics()
     assert (train["kind"], train["step"], train["loss"]) == ("train", 5, 2.5)
     assert (val["kind"], val["step"], val["coco/bbox_mAP"]) == ("val", 1, 0.25)
+    # The clock, the memory and the losses of this process are not those of the training.
+    assert not {"elapsed", "process_memory", "loss_since"} & {*train, *val}
     assert folder.log.read_text() == "Epoch(train) [1][5/5]\n"
     assert (folder.checkpoints / "last.pth").read_bytes() == b"last"
     assert (folder.checkpoints / "best.pth").read_bytes() == b"best"

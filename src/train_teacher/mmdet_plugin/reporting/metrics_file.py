@@ -71,20 +71,13 @@ class MetricsFileBackend(BaseVisBackend):
         Raises:
             UserError: the system refuses, or the run folder is gone.
         """
-        kind = "val" if any(name.startswith("coco/") for name in scalar_dict) else "train"
-        record: dict[str, Any] = {"kind": kind, "step": step}
-        for name, value in scalar_dict.items():
-            if isinstance(value, numbers.Number):
-                number = float(value)  # type: ignore[arg-type]
-                record[name] = number if math.isfinite(number) else None
-        if kind == "train":
+        record = as_record(scalar_dict, step)
+        if record["kind"] == "train":
             record |= self._loss_since(step)
             if "memory" not in record:
                 record[MEMORY] = _peak_memory()
-        record |= {"step": step, ELAPSED: round(time.monotonic() - self._started, 1)}
-        path = self.experiment
-        with naming(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        record[ELAPSED] = round(time.monotonic() - self._started, 1)
+        append(self.experiment, record)
 
     def _loss_since(self, step: int) -> dict[str, float]:
         """Return the mean loss of the batches since the last line, where there is one.
@@ -95,6 +88,32 @@ class MetricsFileBackend(BaseVisBackend):
         self._logged = step
         losses = MessageHub.get_current_instance().log_scalars.get("train/loss")
         return {LOSS_SINCE: float(losses.mean(batches))} if losses and batches > 0 else {}
+
+
+def as_record(scalars: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """Return a line of metrics.jsonl; NaN and infinite become null.
+
+    Args:
+        scalars: names and values; the losses of a step, or the metrics of a validation.
+        step: the optimizer step in training, the epoch in validation.
+    """
+    kind = "val" if any(name.startswith("coco/") for name in scalars) else "train"
+    record: dict[str, Any] = {"kind": kind, "step": step}
+    for name, value in scalars.items():
+        if isinstance(value, numbers.Number):
+            number = float(value)  # type: ignore[arg-type]
+            record[name] = number if math.isfinite(number) else None
+    return record | {"step": step}
+
+
+def append(path: Path, record: Mapping[str, Any]) -> None:
+    """Append a line to metrics.jsonl.
+
+    Raises:
+        UserError: the system refuses, or the run folder is gone.
+    """
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 def seconds_so_far(path: Path) -> float:
