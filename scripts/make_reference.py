@@ -30,6 +30,7 @@ from train_teacher.config.expected_memory import (
 from train_teacher.console import error_boundary
 from train_teacher.core.errors import UsageError
 from train_teacher.inspection.explanations.catalogue import stories
+from train_teacher.reports.facts import FORMAT as RESULTS_FORMAT
 from train_teacher.reports.facts import RunReport
 from train_teacher.runs.folder import RunFolder
 from train_teacher.settings.descriptions import field_help, field_options
@@ -81,9 +82,9 @@ def pages() -> dict[Path, str]:
         "memory": _memory(),
         "results-json": _record(
             "results.json",
-            "The facts of a finished run, in its folder; `report.html` shows the same. It has no "
-            "format number: `version` says which train-teacher wrote it. A member that a version "
-            "does not know is left out, a new one has a default.",
+            "The facts of a finished run, in its folder; `report.html` shows the same. **Format "
+            f"number: {RESULTS_FORMAT}** (`format`). A member that a version does not know is left "
+            "out, a new one has a default; a higher number is refused with the advice to update.",
             RunReport,
         ),
         "teacher-json": _record(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+
+from train_teacher.core.errors import UserError
 
 Content = TypeVar("Content")
 
@@ -30,3 +33,24 @@ def decode_json(text: bytes, kind: type[Content]) -> Content:
         return msgspec.json.decode(text, type=kind)
     except (UnicodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
+
+
+def refuse_later_format(text: bytes, place: str, known: int) -> None:
+    """Refuse a file of a later version before its unknown members look like damage.
+
+    Args:
+        text: of the file; damage is left to whoever reads it.
+        place: of the file, for the message.
+        known: the latest format that can be read; a file without one is of 1.
+
+    Raises:
+        UserError: the format is later.
+    """
+    with suppress(msgspec.DecodeError):
+        written = decode_json(text, _Format).format
+        if written > known:
+            raise UserError(f"{place}: format {written} is newer than this train-teacher: update.")
+
+
+class _Format(msgspec.Struct):
+    format: int = 1

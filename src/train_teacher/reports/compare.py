@@ -9,9 +9,9 @@ import msgspec
 
 from train_teacher.console.follow_up import command_line
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.core.json_file import read_json
+from train_teacher.core.json_file import decode_json, refuse_later_format
 from train_teacher.reports.comparison import ComparedRun
-from train_teacher.reports.facts import RunReport
+from train_teacher.reports.facts import FORMAT, RunReport
 from train_teacher.runs.folder import RunFolder
 
 MIN_RUNS = 2
@@ -35,7 +35,9 @@ def _read(folder: RunFolder) -> ComparedRun:
     if not folder.config.exists():
         raise UserError(f"{folder.root}: is no run folder (it has no mmdet_config.py).")
     try:
-        report = read_json(folder.results, RunReport)
+        text = folder.results.read_bytes()
+        refuse_later_format(text, str(folder.results), FORMAT)
+        report = decode_json(text, RunReport)
     except FileNotFoundError:
         raise UserError(
             f"{folder.root}: the run has not finished (it has no results.json). Finish it with: "

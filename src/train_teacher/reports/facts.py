@@ -30,6 +30,8 @@ from train_teacher.scores.analysis import Confusion, DetectionAnalysis, Precisio
 from train_teacher.scores.bootstrap import Chance
 from train_teacher.scores.labelling import LabelQuality, label_quality
 
+FORMAT = 1
+"""Of results.json; a member that is added does not change it."""
 KEPT_CONFUSIONS = 30
 MOST_IN_MATRIX = 20
 """Classes up to which confusions are kept as a matrix; a larger one cannot be read."""
@@ -48,6 +50,7 @@ class ClassErrors(msgspec.Struct, frozen=True):
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """All reported facts of a run."""
 
+    format: int = FORMAT
     name: str
     """Of the run folder."""
     model: str

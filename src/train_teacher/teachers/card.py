@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from train_teacher.config.model import frozen_parts
 from train_teacher.core.errors import UserError
 from train_teacher.core.installed import installed_version
+from train_teacher.core.json_file import refuse_later_format
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.reports.final_scores import FinalScores
 from train_teacher.reports.summary import RunSummary
@@ -184,7 +184,7 @@ def parse_card(content: bytes, place: str) -> TeacherCard:
     Raises:
         UserError: it is damaged, or of a later version of train-teacher.
     """
-    _refuse_later(content, place)
+    refuse_later_format(content, place, FORMAT)
     try:
         card = msgspec.json.decode(content, type=TeacherCard)
     except msgspec.MsgspecError as error:
@@ -193,17 +193,3 @@ def parse_card(content: bytes, place: str) -> TeacherCard:
             "from it; export the run again: teacher export RUN --output DIR."
         ) from error
     return card
-
-
-def _refuse_later(content: bytes, place: str) -> None:
-    """Refuse a later format first: unknown parts of it are not damage."""
-    with suppress(msgspec.MsgspecError):
-        written = msgspec.json.decode(content, type=_Format)
-        if written.format > FORMAT:
-            raise UserError(
-                f"{place}: format {written.format} is newer than this train-teacher: update."
-            )
-
-
-class _Format(msgspec.Struct):
-    format: int = FORMAT

@@ -53,6 +53,7 @@ def test_one_run_is_wrong_usage(tmp_path: Path) -> None:
         (lambda run: (run / "results.json").unlink(), "--resume"),
         (lambda run: (run / "mmdet_config.py").unlink(), "no run folder"),
         (lambda run: (run / "results.json").write_text("{"), "cannot be read"),
+        (lambda run: (run / "results.json").write_text('{"format": 9}'), "is newer than this"),
     ],
 )
 def test_a_folder_that_cannot_be_compared_is_named(tmp_path: Path, spoil: Any, words: str) -> None:
