@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import array
 import atexit
+import base64
 import functools
 import gc
 import importlib
 import json
 import os
+import pickle
 import pkgutil
 import random
 import re
@@ -25,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -57,28 +60,40 @@ def run_command(
 
 
 def start_command(
-    program: str, *arguments: object, cwd: Path | None = None, **env: str
+    program: str,
+    *arguments: object,
+    cwd: Path | None = None,
+    prepare: Callable[[], None] | None = None,
+    **env: str,
 ) -> StartedCommand:
-    """Start a console script; see `run_command`. As a context it is killed in the end."""
+    """Start a console script; see `run_command`. As a context it is killed in the end.
+
+    Args:
+        prepare: what pickle can name, called in its process before the script.
+    """
     words = [str(Path(sys.executable).with_name(program)), *map(str, arguments)]
-    return StartedCommand(words, cwd or Path.cwd(), {**os.environ, **QUIET, **env})
+    request: dict[str, Any] = {"words": words, "cwd": str(cwd or Path.cwd())}
+    if prepare:
+        pickled = base64.b64encode(pickle.dumps(prepare)).decode()
+        request |= {"prepare": pickled, "path": sys.path}
+    return StartedCommand({**request, "env": {**os.environ, **QUIET, **env}})
 
 
 class StartedCommand:
     """A command that runs, with what it has written."""
 
-    def __init__(self, words: list[str], cwd: Path, environment: dict[str, str]) -> None:
+    def __init__(self, request: dict[str, Any]) -> None:
         """Fork it."""
-        self.words = words
+        self.words = request["words"]
         self.out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the context
         self.err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._numbers, numbers = os.pipe()
-        request = json.dumps({"words": words, "cwd": str(cwd), "env": environment}).encode()
+        body = json.dumps(request).encode()
         files = array.array("i", [self.out.fileno(), self.err.fileno(), numbers])
         server = _server()
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
-        server.sendmsg([len(request).to_bytes(8, "big")], control)
-        server.sendall(request)
+        server.sendmsg([len(body).to_bytes(8, "big")], control)
+        server.sendall(body)
         os.close(numbers)
         self.pid = int(os.read(self._numbers, RECORD))
         self._code: int | None = None
@@ -215,6 +230,9 @@ def main() -> None:
         request = _serve(connection)
     if request:
         sys.argv = request["words"]
+        if "prepare" in request:
+            sys.path[:] = request["path"]
+            pickle.loads(base64.b64decode(request["prepare"]))()
         scripts = importlib.import_module("train_teacher.cli.main")
         sys.exit(getattr(scripts, Path(sys.argv[0]).name.replace("-", "_"))())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -46,3 +47,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mmdet_ready() -> None:
     """Make mmdet importable on mmcv-lite, before the first import of mmdet.models."""
     importlib.import_module("train_teacher.mmdet_plugin")
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return commands that can be killed at any file operation."""
+    from killed_commands import Commands
+
+    return Commands(tmp_path_factory.mktemp("operations") / "count")

@@ -1,34 +1,24 @@
-"""Commands that run in forks of a process that has imported everything, and die as by kill -9.
+"""Commands that die as by kill -9, before any of their file operations.
 
 Nothing is flushed, no `finally` runs.
 """
 
 from __future__ import annotations
 
-import importlib
-import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from commands import start_command
 
 KILLED = 137
 CHANGES = frozenset(
     {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-MODULES = (
-    "train_teacher.mmdet_plugin",
-    "train_teacher.training.plan",
-    "train_teacher.training.resume",
-    "train_teacher.prediction.predict",
-    "train_teacher.teachers.export",
-    "train_teacher.inspection.fix.fix_file",
-    "mmdet.models",
-)
-
 Moment = int | str
 """Number of the operation to die before, from 1; or a word in the first one to die before."""
 
@@ -54,42 +44,6 @@ def die_before(moment: Moment, folder: Path, told: int) -> None:
             os._exit(KILLED)
 
     sys.addaudithook(see)
-
-
-def serve(requests: Connection, log: Path) -> None:
-    """Run commands in forks of this process, until asked to stop."""
-    for name in MODULES:
-        importlib.import_module(name)
-    import torch
-
-    from train_teacher.cli import main
-
-    torch.set_num_threads(1)
-    while request := requests.recv():
-        prepare, program, arguments, folder, moment = request
-        reading, telling = os.pipe()
-        process = os.fork()
-        if not process:
-            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            sys.argv = [program, *arguments]
-            prepare()
-            die_before(moment, folder, telling)
-            code: Any = 3
-            try:
-                getattr(main, program)()
-            except SystemExit as end:
-                code = end.code or 0
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-        os.close(telling)
-        with os.fdopen(reading, "rb") as operations:
-            count = len(operations.read())
-        _, status = os.waitpid(process, 0)
-        requests.send((os.waitstatus_to_exitcode(status), count))
 
 
 def die_in_epoch(number: int) -> None:
@@ -124,37 +78,41 @@ def nothing_needed() -> None:
     """Leave everything as it is."""
 
 
-class Commands:
-    """Runs commands in forks of a process that has imported everything."""
+def prepare_to_die(
+    prepare: Callable[[], None], moment: Moment, folder: Path, operations: Path
+) -> None:
+    """Prepare a process that counts its operations below a folder and dies before one."""
+    prepare()
+    die_before(moment, folder, os.open(operations, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
 
-    def __init__(self, log: Path) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.requests, theirs = context.Pipe()
-        self.log = log
+
+class Commands:
+    """Commands that can be killed at any of their file operations."""
+
+    def __init__(self, operations: Path) -> None:
+        self.operations = operations
+        """File with a byte for each operation of the last command."""
         self.prepare: Callable[[], None] = nothing_needed
-        self.process = context.Process(target=serve, args=(theirs, log), daemon=True)
-        self.process.start()
 
     def prepared(self, prepare: Callable[[], None]) -> Commands:
-        """Let this be called in each fork from now on."""
+        """Let this be called in each process from now on."""
         self.prepare = prepare
         return self
 
     def kill(self, moment: Moment, folder: Path, program: str, *arguments: object) -> int:
         """Run a command, killed before an operation below a folder; return its exit code."""
-        return self._ask(program, arguments, folder, moment)[0]
+        prepare = partial(prepare_to_die, self.prepare, moment, folder, self.operations)
+        with start_command(program, *arguments, prepare=prepare) as command:
+            self.done = command.finished(timeout=400)
+        return self.done.returncode
 
     def run(self, folder: Path, program: str, *arguments: object) -> int:
         """Run a command to its end; return its operations below a folder."""
-        code, count = self._ask(program, arguments, folder, 0)
-        assert code == 0, self.log.read_text()[-2000:]
-        return count
+        code = self.kill(0, folder, program, *arguments)
+        assert code == 0, self.done.stderr[-2000:]
+        return self.operations.stat().st_size
 
-    def _ask(self, program: str, arguments: Sequence[object], *rest: Any) -> tuple[int, int]:
-        self.requests.send((self.prepare, program, [str(a) for a in arguments], *rest))
-        answer: tuple[int, int] = self.requests.recv()
-        return answer
-
-    def stop(self) -> None:
-        self.requests.send(None)
-        self.process.join()
+    def uninterrupted(self, output: Path, program: str, *arguments: object) -> Path:
+        """Train to the end; return the run folder."""
+        self.prepared(nothing_needed).run(output, program, *arguments, "--output", output)
+        return output

@@ -82,13 +82,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_images(folder, images=10, seed=5, classes=CLASSES)
 
 
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    started = Commands(tmp_path_factory.mktemp("logs") / "log")
-    yield started
-    started.stop()
-
-
 QUICK = ("--model", "demo", "--device", "cpu", "--batch-size", "4", "--epochs", "1", "--seed", "3")
 
 
@@ -129,7 +122,7 @@ def test_a_start_killed_before_training_leaves_nothing_in_the_way_of_the_same_co
     use, output = commands.prepared(replace_training), tmp_path / "runs" / "exp1"
     begin = tmp_path / "begin"
     (begin / "exp1" if there else begin).mkdir(parents=True)
-    command = ("train_teacher", "--data", data, "--output", output, *QUICK)
+    command = ("train-teacher", "--data", data, "--output", output, *QUICK)
     renewed(output.parent, begin)
     count = use.run(output.parent, *command)
     whole = content(output.parent)
@@ -146,11 +139,11 @@ def test_a_resume_killed_before_training_does_not_stand_in_the_way_of_the_same_c
 ) -> None:
     use, begin = commands.prepared(replace_training), tmp_path / "begin"
     output = tmp_path / "run"
-    use.run(tmp_path, "train_teacher", "--data", data, "--output", output, *QUICK)
+    use.run(tmp_path, "train-teacher", "--data", data, "--output", output, *QUICK)
     (output / "checkpoints" / ".previous.pth.partial").touch()
     (output / "data" / ".started_with.json.abc.partial").touch()
     output.rename(begin)
-    resume = ("train_teacher", "--output", output, "--resume", "--epochs", "2")
+    resume = ("train-teacher", "--output", output, "--resume", "--epochs", "2")
     same_after_every_kill(use, output, begin, *resume)
     assert not list(output.rglob(".*"))
 
@@ -170,7 +163,7 @@ def test_a_repaired_copy_its_log_and_its_page_come_together_whenever_the_command
     commands: Commands, data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    fix = ("inspect_data", data, "--fix", output / "fixed.json", "--images", data.parent)
+    fix = ("inspect-data", data, "--fix", output / "fixed.json", "--images", data.parent)
     fix = (*fix, "--html", output / "page.html")
     same_after_every_kill(commands.prepared(replace_teacher), output, None, *fix)
     names = {path.name for path in output.iterdir()}
@@ -187,16 +180,14 @@ def recipe(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object
     path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
     path.write_text("extends: demo\nevaluate_before: false\n")
     logged = ("--set", "default_hooks.logger.interval=1")
-    return ("train_teacher", "--data", data, *QUICK, "--model", path, *logged)
+    return ("train-teacher", "--data", data, *QUICK, "--model", path, *logged)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(
     commands: Commands, recipe: tuple[Any, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    output = tmp_path_factory.mktemp("whole") / "run"
-    commands.prepared(nothing_needed).run(output, *recipe, "--output", output)
-    return output
+    return commands.uninterrupted(tmp_path_factory.mktemp("whole") / "run", *recipe)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +200,7 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_with_the_losses_of_a_w
     moment = moment.format(output)
     assert use.kill(moment, output, *recipe, "--output", output) == KILLED
     assert not list(output.rglob("*.pth"))
-    use.run(output, "train_teacher", "--output", output, "--resume")
+    use.run(output, "train-teacher", "--output", output, "--resume")
     assert losses(output) == losses(uninterrupted)
     assert content(output).keys() == content(uninterrupted).keys()
     results = [json.loads((run / "results.json").read_text()) for run in (output, uninterrupted)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -29,13 +28,6 @@ def steps(run: Path) -> list[tuple[float, ...]]:
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    started = Commands(tmp_path_factory.mktemp("logs") / "log")
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     folder = tmp_path_factory.mktemp("data")
     data = make_images(folder, images=14, seed=5, classes=("red star", "blue ring"))
@@ -43,7 +35,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     own.write_text(OWN)
     options = ("--recipe", "fewshot", "--model", "demo", "--device", "cpu")
     length = ("--epochs", 3, "--batch-size", 2, "--set", "default_hooks.logger.interval=1")
-    return ("train_teacher", "--data", data, "--config", own, *options, *length)
+    return ("train-teacher", "--data", data, "--config", own, *options, *length)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +43,7 @@ def whole(
     commands: Commands, training: tuple[Any, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Return a run that nothing interrupted."""
-    output = tmp_path_factory.mktemp("whole") / "run"
-    commands.prepared(nothing_needed).run(output, *training, "--output", output)
-    return output
+    return commands.uninterrupted(tmp_path_factory.mktemp("whole") / "run", *training)
 
 
 def test_the_loss_falls_and_the_report_names_the_recipe(whole: Path) -> None:
@@ -72,7 +62,7 @@ def test_killed_in_an_epoch_with_mixed_images_it_goes_on_with_equal_losses(
     output = tmp_path / "run"
     die = partial(die_in_epoch, 3)
     assert commands.prepared(die).kill(0, output, *training, "--output", output) == KILLED
-    again = ("train_teacher", "--output", output, "--resume")
+    again = ("train-teacher", "--output", output, "--resume")
     commands.prepared(nothing_needed).run(output, *again)
     assert steps(output) == steps(whole)
     assert "recipe: fewshot" in (output / "settings.yaml").read_text()

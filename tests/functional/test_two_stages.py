@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,13 +64,6 @@ def proof(run: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    started = Commands(tmp_path_factory.mktemp("logs") / "log")
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     folder = tmp_path_factory.mktemp("data")
     data = make_images(folder, images=8, seed=5, classes=("red star", "blue ring"))
@@ -81,7 +73,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     # So small a rate is under the floor.
     more = ("default_hooks.logger.interval=1", "param_scheduler.1.min_value=0.0")
     changed = (word for value in more for word in ("--set", value))
-    return ("train_teacher", "--data", data, "--model", recipe, *options, *changed)
+    return ("train-teacher", "--data", data, "--model", recipe, *options, *changed)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +81,7 @@ def whole(
     commands: Commands, training: tuple[Any, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Return a run that nothing interrupted."""
-    output = tmp_path_factory.mktemp("whole") / "run"
-    commands.prepared(nothing_needed).run(output, *training, "--output", output)
-    return output
+    return commands.uninterrupted(tmp_path_factory.mktemp("whole") / "run", *training)
 
 
 def test_the_rate_is_halved_parts_join_and_the_run_ends_early(whole: Path) -> None:
@@ -126,7 +116,7 @@ def test_stopped_before_at_and_after_the_change_the_run_goes_on_as_if_it_had_not
         joined = {n: t for n, t in saved["state_dict"].items() if n.startswith(WAITING)}
         assert bool(joined) == (epochs > FALL)
         assert all(not torch.equal(t, base[n].float()) for n, t in joined.items() if t.numel())
-        command = ("train_teacher", "--output", output, "--resume")
+        command = ("train-teacher", "--output", output, "--resume")
     commands.prepared(nothing_needed).run(output, *command)
     assert numbers(output) == numbers(whole)
     assert [r["coco/bbox_mAP"] for r in records(output, "val")] == [
