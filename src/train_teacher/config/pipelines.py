@@ -63,8 +63,8 @@ def train_pipeline(
 def _augmenting(augmentation: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not isinstance(augmentation, str):
         return [_with_tuples(dict(transform)) for transform in augmentation]
-    colour = [{"type": "YOLOXHSVRandomAug"}] if augmentation == "fewshot" else []
-    return [] if augmentation == "none" else [*colour, {"type": "RandomFlip", "prob": 0.5}]
+    color = [{"type": "YOLOXHSVRandomAug"}] if augmentation == "fewshot" else []
+    return [] if augmentation == "none" else [*color, {"type": "RandomFlip", "prob": 0.5}]
 
 
 def _mixing(scales: Sequence[Sequence[int]]) -> list[dict[str, Any]]:

@@ -99,7 +99,7 @@ class StudentFolder:
         for path in (place, label):
             path.parent.mkdir(parents=True, exist_ok=True)
         if exif or name.suffix.lower() != PurePosixPath(image.name).suffix.lower():
-            size = _write_upright(image.path, place, turned=self.turned)
+            size = _write_pixels(image.path, place, turned=self.turned)
             image = image._replace(width=size[0], height=size[1])
         else:
             try:
@@ -164,7 +164,7 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
     return name
 
 
-def _write_upright(source: Path, place: Path, *, turned: bool) -> tuple[int, int]:
+def _write_pixels(source: Path, place: Path, *, turned: bool) -> tuple[int, int]:
     """Write the pixels that the teacher saw, and return width and height.
 
     There is no EXIF any more: some tools turn a photo as it says, others do not.
