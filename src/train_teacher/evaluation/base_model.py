@@ -11,12 +11,19 @@ from pathlib import Path
 import msgspec
 
 from train_teacher.config.data_driven import tune, with_decisions
+from train_teacher.console.progress import progress_line
 from train_teacher.core.errors import UsageError
 from train_teacher.data.tiles import cut_sizes
 from train_teacher.engine import machine
-from train_teacher.evaluation.labelled_images import LabelledImages, labelled_split
+from train_teacher.evaluation.labelled_images import (
+    LabelledImages,
+    detections_of,
+    labelled_split,
+    scores_of,
+)
 from train_teacher.inspection.describe import describe
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
+from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.prompts.language_model_files import obtain_language_model
 from train_teacher.settings.read import preset_settings
 from train_teacher.settings.schema import TeacherSettings
@@ -79,7 +86,8 @@ def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
         UserError: weights or language model cannot be used.
         UsageError: the weights are random, or there is no such device.
     """
-    weights = resolve_weights(base.settings.weights, base.settings.checkpoint)
+    progress = progress_line("weights", unit="MiB", per=2**20)
+    weights = resolve_weights(base.settings.weights, base.settings.checkpoint, progress=progress)
     if weights is None:
         raise UsageError("--weights none: random weights detect nothing. Give base weights.")
     settings = msgspec.structs.replace(
@@ -94,3 +102,18 @@ def build_base(base: BaseOnData, device: str) -> tuple[TeacherModel, str]:
     with redirect_stdout(sys.stderr):
         settings = with_decisions(settings, tune(info, settings))
         return load_base(info.class_names, info.prompt, settings, device), settings.weights
+
+
+def score_base(settings: TeacherSettings, inspected: InspectRequest) -> float:
+    """Return the mAP of the base that a run starts from, on all images of its `data`; else 0.
+
+    Raises:
+        UserError: data, weights or language model cannot be used.
+        UsageError: the weights are random.
+    """
+    splits = tuple(load_splits(inspected))
+    images = labelled_split(splits[0])
+    phrases = apply_class_prompts(images.phrases, inspected.class_prompts)
+    model, _ = build_base(BaseOnData(settings, images, splits, inspected), settings.device)
+    found = detections_of(model, images, phrases, progress_line("images for the base's score"))
+    return scores_of(images, found).average_precision or 0.0

@@ -82,7 +82,7 @@ def _dry_run(given: dict[str, Any], config: Path | None, *, diff: bool) -> int:
     from train_teacher.weights.missing import missing_files
 
     edited, asked = _asked(given, config)
-    settings, manager = settle_auto(asked, given, config)
+    settings, manager = settle_auto(asked, given, config, dry_run=True)
     plan = use_case.plan_training(settings, manager=manager, edited=edited, dry_run=True)
     missing = missing_files(settings)
     device = [*device_lines(plan.settings), memory_line(plan.settings), download_line(missing)]

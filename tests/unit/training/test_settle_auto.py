@@ -1,11 +1,14 @@
 """`--model auto` and `--recipe auto` settle what was not given, and nothing else."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from generated_data import make_images
 from planned_run import plan, written
+from train_teacher.config.auto_recipe import FINDS_NOTHING
 from train_teacher.core.errors import UsageError
 from train_teacher.settings.read import read_layers
 from train_teacher.training import plan as use_case
@@ -13,6 +16,9 @@ from train_teacher.training.settle_auto import settle_auto
 from train_teacher.training.text import render_plan
 
 CLASSES = ("red star", "blue ring")
+KNOWN = ("red circle", "green triangle")
+"""The base finds them by their names, and nothing by each other's."""
+SWAPPED = {"red circle": "green triangle", "green triangle": "red circle"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,7 @@ def test_with_auto_a_tuning_mode_that_was_named_stays(
     assert set(settings.decided.auto_reasons) == {"model"}
 
 
-def options(data: Path, **values: str) -> dict[str, str]:
+def options(data: Path, **values: str) -> dict[str, Any]:
     return {"data": str(data), "device": "cpu", "model": "demo", **values}
 
 
@@ -79,9 +85,42 @@ def test_the_dry_run_tells_the_recipe_and_what_of_it_falls_away(data: Path, tmp_
     assert line.startswith("auto      unfreeze_at: not as the recipe has it")
 
 
-def test_auto_settles_the_recipe_and_says_why(data: Path, tmp_path: Path) -> None:
-    given = {**options(data, recipe="auto"), "output": str(tmp_path / "exp1")}
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_images(tmp_path_factory.mktemp("few"), images=8, seed=5, classes=KNOWN)
+
+
+@pytest.mark.parametrize(("prompts", "tuning"), [({}, "frozen"), (SWAPPED, "full")])
+def test_auto_scores_the_base_and_trains_all_of_one_that_finds_nothing(
+    few: Path, tmp_path: Path, prompts: dict[str, str], tuning: str
+) -> None:
+    given = {**options(few, recipe="auto"), "output": str(tmp_path / "exp1"), "prompts": prompts}
     settings, _ = settle_auto(read_layers(given, None), given, None)
-    assert settings.recipe in ("official", "fewshot")
-    assert "boxes a class in" in settings.decided.auto_reasons["recipe"]
-    assert "not known before training" in settings.decided.auto_reasons["recipe"]
+    score = re.search(r"base (0\.\d{3}) mAP", settings.decided.auto_reasons["recipe"])
+    assert score
+    assert (float(score[1]) < FINDS_NOTHING) == (tuning == "full")
+    assert (settings.recipe, settings.tune) == ("official", tuning)
+    assert ("tune" in settings.decided.auto_reasons) == (tuning == "full")
+
+
+def test_auto_keeps_the_tuning_that_was_given(few: Path, tmp_path: Path) -> None:
+    given = {**options(few, recipe="auto", tune="lora"), "output": str(tmp_path / "exp1")}
+    given["prompts"] = SWAPPED
+    settings, _ = settle_auto(read_layers(given, None), given, None)
+    assert (settings.recipe, settings.tune) == ("official", "lora")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"weights": "none"}, "its weights are random"),
+        ({"model": "auto"}, "--model auto"),
+        ({"model": "swin-t"}, "its files are not on this machine"),
+    ],
+)
+def test_a_base_that_cannot_be_scored_is_named_with_the_reason(
+    few: Path, tmp_path: Path, changed: dict[str, str], why: str
+) -> None:
+    given = {**options(few, recipe="auto", **changed), "output": str(tmp_path / "exp1")}
+    settings, _ = settle_auto(read_layers(given, None), given, None, dry_run=True)
+    assert f"base not scored: {why}" in settings.decided.auto_reasons["recipe"]
