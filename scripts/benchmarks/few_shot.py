@@ -71,11 +71,13 @@ class Cell:
     domain: str
     shots: int
     variant: str
+    negatives: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Return the name of its files."""
-        return f"{self.domain}-{self.shots}-{self.variant.replace(', ', '-')}-{self.seed}"
+        ending = "-negatives" if self.negatives else ""
+        return f"{self.domain}-{self.shots}-{self.variant.replace(', ', '-')}-{self.seed}{ending}"
 
 
 def in_far_style(drawing: Drawing) -> Drawing:
@@ -163,7 +165,8 @@ def train(work: Path, cell: Cell) -> dict[str, Any]:
     data, val = make_data(work, cell.domain, cell.shots, cell.seed)
     run, settings = work / "runs" / cell.name, work / "settings" / f"{cell.name}.yaml"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(SAME + LENGTH.get(cell.variant, USUAL_LENGTH))
+    negatives = f"negatives: {json.dumps(cell.negatives)}\n" if cell.negatives else ""
+    settings.write_text(SAME + LENGTH.get(cell.variant, USUAL_LENGTH) + negatives)
     command = ["train-teacher", "--data", data, "--val", val, "--config", settings]
     command += ["--output", run, "--device", "cpu", "--seed", cell.seed, *VARIANTS[cell.variant]]
     before = os.times()
@@ -204,11 +207,18 @@ def run_all(work: Path, only: Sequence[str], most: int) -> None:
             path.write_text(json.dumps(zero_shot(work, domain)))
     left = [cell for cell in cells() if not only or cell.variant in only]
     for cell in [c for c in left if not (results / f"{c.name}.json").exists()][:most]:
-        path = results / f"{cell.name}.json"
+        print(cell.name, trained(work, cell), flush=True)
+
+
+def trained(work: Path, cell: Cell) -> dict[str, Any]:
+    """Return the scores of a cell, which is trained if it has none."""
+    path = work / "results" / f"{cell.name}.json"
+    if not path.exists():
         found = train(work, cell)
         path.with_suffix(".part").write_text(json.dumps(found))
         path.with_suffix(".part").replace(path)
-        print(cell.name, found, flush=True)
+    scores: dict[str, Any] = json.loads(path.read_text())
+    return scores
 
 
 def table(work: Path) -> str:
