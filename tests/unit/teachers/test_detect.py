@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hub_model import CLASSES, count_right_boxes, small_bundle
 from train_teacher.prediction.predict import PredictRequest, predict
@@ -133,6 +133,29 @@ def test_without_an_option_the_score_is_that_of_teacher_predict(
         detect(folder, image)
         kept = json.loads(capsys.readouterr().out)["scores"]
         assert kept == [score for score in scores if score >= used]
+
+
+@pytest.mark.parametrize("orientation", ["apply", "ignore"])
+def test_a_photo_is_turned_as_it_was_at_validation(
+    image: Path,
+    folder: Path,
+    orientation: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    with Image.open(image) as upright:
+        upright.save(photo, exif=exif)
+    card = json.loads((folder / "teacher.json").read_text())
+    card["settings"]["exif_orientation"] = orientation
+    (folder / "teacher.json").write_text(json.dumps(card))
+    detect(folder, photo, "--threshold", 0)
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    with Image.open(photo) as stored:
+        seen = ImageOps.exif_transpose(stored) if orientation == "apply" else stored
+        assert scores == detector_of(folder)(seen)[2].tolist()
 
 
 def test_wrong_values_are_refused_with_code_2_and_an_unreadable_image_with_1(
