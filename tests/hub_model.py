@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from PIL import Image
 
 from demo_model import build_config, build_model, make_info, make_settings
 from train_teacher.reports.summary import RunSummary
+from train_teacher.runs.folder import CARD
+from train_teacher.scores.thresholds import Level, ScoreLevels, Thresholds
 from train_teacher.teachers.adapter_folder import preprocessing_of
-from train_teacher.teachers.card import describe_teacher
+from train_teacher.teachers.card import card_text, describe_teacher, parse_card
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
 
 CANVAS = 192, 256
@@ -92,3 +95,26 @@ def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:
     (folder / "out").mkdir()
     fill_hub_bundle(folder / "out", bundle, **options)
     return bundle, folder / "out"
+
+
+def count_right_boxes(folder: Path, scores: Sequence[float]) -> Thresholds:
+    """Give a bundle counts of right boxes: of the scores, which fall, a class has one each.
+
+    The first class reaches 0.8 at its second score, the second does not, the third has too few
+    boxes.
+    """
+    first, second, third, common = scores
+    sure = Level(first + (1 - first) / 2, 30, 30, 0.9)
+    thresholds = Thresholds(
+        ScoreLevels(400, (sure, Level(common, 200, 170, 0.82), Level(0.0, 900, 300, 0.3))),
+        (
+            ScoreLevels(90, (sure, Level(first, 80, 70, 0.81), Level(0.0, 300, 80, 0.2))),
+            ScoreLevels(90, (Level(second, 90, 70, 0.7), Level(0.0, 300, 80, 0.2))),
+            ScoreLevels(3, (Level(third, 3, 3, 0.37),)),
+        ),
+        12,
+    )
+    card = parse_card((folder / CARD).read_bytes(), CARD)
+    card = msgspec.structs.replace(card, thresholds=thresholds)
+    (folder / CARD).write_text(card_text(card), encoding="utf-8")
+    return thresholds

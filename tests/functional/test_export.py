@@ -189,7 +189,10 @@ def fitting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_onnx_bundle_finds_the_same_as_its_run(fitting_run: Path, tmp_path: Path) -> None:
     folder = bundle(fitting_run, "onnx", "--format", "onnx")
     canvas = json.loads((folder / "teacher.json").read_text())["canvas"]
-    assert f"1, 3, {canvas[0]}, {canvas[1]}" in (folder / "README.md").read_text()
+    readme = (folder / "README.md").read_text()
+    assert f"1, 3, {canvas[0]}, {canvas[1]}" in readme
+    assert "`python onnx/detect.py IMAGES...`" in readme
+    assert "`--precision 0.9`" in readme
     scores = []
     for place in (fitting_run, folder):
         found = tmp_path / f"{place.name}.json"
@@ -211,6 +214,7 @@ def test_a_bundle_for_transformers_finds_the_same_where_no_mmdetection_is(
     header = (folder / "README.md").read_text().split("---")[1]
     for line in ("library_name: transformers", "pipeline_tag: zero-shot-object-detection"):
         assert line in header
+    assert "`--precision 0.9`" in (folder / "README.md").read_text()
     found = tmp_path / "found.json"
     scores = teacher("evaluate", run, "--device", "cpu", "--detections", found)
     assert scores.returncode == 0, scores.stderr

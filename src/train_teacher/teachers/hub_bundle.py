@@ -18,6 +18,8 @@ from train_teacher.hub.names import UNPAIRED
 from train_teacher.hub.tensors import transformers_tensors
 from train_teacher.pages.page import render_text
 from train_teacher.runs.folder import CARD
+from train_teacher.scores.analysis import DEFAULT_THRESHOLD
+from train_teacher.scores.thresholds import DOUBT
 from train_teacher.teachers.adapter_folder import fill_adapter
 from train_teacher.teachers.card import Caption, TeacherCard, card_text
 from train_teacher.teachers.hub_adapter import load_renamed, rename_adapter
@@ -70,12 +72,17 @@ def fill_hub_bundle(folder: Path, bundle: HubBundle, *, half: bool = False) -> T
     _write_weights(folder, detector, config, half=half)
     _write_processor(folder, detector.language_model.tokenizer, card)
     write_language_model(folder / LANGUAGE_MODEL, bundle.language_model)
-    write_atomically(folder / DETECT, render_text(f"teachers/{DETECT}.j2"))
+    write_atomically(folder / DETECT, detect_text())
     write_atomically(folder / CARD, card_text(card))
     twin: Any = AutoModelForZeroShotObjectDetection.from_pretrained(folder, local_files_only=True)
     processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
     _require_equal(bundle, twin.float().eval(), processor.image_processor, card)
     return card
+
+
+def detect_text(onnx: str = "") -> str:
+    """Return `detect.py`, with the source of its class where that is not transformers'."""
+    return render_text(f"teachers/{DETECT}.j2", onnx=onnx, doubt=DOUBT, threshold=DEFAULT_THRESHOLD)
 
 
 def fill_hub_adapter(

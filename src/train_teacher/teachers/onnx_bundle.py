@@ -15,7 +15,13 @@ from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.runs.folder import CARD
 from train_teacher.teachers.card import Caption, TeacherCard, card_text
-from train_teacher.teachers.hub_bundle import DETECT, HubBundle, config_of, with_captions
+from train_teacher.teachers.hub_bundle import (
+    DETECT,
+    HubBundle,
+    config_of,
+    detect_text,
+    with_captions,
+)
 from train_teacher.teachers.hub_comparison import choosing, read_outputs
 
 if TYPE_CHECKING:
@@ -63,7 +69,7 @@ def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -
 
     from train_teacher.mmdet_plugin.lora.adapters import merge_adapters
     from train_teacher.mmdet_plugin.model.baked_detector import BakedDetector, write_graph
-    from train_teacher.teachers import onnx_detect
+    from train_teacher.teachers.onnx_detect import Detector
 
     merge_adapters(bundle.detector)
     config, card = config_of(bundle), with_captions(bundle)
@@ -82,7 +88,7 @@ def fill_onnx_bundle(folder: Path, bundle: HubBundle, canvas: tuple[int, int]) -
     for output in model.graph.output:
         output.type.tensor_type.shape.dim[0].dim_value = int(config["num_queries"])
     onnx.save(model, folder / WEIGHTS)
-    write_atomically(folder / DETECT, inspect.getsource(onnx_detect))
+    write_atomically(folder / DETECT, detect_text(inspect.getsource(Detector)))
     write_atomically(folder / CARD, card_text(card))
     _require_equal(folder, bundle, model, caption, baked.canvas.strides)
     return card

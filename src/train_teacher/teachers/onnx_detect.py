@@ -21,8 +21,11 @@ class Detector:
         self.class_names, self.scale = card["class_names"], card["preprocessing"]["scale"]
         self.most = card["settings"].get("max_per_img") or 100
 
-    def __call__(self, image: Any, threshold: float = 0.0) -> tuple[Any, Any, Any]:
-        """Return boxes (N, 4) xyxy in pixels, labels and scores (N,), best first."""
+    def __call__(self, image: Any, threshold: float | list[float] = 0.0) -> tuple[Any, Any, Any]:
+        """Return boxes (N, 4) xyxy in pixels, labels and scores (N,), best first.
+
+        `threshold` is the least score, of all classes or of each.
+        """
         boxes, labels, scores = self.detect(self.resized(image), threshold)
         return boxes * np.array([image.width, image.height] * 2, np.float32), labels, scores
 
@@ -42,9 +45,10 @@ class Detector:
         image[0, :, :height, :width], mask[0, :height, :width] = pixels.transpose(2, 0, 1), 1
         return {"image": image.astype(np.float32), "mask": mask.astype(np.float32)}
 
-    def detect(self, pixels: Any, threshold: float = 0.0) -> tuple[Any, Any, Any]:
+    def detect(self, pixels: Any, threshold: float | list[float] = 0.0) -> tuple[Any, Any, Any]:
         """Return boxes in shares of the pixels' sides, labels and scores, best first."""
         boxes, scores = self.session.run(["boxes", "scores"], self.inputs(pixels))
         best = np.argsort(-scores.ravel(), kind="stable")[: self.most]
-        best = best[scores.ravel()[best] > threshold]
-        return boxes[best // scores.shape[1]], best % scores.shape[1], scores.ravel()[best]
+        best_scores, labels = scores.ravel()[best], best % scores.shape[1]
+        kept = best_scores >= np.broadcast_to(threshold, scores.shape[1])[labels]
+        return boxes[best[kept] // scores.shape[1]], labels[kept], best_scores[kept]

@@ -18,7 +18,7 @@ def test_detect_py_needs_onnxruntime_numpy_and_pillow_alone(
     exported: tuple[HubBundle, Path],
 ) -> None:
     bundle, out = exported
-    assert len((out / "detect.py").read_text().splitlines()) <= 60
+    assert len((out / "detect.py").read_text().splitlines()) <= 130
     code = (
         "import sys\n"
         "for name in ('torch', 'transformers', 'mmdet', 'train_teacher', 'onnx'):\n"
