@@ -1,4 +1,4 @@
-"""What each recipe forgets of other objects, with and without negatives, and what blends give back.
+"""Forgetting of other objects by recipe, with and without negatives, and along their blends.
 
     python scripts/benchmarks/forgetting.py WORK
 

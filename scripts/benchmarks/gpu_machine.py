@@ -3,12 +3,14 @@
     python scripts/benchmarks/gpu_machine.py pack [--wheels DIR] [--opencv]    # with network
     python scripts/benchmarks/gpu_machine.py run [--wheels DIR] [--output OUT] # on the machine
     python scripts/benchmarks/gpu_machine.py run --only step_3_classes_bf16,losses --limit 540
+    python scripts/benchmarks/gpu_machine.py try                               # on any CPU
 
-Both in a clone of this repository, which travels with the wheels (about 63 MB; --opencv adds 60
-for a machine that has no cv2). Nothing of the machine's own Python is changed: the wheels go into a
-folder that is put before it, and with --site stay there for the next part. Each table is printed,
-and written to OUT with the figures as JSON. A part that takes longer than --limit seconds is ended
-and counts as failed; the others are still done.
+The first two in a clone of this repository, which travels with the wheels (about 63 MB; --opencv
+adds 60 for a machine that has no cv2). Nothing of the machine's own Python is changed: the wheels
+go into a folder that is put before it, and with --site stay there for the next part. Each table is
+printed, and written to OUT with the figures as JSON. A part that takes longer than --limit seconds
+is ended and counts as failed; the others are still done. `try` runs the same parts here, small and
+on the demo model, to see that they run at all.
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ ON_THE_MACHINE = re.compile(
 )
 FURTHER = ("pytest", "hypothesis")
 TRITON = "deformops>=3.0,<4"
-STEP = "train_step.py --device cuda --steps 20"
+MODES = "stock,stock-kept,frozen-plain-kept,frozen,lora-plain-kept,lora"
+STEP = f"train_step.py --device cuda --steps 20 --modes {MODES}"
+ABLATION = "ablation.py --device cuda --steps 20 --size 800 --batch 2 --precision bf16"
+MEMORY = "memory_table.py swin-t {tune} bf16 --batch 1 2 4 --layers {layers} --real"
 SCALING = "scaling.py --device cuda --precision bf16 --steps 10"
 VARIED = ("size", "classes", "boxes", "batch")
 WORK = {
@@ -45,6 +50,10 @@ WORK = {
     "step_80_classes_bf16": f"{STEP} --classes 80 --size 800 --batch 4 --precision bf16",
     "step_3_classes_fp32": f"{STEP} --classes 3 --size 800 --batch 2 --precision fp32",
     **{f"scaling_{varied}_bf16": f"{SCALING} --vary {varied}" for varied in VARIED},
+    "ablation_frozen": f"{ABLATION} --tunes frozen --classes 80",
+    "ablation_lora": f"{ABLATION} --tunes lora --classes 80",
+    "memory_plain": MEMORY.format(tune="plain", layers=0),
+    **{f"memory_{t}": MEMORY.format(tune=t, layers="0 6") for t in ("frozen", "lora", "full")},
     "losses": "loss_curves.py --device cuda --precisions fp32,bf16 --batch 4",
     "losses_aligned": "loss_curves.py --device cuda --precisions fp32 --aligned",
     "validation": "validate.py --device cuda",
@@ -53,6 +62,21 @@ WORK = {
 TESTS = "tests"
 PARTS = (TESTS, *WORK)
 JSON = ("train_step.py", "scaling.py")
+SMALL = (
+    (r"--batch 1 2 4 --layers .*", "--batch 1 --layers 0"),
+    (r"--device cuda", "--device cpu --threads 1"),
+    (r"--precision \w+", "--precision fp32"),
+    (r"--precisions [\w,]+", "--precisions fp32"),
+    (r"--(steps|batch) \d+(?! \d)", r"--\1 2"),
+    (r"--size \d+", "--size 160"),
+    (r" --model \S+| --peers| --real", ""),
+    (r"^(train_step|ablation)\.py", r"\1.py --model demo"),
+    (r"^scaling\.py", "scaling.py --model demo --size 160"),
+    (r"^loss_curves\.py", "loss_curves.py --model demo --size 160 --steps 10"),
+    (r"^(loader.py.*) --threads 1", r"\1 --images 8 --rounds 1"),
+    (r"^validate\.py", "validate.py --images 8 --rounds 1"),
+)
+"""What makes a part's command one for a CPU: pattern and replacement, in this order."""
 
 
 def needed() -> dict[str, str]:
@@ -87,18 +111,22 @@ def pack(wheels: Path, *, opencv: bool) -> None:
     print(f"{wheels}: {len(carried) + 1} wheels, {size / 1e6:.0f} MB")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, *, small: bool) -> int:
     """Install, test, measure; return how many of the parts failed."""
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    site = options.site or Path(tempfile.mkdtemp(prefix="gpu-wheels-"))
-    install(options.wheels, site)
-    places = os.pathsep.join((str(site), str(ROOT / "src"), str(ROOT / "tests")))
-    environment = {**os.environ, "PYTHONPATH": places, "HF_HUB_OFFLINE": "1"}
+    places = [str(ROOT / "src"), str(ROOT / "tests")]
+    if not small:
+        site = options.site or Path(tempfile.mkdtemp(prefix="gpu-wheels-"))
+        install(options.wheels, site)
+        places.insert(0, str(site))
+    environment = {
+        **os.environ, "PYTHONPATH": os.pathsep.join(places), "HF_HUB_OFFLINE": "1"
+    }  # fmt: skip
     failed = [
         name
         for name in options.only
-        if not _do(name, command_of(name, output), output, environment, options.limit)
+        if not _do(name, command_of(name, output, small), output, environment, options.limit)
     ]
     if failed:
         print(f"failed: {', '.join(failed)}")
@@ -118,11 +146,14 @@ def install(wheels: Path, site: Path) -> None:
     done.touch()
 
 
-def command_of(name: str, output: Path) -> list[str]:
+def command_of(name: str, output: Path, small: bool) -> list[str]:
     """Return the command of a part."""
     if name == TESTS:
         return [sys.executable, "-m", "pytest", "-q", "-x", str(ROOT / "tests/unit/mmdet_plugin")]
-    script, *arguments = WORK[name].split()
+    command_line = WORK[name]
+    for pattern, replacement in SMALL if small else ():
+        command_line = re.sub(pattern, replacement, command_line)
+    script, *arguments = command_line.split()
     command = [sys.executable, str(ROOT / "scripts/benchmarks" / script), *arguments]
     if script in JSON:
         command += ["--json", str(output / f"{name}.json")]
@@ -162,7 +193,7 @@ def _do(
 def read_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("pack", "run"))
+    parser.add_argument("what", choices=("pack", "run", "try"))
     parser.add_argument("--wheels", type=Path, default=ROOT / ".gpu-wheels")
     parser.add_argument("--output", type=Path, default=ROOT / ".gpu-results")
     parser.add_argument("--opencv", action="store_true", help="pack: carry cv2, too")
@@ -182,7 +213,7 @@ def main() -> None:
     if options.what == "pack":
         pack(options.wheels, opencv=options.opencv)
     else:
-        raise SystemExit(run(options))
+        raise SystemExit(run(options, small=options.what == "try"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python scripts/benchmarks/memory_table.py swin-t frozen bf16 --batch 1 2 4 --layers 0 3 6
 
-prints a row of src/train_teacher/config/memory.yaml: MiB by recomputed layers and batch.
+prints a row of src/train_teacher/config/memory.yaml: MiB by recomputed layers and batch. With
+`--real` it is measured on this machine's GPU, to be held against that row.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ def main() -> None:
     parser.add_argument("precision", choices=["bf16", "fp16", "fp32"])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--layers", type=int, nargs="+", default=[0, 6])
+    parser.add_argument("--real", action="store_true", help="on this machine's GPU")
     given = parser.parse_args()
     row = given.model, given.tune, given.precision
     cases = {f"{n} {b}": cell(*row, b, n) for n in given.layers for b in given.batch}
     with tempfile.TemporaryDirectory() as folder:
-        found = rehearse(compiled(Path(folder)), cases)
+        found = rehearse(None if given.real else compiled(Path(folder)), cases)
     for name, result in found.items():
         if result["error"] or result["mixed"]:
             sys.exit(f"{name}: {result['error'] or result['mixed']}")

@@ -29,12 +29,12 @@ def compiled(folder: Path) -> Path:
     return library
 
 
-def on_gpu(guard: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the rehearsal in a process that believes in the device."""
+def on_gpu(guard: Path | None, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the rehearsal in a process that believes in the device; None: on the machine's GPU."""
     benchmarks = HERE.parents[1] / "scripts" / "benchmarks"
     environment = {
         **os.environ,
-        "PRETENDED_GPU": str(guard),
+        **({"PRETENDED_GPU": str(guard)} if guard else {}),
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": os.pathsep.join([*sys.path[1:], str(HERE.parent), str(benchmarks)]),
     }
@@ -44,7 +44,7 @@ def on_gpu(guard: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def rehearse(guard: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def rehearse(guard: Path | None, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what happened in each case."""
     result = on_gpu(guard, json.dumps(list(cases.values())))
     assert result.returncode == 0, result.stderr[-3000:]

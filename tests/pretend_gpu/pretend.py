@@ -22,9 +22,10 @@ from collections import Counter
 from typing import Any
 
 # PyTorch asks once, when it is loaded, whether there is such a device.
-ctypes.CDLL(os.environ["PRETENDED_GPU"], mode=ctypes.RTLD_GLOBAL)
+if "PRETENDED_GPU" in os.environ:
+    ctypes.CDLL(os.environ["PRETENDED_GPU"], mode=ctypes.RTLD_GLOBAL)
 
-# ruff: noqa: E402 - see above
+
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
