@@ -69,7 +69,7 @@ def write_page(path: Path, result: AuditResult) -> None:
             if own
         ],
     )
-    write_atomically(path, html.encode("utf-8", errors="replace"))
+    write_atomically(path, html)
 
 
 def _drawn(suspect: Suspect, result: AuditResult) -> Image:
@@ -112,5 +112,5 @@ def write_tasks(path: Path, result: AuditResult) -> None:
                 tuple(box for s in own if (box := s.box or s.label_box)),
             )
         )
-    labelled = Labelled(lambda: images, len(images), root, kinds, result.audit.teacher)
+    labelled = Labelled(images, root, kinds, result.audit.teacher, result.turned)
     write_label_studio(labelled, path)

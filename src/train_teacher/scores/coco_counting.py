@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from train_teacher.scores.coco_scores import SIZES, ClassScores, CocoScores, SizeScores, known
-from train_teacher.scores.detections import Detections
+from train_teacher.scores.detections import Detections, xywh
 
 Kind = Literal["bbox", "segm"]
 MOST_DETECTIONS = 2
@@ -19,12 +19,10 @@ def coco_results(
     detections: Detections, category_ids: Sequence[int], masks: Sequence[Any] | None = None
 ) -> list[dict[str, Any]]:
     """Return detections as COCO's result records, with run lengths where there are masks."""
-    boxes = detections.box.astype(np.float64)
-    boxes[:, 2:] -= boxes[:, :2]
     columns = zip(
         detections.image_id.tolist(),
         detections.label.tolist(),
-        boxes.tolist(),
+        xywh(detections.box.astype(np.float64)).tolist(),
         detections.score.tolist(),
         strict=True,
     )

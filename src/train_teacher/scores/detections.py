@@ -95,17 +95,20 @@ class GroundTruth:
         return np.asarray(order[np.searchsorted(self.image_ids, image_ids, sorter=order)])
 
 
-def overlaps(first: Boxes, second: Boxes) -> Boxes:
-    """Return (D, T) intersection over union.
+def overlaps(first: Boxes, second: Boxes, *, crowds: bool = False) -> Boxes:
+    """Return (D, T) intersection over union, or over the first box where the second are crowds.
 
     Args:
         first: (D, 4) xyxy, pixels.
         second: (T, 4) xyxy, pixels.
+        crowds: whether the second are regions of many objects.
     """
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    size_first = (first[:, 2:] - first[:, :2]).prod(axis=1)[:, None]
-    size_second = (second[:, 2:] - second[:, :2]).prod(axis=1)[None]
-    union = size_first + size_second - shared
-    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+    from pycocotools import mask
+
+    found = mask.iou(xywh(first), xywh(second), [crowds] * len(second))
+    return np.reshape(found, (len(first), len(second)))
+
+
+def xywh(boxes: Boxes) -> Boxes:
+    """Return (N, 4) boxes that were given by their corners."""
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from train_teacher.core.arrays import Floats, Ints
 from train_teacher.scores.coco_counting import coco_results, count
-from train_teacher.scores.detections import Detections, GroundTruth
+from train_teacher.scores.detections import Detections, GroundTruth, xywh
 
 IOU = 0.5
 ANY_NUMBER = 1_000_000
@@ -74,8 +74,7 @@ def judge(
 
 def _as_coco(truth: GroundTruth, num_classes: int) -> dict[str, object]:
     """Return a COCO object whose annotation ids are the rows from 1, and its classes the labels."""
-    box = truth.box.copy()
-    box[:, 2:] -= box[:, :2]
+    box = xywh(truth.box)
     columns = zip(
         truth.image_id.tolist(),
         truth.label.tolist(),

@@ -236,11 +236,7 @@ def _image_entries(run: FinishedRun) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
     for split in (split for split in splits if split.image_dir):
-        path = run.folder.data / f"{split.name}.json"
-        try:
-            images = msgspec.json.decode(path.read_bytes())["images"]
-        except (OSError, msgspec.DecodeError) as error:
-            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        images = run.folder.read_split(split.name)["images"]
         found.setdefault(str(split.image_dir), []).extend(images)
     return found
 
