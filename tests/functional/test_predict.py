@@ -310,7 +310,8 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     images = tmp_path / "many"
     images.mkdir()
     sources = sorted((run.parent / "data").rglob("*.jpg"))
-    for number in range(80):
+    (images / "0000.jpg").write_bytes(b"no image")
+    for number in range(1, 81):
         shutil.copy(sources[number % len(sources)], images / f"{number:04}.jpg")
     output = tmp_path / "labels.json"
     arguments: tuple[object, ...] = ("predict", run, images, "--output", output)
@@ -329,9 +330,10 @@ def test_an_interrupted_prediction_goes_on_with_no_image_twice(run: Path, tmp_pa
     assert again.returncode == 0, again.stderr
     assert len(list((tmp_path / "drawn").iterdir())) == 80, "those labeled before, too"
     assert "continued after" in again.stderr
+    assert "warning: 1 images cannot be read and are left out:" in again.stderr
     content = json.loads(output.read_text())
     names = [image["file_name"] for image in content["images"]]
-    assert names == [f"{number:04}.jpg" for number in range(80)]
+    assert names == [f"{number:04}.jpg" for number in range(1, 81)]
     assert not partial.exists()
 
 

@@ -33,14 +33,7 @@ from train_teacher.console.options import (
 @allow_python_config_option
 @choice("--format", "text", "json", help="Output format.")
 def audit_command(
-    run: Path,
-    data: Path | None,
-    images: Path | None,
-    folds: int | None,
-    html: Path | None,
-    label_studio: Path | None,
-    format: str,
-    **teacher: Any,
+    run: Path, html: Path | None, label_studio: Path | None, format: str, **options: Any
 ) -> int:
     """List labels that a teacher doubts, the likeliest errors first; nothing is changed."""
     from train_teacher.audit.audit import AuditRequest, audit
@@ -55,7 +48,7 @@ def audit_command(
     require_new("--label-studio", label_studio)
     if label_studio and label_studio.suffix.lower() != ".json":
         raise UsageError(f"--label-studio {label_studio}: give the name of a .json file.")
-    request = AuditRequest(TeacherRequest(run, **teacher), data, images, folds)
+    request = AuditRequest(TeacherRequest.taken_from(options, run), **options)
     result = audit(request, progress=progress_line("images"))
     if html:
         write_page(html, result)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from train_teacher.coco.categories import dummy_categories, real_categories
+from train_teacher.coco.categories import real_categories
 from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UserError
-from train_teacher.data.canonical import canonical_split, category_targets
+from train_teacher.data.canonical import canonical_copy
 from train_teacher.engine.machine import choose_workers
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import match_names
@@ -87,14 +85,7 @@ def labelled_split(
             f"({_shown(known)}). To detect them nevertheless, add --own-classes."
         )
     _require_images(split)
-    dropped = frozenset(c.name for c in dummy_categories(split.dataset)) | frozenset(ignored)
-    content = canonical_split(
-        split.dataset,
-        np.arange(len(split.dataset.images)),
-        known,
-        category_targets(split.dataset, known, dropped),
-        split.files,
-    )
+    content = canonical_copy(split, known, ignored)
     folder = split.files.image_dir or split.dataset.path.parent
     return LabelledImages(
         str(split.dataset.path), content, Path(folder), tuple(phrases or known), ignored

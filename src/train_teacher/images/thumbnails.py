@@ -48,16 +48,10 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     """
     if marked is not None and not np.isfinite(marked).all():
         marked = None
-    with warnings.catch_warnings():
-        # An image of 100 megapixels is large, but it is the user's own.
-        warnings.simplefilter("ignore")
-        opened = _open(path, marked=marked)
-    if opened is None:
+    shown = _shown(path, LONGEST_SIDE, marked)
+    if shown is None:
         return None
-    image, width, height = opened
-    low, high = _view(marked, width, height)
-    scale = LONGEST_SIDE / max(high - low)
-    canvas = _canvas(image, (width, height), low, high, scale)
+    canvas, low, scale = shown
     _draw(canvas, [(_shifted(box, low, scale), GREY, 1) for box in _finite(others)])
     if marked is not None:
         _draw(canvas, [(_visible(_shifted(marked, low, scale)), RED, 3)])
@@ -88,13 +82,10 @@ def with_boxes(
         None when the image cannot be read.
     """
     everything = _around(labelled, detected) if near else None
-    opened = _open(path, COMPARED_SIDE, everything, turned=turned)
-    if opened is None:
+    shown = _shown(path, COMPARED_SIDE, everything, turned=turned)
+    if shown is None:
         return None
-    image, width, height = opened
-    low, high = _view(everything, width, height)
-    scale = COMPARED_SIDE / max(high - low)
-    canvas = _canvas(image, (width, height), low, high, scale)
+    canvas, low, scale = shown
     # What was detected comes last: it is what the eye looks for.
     for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
         if boxes is None:
@@ -134,14 +125,31 @@ def _data_uri(canvas: Image) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
+def _shown(
+    path: Path, side: int, marked: Floats | None, *, turned: bool = True
+) -> tuple[Image, Floats, float] | None:
+    """Return the image to draw on, its upper left corner in pixels of the file, and its scale."""
+    opened = _open(path, side, marked, turned=turned)
+    if opened is None:
+        return None
+    image, width, height = opened
+    low, high = _view(marked, width, height)
+    scale = side / max(high - low)
+    return _canvas(image, (width, height), low, high, scale), low, scale
+
+
 def _open(
-    path: Path, side: int = LONGEST_SIDE, marked: Floats | None = None, *, turned: bool = True
+    path: Path, side: int, marked: Floats | None, *, turned: bool
 ) -> tuple[Image, int, int] | None:
     """Return the image, perhaps turned and already reduced, and its width and height."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            # An image of 100 megapixels is large, but it is the user's own.
+            warnings.simplefilter("ignore")
+            opened = Image.open(path)
+        with opened as image:
             width, height = image.size
             wanted = round(side * max(width, height) / _window(marked, width, height))
             image.draft("RGB", (wanted, wanted))

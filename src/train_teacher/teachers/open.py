@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -44,6 +45,12 @@ class TeacherRequest:
     tile: int | None = None
     """Pixels of a tile's side, 0 for none; as it was trained when None."""
     overlap: float | None = None
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any], place: Path) -> TeacherRequest:
+        """Take the values of `teacher_options` out of the options of a command."""
+        names = [field.name for field in fields(cls) if field.name in options]
+        return cls(place, **{name: options.pop(name) for name in names})
 
     def applied_to(self, settings: TeacherSettings) -> TeacherSettings:
         """Return settings of a detector with the tiles that are asked for.
