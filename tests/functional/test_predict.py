@@ -21,11 +21,10 @@ from demo_model import DEMO_BASE
 from generated_data import make_images
 from tiny_sam import write_tiny_sam
 from train_teacher.core.errors import UsageError, UserError
-from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
+from train_teacher.evaluation.evaluate import EvaluateRequest, Evaluation, evaluate
 from train_teacher.evaluation.text import render_evaluation
 from train_teacher.prediction.predict import PredictRequest, predict
 from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import Evaluation
 from train_teacher.teachers.export import export_teacher
 from train_teacher.teachers.open import TeacherRequest, open_teacher
 
@@ -176,7 +175,7 @@ def test_a_bundle_detects_what_its_run_detects(
     assert ours.num_images == 24
     facts = open_teacher(cpu(tmp_path / "bundle", **base)).facts
     assert facts.original_names == CLASSES
-    assert facts.threshold_known
+    assert facts.threshold is not None
 
 
 def as_attributes(source: Path, target: Path) -> Path:

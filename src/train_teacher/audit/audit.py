@@ -18,19 +18,7 @@ from train_teacher.core.words import plural
 from train_teacher.engine import machine
 from train_teacher.evaluation.evaluate import EvaluateRequest, data_of, split_of_run
 from train_teacher.evaluation.labelled_images import LabelledImages, look
-from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
-
-
-@dataclass(frozen=True)
-class AuditRequest:
-    """Request for an audit: the labels, and the teacher that looks at them."""
-
-    teacher: TeacherRequest
-    data: Path | None = None
-    """COCO JSON instead of the run's validation and test splits."""
-    images: Path | None = None
-    folds: int | None = None
-    """Runs that share the training images between them."""
+from train_teacher.teachers.open import OpenTeacher, open_teacher
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +51,15 @@ class AuditResult:
     turned: bool
 
 
-def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditResult:
+def audit(
+    request: EvaluateRequest, folds: int | None = None, *, progress: Progress | None = None
+) -> AuditResult:
     """Compare labels with a teacher's detections; nothing is changed.
+
+    Args:
+        request: teacher and data; without data the run's validation and test splits.
+        folds: runs that share the training images between them, to audit these too.
+        progress: called with images done and in all, for each split.
 
     Raises:
         UserError: teacher or data cannot be used, or the teacher has seen all of it.
@@ -72,16 +67,16 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
     """
     teacher = open_teacher(request.teacher)
     known = _trained_on(teacher)
-    left_out = 0 if request.data or request.folds else len(known)
+    left_out = 0 if request.data or folds else len(known)
     parts = []
-    for data in _unseen(request, teacher):
+    for data in _unseen(request, folds, teacher):
         pairs = zip(data.content["images"], data.images, strict=True)
         new = data.part([image for image, path in pairs if path.resolve() not in known])
         left_out += len(data.images) - len(new.images)
         if new.images:
             parts.append(Looked(new, list(look(teacher.model, new, new.phrases, progress))))
-    folds = list(_by_folds(request, teacher, progress))
-    if not parts + folds:
+    of_folds = list(_by_folds(request, folds, teacher, progress))
+    if not parts + of_folds:
         raise UserError(
             f"{request.teacher.place}: was trained on all of these images, so it would agree with "
             "their errors. Add --folds 3, or give other labels with --data."
@@ -90,10 +85,10 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
     # Shorter runs know less: their doubts are weighed by their own agreement.
     suspects = [
         suspect
-        for group in (parts, folds)
+        for group in (parts, of_folds)
         for suspect in find_suspects(group, facts.original_names, facts.score_threshold)
     ]
-    audited = [part.data for part in parts + folds]
+    audited = [part.data for part in parts + of_folds]
     labels = [label for data in audited for label in data.content["annotations"]]
     places = {
         (data.path, image["file_name"]): (data.image_dir, image["width"], image["height"])
@@ -123,12 +118,13 @@ def _trained_on(teacher: OpenTeacher) -> set[Path]:
     return {Path(train.image_dir or "", image["file_name"]).resolve() for image in images}
 
 
-def _unseen(request: AuditRequest, teacher: OpenTeacher) -> Iterator[LabelledImages]:
+def _unseen(
+    request: EvaluateRequest, folds: int | None, teacher: OpenTeacher
+) -> Iterator[LabelledImages]:
     if request.data or teacher.run is None:
-        if request.folds is not None:
+        if folds is not None:
             raise UsageError("--folds is for the training images of a run, without --data.")
-        asked = EvaluateRequest(request.teacher, data=request.data, images=request.images)
-        yield data_of(asked, teacher)
+        yield data_of(request, teacher)
         return
     info = teacher.run.dataset_info
     for name in [split.name for split in info.splits if split.name != "train"]:
@@ -136,9 +132,8 @@ def _unseen(request: AuditRequest, teacher: OpenTeacher) -> Iterator[LabelledIma
 
 
 def _by_folds(
-    request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
+    request: EvaluateRequest, folds: int | None, teacher: OpenTeacher, progress: Progress | None
 ) -> Iterator[Looked]:
-    folds = request.folds
     if teacher.run is None or folds is None:
         return
     data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train", request.images)

@@ -22,7 +22,7 @@ from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_spli
 from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
 from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import Evaluation, KeptBoxes, with_every_mask
+from train_teacher.scores.coco_scores import CocoScores, with_every_mask
 from train_teacher.scores.detections import Detections, joined
 from train_teacher.scores.judgement import judge
 from train_teacher.scores.thresholds import ClassThreshold
@@ -58,6 +58,46 @@ class EvaluateRequest:
     """Share of right boxes for which each class's score was chosen; to see whether it holds."""
     detections: Path | None = None
     """File to write the detections to, as COCO result records."""
+
+
+class KeptBoxes(msgspec.Struct, frozen=True):
+    """The boxes of one class above the threshold chosen for a precision."""
+
+    name: str
+    threshold: ClassThreshold
+    """With what it rests on."""
+    objects: int
+    kept: int
+    right: int
+    """Of the kept ones, at an overlap of 0.5."""
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
+
+    teacher: str
+    """Its folder."""
+    data: str
+    """The file whose labels were the measure."""
+    weights: str
+    """`trained`, or `base`: what the run started from."""
+    num_images: int
+    num_objects: int
+    """Crowds left out."""
+    prompt: tuple[str, ...]
+    """Phrases that the model was asked for."""
+    scores: CocoScores
+    masks: CocoScores | None = None
+    """Of masks instead of boxes (`--masks`)."""
+    kept: tuple[KeptBoxes, ...] = ()
+    """Of each class (`--precision`)."""
+    num_without_mask: int = 0
+    """Objects that the mask scores leave out."""
+    ignored_classes: tuple[str, ...] = ()
+    """Classes of the data that the teacher does not know."""
+    tiles: str = ""
+    """The cutting of large images, in words; the scores are of whole images."""
+    seconds: float = 0.0
 
 
 def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> Evaluation:

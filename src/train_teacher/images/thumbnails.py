@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train_teacher.core.arrays import Floats
+from train_teacher.images.drawings import write_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -72,7 +73,7 @@ def with_boxes(
 
     Args:
         labelled: (T, 4) xywh in pixels, drawn in green.
-        names: (T,) what is written below each of them.
+        names: (T,) what is written in each of them, at the lower edge.
         detected: (D, 4) xywh in pixels, drawn in orange.
         texts: (D,) what is written above each of them.
         turned: whether the boxes are of the photo as EXIF turns it.
@@ -87,14 +88,15 @@ def with_boxes(
         return None
     canvas, low, scale = shown
     # What was detected comes last: it is what the eye looks for.
-    for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
+    for boxes, told, color, edge in ((labelled, names, GREEN, 1), (detected, texts, ORANGE, 0)):
         if boxes is None:
             continue
         places = [_shifted(box, low, scale) for box in _finite(boxes)]
         _draw(canvas, [(box, color, 3) for box in places])
         if len(places) <= MOST_NAMED:
             for box, text in zip(places, told, strict=False):
-                _write(canvas, box, text, color)
+                corner = float(box[0]), float(box[1] + edge * box[3])
+                write_name(canvas, text, corner, color, FONT_SIZE)
     return _data_uri(canvas)
 
 
@@ -103,20 +105,6 @@ def _around(*boxes: Floats | None) -> Floats:
     every = np.concatenate([part for part in boxes if part is not None])
     corner, far = every[:, :2].min(axis=0), (every[:, :2] + every[:, 2:]).max(axis=0)
     return np.concatenate([corner, far - corner])
-
-
-def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:
-    """Write a name above a detected box, and inside the lower edge of a labeled one."""
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(canvas)
-    left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
-    high = bottom + 3
-    y = float(box[1]) - high if color == ORANGE else float(box[1] + box[3]) - high
-    x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
-    y = min(max(y, 0.0), canvas.height - high)
-    pen.rectangle((x, y, x + right - left + 4, y + high), fill=color)
-    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
 
 
 def _data_uri(canvas: Image) -> str:

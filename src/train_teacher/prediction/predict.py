@@ -171,7 +171,7 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         images=len(images) - len(unreadable),
         annotations=sum(len(image.boxes) for image in images),
         threshold=threshold,
-        threshold_known=request.score_threshold is not None or facts.threshold_known,
+        threshold_known=request.score_threshold is not None or facts.threshold is not None,
         tiles=str(teacher.model.tiling or ""),
         told=tuple(facts.tell_thresholds(chosen)) if chosen else (),
         resumed=resumed,

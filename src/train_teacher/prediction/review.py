@@ -44,13 +44,16 @@ def render_review(title: str, labelled: Labelled, thresholds: Floats) -> str:
     labels = np.array([label for image in found for label in image.labels], np.int64)
     rows = np.repeat(np.arange(len(found)), [len(image.scores) for image in found])
     near = scores < thresholds[labels] + NEAR
+    least_sure = dict.fromkeys(rows[np.argsort(scores, kind="stable")].tolist())
+    empty = [image for image in labelled.images if not image.scores and not image.unreadable]
+    step = max(1, len(empty) // SHOWN_IMAGES)
     return render_page(
         "prediction/review.html.j2",
         title=title,
         labelled=labelled,
         boxes=len(scores),
-        empty=sum(not image.unreadable for image in labelled.images) - len(found),
-        unreadable=sum(bool(image.unreadable) for image in labelled.images),
+        empty=len(empty),
+        unreadable=len(labelled.images) - len(found) - len(empty),
         near=int(near.sum()),
         least=sorted({*thresholds.tolist()}),
         margin=NEAR,
@@ -58,9 +61,9 @@ def render_review(title: str, labelled: Labelled, thresholds: Floats) -> str:
         hidden_classes=len(labelled.names) - SHOWN_CLASSES,
         figures=list(_figures(labelled.names, thresholds, scores, labels)),
         parts_shown=(
-            ("Least sure", _drawn(labelled, [found[row] for row in _least_sure(scores, rows)])),
+            ("Least sure", _drawn(labelled, [found[row] for row in least_sure][:SHOWN_IMAGES])),
             ("All classes and sizes", _drawn(labelled, _spread(found, labels, rows))),
-            ("Nothing found", _drawn(labelled, _nothing_found(labelled.images))),
+            ("Nothing found", _drawn(labelled, empty[::step][:SHOWN_IMAGES])),
         ),
     )
 
@@ -100,21 +103,11 @@ def _histogram(title: str, scores: Floats, threshold: float) -> Figure:
     return Figure(title, chart)
 
 
-def _least_sure(scores: Floats, rows: Rows) -> list[int]:
-    """Return the images with the boxes of the lowest scores."""
-    return list(dict.fromkeys(rows[np.argsort(scores, kind="stable")].tolist()))[:SHOWN_IMAGES]
-
-
 def _spread(found: Sequence[PredictedImage], labels: Rows, rows: Rows) -> list[PredictedImage]:
     """Return images of all classes and sizes."""
     boxes = np.array([box for image in found for box in image.boxes]).reshape(-1, 4)
     sides = np.sqrt(boxes[:, 2] * boxes[:, 3])
     return [found[shown.row] for shown in choose_images(rows, labels, sides, SHOWN_IMAGES)]
-
-
-def _nothing_found(images: Sequence[PredictedImage]) -> list[PredictedImage]:
-    empty = [image for image in images if not image.scores and not image.unreadable]
-    return empty[:: max(1, len(empty) // SHOWN_IMAGES)][:SHOWN_IMAGES]
 
 
 def _drawn(labelled: Labelled, images: Sequence[PredictedImage]) -> list[Image]:

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from train_teacher.scores.thresholds import ClassThreshold
-
 SIZES = ("small", "medium", "large")
 """Areas up to 32 * 32 and 96 * 96 pixels, and beyond (COCOeval's areaRng)."""
 
@@ -45,46 +43,6 @@ class CocoScores(msgspec.Struct, frozen=True):
     average_recall_100: float | None
     sizes: tuple[SizeScores, ...]
     classes: tuple[ClassScores, ...]
-
-
-class KeptBoxes(msgspec.Struct, frozen=True):
-    """The boxes of one class above the threshold chosen for a precision."""
-
-    name: str
-    threshold: ClassThreshold
-    """With what it rests on."""
-    objects: int
-    kept: int
-    right: int
-    """Of the kept ones, at an overlap of 0.5."""
-
-
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
-
-    teacher: str
-    """Its folder."""
-    data: str
-    """The file whose labels were the measure."""
-    weights: str
-    """`trained`, or `base`: what the run started from."""
-    num_images: int
-    num_objects: int
-    """Crowds left out."""
-    prompt: tuple[str, ...]
-    """Phrases that the model was asked for."""
-    scores: CocoScores
-    masks: CocoScores | None = None
-    """Of masks instead of boxes (`--masks`)."""
-    kept: tuple[KeptBoxes, ...] = ()
-    """Of each class (`--precision`)."""
-    num_without_mask: int = 0
-    """Objects that the mask scores leave out."""
-    ignored_classes: tuple[str, ...] = ()
-    """Classes of the data that the teacher does not know."""
-    tiles: str = ""
-    """The cutting of large images, in words; the scores are of whole images."""
-    seconds: float = 0.0
 
 
 def known(value: float) -> float | None:

@@ -34,7 +34,7 @@ from train_teacher.reports.write import (
 )
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import write_record
-from train_teacher.scores.threshold_counting import measure_thresholds
+from train_teacher.scores.thresholds import measure_thresholds
 from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
