@@ -24,7 +24,7 @@ from train_teacher.core.errors import UsageError, UserError
 from train_teacher.evaluation.evaluate import EvaluateRequest, Evaluation, evaluate
 from train_teacher.evaluation.text import render_evaluation
 from train_teacher.prediction.predict import PredictRequest, predict
-from train_teacher.scores.coco_counting import score
+from train_teacher.scores.coco_scores import score
 from train_teacher.teachers.export import export_teacher
 from train_teacher.teachers.open import TeacherRequest, open_teacher
 

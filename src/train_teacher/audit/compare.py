@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from train_teacher.core.arrays import Boxes, Flags, Ints
-from train_teacher.prediction.choose_labels import choose_labels
-from train_teacher.scores.detections import ImageDetections, overlaps
+from train_teacher.scores.detections import ImageDetections, choose_labels, overlaps
 
 Kind = Literal["missing", "phantom", "class", "location", "double"]
 LEAST_SCORE = 0.05

@@ -55,19 +55,15 @@ def write_page(path: Path, result: AuditResult) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    by_kind = {
-        kind: [suspect for suspect in result.audit.suspects if suspect.kind == kind]
-        for kind in KINDS
-    }
+    shown = []
+    for kind in KINDS:
+        if own := [suspect for suspect in result.audit.suspects if suspect.kind == kind]:
+            shown.append((kind, len(own), [_drawn(one, result) for one in own[:SHOWN_ON_PAGE]]))
     html = render_page(
         "audit/audit.html.j2",
         audit=result.audit,
         kinds=KINDS,
-        parts_shown=[
-            (kind, len(own), [_drawn(suspect, result) for suspect in own[:SHOWN_ON_PAGE]])
-            for kind, own in by_kind.items()
-            if own
-        ],
+        parts_shown=shown,
     )
     write_atomically(path, html)
 

@@ -21,8 +21,7 @@ from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
-from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import CocoScores, with_every_mask
+from train_teacher.scores.coco_scores import CocoScores, score, with_every_mask
 from train_teacher.scores.detections import Detections, joined
 from train_teacher.scores.judgement import judge
 from train_teacher.scores.thresholds import ClassThreshold

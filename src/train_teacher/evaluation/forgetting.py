@@ -15,7 +15,7 @@ from train_teacher.evaluation.labelled_images import LabelledImages, detections_
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.runs.folder import RunFolder
-from train_teacher.scores.coco_counting import score
+from train_teacher.scores.coco_scores import score
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import model as teacher_model
 

@@ -14,8 +14,7 @@ from train_teacher.data.canonical import canonical_copy
 from train_teacher.engine.machine import choose_workers
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import match_names
-from train_teacher.scores.coco_counting import coco_results, score
-from train_teacher.scores.coco_scores import CocoScores
+from train_teacher.scores.coco_scores import CocoScores, coco_results, score
 from train_teacher.scores.detections import Detections, ImageDetections, joined
 from train_teacher.teachers.model import TeacherModel, UnreadableImage
 

@@ -107,11 +107,7 @@ def _told(result: PredictResult) -> str:
     lines = [result.tiles] if result.tiles else []
     if result.resumed:
         lines.append(f"continued after {result.resumed:,} images that were done")
-    if result.told:
-        lines += ["least scores of kept boxes:", *result.told]
-    guess = "" if result.threshold_known else " (a guess: this teacher's best is unknown)"
-    if not result.told:
-        lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
+    lines += result.told
     if result.unreadable:
         count = len(result.unreadable)
         lines.append(f"warning: {count} images cannot be read and are left out:")

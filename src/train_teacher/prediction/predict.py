@@ -20,7 +20,6 @@ from train_teacher.core.json_file import read_json
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
-from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
 from train_teacher.prediction.other_formats import (
     Labelled,
     cvat_labels,
@@ -37,7 +36,7 @@ from train_teacher.prediction.prediction_file import (
 )
 from train_teacher.prediction.review import render_review, review_of
 from train_teacher.prediction.students import StudentFolder, StudentImage, images_of
-from train_teacher.scores.detections import xywh
+from train_teacher.scores.detections import NEARLY_THE_SAME, choose_labels, xywh
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import UnreadableImage
@@ -91,13 +90,10 @@ class PredictResult:
     output: Path
     images: int
     annotations: int
-    threshold: float
-    """The least of all classes."""
-    threshold_known: bool
     tiles: str
     """The cutting of large images, in words."""
     told: tuple[str, ...]
-    """The threshold of each class and what it rests on, where a precision was asked for."""
+    """The threshold, or that of each class and what it rests on, in words."""
     resumed: int
     """Images that an interrupted command had done."""
     unreadable: tuple[str, ...]
@@ -165,15 +161,18 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
         f"{threshold:g}"
         + (f", each class at a precision of {request.precision:g}" if chosen else "")
     )
+    guessed = request.score_threshold is None and facts.threshold is None
+    guess = " (a guess: this teacher's best is unknown)" if guessed else ""
+    least = f"boxes with a score of at least {threshold:g}{guess}"
     student = _write_results(request, lines, listed.ids, labelled, people, description, thresholds)
     return PredictResult(
         output=request.predictions,
         images=len(images) - len(unreadable),
         annotations=sum(len(image.boxes) for image in images),
-        threshold=threshold,
-        threshold_known=request.score_threshold is not None or facts.threshold is not None,
         tiles=str(teacher.model.tiling or ""),
-        told=tuple(facts.tell_thresholds(chosen)) if chosen else (),
+        told=("least scores of kept boxes:", *facts.tell_thresholds(chosen))
+        if chosen
+        else (least,),
         resumed=resumed,
         unreadable=tuple(f"{listed.root / one.name} ({one.unreadable})" for one in unreadable),
         image_root=listed.root,

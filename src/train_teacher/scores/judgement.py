@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.core.arrays import Floats, Ints
-from train_teacher.scores.coco_counting import coco_results, count
+from train_teacher.scores.coco_scores import coco_results, count
 from train_teacher.scores.detections import Detections, GroundTruth
 
 IOU = 0.5
