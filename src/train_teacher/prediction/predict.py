@@ -163,16 +163,16 @@ def _predict(request: PredictRequest, progress: Progress | None) -> PredictResul
     )
     guessed = request.score_threshold is None and facts.threshold is None
     guess = " (a guess: this teacher's best is unknown)" if guessed else ""
-    least = f"boxes with a score of at least {threshold:g}{guess}"
+    told: tuple[str, ...] = (f"boxes with a score of at least {threshold:g}{guess}",)
+    if chosen:
+        told = ("least scores of kept boxes:", *facts.tell_thresholds(chosen))
     student = _write_results(request, lines, listed.ids, labelled, people, description, thresholds)
     return PredictResult(
         output=request.predictions,
         images=len(images) - len(unreadable),
         annotations=sum(len(image.boxes) for image in images),
         tiles=str(teacher.model.tiling or ""),
-        told=("least scores of kept boxes:", *facts.tell_thresholds(chosen))
-        if chosen
-        else (least,),
+        told=told,
         resumed=resumed,
         unreadable=tuple(f"{listed.root / one.name} ({one.unreadable})" for one in unreadable),
         image_root=listed.root,
