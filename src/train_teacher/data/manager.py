@@ -230,9 +230,8 @@ class DataManager:
             return {"train": np.arange(len(train.dataset.images))}, None
         columns = train.dataset.annotations
         learned = self._loaded_rows(train, training=False).kept
-        labels = category_targets(train.dataset, self._original_names)[
-            columns.category_row[learned]
-        ]
+        targets = category_targets(train.dataset, self._original_names)
+        labels = targets[columns.category_row[learned]]
         # By their own names: another --class-prompt must not give another split.
         boxes = BoxLabels(columns.image_row[learned], labels, self._original_names)
         return split_data(train, boxes, to_split, rule=self._group_rule, seed=self._seed)

@@ -116,7 +116,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
     started = time.monotonic()
     model = subject.build()
     found, masks = _detect(model, data, sam, progress)
-    results = data.results(found)
+    results, mask_results = data.results(found), data.results(found, masks) if sam else []
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
@@ -127,9 +127,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         num_objects=len(objects),
         prompt=data.phrases,
         scores=score(data.content, results),
-        masks=score(with_every_mask(data.content), data.results(found, masks), "segm")
-        if sam
-        else None,
+        masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
         kept=_kept(data, found, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,

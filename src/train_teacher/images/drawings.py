@@ -78,7 +78,7 @@ def write_name(
     _, _, right, bottom = pen.textbbox((0, 0), text, font_size=size)
     wide, high = right + 4, bottom + 3
     x = min(max(corner[0], 0), max(image.width - wide, 0))
-    y = min(max(corner[1] - high, 0), image.height - high)
+    y = min(max(corner[1] - high, 0), max(image.height - high, 0))
     pen.rectangle((x, y, x + wide, y + high), fill=color)
     pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=size)
 
