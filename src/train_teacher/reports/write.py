@@ -62,7 +62,7 @@ class RunFacts:
     cost: RunCost
     truth: ValidationTruth
     before: Judged | None
-    """What the base weights found."""
+    """Detections of the base weights."""
     best: Judged | None
     chance: Chance | None
 
