@@ -9,7 +9,7 @@ import numpy as np
 
 from train_teacher.audit.suspects import Looked
 from train_teacher.evaluation.labelled_images import LabelledImages
-from train_teacher.scores.detections import Detections
+from train_teacher.scores.detections import ImageDetections
 
 IMAGES, SIDE = 120, 40
 NAMES = ("cat", "dog")
@@ -33,10 +33,8 @@ def looked(folder: Path = Path("images")) -> Looked:
     content = {"images": images, "annotations": labels[1:], "categories": categories}
     return Looked(
         LabelledImages("val.json", content, folder, NAMES),
-        Detections(
-            np.arange(1, IMAGES + 1),
-            np.zeros(IMAGES, np.int64),
-            np.linspace(0.9, 0.6, IMAGES),
-            found,
-        ),
+        [
+            ImageDetections(SIDE, SIDE, np.zeros(1, np.int64), np.array([score]), box[None])
+            for score, box in zip(np.linspace(0.9, 0.6, IMAGES), found, strict=True)
+        ],
     )

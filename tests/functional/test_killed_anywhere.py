@@ -64,7 +64,7 @@ def replace_teacher() -> None:
     """Let `teacher predict` find one box in each image at once."""
     from train_teacher.prediction import predict
     from train_teacher.scores.detections import ImageDetections
-    from train_teacher.teachers.facts import teacher_facts
+    from train_teacher.teachers.facts import TeacherFacts
 
     def detect(paths: Sequence[Path], *_: Any, **__: Any) -> Iterator[ImageDetections]:
         for number in (sum(path.name.encode()) % 7 for path in paths):
@@ -72,7 +72,7 @@ def replace_teacher() -> None:
             yield ImageDetections(100, 80, label, np.array([0.9]), box)
 
     model: Any = SimpleNamespace(detect=detect, turns_photos=True, tiling=None)
-    facts = teacher_facts("teacher", CLASSES, {}, 0.5)
+    facts = TeacherFacts("teacher", CLASSES, {}, 0.5)
     predict.open_teacher = lambda _: SimpleNamespace(facts=facts, model=model, run=None)
 
 

@@ -19,7 +19,7 @@ WITHOUT_LOGIC = {
         reports/write mmdet_plugin/startup/prompt_check mmdet_plugin/startup/preflight
         mmdet_plugin/loop/train_loop images/drawings teachers/hub_comparison""",
     "types": """core/arrays core/errors doctor/facts inspection/finding
-        inspection/inspected reports/facts reports/final_scores scores/coco_scores settings/decided
+        inspection/inspected reports/facts reports/final_scores settings/decided
         settings/option settings/schema coco/masks/columns""",
 }
 """Modules that need no test file of their own, by reason."""

@@ -9,29 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from train_teacher.audit.folds import folded, seconds_of_folds, some_images
+from train_teacher.audit.folds import folded, seconds_of_folds
 from train_teacher.audit.suspects import Looked, Suspect, find_suspects
 from train_teacher.console.progress import Progress, clock
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.words import plural
 from train_teacher.engine import machine
 from train_teacher.evaluation.evaluate import EvaluateRequest, data_of, split_of_run
-from train_teacher.evaluation.labelled_images import LabelledImages, detections_of
-from train_teacher.teachers.open import OpenTeacher, TeacherRequest, open_teacher
-
-
-@dataclass(frozen=True)
-class AuditRequest:
-    """Request for an audit: the labels, and the teacher that looks at them."""
-
-    teacher: TeacherRequest
-    data: Path | None = None
-    """COCO JSON instead of the run's validation and test splits."""
-    images: Path | None = None
-    folds: int | None = None
-    """Runs that share the training images between them."""
+from train_teacher.evaluation.labelled_images import LabelledImages, look
+from train_teacher.teachers.open import OpenTeacher, open_teacher
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,17 +51,32 @@ class AuditResult:
     turned: bool
 
 
-def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditResult:
+def audit(
+    request: EvaluateRequest, folds: int | None = None, *, progress: Progress | None = None
+) -> AuditResult:
     """Compare labels with a teacher's detections; nothing is changed.
+
+    Args:
+        request: teacher and data; without data the run's validation and test splits.
+        folds: runs that share the training images between them, to audit these too.
+        progress: called with images done and in all, for each split.
 
     Raises:
         UserError: teacher or data cannot be used, or the teacher has seen all of it.
         UsageError: an option does not fit.
     """
     teacher = open_teacher(request.teacher)
-    parts, left_out = _by_itself(request, teacher, progress)
-    folds = list(_by_folds(request, teacher, progress))
-    if not parts + folds:
+    known = _trained_on(teacher)
+    left_out = 0 if request.data or folds else len(known)
+    parts = []
+    for data in _unseen(request, folds, teacher):
+        pairs = zip(data.content["images"], data.images, strict=True)
+        new = data.part([image for image, path in pairs if path.resolve() not in known])
+        left_out += len(data.images) - len(new.images)
+        if new.images:
+            parts.append(Looked(new, list(look(teacher.model, new, new.phrases, progress))))
+    of_folds = list(_by_folds(request, folds, teacher, progress))
+    if not parts + of_folds:
         raise UserError(
             f"{request.teacher.place}: was trained on all of these images, so it would agree with "
             "their errors. Add --folds 3, or give other labels with --data."
@@ -83,19 +85,15 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
     # Shorter runs know less: their doubts are weighed by their own agreement.
     suspects = [
         suspect
-        for group in (parts, folds)
+        for group in (parts, of_folds)
         for suspect in find_suspects(group, facts.original_names, facts.score_threshold)
     ]
-    parts += folds
-    labels = [label for part in parts for label in part.data.content["annotations"]]
+    audited = [part.data for part in parts + of_folds]
+    labels = [label for data in audited for label in data.content["annotations"]]
     places = {
-        (part.data.path, image["file_name"]): (
-            part.data.image_dir,
-            image["width"],
-            image["height"],
-        )
-        for part in parts
-        for image in part.data.content["images"]
+        (data.path, image["file_name"]): (data.image_dir, image["width"], image["height"])
+        for data in audited
+        for image in data.content["images"]
     }
     return AuditResult(
         Audit(
@@ -111,50 +109,31 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
     )
 
 
-def _by_itself(
-    request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
-) -> tuple[list[Looked], int]:
-    """Return the detections in images the teacher was not trained on, and how many are left out."""
-    known = _trained_on(teacher)
-    parts: list[Looked] = []
-    left_out = 0 if request.data or request.folds else len(known)
-    for data in _unseen(request, teacher):
-        rows = [n for n, path in enumerate(data.images) if path.resolve() not in known]
-        left_out += len(data.images) - len(rows)
-        if rows:
-            some = some_images(data, np.array(rows))
-            found = detections_of(teacher.model, some, some.phrases, progress)
-            parts.append(Looked(some, found))
-    return parts, left_out
+def _trained_on(teacher: OpenTeacher) -> set[Path]:
+    """Return the images that a run learned from; a bundle does not say."""
+    if teacher.run is None:
+        return set()
+    train = next(one for one in teacher.run.dataset_info.splits if one.name == "train")
+    images = teacher.run.folder.read_split("train")["images"]
+    return {Path(train.image_dir or "", image["file_name"]).resolve() for image in images}
 
 
-def _unseen(request: AuditRequest, teacher: OpenTeacher) -> Iterator[LabelledImages]:
+def _unseen(
+    request: EvaluateRequest, folds: int | None, teacher: OpenTeacher
+) -> Iterator[LabelledImages]:
     if request.data or teacher.run is None:
-        if request.folds is not None:
+        if folds is not None:
             raise UsageError("--folds is for the training images of a run, without --data.")
-        asked = EvaluateRequest(request.teacher, data=request.data, images=request.images)
-        yield data_of(asked, teacher)
+        yield data_of(request, teacher)
         return
     info = teacher.run.dataset_info
     for name in [split.name for split in info.splits if split.name != "train"]:
         yield split_of_run(teacher.run.folder, info, name, request.images)
 
 
-def _trained_on(teacher: OpenTeacher) -> set[Path]:
-    """Return the images that a run learned from; a bundle does not say."""
-    if teacher.run is None:
-        return set()
-    info, folder = teacher.run.dataset_info, teacher.run.folder
-    # The images themselves may be gone, where others are audited: any folder will do.
-    data = split_of_run(folder, info, "train", folder.data)
-    root = Path(next(str(split.image_dir) for split in info.splits if split.name == "train"))
-    return {(root / image["file_name"]).resolve() for image in data.content["images"]}
-
-
 def _by_folds(
-    request: AuditRequest, teacher: OpenTeacher, progress: Progress | None
+    request: EvaluateRequest, folds: int | None, teacher: OpenTeacher, progress: Progress | None
 ) -> Iterator[Looked]:
-    folds = request.folds
     if teacher.run is None or folds is None:
         return
     data = split_of_run(teacher.run.folder, teacher.run.dataset_info, "train", request.images)
@@ -164,4 +143,4 @@ def _by_folds(
     sys.stderr.write(f"folds: {told}; interrupt to stop; nothing of them is kept\n")
     device = machine.resolve_device(request.teacher.device, "fp32")
     for part, model in folded(teacher.run, data, folds, device):
-        yield Looked(part, detections_of(model, part, part.phrases, progress))
+        yield Looked(part, list(look(model, part, part.phrases, progress)))

@@ -34,29 +34,28 @@ from train_teacher.console.options import (
 @choice("--format", "text", "json", help="Output format.")
 def audit_command(
     run: Path,
-    data: Path | None,
-    images: Path | None,
     folds: int | None,
     html: Path | None,
     label_studio: Path | None,
     format: str,
-    **teacher: Any,
+    **options: Any,
 ) -> int:
     """List labels that a teacher doubts, the likeliest errors first; nothing is changed."""
-    from train_teacher.audit.audit import AuditRequest, audit
+    from train_teacher.audit.audit import audit
     from train_teacher.audit.output import render_audit, write_page, write_tasks
     from train_teacher.console.progress import progress_line
     from train_teacher.core.atomic_file import require_new
     from train_teacher.core.errors import UsageError
     from train_teacher.core.terminal_text import plain
+    from train_teacher.evaluation.evaluate import EvaluateRequest
     from train_teacher.teachers.open import TeacherRequest
 
     require_new("--html", html)
     require_new("--label-studio", label_studio)
     if label_studio and label_studio.suffix.lower() != ".json":
         raise UsageError(f"--label-studio {label_studio}: give the name of a .json file.")
-    request = AuditRequest(TeacherRequest(run, **teacher), data, images, folds)
-    result = audit(request, progress=progress_line("images"))
+    request = EvaluateRequest(TeacherRequest.taken_from(options, run), **options)
+    result = audit(request, folds, progress=progress_line("images"))
     if html:
         write_page(html, result)
         print(plain(f"page: {html}"), file=sys.stderr)  # noqa: T201

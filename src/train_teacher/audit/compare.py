@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from train_teacher.core.arrays import Boxes, Flags, Ints
-from train_teacher.prediction.choose_labels import choose_labels
-from train_teacher.scores.detections import ImageDetections, overlaps
+from train_teacher.scores.detections import ImageDetections, choose_labels, overlaps
 
 Kind = Literal["missing", "phantom", "class", "location", "double"]
 LEAST_SCORE = 0.05
@@ -26,14 +25,14 @@ class Doubt(NamedTuple):
     """Row of the label, -1 for none."""
     found: int
     """Row of the detection, -1 for none."""
-    overlap: float
-    support: float
-    """Best score of any detection near the label, or of the detection."""
+    overlap: float = 0.0
 
 
 class Comparison(NamedTuple):
     """One image: detections, doubted labels, and the scores to judge them by."""
 
+    label: Ints
+    """(T,) class numbers."""
     found: ImageDetections
     """Each object once."""
     doubts: tuple[Doubt, ...]
@@ -62,36 +61,32 @@ def compare(label: Ints, box: Boxes, looked: ImageDetections) -> Comparison:
     near = _paired(other, np.where(same, iou, 0), NEAR)
     agrees = on >= 0
     of_class = agrees | ((near >= 0) & (other < 0))
-    rows = np.arange(len(near))
-    overlap = np.where(of_class, iou[rows, near] if len(label) else np.nan, np.nan)
+    overlap = np.full(len(near), np.nan)
+    overlap[of_class] = iou[of_class, near[of_class]]
     support = np.where(overlaps(looked.box, box) >= NEAR, looked.score[:, None], 0)
     support = support.max(axis=0, initial=0)
 
     def doubts() -> Iterator[Doubt]:
-        for row in rows.tolist():
-            score, at = float(found.score[row]), int(near[row])
+        for row, at in enumerate(near.tolist()):
             if at < 0 and iou[row].max(initial=0) < NEAR:
-                yield Doubt("missing", -1, row, 0.0, score)
+                yield Doubt("missing", -1, row)
             elif at >= 0 and not of_class[row]:
-                yield Doubt("class", at, row, float(iou[row, at]), score)
+                yield Doubt("class", at, row, float(iou[row, at]))
             elif at >= 0 and overlap[row] < PRECISE:
-                yield Doubt("location", at, row, float(overlap[row]), score)
+                yield Doubt("location", at, row, float(overlap[row]))
         alike = overlaps(box, box) >= DOUBLE
         explained = set(near.tolist())
         for row in (row for row in range(len(label)) if row not in explained):
             twins = [t for t in np.flatnonzero(alike[row]).tolist() if t in explained or t < row]
-            yield Doubt("double" if twins else "phantom", row, -1, 0.0, float(support[row]))
+            yield Doubt("double" if twins else "phantom", row, -1)
 
-    return Comparison(found, tuple(doubts()), agrees, overlap, support)
+    return Comparison(label, found, tuple(doubts()), agrees, overlap, support)
 
 
 def outside_crowds(looked: ImageDetections, crowds: Boxes) -> ImageDetections:
     """Return the detections outside regions of unlabeled objects: nothing is missing there."""
-    low = np.maximum(looked.box[:, None, :2], crowds[None, :, :2])
-    high = np.minimum(looked.box[:, None, 2:], crowds[None, :, 2:])
-    inside = (high - low).clip(0).prod(axis=2)
-    area = (looked.box[:, 2:] - looked.box[:, :2]).prod(axis=1)
-    return looked.rows(~(inside >= ON * area[:, None]).any(axis=1))
+    inside = overlaps(looked.box, crowds, crowds=True) >= ON
+    return looked.rows(np.flatnonzero(~inside.any(axis=1)))
 
 
 def _paired(taken: Ints, iou: Boxes, least: float) -> Ints:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -51,10 +50,12 @@ def folded(
     """
     with tempfile.TemporaryDirectory(prefix="teacher-audit-") as name:
         work = Path(name)
-        for number, own in enumerate(_parts(run, data, folds, work)):
-            rest = np.setdiff1d(np.arange(len(data.content["images"])), own)
-            file = _written(data, rest, work / f"rest-{number}.json")
-            output = work / f"run-{number}"
+        images = data.content["images"]
+        for number, own in enumerate(_parts(run, data, folds)):
+            rest = np.setdiff1d(np.arange(len(images)), own).tolist()
+            file, output = work / f"rest-{number}.json", work / f"run-{number}"
+            others = data.part([images[row] for row in rest]).content
+            write_atomically(file, msgspec.json.encode(others))
             train_teacher(plan_training(_settings(run.settings, file, data.image_dir, output)))
             trained = read_run(output)
             model = load_run(
@@ -64,7 +65,7 @@ def folded(
                 trained.folder.best_checkpoint(),
                 device,
             )
-            yield some_images(data, own), model
+            yield data.part([images[row] for row in own.tolist()]), model
 
 
 def _settings(own: TeacherSettings, data: Path, images: Path, output: Path) -> TeacherSettings:
@@ -85,25 +86,11 @@ def _settings(own: TeacherSettings, data: Path, images: Path, output: Path) -> T
     )
 
 
-def _parts(run: FinishedRun, data: LabelledImages, folds: int, work: Path) -> list[Rows]:
-    file = _written(data, np.arange(len(data.content["images"])), work / "train.json")
-    (source,) = load_splits(InspectRequest(file, images=data.image_dir))
+def _parts(run: FinishedRun, data: LabelledImages, folds: int) -> list[Rows]:
+    source = load_splits(InspectRequest(Path(data.path), images=data.image_dir))[0]
     columns = source.dataset.annotations
     boxes = BoxLabels(columns.image_row, columns.category_row, run.dataset_info.own_names)
     shares = {f"fold {number}": 1.0 for number in range(folds)}
     rule = parse_group_by(run.settings.group_by)
     rows, _ = split_data(source, boxes, shares, rule=rule, seed=run.settings.seed)
     return [part for part in rows.values() if len(part)]
-
-
-def _written(data: LabelledImages, rows: Rows, path: Path) -> Path:
-    write_atomically(path, msgspec.json.encode(some_images(data, rows).content))
-    return path
-
-
-def some_images(data: LabelledImages, rows: Rows) -> LabelledImages:
-    """Return some of the images with their labels."""
-    images = [data.content["images"][row] for row in rows.tolist()]
-    ids = {image["id"] for image in images}
-    kept = [each for each in data.content["annotations"] if each["image_id"] in ids]
-    return replace(data, content={**data.content, "images": images, "annotations": kept})

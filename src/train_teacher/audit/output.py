@@ -55,21 +55,17 @@ def write_page(path: Path, result: AuditResult) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    by_kind = {
-        kind: [suspect for suspect in result.audit.suspects if suspect.kind == kind]
-        for kind in KINDS
-    }
+    shown = []
+    for kind in KINDS:
+        if own := [suspect for suspect in result.audit.suspects if suspect.kind == kind]:
+            shown.append((kind, len(own), [_drawn(one, result) for one in own[:SHOWN_ON_PAGE]]))
     html = render_page(
         "audit/audit.html.j2",
         audit=result.audit,
         kinds=KINDS,
-        parts_shown=[
-            (kind, len(own), [_drawn(suspect, result) for suspect in own[:SHOWN_ON_PAGE]])
-            for kind, own in by_kind.items()
-            if own
-        ],
+        parts_shown=shown,
     )
-    write_atomically(path, html.encode("utf-8", errors="replace"))
+    write_atomically(path, html)
 
 
 def _drawn(suspect: Suspect, result: AuditResult) -> Image:
@@ -112,5 +108,5 @@ def write_tasks(path: Path, result: AuditResult) -> None:
                 tuple(box for s in own if (box := s.box or s.label_box)),
             )
         )
-    labelled = Labelled(lambda: images, len(images), root, kinds, result.audit.teacher)
+    labelled = Labelled(images, root, kinds, result.audit.teacher, result.turned)
     write_label_studio(labelled, path)

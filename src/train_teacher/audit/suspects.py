@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from train_teacher.audit import probability
 from train_teacher.audit.compare import Comparison, Doubt, Kind, compare, outside_crowds
 from train_teacher.core.arrays import Floats
 from train_teacher.evaluation.labelled_images import LabelledImages
-from train_teacher.scores.detections import Detections, ImageDetections
+from train_teacher.scores.detections import ImageDetections, xywh
 from train_teacher.scores.validation_files import canonical_truth
 
 Box = tuple[float, float, float, float]
@@ -52,7 +53,8 @@ class Looked:
     """Labeled images, with the detections of a teacher that was not trained on them."""
 
     data: LabelledImages
-    found: Detections
+    found: Sequence[ImageDetections]
+    """In each image."""
 
 
 def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: float) -> list[Suspect]:
@@ -63,94 +65,88 @@ def find_suspects(parts: Sequence[Looked], names: Sequence[str], threshold: floa
         names: of the classes, by label.
         threshold: score from which a box is sure.
     """
-    records = [(part.data.path, *record) for part in parts for record in _compared(part)]
-    comparisons = [comparison for _, comparison, _, _ in records]
-    score = np.concatenate([np.empty(0), *(c.found.score for c in comparisons)])
-    agrees = np.concatenate([np.empty(0, np.bool_), *(c.agrees for c in comparisons)])
-    support = np.concatenate([np.empty(0), *(c.support for c in comparisons)])
-    overlap = np.concatenate([np.empty(0), *(c.overlap for c in comparisons)])
-    sure = (score >= threshold) & np.isfinite(overlap)
-    misplaced = np.zeros(len(score))
-    misplaced[sure] = probability.wrong_by_overlap(overlap[sure])
-    disagreed = probability.wrong_by_disagreement(score, agrees, len(support))
-    phantom = np.zeros(len(support))
-    classes = np.array([label["category_id"] for *_, own in records for label in own], np.int64)
-    # A missed label of a class that the teacher hardly finds means nothing.
-    middle = {label: np.median(support[classes == label]) for label in np.unique(classes).tolist()}
-    known = np.array([middle[label] >= threshold / 2 for label in classes.tolist()], np.bool_)
-    phantom[known] = probability.wrong_by_support(support[known])
-    double = probability.wrong_by_recall(
-        float((support >= threshold).mean()) if len(support) else 0
-    )
+    images = [image for part in parts for image in _compared(part)]
+    chances = _chances([image.comparison for image in images], threshold)
     suspects, boxes, labels = [], 0, 0
-    for file, comparison, image, own in records:
-        for doubt in comparison.doubts:
-            chances: Mapping[Kind, Floats | float] = {
-                "missing": disagreed[boxes + doubt.found],
-                "class": disagreed[boxes + doubt.found],
-                "location": misplaced[boxes + doubt.found],
-                "phantom": phantom[labels + doubt.label] if doubt.label >= 0 else 0.0,
-                "double": double,
-            }
-            chance = float(chances[doubt.kind])
-            if chance >= LEAST:
-                suspects.append(_suspect(doubt, chance, comparison, image, own, names, file))
-        boxes, labels = boxes + len(comparison.found.score), labels + len(own)
+    for image in images:
+        for doubt in image.comparison.doubts:
+            of_box = doubt.kind in ("missing", "class", "location")
+            row = boxes + doubt.found if of_box else labels + doubt.label
+            if chances[doubt.kind][row] >= LEAST:
+                suspects.append(_suspect(doubt, float(chances[doubt.kind][row]), image, names))
+        boxes += len(image.comparison.found.score)
+        labels += len(image.labels)
     # Alike by probability: the surer the teacher, the earlier.
     return sorted(suspects, key=lambda s: (-s.probability, -s.score if s.box else s.score))
 
 
-def _compared(part: Looked) -> list[tuple[Comparison, dict[str, Any], list[dict[str, Any]]]]:
-    truth = canonical_truth(part.data.content)
-    found = part.found.rows(np.argsort(part.found.image_id, kind="stable"))
-    order = np.argsort(truth.image_id, kind="stable")
-    image_ids = truth.image_id[order]
-    records = []
-    for image in part.data.content["images"]:
-        bounds = [image["id"], image["id"] + 1]
-        low, high = np.searchsorted(found.image_id, bounds)
-        looked = ImageDetections(
-            image["width"],
-            image["height"],
-            found.label[low:high],
-            found.score[low:high],
-            found.box[low:high],
-        )
-        low, high = np.searchsorted(image_ids, bounds)
-        rows = order[low:high]
-        looked = outside_crowds(looked, truth.box[rows[truth.crowd[rows]]])
-        own = rows[~truth.crowd[rows]]
-        annotations = [part.data.content["annotations"][row] for row in own.tolist()]
-        records.append((compare(truth.label[own], truth.box[own], looked), image, annotations))
-    return records
+def _chances(images: Sequence[Comparison], threshold: float) -> Mapping[Kind, Floats]:
+    """Return the probability of a doubt of each kind, by box or by label of all images."""
+    score = np.concatenate([np.empty(0), *(image.found.score for image in images)])
+    agrees = np.concatenate([np.empty(0, np.bool_), *(image.agrees for image in images)])
+    overlap = np.concatenate([np.empty(0), *(image.overlap for image in images)])
+    support = np.concatenate([np.empty(0), *(image.support for image in images)])
+    label = np.concatenate([np.empty(0, np.int64), *(image.label for image in images)])
+    disagreed = probability.wrong_by_disagreement(score, agrees, len(support))
+    sure = (score >= threshold) & np.isfinite(overlap)
+    misplaced = np.zeros(len(score))
+    misplaced[sure] = probability.wrong_by_overlap(overlap[sure])
+    # A missed label of a class that the teacher hardly finds means nothing.
+    known = np.zeros(len(support), np.bool_)
+    for own in (label == number for number in np.unique(label)):
+        known[own] = np.median(support[own]) >= threshold / 2
+    phantom = np.zeros(len(support))
+    phantom[known] = probability.wrong_by_support(support[known])
+    found = float((support >= threshold).mean()) if len(support) else 0.0
+    return {
+        "missing": disagreed,
+        "class": disagreed,
+        "location": misplaced,
+        "phantom": phantom,
+        "double": np.full(len(support), probability.wrong_by_recall(found)),
+    }
 
 
-def _suspect(
-    doubt: Doubt,
-    chance: float,
-    comparison: Comparison,
-    image: dict[str, Any],
-    annotations: Sequence[dict[str, Any]],
-    names: Sequence[str],
-    file: str,
-) -> Suspect:
-    annotation = annotations[doubt.label] if doubt.label >= 0 else None
-    found, row = comparison.found, doubt.found
-    box = None
-    if row >= 0:
-        x, y, right, bottom = found.box[row].round(2).tolist()
-        box = (x, y, round(right - x, 2), round(bottom - y, 2))
+@dataclass(frozen=True)
+class _Image:
+    file: str
+    """That holds its labels."""
+    record: Mapping[str, Any]
+    labels: Sequence[Mapping[str, Any]]
+    """Its annotations, crowds left out."""
+    comparison: Comparison
+
+
+def _compared(part: Looked) -> Iterator[_Image]:
+    content, truth = part.data.content, canonical_truth(part.data.content)
+    rows: dict[int, list[int]] = defaultdict(list)
+    for row, image_id in enumerate(truth.image_id.tolist()):
+        rows[image_id].append(row)
+    for image, found in zip(content["images"], part.found, strict=True):
+        here = np.array(rows[image["id"]], np.int64)
+        crowd = truth.crowd[here]
+        own = here[~crowd]
+        looked = outside_crowds(found, truth.box[here[crowd]])
+        comparison = compare(truth.label[own], truth.box[own], looked)
+        labels = [content["annotations"][row] for row in own.tolist()]
+        yield _Image(part.data.path, image, labels, comparison)
+
+
+def _suspect(doubt: Doubt, chance: float, image: _Image, names: Sequence[str]) -> Suspect:
+    label = image.labels[doubt.label] if doubt.label >= 0 else None
+    found, row = image.comparison.found, doubt.found
+    seen = row >= 0
     return Suspect(
         kind=doubt.kind,
         probability=round(chance, 3),
-        file=file,
-        file_name=image["file_name"],
-        image_id=image.get("original_id", image["id"]),
-        annotation_id=annotation.get("original_id", annotation["id"]) if annotation else None,
-        label=names[annotation["category_id"] - 1] if annotation else None,
-        label_box=tuple(annotation["bbox"]) if annotation else None,
-        found=names[int(found.label[row])] if row >= 0 else None,
-        box=box,
-        score=round(doubt.support, 4),
-        overlap=round(doubt.overlap, 3) if annotation and row >= 0 else None,
+        file=image.file,
+        file_name=image.record["file_name"],
+        image_id=image.record.get("original_id", image.record["id"]),
+        annotation_id=label.get("original_id", label["id"]) if label else None,
+        label=names[label["category_id"] - 1] if label else None,
+        label_box=tuple(label["bbox"]) if label else None,
+        found=names[int(found.label[row])] if seen else None,
+        box=tuple(xywh(found.box[[row]].round(2)).round(2)[0].tolist()) if seen else None,
+        score=round(float(found.score[row] if seen else image.comparison.support[doubt.label]), 4),
+        overlap=round(doubt.overlap, 3) if label and seen else None,
     )

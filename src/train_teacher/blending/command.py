@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,18 +46,7 @@ def _alpha(_context: click.Context, _option: click.Parameter, value: str) -> flo
 @device_option
 @allow_python_config_option
 @choice("--format", "text", "json", help="Output format.")
-def blend_command(
-    run: Path,
-    alpha: float | None,
-    retain: Path | None,
-    retain_images: Path | None,
-    images: Path | None,
-    output: Path | None,
-    merge: bool,
-    html: Path | None,
-    device: str,
-    format: str,
-) -> int:
+def blend_command(run: Path, html: Path | None, format: str, **options: Any) -> int:
     """Interpolate between base and trained weights, and score what is gained and forgotten.
 
     Nothing is trained: five blends are scored (WiSE-FT, Wortsman et al., CVPR 2022).
@@ -69,9 +59,9 @@ def blend_command(
     from train_teacher.core.terminal_text import plain
 
     require_new("--html", html)
-    if (merge and not output) or (retain_images and not retain):
+    request = BlendRequest(run, **options)
+    if (request.merge and not request.output) or (request.retain_images and not request.retain):
         raise UsageError("--merge goes with --output, and --retain-images with --retain.")
-    request = BlendRequest(run, alpha, images, retain, retain_images, output, merge, device)
     curve = blend(request, progress=progress_line("images"))
     print(render_blend_json(curve) if format == "json" else plain(render_blend(curve)))  # noqa: T201
     if html:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ from train_teacher.coco.masks.forms import plain_mask
 from train_teacher.coco.mmdet_loader import LoadedRows, trained_rows
 from train_teacher.core.errors import UserError
 from train_teacher.images.facts import ImageFiles
+from train_teacher.inspection.load import LoadedSplit
 from train_teacher.prompts.caption import match_names
 
 
 def category_targets(
-    dataset: CocoDataset, names: Sequence[str], dropped: frozenset[str] = frozenset()
+    dataset: CocoDataset, names: Sequence[str], ignored: Collection[str] = ()
 ) -> npt.NDArray[np.int64]:
     """Return the canonical category of each of a file's categories, matched by name.
 
@@ -33,10 +34,10 @@ def category_targets(
     Args:
         dataset: the file; its categories may have another order, other ids, or be fewer.
         names: the training file's original category names, in canonical order.
-        dropped: names of dummy categories.
+        ignored: names of categories that may be missing there though they have annotations.
 
     Returns:
-        (C,) position in `names` for each row of `dataset.categories`, -1 for a dummy one.
+        (C,) position in `names` for each row of `dataset.categories`, -1 for none.
 
     Raises:
         UserError: the file has a category that the training file lacks.
@@ -46,7 +47,7 @@ def category_targets(
     unknown = [
         category.name
         for row, category in enumerate(dataset.categories)
-        if positions[row] < 0 and category.name not in dropped and row in used
+        if positions[row] < 0 and category.name not in ignored and row in used
     ]
     if unknown:
         raise UserError(
@@ -70,6 +71,24 @@ def loaded_rows(
     """
     sizes = image_sizes(dataset, files.sizes)
     return trained_rows(dataset, np.flatnonzero(targets >= 0), sizes, training=training)
+
+
+def canonical_copy(
+    split: LoadedSplit, class_names: Sequence[str], ignored: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return all images of a file as a complete COCO object, see `canonical_split`.
+
+    Args:
+        split: the file, with what is known of its images.
+        class_names: canonical names.
+        ignored: names of other classes, which are left out.
+
+    Raises:
+        UserError: it has yet another class, or an image has no size.
+    """
+    dataset, targets = split.dataset, category_targets(split.dataset, class_names, ignored)
+    rows = np.arange(len(dataset.images))
+    return canonical_split(dataset, rows, class_names, targets, split.files)
 
 
 def canonical_split(

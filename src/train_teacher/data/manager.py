@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from train_teacher.coco.categories import dummy_categories, real_categories
-from train_teacher.coco.dataset import CocoDataset
+from train_teacher.coco.categories import real_categories
 from train_teacher.coco.mmdet_loader import LoadedRows
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
@@ -176,7 +175,7 @@ class DataManager:
             part.source.dataset,
             part.image_rows,
             self._class_names,
-            self._targets(part.source.dataset),
+            category_targets(part.source.dataset, self._original_names),
             part.source.files,
         )
 
@@ -231,7 +230,8 @@ class DataManager:
             return {"train": np.arange(len(train.dataset.images))}, None
         columns = train.dataset.annotations
         learned = self._loaded_rows(train, training=False).kept
-        labels = self._targets(train.dataset)[columns.category_row[learned]]
+        targets = category_targets(train.dataset, self._original_names)
+        labels = targets[columns.category_row[learned]]
         # By their own names: another --class-prompt must not give another split.
         boxes = BoxLabels(columns.image_row[learned], labels, self._original_names)
         return split_data(train, boxes, to_split, rule=self._group_rule, seed=self._seed)
@@ -244,15 +244,11 @@ class DataManager:
     def _class_names(self) -> tuple[str, ...]:
         return apply_class_prompts(self._original_names, self.request.class_prompts)
 
-    def _targets(self, dataset: CocoDataset) -> npt.NDArray[np.int64]:
-        dummies = frozenset(c.name for c in dummy_categories(dataset))
-        return category_targets(dataset, self._original_names, dummies)
-
     def _loaded_rows(self, source: LoadedSplit, *, training: bool) -> LoadedRows:
         """Return what the loader keeps of a file's annotations; looked up once per file."""
         path = source.dataset.path
         if (path, training) not in self._rows:
-            targets = self._targets(source.dataset)
+            targets = category_targets(source.dataset, self._original_names)
             self._rows[path, training] = loaded_rows(
                 source.dataset, targets, source.files, training=training
             )
@@ -266,7 +262,7 @@ class DataManager:
         loaded = self._loaded_rows(part.source, training=name == "train")
         kept = loaded.usable & in_split[columns.image_row]
         learned = loaded.kept & in_split[columns.image_row]
-        labels = self._targets(dataset)[columns.category_row[learned]]
+        labels = category_targets(dataset, self._original_names)[columns.category_row[learned]]
         images = np.unique(columns.image_row[kept])
         return SplitInfo(
             name=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
@@ -18,9 +18,6 @@ from train_teacher.console.options import (
     precision_option,
     teacher_options,
 )
-
-if TYPE_CHECKING:
-    from train_teacher.evaluation.evaluate import Split
 
 
 @command()
@@ -48,19 +45,7 @@ if TYPE_CHECKING:
 @allow_python_config_option
 @choice("--format", "text", "json", help="Output format.")
 def evaluate_command(
-    run: Path | None,
-    model: str | None,
-    class_prompt: tuple[str, ...],
-    data: Path | None,
-    split: str | None,
-    images: Path | None,
-    class_from: str | None,
-    own_classes: bool,
-    masks: str | None,
-    precision: float | None,
-    detections: Path | None,
-    format: str,
-    **teacher: Any,
+    run: Path | None, class_prompt: tuple[str, ...], format: str, **options: Any
 ) -> int:
     """Score a trained teacher with COCO metrics: overall, by class and by size.
 
@@ -73,21 +58,11 @@ def evaluate_command(
     from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
     from train_teacher.teachers.open import TeacherRequest
 
-    if (run is None) == (model is None):
+    if (run is None) == (options["model"] is None):
         raise UsageError("give either RUN or --model PRESET.")
-    request = EvaluateRequest(
-        TeacherRequest(run or Path(), **teacher),
-        model=model,
-        class_prompts=parse_class_prompts(class_prompt),
-        split=cast("Split | None", split),
-        data=data,
-        images=images,
-        class_from=class_from,
-        own_classes=own_classes,
-        masks=masks,
-        precision=precision,
-        detections=detections,
-    )
+    teacher = TeacherRequest.taken_from(options, run or Path())
+    prompts = parse_class_prompts(class_prompt)
+    request = EvaluateRequest(teacher, class_prompts=prompts, **options)
     result = evaluate(request, progress=progress_line("images"))
     if result.ignored_classes:
         names = ", ".join(result.ignored_classes)

@@ -16,14 +16,13 @@ from train_teacher.console.progress import Progress
 from train_teacher.core.atomic_file import require_new, write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.evaluation.base_model import BaseRequest, build_base, read_for_base
-from train_teacher.evaluation.labelled_images import LabelledImages, detect_all, labelled_split
+from train_teacher.evaluation.labelled_images import LabelledImages, labelled_split, look
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import apply_class_prompts
 from train_teacher.runs.folder import RunFolder
-from train_teacher.scores.coco_counting import score
-from train_teacher.scores.coco_scores import Evaluation, KeptBoxes, with_every_mask
-from train_teacher.scores.detections import Detections
+from train_teacher.scores.coco_scores import CocoScores, score, with_every_mask
+from train_teacher.scores.detections import Detections, joined
 from train_teacher.scores.judgement import judge
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.scores.validation_files import canonical_truth
@@ -60,6 +59,46 @@ class EvaluateRequest:
     """File to write the detections to, as COCO result records."""
 
 
+class KeptBoxes(msgspec.Struct, frozen=True):
+    """The boxes of one class above the threshold chosen for a precision."""
+
+    name: str
+    threshold: ClassThreshold
+    """With what it rests on."""
+    objects: int
+    kept: int
+    right: int
+    """Of the kept ones, at an overlap of 0.5."""
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
+
+    teacher: str
+    """Its folder."""
+    data: str
+    """The file whose labels were the measure."""
+    weights: str
+    """`trained`, or `base`: what the run started from."""
+    num_images: int
+    num_objects: int
+    """Crowds left out."""
+    prompt: tuple[str, ...]
+    """Phrases that the model was asked for."""
+    scores: CocoScores
+    masks: CocoScores | None = None
+    """Of masks instead of boxes (`--masks`)."""
+    kept: tuple[KeptBoxes, ...] = ()
+    """Of each class (`--precision`)."""
+    num_without_mask: int = 0
+    """Objects that the mask scores leave out."""
+    ignored_classes: tuple[str, ...] = ()
+    """Classes of the data that the teacher does not know."""
+    tiles: str = ""
+    """The cutting of large images, in words; the scores are of whole images."""
+    seconds: float = 0.0
+
+
 def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> Evaluation:
     """Run a teacher on labeled images and score its detections.
 
@@ -68,15 +107,16 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         UsageError: options exclude each other.
     """
     _check(request)
-    look = _base(request) if request.model else _teacher(request)
-    data, chosen = look.data, look.thresholds
+    subject = _base(request) if request.model else _teacher(request)
+    data, chosen = subject.data, subject.thresholds
     objects = [a for a in data.content["annotations"] if not a["iscrowd"]]
     sam = SamMasks(request.masks, request.teacher.device) if request.masks else None
     if sam and not any(a.get("segmentation") for a in data.content["annotations"]):
         raise UsageError(f"--masks: {data.path} has no masks to compare with.")
     started = time.monotonic()
-    model = look.build()
-    results, mask_results = detect_all(model, data, sam, progress)
+    model = subject.build()
+    found, masks = _detect(model, data, sam, progress)
+    results, mask_results = data.results(found), data.results(found, masks) if sam else []
     if request.detections:
         write_atomically(request.detections, msgspec.json.encode(results))
     return Evaluation(
@@ -88,7 +128,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
         prompt=data.phrases,
         scores=score(data.content, results),
         masks=score(with_every_mask(data.content), mask_results, "segm") if sam else None,
-        kept=_kept(data, results, chosen) if chosen else (),
+        kept=_kept(data, found, chosen) if chosen else (),
         num_without_mask=sum(not a.get("segmentation") for a in objects) if sam else 0,
         ignored_classes=data.ignored_classes,
         tiles=str(model.tiling or ""),
@@ -97,7 +137,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> E
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Subject:
     """A teacher and its images; the detector is built once labels and options were checked."""
 
     data: LabelledImages
@@ -106,13 +146,13 @@ class _Look:
     """Of each class, for `precision`."""
 
 
-def _teacher(request: EvaluateRequest) -> _Look:
+def _teacher(request: EvaluateRequest) -> _Subject:
     teacher = open_teacher(request.teacher)
     chosen = teacher.facts.for_precision(request.precision) if request.precision else ()
-    return _Look(data_of(request, teacher), lambda: teacher.model, chosen)
+    return _Subject(data_of(request, teacher), lambda: teacher.model, chosen)
 
 
-def _base(request: EvaluateRequest) -> _Look:
+def _base(request: EvaluateRequest) -> _Subject:
     asked = request.teacher
     read = read_for_base(
         BaseRequest(
@@ -129,22 +169,24 @@ def _base(request: EvaluateRequest) -> _Look:
     base = replace(read, settings=asked.applied_to(read.settings))
     phrases = apply_class_prompts(base.images.phrases, request.class_prompts)
     images = replace(base.images, phrases=phrases)
-    return _Look(images, lambda: build_base(base, asked.device)[0])
+    return _Subject(images, lambda: build_base(base, asked.device)[0])
+
+
+def _detect(
+    model: TeacherModel, data: LabelledImages, sam: SamMasks | None, progress: Progress | None
+) -> tuple[Detections, list[Any]]:
+    """Return the boxes in every image, and a mask of each where there is a `sam`."""
+    found, masks = list(look(model, data, data.phrases, progress)), []
+    if sam:
+        for path, image in zip(data.images, found, strict=True):
+            masks += sam.segment(path, image.box, turned=model.turns_photos)
+    return joined([image["id"] for image in data.content["images"]], found), masks
 
 
 def _kept(
-    data: LabelledImages, results: Sequence[Mapping[str, Any]], chosen: Sequence[ClassThreshold]
+    data: LabelledImages, found: Detections, chosen: Sequence[ClassThreshold]
 ) -> tuple[KeptBoxes, ...]:
     """Count the kept and the right boxes of each class from its threshold on."""
-    label = {category["id"]: n for n, category in enumerate(data.content["categories"])}
-    box = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
-    box[:, 2:] += box[:, :2]
-    found = Detections(
-        image_id=np.array([result["image_id"] for result in results], np.int64),
-        label=np.array([label[result["category_id"]] for result in results], np.int64),
-        score=np.array([result["score"] for result in results], np.float64),
-        box=box,
-    )
     least = np.array([one.score for one in chosen])
     kept = found.rows(found.score >= least[found.label])
     judged = judge(kept, canonical_truth(data.content), len(chosen))

@@ -11,11 +11,11 @@ from train_teacher.console.progress import Progress, part_of
 from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UserError
 from train_teacher.core.json_file import read_json
-from train_teacher.evaluation.labelled_images import LabelledImages, detect_all
+from train_teacher.evaluation.labelled_images import LabelledImages, detections_of
 from train_teacher.inspection.facts import DatasetInfo
 from train_teacher.reports.forgetting import RetainedScores
 from train_teacher.runs.folder import RunFolder
-from train_teacher.scores.coco_counting import score
+from train_teacher.scores.coco_scores import score
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import model as teacher_model
 
@@ -54,16 +54,18 @@ def score_retained(
     """
     images = read_retained(folder)
     passes = 3 if settings.tune == "lora" else 2
-    base = teacher_model.load_run(folder, settings, info, None, device)
-    before, _ = detect_all(base, images, progress=part_of(progress, 0, passes))
-    del base
+
+    def found_by(model: teacher_model.TeacherModel, number: int) -> list[dict[str, Any]]:
+        part = part_of(progress, number, passes)
+        return images.results(detections_of(model, images, images.phrases, part))
+
+    before = found_by(teacher_model.load_run(folder, settings, info, None, device), 0)
     trained = teacher_model.load_run(folder, settings, info, folder.best_checkpoint(), device)
-    after, _ = detect_all(trained, images, progress=part_of(progress, 1, passes))
+    after = found_by(trained, 1)
     equal = None
     if settings.tune == "lora":
         with trained.without_adapters():
-            again, _ = detect_all(trained, images, progress=part_of(progress, 2, passes))
-        equal = again == before
+            equal = found_by(trained, 2) == before
     return RetainedScores(
         data=images.path,
         num_images=len(images.content["images"]),

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from train_teacher.coco.categories import dummy_categories, real_categories
+from train_teacher.coco.categories import real_categories
 from train_teacher.console.progress import Progress
 from train_teacher.core.errors import UserError
-from train_teacher.data.canonical import canonical_split, category_targets
+from train_teacher.data.canonical import canonical_copy
 from train_teacher.engine.machine import choose_workers
 from train_teacher.inspection.load import InspectRequest, LoadedSplit, load_splits
 from train_teacher.prompts.caption import match_names
-from train_teacher.scores.coco_counting import coco_results, score
-from train_teacher.scores.coco_scores import CocoScores
+from train_teacher.scores.coco_scores import CocoScores, coco_results, score
 from train_teacher.scores.detections import Detections, ImageDetections, joined
 from train_teacher.teachers.model import TeacherModel, UnreadableImage
-from train_teacher.teachers.sam_masks import SamMasks
 
 SHOWN_NAMES = 5
 
@@ -40,6 +36,19 @@ class LabelledImages:
     def images(self) -> list[Path]:
         """The images in the order of `images`."""
         return [self.image_dir / image["file_name"] for image in self.content["images"]]
+
+    def part(self, images: Sequence[Mapping[str, Any]]) -> LabelledImages:
+        """Return some of the image records with their labels."""
+        ids = {image["id"] for image in images}
+        kept = [label for label in self.content["annotations"] if label["image_id"] in ids]
+        content = {**self.content, "images": list(images), "annotations": kept}
+        return replace(self, content=content)
+
+    def results(
+        self, found: Detections, masks: Sequence[Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return detections in the images as COCO's result records."""
+        return coco_results(found, [one["id"] for one in self.content["categories"]], masks)
 
 
 def read_labelled(path: Path, images: Path | None) -> LabelledImages:
@@ -75,14 +84,7 @@ def labelled_split(
             f"({_shown(known)}). To detect them nevertheless, add --own-classes."
         )
     _require_images(split)
-    dropped = frozenset(c.name for c in dummy_categories(split.dataset)) | frozenset(ignored)
-    content = canonical_split(
-        split.dataset,
-        np.arange(len(split.dataset.images)),
-        known,
-        category_targets(split.dataset, known, dropped),
-        split.files,
-    )
+    content = canonical_copy(split, known, ignored)
     folder = split.files.image_dir or split.dataset.path.parent
     return LabelledImages(
         str(split.dataset.path), content, Path(folder), tuple(phrases or known), ignored
@@ -104,58 +106,33 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:SHOWN_NAMES])) + rest
 
 
-def detect_all(
-    model: TeacherModel,
-    data: LabelledImages,
-    sam: SamMasks | None = None,
-    progress: Progress | None = None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return COCO result records of the boxes in every image, and of masks when there is a `sam`.
-
-    Raises:
-        UserError: an image cannot be read: the scores would be of another data set.
-    """
-    images = data.images
-    found: list[ImageDetections] = []
-    masks: list[Any] = []
-    for result in _look(model, data, data.phrases, progress):
-        if sam:
-            path = images[len(found)]
-            masks += sam.segment(path, result.box, turned=model.turns_photos)
-        found.append(result)
-    detections = joined([image["id"] for image in data.content["images"]], found)
-    ids = [category["id"] for category in data.content["categories"]]
-    boxes = coco_results(detections, ids)
-    return boxes, coco_results(detections, ids, masks) if sam else []
-
-
 def detections_of(
     model: TeacherModel,
     data: LabelledImages,
     phrases: Sequence[str],
     progress: Progress | None = None,
 ) -> Detections:
-    """Detect phrases in every image of a data set; a label is a position among them.
-
-    Raises:
-        UserError: an image cannot be read.
-    """
-    found = list(_look(model, data, phrases, progress))
+    """Return what `look` finds in all images, as columns."""
+    found = list(look(model, data, phrases, progress))
     return joined([image["id"] for image in data.content["images"]], found)
 
 
 def scores_of(data: LabelledImages, found: Detections) -> CocoScores:
     """Score the detections in every image of a data set."""
-    ids = [category["id"] for category in data.content["categories"]]
-    return score(data.content, coco_results(found, ids))
+    return score(data.content, data.results(found))
 
 
-def _look(
+def look(
     model: TeacherModel,
     data: LabelledImages,
     phrases: Sequence[str],
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> Iterator[ImageDetections]:
+    """Detect phrases in every image of a data set, in order; a label is a position among them.
+
+    Raises:
+        UserError: an image cannot be read: the scores would be of another data set.
+    """
     images = data.images
     workers = choose_workers(len(images))
     for done, result in enumerate(model.detect(images, phrases, workers=workers), 1):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from train_teacher.evaluation.evaluate import Evaluation
 from train_teacher.pages.page import render_text
 from train_teacher.prompts.caption import told_name
-from train_teacher.scores.coco_scores import Evaluation
 
 NAME_WIDTH = 40
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from train_teacher.core.errors import UserError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Color = tuple[int, int, int]
 LEAST_FONT, FONT_SHARE = 12, 0.02
 """Pixels, and share of the image's longer side."""
 JPEG_QUALITY = 90
@@ -54,11 +58,7 @@ def draw_detections(
     for label, (x, y, width, height), text in zip(labels, boxes, texts, strict=True):
         color = class_color(label)
         pen.rectangle((x, y, x + width, y + height), outline=color, width=line)
-        _, _, right, bottom = pen.textbbox((0, 0), text, font_size=size)
-        wide, high = right + 4, bottom + 3
-        at = min(max(x, 0), max(image.width - wide, 0)), max(y - high, 0)
-        pen.rectangle((*at, at[0] + wide, at[1] + high), fill=color)
-        pen.text((at[0] + 2, at[1]), text, fill=(0, 0, 0), font_size=size)
+        write_name(image, text, (x, y), color, size)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.partial")
@@ -68,13 +68,28 @@ def draw_detections(
         raise UserError(f"{target}: cannot be written: {error.strerror or error}.") from error
 
 
-def class_color(label: int) -> tuple[int, int, int]:
+def write_name(
+    image: Image, text: str, corner: tuple[float, float], color: Color, size: int
+) -> None:
+    """Write a name in black on a color, its lower left corner there or as near as it fits."""
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(image)
+    _, _, right, bottom = pen.textbbox((0, 0), text, font_size=size)
+    wide, high = right + 4, bottom + 3
+    x = min(max(corner[0], 0), max(image.width - wide, 0))
+    y = min(max(corner[1] - high, 0), max(image.height - high, 0))
+    pen.rectangle((x, y, x + wide, y + high), fill=color)
+    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=size)
+
+
+def class_color(label: int) -> Color:
     """Return the color of a class, bright enough for black letters."""
     red, green, blue = colorsys.hls_to_rgb((0.08 + label * GOLDEN_ANGLE) % 1, 0.62, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _tinted(image: Any, mask: dict[str, Any], color: tuple[int, int, int]) -> Any:
+def _tinted(image: Any, mask: dict[str, Any], color: Color) -> Any:
     from PIL import Image
     from pycocotools import mask as run_lengths
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train_teacher.core.arrays import Floats
+from train_teacher.images.drawings import write_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,16 +49,10 @@ def thumbnail(path: Path, marked: Floats | None, others: Floats) -> str | None:
     """
     if marked is not None and not np.isfinite(marked).all():
         marked = None
-    with warnings.catch_warnings():
-        # An image of 100 megapixels is large, but it is the user's own.
-        warnings.simplefilter("ignore")
-        opened = _open(path, marked=marked)
-    if opened is None:
+    shown = _shown(path, LONGEST_SIDE, marked)
+    if shown is None:
         return None
-    image, width, height = opened
-    low, high = _view(marked, width, height)
-    scale = LONGEST_SIDE / max(high - low)
-    canvas = _canvas(image, (width, height), low, high, scale)
+    canvas, low, scale = shown
     _draw(canvas, [(_shifted(box, low, scale), GREY, 1) for box in _finite(others)])
     if marked is not None:
         _draw(canvas, [(_visible(_shifted(marked, low, scale)), RED, 3)])
@@ -78,7 +73,7 @@ def with_boxes(
 
     Args:
         labelled: (T, 4) xywh in pixels, drawn in green.
-        names: (T,) what is written below each of them.
+        names: (T,) what is written in each of them, at the lower edge.
         detected: (D, 4) xywh in pixels, drawn in orange.
         texts: (D,) what is written above each of them.
         turned: whether the boxes are of the photo as EXIF turns it.
@@ -88,22 +83,20 @@ def with_boxes(
         None when the image cannot be read.
     """
     everything = _around(labelled, detected) if near else None
-    opened = _open(path, COMPARED_SIDE, everything, turned=turned)
-    if opened is None:
+    shown = _shown(path, COMPARED_SIDE, everything, turned=turned)
+    if shown is None:
         return None
-    image, width, height = opened
-    low, high = _view(everything, width, height)
-    scale = COMPARED_SIDE / max(high - low)
-    canvas = _canvas(image, (width, height), low, high, scale)
+    canvas, low, scale = shown
     # What was detected comes last: it is what the eye looks for.
-    for boxes, told, color in ((labelled, names, GREEN), (detected, texts, ORANGE)):
+    for boxes, told, color, edge in ((labelled, names, GREEN, 1), (detected, texts, ORANGE, 0)):
         if boxes is None:
             continue
         places = [_shifted(box, low, scale) for box in _finite(boxes)]
         _draw(canvas, [(box, color, 3) for box in places])
         if len(places) <= MOST_NAMED:
             for box, text in zip(places, told, strict=False):
-                _write(canvas, box, text, color)
+                corner = float(box[0]), float(box[1] + edge * box[3])
+                write_name(canvas, text, corner, color, FONT_SIZE)
     return _data_uri(canvas)
 
 
@@ -114,34 +107,37 @@ def _around(*boxes: Floats | None) -> Floats:
     return np.concatenate([corner, far - corner])
 
 
-def _write(canvas: Image, box: Floats, text: str, color: tuple[int, int, int]) -> None:
-    """Write a name above a detected box, and inside the lower edge of a labeled one."""
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(canvas)
-    left, _, right, bottom = pen.textbbox((0, 0), text, font_size=FONT_SIZE)
-    high = bottom + 3
-    y = float(box[1]) - high if color == ORANGE else float(box[1] + box[3]) - high
-    x = min(max(float(box[0]), 0.0), max(canvas.width - right - 4, 0))
-    y = min(max(y, 0.0), canvas.height - high)
-    pen.rectangle((x, y, x + right - left + 4, y + high), fill=color)
-    pen.text((x + 2, y), text, fill=(0, 0, 0), font_size=FONT_SIZE)
-
-
 def _data_uri(canvas: Image) -> str:
     buffer = io.BytesIO()
     canvas.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
+def _shown(
+    path: Path, side: int, marked: Floats | None, *, turned: bool = True
+) -> tuple[Image, Floats, float] | None:
+    """Return the image to draw on, its upper left corner in pixels of the file, and its scale."""
+    opened = _open(path, side, marked, turned=turned)
+    if opened is None:
+        return None
+    image, width, height = opened
+    low, high = _view(marked, width, height)
+    scale = side / max(high - low)
+    return _canvas(image, (width, height), low, high, scale), low, scale
+
+
 def _open(
-    path: Path, side: int = LONGEST_SIDE, marked: Floats | None = None, *, turned: bool = True
+    path: Path, side: int, marked: Floats | None, *, turned: bool
 ) -> tuple[Image, int, int] | None:
     """Return the image, perhaps turned and already reduced, and its width and height."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            # An image of 100 megapixels is large, but it is the user's own.
+            warnings.simplefilter("ignore")
+            opened = Image.open(path)
+        with opened as image:
             width, height = image.size
             wanted = round(side * max(width, height) / _window(marked, width, height))
             image.draft("RGB", (wanted, wanted))

@@ -73,22 +73,7 @@ STUDENTS = ("ultralytics", "rfdetr", "lightly", "coco")
 )
 @teacher_options
 @allow_python_config_option
-def predict_command(
-    run: Path,
-    sources: tuple[Path, ...],
-    output: Path,
-    score_threshold: float | None,
-    precision: float | None,
-    most_overlap: float,
-    images: Path | None,
-    masks: str | None,
-    draw: Path | None,
-    student: str | None,
-    copy_images: bool,
-    label_studio: Path | None,
-    cvat: Path | None,
-    **teacher: Any,
-) -> int:
+def predict_command(run: Path, **options: Any) -> int:
     """Label images with a trained teacher; repeat the command to continue after an interruption."""
     from train_teacher.console.progress import progress_line
     from train_teacher.core.terminal_text import plain
@@ -97,39 +82,24 @@ def predict_command(
     from train_teacher.prediction.students import student_start
     from train_teacher.teachers.open import TeacherRequest
 
-    request = PredictRequest(
-        TeacherRequest(run, **teacher),
-        tuple(sources),
-        output,
-        images=images,
-        score_threshold=score_threshold,
-        precision=precision,
-        most_overlap=most_overlap,
-        masks=masks,
-        draw=draw,
-        student=student,
-        copy_images=copy_images,
-        label_studio=label_studio,
-        cvat=cvat,
-    )
+    request = PredictRequest(TeacherRequest.taken_from(options, run), **options)
     try:
         result = predict(request, progress=progress_line("images"))
     except KeyboardInterrupt:
         print("\ninterrupted: repeat the command to continue", file=sys.stderr)  # noqa: T201
         return 130
-    print(plain(_told(result)), file=sys.stderr)  # noqa: T201
-    if label_studio:
-        told = label_studio_start(result.image_root.absolute(), label_studio)
-        print(plain(told), file=sys.stderr)  # noqa: T201
-    if cvat:
-        print(plain(cvat_start(result.image_root.absolute(), cvat)), file=sys.stderr)  # noqa: T201
-    if student:
-        start = student_start(student, output.absolute())
-        print(plain(f"next, with {student}:\n{start}"), file=sys.stderr)  # noqa: T201
-        print(plain(f"{output}: images for the student: {result.student}"))  # noqa: T201
-        return 0
-    counts = f"{result.annotations:,} boxes in {result.images:,} images"
-    print(plain(f"{result.output}: {counts}"))  # noqa: T201 - the result
+    told, root = [_told(result)], result.image_root.absolute()
+    outcome = f"{result.output}: {result.annotations:,} boxes in {result.images:,} images"
+    if request.label_studio:
+        told.append(label_studio_start(root, request.label_studio))
+    if request.cvat:
+        told.append(cvat_start(root, request.cvat))
+    if request.student:
+        start = student_start(request.student, request.output.absolute())
+        told.append(f"next, with {request.student}:\n{start}")
+        outcome = f"{request.output}: images for the student: {result.student}"
+    print(plain("\n".join(told)), file=sys.stderr)  # noqa: T201
+    print(plain(outcome))  # noqa: T201 - the result
     return 0
 
 
@@ -137,11 +107,7 @@ def _told(result: PredictResult) -> str:
     lines = [result.tiles] if result.tiles else []
     if result.resumed:
         lines.append(f"continued after {result.resumed:,} images that were done")
-    if result.told:
-        lines += ["least scores of kept boxes:", *result.told]
-    guess = "" if result.threshold_known else " (a guess: this teacher's best is unknown)"
-    if not result.told:
-        lines.append(f"boxes with a score of at least {result.threshold:g}{guess}")
+    lines += result.told
     if result.unreadable:
         count = len(result.unreadable)
         lines.append(f"warning: {count} images cannot be read and are left out:")

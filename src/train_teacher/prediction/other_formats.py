@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -21,20 +22,14 @@ from train_teacher.prediction.prediction_file import PredictedImage, separated
 class Labelled:
     """Images with a teacher's labels."""
 
-    images: Callable[[], Iterable[PredictedImage]]
-    """Reads them again at each call."""
-    count: int
+    images: Sequence[PredictedImage]
     root: Path
     """Absolute; the names of the images are relative to it."""
     names: Sequence[str]
     """Of the classes."""
     teacher: str
-
-    def readable(self) -> Iterator[tuple[int, PredictedImage]]:
-        """Yield the readable images, with their numbers from 0."""
-        return (
-            (number, image) for number, image in enumerate(self.images()) if not image.unreadable
-        )
+    turned: bool
+    """True when boxes are of photos as EXIF turns them."""
 
 
 def label_studio_config(tasks: Path) -> Path:
@@ -51,10 +46,10 @@ def write_label_studio(labelled: Labelled, target: Path) -> None:
     Raises:
         UserError: the system refuses.
     """
-    tasks = separated(_task(labelled, image) for _, image in labelled.readable())
-    write_atomically(target, (part for parts in ((b"[",), tasks, (b"\n]\n",)) for part in parts))
+    tasks = separated(_task(labelled, image) for image in labelled.images if not image.unreadable)
+    write_atomically(target, chain((b"[",), tasks, (b"\n]\n",)))
     labels = "".join(
-        f"    <Label value={quoteattr(name)} background={_hexadecimal(class_color(number))}/>\n"
+        f'    <Label value={quoteattr(name)} background="#{bytes(class_color(number)).hex()}"/>\n'
         for number, name in enumerate(labelled.names)
     )
     write_atomically(
@@ -62,10 +57,6 @@ def write_label_studio(labelled: Labelled, target: Path) -> None:
         '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
         f'  <RectangleLabels name="label" toName="image">\n{labels}  </RectangleLabels>\n</View>\n',
     )
-
-
-def _hexadecimal(color: tuple[int, int, int]) -> str:
-    return f'"#{bytes(color).hex()}"'
 
 
 def _task(labelled: Labelled, image: PredictedImage) -> dict[str, Any]:
@@ -126,7 +117,9 @@ def write_cvat(labelled: Labelled, target: Path) -> None:
     labels = SubElement(SubElement(SubElement(root, "meta"), "task"), "labels")
     for name in labelled.names:
         SubElement(SubElement(labels, "label"), "name").text = name
-    for number, image in labelled.readable():
+    for number, image in enumerate(labelled.images):
+        if image.unreadable:
+            continue
         of_image = {"id": number, "name": image.name, "width": image.width, "height": image.height}
         element = SubElement(root, "image", {key: str(value) for key, value in of_image.items()})
         for label, (x, y, width, height) in zip(image.labels, image.boxes, strict=True):

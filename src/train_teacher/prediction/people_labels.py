@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from train_teacher.coco.categories import dummy_categories
 from train_teacher.core.errors import UserError
 from train_teacher.core.file_digest import sha256_of
-from train_teacher.data.canonical import canonical_split, category_targets
+from train_teacher.data.canonical import canonical_copy
 from train_teacher.images.image_list import ImageList
 from train_teacher.inspection.load import InspectRequest, load_splits
 from train_teacher.prediction.students import StudentImage, images_of
@@ -52,11 +49,8 @@ def labels_of(data: Path, images: Path | None, names: tuple[str, ...]) -> list[S
         UserError: a class is none of the names.
     """
     read = load_splits(InspectRequest(data, images=images))[0]
-    dropped = frozenset(category.name for category in dummy_categories(read.dataset))
-    targets = category_targets(read.dataset, names, dropped)
-    rows = np.arange(len(read.dataset.images))
-    content = canonical_split(read.dataset, rows, names, targets, read.files)
-    return list(images_of(content, "train", Path(read.files.image_dir or data.parent)))
+    folder = Path(read.files.image_dir or data.parent)
+    return list(images_of(canonical_copy(read, names), "train", folder))
 
 
 def _of_run(run: FinishedRun) -> Iterator[StudentImage]:

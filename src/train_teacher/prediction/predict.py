@@ -13,13 +13,13 @@ import numpy as np
 from train_teacher import __version__
 from train_teacher.console.progress import Progress
 from train_teacher.core.arrays import Floats
+from train_teacher.core.atomic_file import write_atomically
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.core.file_lock import held_output
 from train_teacher.core.json_file import read_json
 from train_teacher.engine.machine import choose_workers
 from train_teacher.images.drawings import draw_detections
 from train_teacher.images.image_list import ImageList, list_images
-from train_teacher.prediction.choose_labels import NEARLY_THE_SAME, choose_labels
 from train_teacher.prediction.other_formats import (
     Labelled,
     cvat_labels,
@@ -34,8 +34,9 @@ from train_teacher.prediction.prediction_file import (
     partial_of,
     written_before,
 )
-from train_teacher.prediction.review import Reviewed, review_of, write_review
+from train_teacher.prediction.review import render_review, review_of
 from train_teacher.prediction.students import StudentFolder, StudentImage, images_of
+from train_teacher.scores.detections import NEARLY_THE_SAME, choose_labels, xywh
 from train_teacher.scores.thresholds import ClassThreshold
 from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import UnreadableImage
@@ -89,13 +90,10 @@ class PredictResult:
     output: Path
     images: int
     annotations: int
-    threshold: float
-    """The least of all classes."""
-    threshold_known: bool
     tiles: str
     """The cutting of large images, in words."""
     told: tuple[str, ...]
-    """The threshold of each class and what it rests on, where a precision was asked for."""
+    """The threshold, or that of each class and what it rests on, in words."""
     resumed: int
     """Images that an interrupted command had done."""
     unreadable: tuple[str, ...]
@@ -125,79 +123,95 @@ def predict(request: PredictRequest, *, progress: Progress | None = None) -> Pre
 
 def _predict(request: PredictRequest, progress: Progress | None) -> PredictResult:
     teacher = open_teacher(request.teacher)
+    facts, source = teacher.facts, request.sources[0]
     folder = request.images or _images_of_split(request.sources, teacher)
     listed = list_images(request.sources, folder)
     people: list[StudentImage] = []
     if request.student:
-        is_coco = request.sources[0].suffix.lower() == ".json"
-        names = teacher.facts.original_names
-        given = labels_of(request.sources[0], folder, names) if is_coco else []
+        is_coco = source.suffix.lower() == ".json"
+        given = labels_of(source, folder, facts.original_names) if is_coco else []
         people, listed = people_labels(teacher.run, listed, given)
-    chosen, thresholds = _thresholds(request, teacher.facts)
+    chosen, thresholds = _thresholds(request, facts)
     threshold = float(thresholds.min())
     lines = PredictionFile(request.output, _made_with(request, threshold), listed.names)
-    resumed, unreadable = lines.done, []
-    found = _look(request, teacher, listed, thresholds, lines.done)
-    for number, line in enumerate(lines.append(found), resumed + 1):
-        if line.unreadable:
-            unreadable.append(f"{listed.root / line.name} ({line.unreadable})")
-        elif request.draw:
-            _draw(request.draw, listed.root, line, teacher)
+    resumed = lines.done
+    for number, line in enumerate(
+        lines.append(_look(request, teacher, listed, thresholds, resumed)), resumed + 1
+    ):
+        _draw(request, listed.root, line, teacher)
         if progress:
             progress(number, len(listed.names))
-    _refuse_all_unreadable(lines)
-    if request.draw:
-        _draw_missing(request.draw, listed.root, lines, teacher)
-    categories = [
-        {"id": number, "name": name, "supercategory": ""}
-        for number, name in enumerate(teacher.facts.original_names, 1)
-    ]
+    images = []
+    for line in lines.images():
+        images.append(msgspec.structs.replace(line, masks=()))
+        # What an interrupted command labeled, but did not draw.
+        _draw(request, listed.root, line, teacher, again=False)
+    unreadable = [image for image in images if image.unreadable]
+    if images and len(unreadable) == len(images):
+        lines.remove()
+        raise UserError(
+            "none of the images can be read, so there is nothing to label "
+            f"({images[0].name}: {images[0].unreadable}). Give JPEG, PNG, WebP, BMP or TIFF files "
+            "that an image viewer opens."
+        )
+    root, turned = listed.root.absolute(), teacher.model.turns_photos
+    labelled = Labelled(images, root, facts.original_names, facts.name, turned)
     description = (
-        f"labels predicted by {teacher.facts.name} (train-teacher {__version__}), score at least "
+        f"labels predicted by {facts.name} (train-teacher {__version__}), score at least "
         f"{threshold:g}"
         + (f", each class at a precision of {request.precision:g}" if chosen else "")
     )
-    lines.begin_results(path for _, path in _results(request))
-    if request.student:
-        request.output.mkdir()
-    images, annotations = lines.write(request.predictions, listed.ids, categories, description)
-    student = ""
-    try:
-        root = listed.root.absolute()
-        names = teacher.facts.original_names
-        labelled = Labelled(lines.images, len(listed.names), root, names, teacher.facts.name)
-        _write_other_formats(request, labelled)
-        if request.student:
-            content = read_json(request.predictions, dict[str, Any])
-            turned, copy = teacher.model.turns_photos, request.copy_images
-            told = f"{len(people):,} images labeled by people"
-            target = StudentFolder(request.output, names, f"{description}; {told}", turned, copy)
-            student = f"{target.write([*images_of(content, 'train', root), *people])}; {told}"
-        reviewed = Reviewed(
-            title=request.predictions.name,
-            teacher=teacher.facts.name,
-            root=listed.root,
-            images=[msgspec.structs.replace(line, masks=()) for line in lines.images()],
-            names=teacher.facts.original_names,
-            thresholds=thresholds,
-            turned=teacher.model.turns_photos,
-        )
-        write_review(review_of(request.predictions), reviewed)
-    finally:
-        lines.remove()
+    guessed = request.score_threshold is None and facts.threshold is None
+    guess = " (a guess: this teacher's best is unknown)" if guessed else ""
+    told: tuple[str, ...] = (f"boxes with a score of at least {threshold:g}{guess}",)
+    if chosen:
+        told = ("least scores of kept boxes:", *facts.tell_thresholds(chosen))
+    student = _write_results(request, lines, listed.ids, labelled, people, description, thresholds)
     return PredictResult(
         output=request.predictions,
-        images=images,
-        annotations=annotations,
-        threshold=threshold,
-        threshold_known=request.score_threshold is not None or teacher.facts.threshold_known,
+        images=len(images) - len(unreadable),
+        annotations=sum(len(image.boxes) for image in images),
         tiles=str(teacher.model.tiling or ""),
-        told=tuple(teacher.facts.tell_thresholds(chosen)) if chosen else (),
+        told=told,
         resumed=resumed,
-        unreadable=tuple(unreadable),
+        unreadable=tuple(f"{listed.root / one.name} ({one.unreadable})" for one in unreadable),
         image_root=listed.root,
         student=student,
     )
+
+
+def _write_results(
+    request: PredictRequest,
+    lines: PredictionFile,
+    ids: Sequence[int],
+    labelled: Labelled,
+    people: Sequence[StudentImage],
+    description: str,
+    thresholds: Floats,
+) -> str:
+    """Write all files from the lines, remove these, and return what a student gets."""
+    names, root, student = labelled.names, labelled.root, ""
+    categories = [{"id": n, "name": name, "supercategory": ""} for n, name in enumerate(names, 1)]
+    lines.begin_results(path for _, path in _results(request))
+    if request.student:
+        request.output.mkdir()
+    lines.write(request.predictions, ids, categories, description)
+    try:
+        if request.label_studio:
+            write_label_studio(labelled, request.label_studio)
+        if request.cvat:
+            write_cvat(labelled, request.cvat)
+        if request.student:
+            content = read_json(request.predictions, dict[str, Any])
+            told = f"{len(people):,} images labeled by people"
+            made_by, turned = f"{description}; {told}", labelled.turned
+            target = StudentFolder(request.output, names, made_by, turned, request.copy_images)
+            student = f"{target.write([*images_of(content, 'train', root), *people])}; {told}"
+        page = render_review(request.predictions.name, labelled, thresholds)
+        write_atomically(review_of(request.predictions), page)
+    finally:
+        lines.remove()
+    return student
 
 
 def _check(request: PredictRequest) -> None:
@@ -282,8 +296,6 @@ def _look(
             yield PredictedImage(name, unreadable=result.reason)
             continue
         found = choose_labels(result, thresholds, request.most_overlap)
-        boxes = found.box.copy()
-        boxes[:, 2:] -= boxes[:, :2]
         turned = teacher.model.turns_photos
         masks = sam.segment(path, found.box, turned=turned) if sam else []
         yield PredictedImage(
@@ -292,7 +304,7 @@ def _look(
             height=found.height,
             labels=tuple(found.label.tolist()),
             scores=tuple(found.score.round(SCORE_DIGITS).tolist()),
-            boxes=tuple((x, y, w, h) for x, y, w, h in boxes.round(BOX_DIGITS).tolist()),
+            boxes=tuple(map(tuple, xywh(found.box).round(BOX_DIGITS).tolist())),
             masks=tuple(masks),
         )
 
@@ -308,51 +320,25 @@ def _images_of_split(sources: Sequence[Path], teacher: OpenTeacher) -> Path | No
     return None
 
 
-def _refuse_all_unreadable(lines: PredictionFile) -> None:
-    """Raise UserError when no image could be read: an empty data set is useless."""
-    reason = ""
-    for line in lines.images():
-        if not line.unreadable:
-            return
-        reason = reason or f"{line.name}: {line.unreadable}"
-    if not reason:
-        return  # people labeled every image
-    lines.remove()
-    raise UserError(
-        f"none of the images can be read, so there is nothing to label ({reason}). Give JPEG, "
-        "PNG, WebP, BMP or TIFF files that an image viewer opens."
-    )
-
-
-def _draw_missing(folder: Path, root: Path, lines: PredictionFile, teacher: OpenTeacher) -> None:
-    """Draw the images that an interrupted command labeled, but did not draw."""
-    for line in lines.images():
-        if not line.unreadable and not _drawing_of(folder, line).is_file():
-            _draw(folder, root, line, teacher)
-
-
-def _drawing_of(folder: Path, line: PredictedImage) -> Path:
-    return folder / Path(line.name).with_suffix(".jpg")
-
-
-def _draw(folder: Path, root: Path, line: PredictedImage, teacher: OpenTeacher) -> None:
-    names: Sequence[str] = teacher.facts.original_names
-    texts = [
-        f"{names[label]} {score:.2f}" for label, score in zip(line.labels, line.scores, strict=True)
-    ]
-    draw_detections(
-        root / line.name,
-        _drawing_of(folder, line),
-        line.labels,
-        line.boxes,
-        texts,
-        line.masks,
-        turned=teacher.model.turns_photos,
-    )
-
-
-def _write_other_formats(request: PredictRequest, labelled: Labelled) -> None:
-    if request.label_studio:
-        write_label_studio(labelled, request.label_studio)
-    if request.cvat:
-        write_cvat(labelled, request.cvat)
+def _draw(
+    request: PredictRequest,
+    root: Path,
+    line: PredictedImage,
+    teacher: OpenTeacher,
+    *,
+    again: bool = True,
+) -> None:
+    """Draw an image where drawings are wanted, one that is there already only `again`."""
+    if request.draw is None or line.unreadable:
+        return
+    target = request.draw / Path(line.name).with_suffix(".jpg")
+    if again or not target.is_file():
+        draw_detections(
+            root / line.name,
+            target,
+            line.labels,
+            line.boxes,
+            line.texts(teacher.facts.original_names),
+            line.masks,
+            turned=teacher.model.turns_photos,
+        )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -31,6 +31,11 @@ class PredictedImage(msgspec.Struct, frozen=True):
     unreadable: str = ""
     """Reason why the image could not be read."""
 
+    def texts(self, names: Sequence[str]) -> list[str]:
+        """Return the class and the score of each box."""
+        pairs = zip(self.labels, self.scores, strict=True)
+        return [f"{names[label]} {score:.2f}" for label, score in pairs]
+
 
 class _Header(msgspec.Struct, frozen=True):
     """The first line: the inputs and options of the rest."""
@@ -54,9 +59,16 @@ def written_before(output: Path) -> frozenset[Path]:
     """Return the files that a command killed while it wrote the results may have left."""
     try:
         with partial_of(output).open("rb") as file:
-            last = b"".join(deque(file, maxlen=1))
-        return frozenset(map(Path, msgspec.json.decode(last, type=_Footer).writes))
-    except (OSError, msgspec.MsgspecError):
+            return _written_by(b"".join(deque(file, maxlen=1)))
+    except OSError:
+        return frozenset()
+
+
+def _written_by(line: bytes) -> frozenset[Path]:
+    """Return the files that a last line names, none for another line."""
+    try:
+        return frozenset(map(Path, msgspec.json.decode(line, type=_Footer).writes))
+    except msgspec.MsgspecError:
         return frozenset()
 
 
@@ -82,52 +94,49 @@ class PredictionFile:
 
     def _look(self) -> int:
         """Return the images done, and cut off a line that was not written to its end."""
+        done, whole = -1, 0
         try:
             with self.path.open("rb+") as file:
-                return self._count(file)
+                for line in file:
+                    if done == len(self._names) and _written_by(line):
+                        return done
+                    if not line.endswith(b"\n") or not self._continues(line, done):
+                        break
+                    whole += len(line)
+                    done += 1
+                file.truncate(whole)
         except FileNotFoundError:
             return 0
         except OSError as error:
             raise UserError(f"{self.path}: cannot be read: {error.strerror}.") from error
-
-    def _count(self, file: IO[bytes]) -> int:
-        done, whole = -1, 0
-        for line in file:
-            if done == len(self._names) and _is_footer(line):
-                return done
-            if not line.endswith(b"\n") or not self._continues(line, done):
-                break
-            whole += len(line)
-            done += 1
-        file.truncate(whole)
         return max(done, 0)
 
     def _continues(self, line: bytes, done: int) -> bool:
+        """Return whether a line is whole; one of another command is an error."""
         try:
             if done < 0:
-                return self._require_same(msgspec.json.decode(line, type=_Header))
-            name = msgspec.json.decode(line, type=PredictedImage).name
+                difference = self._difference(msgspec.json.decode(line, type=_Header))
+            else:
+                name = msgspec.json.decode(line, type=PredictedImage).name
+                same = done < len(self._names) and name == self._names[done]
+                difference = "" if same else f"image {done + 1} was {name}"
         except msgspec.MsgspecError:
             return False
-        if done < len(self._names) and name == self._names[done]:
-            return True
-        raise self._of_other(f"image {done + 1} was {name}")
+        if difference:
+            raise UserError(
+                f"{self.path}: is the unfinished work of another command ({difference}). Repeat "
+                "that command to finish it, or remove the file to start again."
+            )
+        return True
 
-    def _require_same(self, found: _Header) -> bool:
-        if found == self._header:
-            return True
-        keys = found.made_with.keys() | self._header.made_with.keys()
-        for key in sorted(keys):
+    def _difference(self, found: _Header) -> str:
+        for key in sorted(found.made_with.keys() | self._header.made_with.keys()):
             was, now = found.made_with.get(key), self._header.made_with.get(key)
             if was != now:
-                raise self._of_other(f"{key} was {was}, now {now}")
-        raise self._of_other(f"there were {found.images} images, now {self._header.images}")
-
-    def _of_other(self, difference: str) -> UserError:
-        return UserError(
-            f"{self.path}: is the unfinished work of another command ({difference}). Repeat that "
-            "command to finish it, or remove the file to start again."
-        )
+                return f"{key} was {was}, now {now}"
+        if found.images != self._header.images:
+            return f"there were {found.images} images, now {self._header.images}"
+        return ""
 
     def append(self, images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
         """Write a line for each image and pass it on.
@@ -155,26 +164,22 @@ class PredictionFile:
         ids: Sequence[int],
         categories: Sequence[dict[str, Any]],
         description: str,
-    ) -> tuple[int, int]:
+    ) -> None:
         """Write a COCO JSON from the lines, an image at a time; label 0 is the first category.
-
-        Returned are the images and annotations written.
 
         Raises:
             UserError: the system refuses.
         """
-        written = {"images": 0, "annotations": 0}
 
         def parts() -> Iterator[bytes]:
             info = msgspec.json.encode({"description": description})
             yield b'{"info":' + info + b',"images":['
-            yield from separated(self._images(ids, written))
+            yield from separated(self._images(ids))
             yield b'],"annotations":['
-            yield from separated(self._annotations(ids, categories, written))
+            yield from separated(self._annotations(ids, categories))
             yield b'],"categories":' + msgspec.json.encode(list(categories)) + b"}\n"
 
         write_atomically(target, parts())
-        return written["images"], written["annotations"]
 
     def begin_results(self, paths: Iterable[Path]) -> None:
         """Record the files about to be written, and remove those of a killed command.
@@ -206,33 +211,26 @@ class PredictionFile:
             for line in islice(file, 1, 1 + len(self._names)):
                 yield msgspec.json.decode(line, type=PredictedImage)
 
-    def _images(self, ids: Sequence[int], written: dict[str, int]) -> Iterator[dict[str, Any]]:
+    def _images(self, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         for number, image in zip(ids, self.images(), strict=True):
-            if image.unreadable:
-                continue
-            written["images"] += 1
-            yield {
-                "id": number,
-                "file_name": image.name,
-                "width": image.width,
-                "height": image.height,
-            }
+            if not image.unreadable:
+                size = {"width": image.width, "height": image.height}
+                yield {"id": number, "file_name": image.name, **size}
 
     def _annotations(
-        self,
-        ids: Sequence[int],
-        categories: Sequence[dict[str, Any]],
-        written: dict[str, int],
+        self, ids: Sequence[int], categories: Sequence[dict[str, Any]]
     ) -> Iterator[dict[str, Any]]:
+        from pycocotools import mask as run_lengths
+
+        numbers = count(1)
         for image_id, image in zip(ids, self.images(), strict=True):
             masks = image.masks or (None,) * len(image.boxes)
             for label, score, box, mask in zip(
                 image.labels, image.scores, image.boxes, masks, strict=True
             ):
-                written["annotations"] += 1
-                area = _area(box, mask)
+                area = float(run_lengths.area(mask)) if mask else 0.0
                 yield {
-                    "id": written["annotations"],
+                    "id": next(numbers),
                     "image_id": image_id,
                     "category_id": categories[label]["id"],
                     "bbox": box,
@@ -240,23 +238,8 @@ class PredictionFile:
                     "iscrowd": 0,
                     "score": score,
                     # A SAM model may find nothing in a box: no mask then, instead of an empty one.
-                    **({"segmentation": mask} if mask and area else {}),
+                    **({"segmentation": mask} if area else {}),
                 }
-
-
-def _is_footer(line: bytes) -> bool:
-    try:
-        return bool(msgspec.json.decode(line, type=_Footer).writes)
-    except msgspec.MsgspecError:
-        return False
-
-
-def _area(box: Sequence[float], mask: dict[str, Any] | None) -> float:
-    if mask is None:
-        return round(box[2] * box[3], 2)
-    from pycocotools import mask as run_lengths
-
-    return float(run_lengths.area(mask))
 
 
 def separated(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:

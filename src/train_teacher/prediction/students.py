@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import msgspec
 import yaml
@@ -158,7 +159,8 @@ def _free_name(image: StudentImage, taken: set[str]) -> PurePosixPath:
     name = PurePosixPath(*("images_" if part == "images" else part for part in parts))
     if name.suffix.lower() not in READ_BY_ALL:
         name = name.with_suffix(".png")
-    while (key := str(name.with_suffix("")).lower()) in taken:
+    # macOS takes two spellings of an accent for one name, and would write through a link.
+    while (key := normalize("NFC", str(name.with_suffix(""))).lower()) in taken:
         name = name.with_stem(f"{name.stem}_")
     taken.add(key)
     return name

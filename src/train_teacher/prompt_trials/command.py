@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,18 +45,12 @@ from train_teacher.console.options import (
 @allow_python_config_option
 @choice("--format", "text", "json", help="Output format.")
 def prompts_command(
-    data: Path,
     phrases: Path | None,
     phrase: tuple[str, ...],
-    images: Path | None,
-    class_from: str | None,
     sample: int,
     seed: int,
-    model: str,
-    weights: str | None,
-    language_model: str | None,
-    device: str,
     format: str,
+    **base: Any,
 ) -> int:
     """Compare phrases for the classes on some images, before any training.
 
@@ -69,7 +64,7 @@ def prompts_command(
     from train_teacher.prompt_trials.try_phrases import PromptsRequest, try_prompts
 
     request = PromptsRequest(
-        BaseRequest(data, images, class_from, model, weights, language_model, device),
+        BaseRequest(**base),
         offered=tuple(parse_pairs(phrase, "--phrase")),
         phrases=phrases,
         sample=sample,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,11 @@ def _sampled(
 ) -> tuple[LabelledImages, GroundTruth]:
     content = everything.content
     chosen = set(sample_images(canonical_truth(content), request.sample, request.seed))
-    sampled = {
-        **content,
-        "images": [image for image in content["images"] if image["id"] in chosen],
-        "annotations": [a for a in content["annotations"] if a["image_id"] in chosen],
-    }
-    if not any(not annotation["iscrowd"] for annotation in sampled["annotations"]):
+    sampled = everything.part([image for image in content["images"] if image["id"] in chosen])
+    truth = canonical_truth(sampled.content)
+    if truth.crowd.all():
         raise UserError(f"{everything.path}: has no usable box: no phrase can be judged by it.")
-    return replace(everything, content=sampled), canonical_truth(sampled)
+    return sampled, truth
 
 
 def _offered(request: PromptsRequest) -> Mapping[str, Sequence[str]]:

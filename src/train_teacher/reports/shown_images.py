@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from train_teacher.core.arrays import Boxes
 from train_teacher.images.thumbnails import with_boxes
 from train_teacher.pages.parts import Image
 from train_teacher.scores.analysis import (
@@ -18,7 +15,7 @@ from train_teacher.scores.analysis import (
     images_of_all_classes,
     worst_images,
 )
-from train_teacher.scores.detections import Detections
+from train_teacher.scores.detections import Detections, xywh
 from train_teacher.scores.validation_files import ValidationTruth
 
 SHOWN_IMAGES = 6
@@ -70,9 +67,9 @@ class ImageDrawer:
         file = self.truth.file_names[image.image_id]
         source = with_boxes(
             self.folder / file,
-            _xywh(truth.box),
+            xywh(truth.box),
             [self.names[label] for label in truth.label.tolist()],
-            _xywh(here.box),
+            xywh(here.box),
             texts,
             turned=self.turned,
         )
@@ -111,7 +108,3 @@ def _pairs(drawer: ImageDrawer, before: Judged, best: Judged) -> Iterator[Image]
 def _sure(judged: Judged) -> Detections:
     found = judged.detections
     return found.rows(found.score >= judged.analysis.threshold)
-
-
-def _xywh(boxes: Boxes) -> Boxes:
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)

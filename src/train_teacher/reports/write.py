@@ -34,9 +34,8 @@ from train_teacher.reports.shown_images import (
 )
 from train_teacher.reports.summary import RunCost, RunSummary, summarize_cost, summarize_run
 from train_teacher.runs.folder import CARD, RunFolder
-from train_teacher.scores.analysis import DetectionAnalysis, analyse
+from train_teacher.scores.analysis import analyse
 from train_teacher.scores.bootstrap import Chance, chance_of_gain
-from train_teacher.scores.detections import Detections
 from train_teacher.scores.metric_names import LOSS_SINCE
 from train_teacher.scores.validation_files import ValidationTruth, read_detections, read_truth
 from train_teacher.settings.schema import TeacherSettings
@@ -62,13 +61,9 @@ class RunFacts:
     summary: RunSummary
     cost: RunCost
     truth: ValidationTruth
-    found_before: Detections | None
-    """By the base weights."""
-    best: Detections | None
-    before: DetectionAnalysis | None
-    """Of `found_before`."""
-    judged: DetectionAnalysis | None
-    """Of `best`."""
+    before: Judged | None
+    """Detections of the base weights."""
+    best: Judged | None
     chance: Chance | None
 
 
@@ -83,8 +78,12 @@ def gather_run_facts(
     records = folder.read_metrics()
     names = dataset_info.own_names
     truth = read_truth(folder.data / "val.json")
-    best = read_detections(folder.detections_best)
-    before = read_detections(folder.detections_before)
+
+    def judged(path: Path) -> Judged | None:
+        found = read_detections(path)
+        return Judged(found, analyse(found, truth.truth, names)) if found else None
+
+    before, best = judged(folder.detections_before), judged(folder.detections_best)
     return RunFacts(
         dataset_info=dataset_info,
         settings=settings,
@@ -92,11 +91,11 @@ def gather_run_facts(
         summary=summarize_run(records, dataset_info.class_names, names),
         cost=summarize_cost(records, steps, seconds),
         truth=truth,
-        found_before=before,
+        before=before,
         best=best,
-        before=analyse(before, truth.truth, names) if before else None,
-        judged=analyse(best, truth.truth, names) if best else None,
-        chance=chance_of_gain(before, best, truth.truth) if before and best else None,
+        chance=chance_of_gain(before.detections, best.detections, truth.truth)
+        if before and best
+        else None,
     )
 
 
@@ -113,8 +112,8 @@ def write_run_results(
     report = build_report(
         info,
         facts.summary,
-        before=facts.before,
-        best=facts.judged,
+        before=facts.before.analysis if facts.before else None,
+        best=facts.best.analysis if facts.best else None,
         settings=msgspec.to_builtins(settings),
         chance=facts.chance,
         test=test,
@@ -190,12 +189,10 @@ def _file_sizes(folder: RunFolder) -> dict[str, int]:
 
 def _images(facts: RunFacts) -> ShownImages:
     """Return images of the validation split, none where it was not scored or has no folder."""
-    info, before = facts.dataset_info, None
+    info = facts.dataset_info
     split = next((s for s in info.splits if s.name == "val"), None)
-    if facts.best is None or facts.judged is None or split is None or split.image_dir is None:
+    if facts.best is None or split is None or split.image_dir is None:
         return NO_IMAGES
-    if facts.found_before is not None and facts.before is not None:
-        before = Judged(facts.found_before, facts.before)
     turned = facts.settings.exif_orientation != "ignore"
     drawer = ImageDrawer(Path(split.image_dir), facts.truth, info.own_names, turned)
-    return shown_images(drawer, before, Judged(facts.best, facts.judged))
+    return shown_images(drawer, facts.before, facts.best)

@@ -1,14 +1,18 @@
-"""COCO scores of a set of detections: overall, by class and by size."""
+"""COCO scores of detections by faster-coco-eval, whose numbers are those of pycocotools."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
-from train_teacher.scores.thresholds import ClassThreshold
+from train_teacher.scores.detections import Detections, xywh
 
+Kind = Literal["bbox", "segm"]
+MOST_DETECTIONS = 2
+"""Row of COCOeval's maxDets (1, 10, 100)."""
 SIZES = ("small", "medium", "large")
 """Areas up to 32 * 32 and 96 * 96 pixels, and beyond (COCOeval's areaRng)."""
 
@@ -47,49 +51,101 @@ class CocoScores(msgspec.Struct, frozen=True):
     classes: tuple[ClassScores, ...]
 
 
-class KeptBoxes(msgspec.Struct, frozen=True):
-    """The boxes of one class above the threshold chosen for a precision."""
-
-    name: str
-    threshold: ClassThreshold
-    """With what it rests on."""
-    objects: int
-    kept: int
-    right: int
-    """Of the kept ones, at an overlap of 0.5."""
-
-
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """A teacher's scores on a data set; the object of `teacher evaluate --format json`."""
-
-    teacher: str
-    """Its folder."""
-    data: str
-    """The file whose labels were the measure."""
-    weights: str
-    """`trained`, or `base`: what the run started from."""
-    num_images: int
-    num_objects: int
-    """Crowds left out."""
-    prompt: tuple[str, ...]
-    """Phrases that the model was asked for."""
-    scores: CocoScores
-    masks: CocoScores | None = None
-    """Of masks instead of boxes (`--masks`)."""
-    kept: tuple[KeptBoxes, ...] = ()
-    """Of each class (`--precision`)."""
-    num_without_mask: int = 0
-    """Objects that the mask scores leave out."""
-    ignored_classes: tuple[str, ...] = ()
-    """Classes of the data that the teacher does not know."""
-    tiles: str = ""
-    """The cutting of large images, in words; the scores are of whole images."""
-    seconds: float = 0.0
+def coco_results(
+    detections: Detections, category_ids: Sequence[int], masks: Sequence[Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return detections as COCO's result records, with run lengths where there are masks."""
+    columns = zip(
+        detections.image_id.tolist(),
+        detections.label.tolist(),
+        xywh(detections.box.astype(np.float64)).tolist(),
+        detections.score.tolist(),
+        strict=True,
+    )
+    records = [
+        {"image_id": image, "category_id": category_ids[label], "bbox": box, "score": score}
+        for image, label, box, score in columns
+    ]
+    for record, mask in zip(records, masks or (), strict=bool(masks)):
+        record["segmentation"] = mask
+    return records
 
 
-def known(value: float) -> float | None:
-    """Return a score, None for COCOeval's -1: there was no object."""
-    return None if value < 0 else value
+def score(
+    truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], kind: Kind = "bbox"
+) -> CocoScores:
+    """Score result records against a COCO object; its annotations have area and iscrowd."""
+    counting = count(truth, [dict(record) for record in results], kind)
+    counting.summarize()
+    return _scores(truth, counting)
+
+
+def count(
+    truth: Mapping[str, Any], results: list[dict[str, Any]], kind: Kind = "bbox", **parameters: Any
+) -> Any:
+    """Return a COCOeval that has counted: its `eval` and `params` are pycocotools'.
+
+    The truth's annotations have area and iscrowd; members are added to the results. Parameters are
+    COCOeval's, such as `maxDets`.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    labelled = COCO({**truth, "info": truth.get("info", {})})
+    found = labelled.loadRes(results) if results else COCO({**truth, "annotations": []})
+    counting = COCOeval_faster(labelled, found, iouType=kind)
+    for name, value in parameters.items():
+        setattr(counting.params, name, value)
+    counting.evaluate()
+    counting.accumulate()
+    return counting
+
+
+def _scores(truth: Mapping[str, Any], counting: Any) -> CocoScores:
+    stats = [float(value) if value >= 0 else None for value in counting.stats[:12]]
+    return CocoScores(
+        average_precision=stats[0],
+        average_precision_50=stats[1],
+        average_precision_75=stats[2],
+        average_recall_1=stats[6],
+        average_recall_10=stats[7],
+        average_recall_100=stats[8],
+        sizes=tuple(
+            SizeScores(size, stats[3 + row], stats[9 + row]) for row, size in enumerate(SIZES)
+        ),
+        classes=tuple(_classes(truth, counting)),
+    )
+
+
+def _classes(truth: Mapping[str, Any], counting: Any) -> list[ClassScores]:
+    """Return the scores by class, in the order of the categories."""
+    precision = np.asarray(counting.eval["precision"])  # (T, R, K, A, M)
+    recall = np.asarray(counting.eval["recall"])  # (T, K, A, M)
+    objects: dict[int, int] = {}
+    for annotation in truth["annotations"]:
+        if not annotation.get("iscrowd"):
+            category = annotation["category_id"]
+            objects[category] = objects.get(category, 0) + 1
+    column = {category: k for k, category in enumerate(counting.params.catIds)}
+    found = []
+    for category in truth["categories"]:
+        k = column[category["id"]]
+        at = precision[:, :, k, 0, MOST_DETECTIONS]
+        found.append(
+            ClassScores(
+                name=category["name"],
+                objects=objects.get(category["id"], 0),
+                average_precision=mean(at),
+                average_precision_50=mean(at[0]),
+                average_recall=mean(recall[:, k, 0, MOST_DETECTIONS]),
+            )
+        )
+    return found
+
+
+def mean(precision: np.ndarray) -> float | None:
+    """Return the mean of counted precision or recall, None where there was nothing to find."""
+    counted = precision[precision > -1]
+    return float(counted.mean()) if counted.size else None
 
 
 def with_every_mask(content: Mapping[str, Any]) -> dict[str, Any]:

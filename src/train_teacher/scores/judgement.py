@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train_teacher.core.arrays import Floats, Ints
-from train_teacher.scores.coco_counting import coco_results, count
+from train_teacher.scores.coco_scores import coco_results, count
 from train_teacher.scores.detections import Detections, GroundTruth
 
 IOU = 0.5
@@ -74,22 +74,13 @@ def judge(
 
 def _as_coco(truth: GroundTruth, num_classes: int) -> dict[str, object]:
     """Return a COCO object whose annotation ids are the rows from 1, and its classes the labels."""
-    box = truth.box.copy()
-    box[:, 2:] -= box[:, :2]
-    columns = zip(
-        truth.image_id.tolist(),
-        truth.label.tolist(),
-        box.tolist(),
-        box[:, 2:].prod(axis=1).tolist(),
-        truth.crowd.astype(int).tolist(),
-        strict=True,
-    )
-    members = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
+    unscored = Detections(truth.image_id, truth.label, np.zeros(len(truth.label)), truth.box)
+    annotations = coco_results(unscored, range(num_classes))
+    for number, (record, crowd) in enumerate(zip(annotations, truth.crowd.tolist(), strict=True)):
+        width, height = record["bbox"][2:]
+        record |= {"id": number + 1, "area": width * height, "iscrowd": int(crowd)}
     return {
         "images": [{"id": image} for image in truth.image_ids.tolist()],
         "categories": [{"id": label} for label in range(num_classes)],
-        "annotations": [
-            dict(zip(members, (number, *row), strict=True))
-            for number, row in enumerate(columns, start=1)
-        ],
+        "annotations": annotations,
     }

@@ -26,8 +26,7 @@ from train_teacher.runs.folder import CARD, RunFolder, check_free
 from train_teacher.runs.new_folder import new_folder
 from train_teacher.runs.work_dir import find_work_dir, read_work_dir
 from train_teacher.scores.detections import Detections
-from train_teacher.scores.threshold_counting import measure_thresholds
-from train_teacher.scores.thresholds import Thresholds
+from train_teacher.scores.thresholds import Thresholds, measure_thresholds
 from train_teacher.scores.validation_files import read_detections, read_truth
 from train_teacher.settings.read import preset_settings, read_layers
 from train_teacher.settings.schema import TeacherSettings
@@ -236,11 +235,7 @@ def _image_entries(run: FinishedRun) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     splits = sorted(run.dataset_info.splits, key=lambda split: split.name != "val")
     for split in (split for split in splits if split.image_dir):
-        path = run.folder.data / f"{split.name}.json"
-        try:
-            images = msgspec.json.decode(path.read_bytes())["images"]
-        except (OSError, msgspec.DecodeError) as error:
-            raise UserError(f"{path}: is missing or damaged: {error}.") from error
+        images = run.folder.read_split(split.name)["images"]
         found.setdefault(str(split.image_dir), []).extend(images)
     return found
 

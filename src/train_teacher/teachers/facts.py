@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from train_teacher.core.errors import UsageError, UserError
 from train_teacher.scores.analysis import DEFAULT_THRESHOLD
@@ -20,14 +21,23 @@ class TeacherFacts:
     """For people: of its folder."""
     class_names: tuple[str, ...]
     """Phrases that the model reads, in the order of the labels."""
-    original_names: tuple[str, ...]
-    """Names of the same classes in the user's data."""
-    score_threshold: float
-    """Score that balances precision and recall on the validation split."""
-    threshold_known: bool
-    """False when the threshold is a guess: nothing was validated."""
+    prompts: Mapping[str, str]
+    """Phrases by the name in the user's data, where that is another."""
+    threshold: float | None
+    """Score that balances precision and recall on the validation split, None without one."""
     thresholds: Thresholds | None = None
     """Precision and recall of other scores on the validation split, class by class."""
+
+    @cached_property
+    def original_names(self) -> tuple[str, ...]:
+        """Names of the classes in the user's data."""
+        original = {phrase: own for own, phrase in self.prompts.items()}
+        return tuple(original.get(phrase, phrase) for phrase in self.class_names)
+
+    @property
+    def score_threshold(self) -> float:
+        """The threshold; a guess where nothing was validated."""
+        return DEFAULT_THRESHOLD if self.threshold is None else self.threshold
 
     def for_precision(self, precision: float) -> tuple[ClassThreshold, ...]:
         """Return the least score of each class for a precision.
@@ -65,22 +75,3 @@ class TeacherFacts:
             )
         if len(chosen) > SHOWN_CLASSES:
             yield f"  and {len(chosen) - SHOWN_CLASSES} more"
-
-
-def teacher_facts(
-    name: str,
-    class_names: Sequence[str],
-    prompts: Mapping[str, str],
-    threshold: float | None,
-    thresholds: Thresholds | None = None,
-) -> TeacherFacts:
-    """Collect the facts of a teacher: its phrases, in label order, and prompts by original name."""
-    original = {phrase: own for own, phrase in prompts.items()}
-    return TeacherFacts(
-        name=name,
-        class_names=tuple(class_names),
-        original_names=tuple(original.get(phrase, phrase) for phrase in class_names),
-        score_threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
-        threshold_known=threshold is not None,
-        thresholds=thresholds,
-    )

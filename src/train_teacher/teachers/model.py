@@ -23,8 +23,7 @@ from train_teacher.engine import machine, runner
 from train_teacher.images.tiles import Tiling, Window, tiling_of
 from train_teacher.inspection.facts import DatasetInfo, PromptInfo
 from train_teacher.runs.folder import CARD, RunFolder
-from train_teacher.scores.detections import ImageDetections, joined
-from train_teacher.scores.tile_detections import in_whole_images
+from train_teacher.scores.detections import ImageDetections, in_whole_images, joined
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, standalone_model
 from train_teacher.teachers.card import TeacherCard

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder, hub_bundle, onnx_bundle, standalone_model
 from train_teacher.teachers.card import TeacherCard, detector_settings
 from train_teacher.teachers.export import FinishedRun, read_run
-from train_teacher.teachers.facts import TeacherFacts, teacher_facts
+from train_teacher.teachers.facts import TeacherFacts
 from train_teacher.teachers.model import TeacherModel, load_bundle, load_merged, load_run
 from train_teacher.teachers.onnx_model import load_onnx
 from train_teacher.weights.files import resolve_weights
@@ -44,6 +45,12 @@ class TeacherRequest:
     tile: int | None = None
     """Pixels of a tile's side, 0 for none; as it was trained when None."""
     overlap: float | None = None
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any], place: Path) -> TeacherRequest:
+        """Take the values of `teacher_options` out of the options of a command."""
+        names = [field.name for field in fields(cls) if field.name in options]
+        return cls(place, **{name: options.pop(name) for name in names})
 
     def applied_to(self, settings: TeacherSettings) -> TeacherSettings:
         """Return settings of a detector with the tiles that are asked for.
@@ -118,7 +125,7 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
     run = read_run(place)
     checkpoint = None if request.base else run.folder.best_checkpoint()
     info, settings = run.dataset_info, request.applied_to(run.settings)
-    facts = teacher_facts(place.name, info.class_names, info.phrases, run.threshold, run.thresholds)
+    facts = TeacherFacts(place.name, info.class_names, info.phrases, run.threshold, run.thresholds)
 
     def build() -> TeacherModel:
         device = _device(request)
@@ -129,8 +136,12 @@ def _open_run(place: Path, request: TeacherRequest) -> OpenTeacher:
 
 def _open_bundle(place: Path, request: TeacherRequest) -> OpenTeacher:
     card = adapter_folder.read_card(place)
-    facts = teacher_facts(
-        place.name, card.class_names, card.class_prompts, card.score_threshold, card.thresholds
+    facts = TeacherFacts(
+        place.name,
+        tuple(card.class_names),
+        card.class_prompts,
+        card.score_threshold,
+        card.thresholds,
     )
     merged, complete = place / standalone_model.WEIGHTS, place / hub_bundle.WEIGHTS
     graph = place / onnx_bundle.WEIGHTS

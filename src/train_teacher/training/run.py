@@ -34,7 +34,7 @@ from train_teacher.reports.write import (
 )
 from train_teacher.runs.folder import RunFolder
 from train_teacher.runs.record import write_record
-from train_teacher.scores.threshold_counting import measure_thresholds
+from train_teacher.scores.thresholds import measure_thresholds
 from train_teacher.settings import yaml_files
 from train_teacher.settings.schema import TeacherSettings
 from train_teacher.teachers import adapter_folder
@@ -87,7 +87,7 @@ class Training:
 
     def _score_test(self, facts: RunFacts) -> tuple[FinalScores | None, str]:
         """Return the scores on the test split, or the reason why there are none despite a split."""
-        threshold = facts.judged.threshold if facts.judged else None
+        threshold = facts.best.analysis.threshold if facts.best else None
         try:
             return score_test_split(
                 *self._scored(facts), threshold, progress_line("test images")
@@ -108,9 +108,9 @@ class Training:
             preprocessing=adapter_folder.preprocessing_of(
                 config.model.to_dict(), self.settings.val_scale or []
             ),
-            score_threshold=facts.judged.threshold if facts.judged else None,
+            score_threshold=facts.best.analysis.threshold if facts.best else None,
             thresholds=measure_thresholds(
-                facts.best, facts.truth.truth, facts.dataset_info.num_classes
+                facts.best.detections, facts.truth.truth, facts.dataset_info.num_classes
             )
             if facts.best
             else None,

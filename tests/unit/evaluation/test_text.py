@@ -6,12 +6,11 @@ import json
 
 import msgspec
 
+from train_teacher.evaluation.evaluate import Evaluation, KeptBoxes
 from train_teacher.evaluation.text import render_evaluation, render_evaluation_json
 from train_teacher.scores.coco_scores import (
     ClassScores,
     CocoScores,
-    Evaluation,
-    KeptBoxes,
     SizeScores,
 )
 from train_teacher.scores.thresholds import ClassThreshold

@@ -42,7 +42,7 @@ def labelled(root: Path, *names: str, unreadable: str = "") -> Labelled:
             images.append(PredictedImage(name, unreadable="cut off"))
             continue
         images.append(PredictedImage(name, 100, 50, (number % 2,), (0.75,), (BOX,)))
-    return Labelled(lambda: iter(images), len(images), root, NAMES, "exp1")
+    return Labelled(images, root, NAMES, "exp1", turned=True)
 
 
 def test_label_studio_finds_images_and_the_config_names_what_the_tasks_do(tmp_path: Path) -> None:
@@ -103,9 +103,9 @@ def test_cvat_gets_every_image_that_could_be_read_and_the_labels_of_its_task(
 ) -> None:
     names = ("a b.jpg", "sub/é&<1>.jpg", "lost.jpg", "empty.jpg")
     source = labelled(tmp_path / "p", *names, unreadable="lost.jpg")
-    *_, empty = source.images()
+    *others, empty = source.images
     nothing = msgspec.structs.replace(empty, labels=(), scores=(), boxes=())
-    without = replace(source, images=lambda: [*list(source.images())[:-1], nothing])
+    without = replace(source, images=[*others, nothing])
     write_cvat(without, tmp_path / "a.xml")
     root = ElementTree.fromstring((tmp_path / "a.xml").read_bytes())
     assert root.findtext("version") == "1.1"

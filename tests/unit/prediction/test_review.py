@@ -10,8 +10,9 @@ from hypothesis import given
 
 from coco_factory import write_image
 from page_reader import HOSTILE, SEVERAL_PAGES, assert_shown_as_text, read_page
+from train_teacher.prediction.other_formats import Labelled
 from train_teacher.prediction.prediction_file import PredictedImage
-from train_teacher.prediction.review import Reviewed, review_of, write_review
+from train_teacher.prediction.review import render_review, review_of
 
 
 def found(name: str, *scores: float, label: int = 0) -> PredictedImage:
@@ -22,9 +23,10 @@ def found(name: str, *scores: float, label: int = 0) -> PredictedImage:
 def page_of(folder: Path, *images: PredictedImage, name: str = "cat", title: str = "l.json") -> str:
     for image in images:
         write_image(folder / image.name)
-    reviewed = Reviewed(title, "exp1", folder, images, (name, "dog"), np.full(2, 0.4), turned=True)
-    write_review(folder / "page.html", reviewed)
-    return (folder / "page.html").read_text(encoding="utf-8")
+    labelled = Labelled(images, folder, (name, "dog"), "exp1", turned=True)
+    html = render_review(title, labelled, np.full(2, 0.4))
+    html.encode("utf-8")
+    return html
 
 
 def test_the_page_lies_beside_its_labels() -> None:

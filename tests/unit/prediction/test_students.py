@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -131,6 +132,13 @@ def test_the_boxes_of_a_photo_that_exif_turns_fit_however_a_tool_reads_it(
             grey = opened.convert("L")
             assert np.mean(grey.crop(inside)) > 240
             assert (np.asarray(grey) > 200).sum() == pytest.approx(200, rel=0.2)
+
+
+def test_two_spellings_of_an_accent_are_two_names_on_every_system(tmp_path: Path) -> None:
+    images = [student_image(tmp_path / "p", f"{name}.jpg") for name in ("\u00e9", "e\u0301", "v")]
+    write(tmp_path / "out", images)
+    names = {normalize("NFC", path.name) for path in (tmp_path / "out").rglob("*.txt")}
+    assert len(names) == 3
 
 
 def test_without_validation_images_the_last_of_train_are_some(tmp_path: Path) -> None:

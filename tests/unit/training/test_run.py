@@ -19,7 +19,7 @@ from train_teacher.training.run import Training
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return what results are written with."""
     calls: list[Any] = []
-    facts = SimpleNamespace(dataset_info=make_info(), judged=None)
+    facts = SimpleNamespace(dataset_info=make_info(), best=None)
     monkeypatch.setattr(module, "gather_run_facts", lambda *_: facts)
     monkeypatch.setattr(module, "write_run_results", lambda *given: calls.append(given[2:]))
     monkeypatch.setattr(module, "score_retained", lambda *_: "retained")

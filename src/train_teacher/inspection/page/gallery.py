@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,17 +11,6 @@ from train_teacher.core.arrays import Floats, Rows
 
 SHOWN_IMAGES = 16
 SMALLEST, LARGEST, CROWDED = "the smallest box", "the largest box", "the most boxes"
-
-
-@dataclass(frozen=True)
-class LabelledBoxes:
-    """The N boxes of a file that are trained."""
-
-    image_rows: Rows
-    labels: Rows
-    """(N,) class of each."""
-    sides: Floats
-    """(N,) square root of the area, pixels at training scale."""
 
 
 class Shown(NamedTuple):
@@ -35,33 +23,39 @@ class Shown(NamedTuple):
     why: str
 
 
-def choose_images(boxes: LabelledBoxes, most: int = SHOWN_IMAGES) -> list[Shown]:
-    """Return images that span classes and sizes, none twice: the extremes, then each class."""
+def choose_images(
+    image_rows: Rows, labels: Rows, sides: Floats, most: int = SHOWN_IMAGES
+) -> list[Shown]:
+    """Return images that span classes and sizes, none twice: the extremes, then each class.
+
+    Args:
+        image_rows: (N,) the image of each box.
+        labels: (N,) its class.
+        sides: (N,) square root of its area, pixels.
+        most: images that are chosen at most.
+    """
     chosen: dict[int, Shown] = {}
-    for shown in _candidates(boxes):
+    for position, why in _candidates(image_rows, labels, sides):
         if len(chosen) == most:
             break
-        chosen.setdefault(shown.row, shown)
+        row = int(image_rows[position])
+        chosen.setdefault(row, Shown(row, None if why == CROWDED else int(position), why))
     return list(chosen.values())
 
 
-def _candidates(boxes: LabelledBoxes) -> Iterator[Shown]:
-    if not len(boxes.sides):
+def _candidates(image_rows: Rows, labels: Rows, sides: Floats) -> Iterator[tuple[np.int64, str]]:
+    """Yield boxes, the most wanted first, and what is said of them."""
+    if not len(sides):
         return
-    order = np.argsort(boxes.sides, kind="stable")
-    crowd = int(np.bincount(boxes.image_rows).argmax())
-    yield _shown(boxes, order[0], SMALLEST)
-    yield _shown(boxes, order[-1], LARGEST)
-    yield Shown(crowd, None, CROWDED)
+    order = np.argsort(sides, kind="stable")
+    yield order[0], SMALLEST
+    yield order[-1], LARGEST
+    yield (image_rows == np.bincount(image_rows).argmax()).argmax(), CROWDED
     # The rarest class first: one would look longest for it.
-    counts = np.bincount(boxes.labels)
+    counts = np.bincount(labels)
     for label in np.argsort(counts, kind="stable").tolist():
         if counts[label]:
-            own = order[boxes.labels[order] == label]
-            yield _shown(boxes, own[len(own) // 2], "")
+            own = order[labels[order] == label]
+            yield own[len(own) // 2], ""
     for share in range(1, 4 * SHOWN_IMAGES):
-        yield _shown(boxes, order[len(order) * share // (4 * SHOWN_IMAGES)], "")
-
-
-def _shown(boxes: LabelledBoxes, position: np.int64, why: str) -> Shown:
-    return Shown(int(boxes.image_rows[position]), int(position), why)
+        yield order[len(order) * share // (4 * SHOWN_IMAGES)], ""

@@ -27,7 +27,7 @@ from train_teacher.inspection.page.chart_numbers import (
     join_samples,
     training_sides,
 )
-from train_teacher.inspection.page.gallery import SMALLEST, LabelledBoxes, choose_images
+from train_teacher.inspection.page.gallery import SMALLEST, choose_images
 from train_teacher.inspection.page.render import SplitCharts, render_inspection
 from train_teacher.inspection.training_scale import Scale, training_scales
 from train_teacher.pages.parts import Image
@@ -74,8 +74,7 @@ def write_inspection_page(path: Path, info: DatasetInfo, splits: Sequence[Loaded
         _images(info.findings, replayed),
         _gallery(replayed[0], scale),
     )
-    # Names may hold half a surrogate pair, which no encoding can write.
-    write_atomically(path, html.encode("utf-8", errors="replace"))
+    write_atomically(path, html)
 
 
 @dataclass(frozen=True)
@@ -122,10 +121,10 @@ def _gallery(replayed: _Replayed, scale: Scale) -> list[Image]:
         return []
     images = []
     sides = training_sides(_sample(replayed), scale)
-    found = LabelledBoxes(columns.image_row[kept], columns.category_row[kept], sides)
-    for row, position, why in choose_images(found):
+    rows, labels = columns.image_row[kept], columns.category_row[kept]
+    for row, position, why in choose_images(rows, labels, sides):
         path = _file_of(split, row)
-        here = kept[columns.image_row[kept] == row]
+        here = kept[rows == row]
         if why == SMALLEST and position is not None:
             source = thumbnail(path, boxes[kept[position]], boxes[here])
         else:

@@ -24,10 +24,9 @@ from mmengine.runner import Runner
 from train_teacher.core.atomic_file import replacing
 from train_teacher.core.json_file import read_json
 from train_teacher.mmdet_plugin.output_folder import naming
-from train_teacher.scores.coco_counting import coco_results, count, mean
-from train_teacher.scores.detections import Detections
+from train_teacher.scores.coco_scores import coco_results, count, mean
+from train_teacher.scores.detections import Detections, in_whole_images
 from train_teacher.scores.metric_names import METRIC
-from train_teacher.scores.tile_detections import in_whole_images
 
 FOLDER = "data"
 MAP_DETECTIONS = 100
