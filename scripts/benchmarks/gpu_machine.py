@@ -76,7 +76,7 @@ SMALL = (
     (r"^(loader.py.*) --threads 1", r"\1 --images 8 --rounds 1"),
     (r"^validate\.py", "validate.py --images 8 --rounds 1"),
 )
-"""What makes a part's command one for a CPU: pattern and replacement, in this order."""
+"""Changes that make a command one for a CPU: pattern and replacement, in this order."""
 
 
 def needed() -> dict[str, str]:
