@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -234,7 +235,26 @@ def main() -> None:
             sys.path[:] = request["path"]
             pickle.loads(base64.b64decode(request["prepare"]))()
         scripts = importlib.import_module("train_teacher.cli.main")
-        sys.exit(getattr(scripts, Path(sys.argv[0]).name.replace("-", "_"))())
+        _run(getattr(scripts, Path(sys.argv[0]).name.replace("-", "_")))
+
+
+def _run(script: Callable[[], None]) -> None:
+    """Run a console script, and end as Python does but for one thing.
+
+    It would take apart every module: each page of this process that a fork has in common with its
+    parent would be copied for it, which is most of what a short command costs.
+    """
+    code: Any = None
+    try:
+        script()
+    except SystemExit as stop:
+        code = stop.code
+        if not isinstance(code, int):
+            raise
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":
