@@ -52,6 +52,8 @@ INDEXING = {
     aten.index_put.default,
     aten._unsafe_index.Tensor,
 }
+DRAWS = {aten.normal_.default, aten.uniform_.default}
+"""Parameters are made on the host, and only their shapes go to the device then."""
 RANGES = {aten.arange.default, aten.arange.start, aten.arange.start_step}
 SOFTMAX = {aten._softmax.default, aten._log_softmax.default}
 SOFTMAX_BACKWARD = {
@@ -170,7 +172,8 @@ def execute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:  # noqa: C901,
     ours = [x for x in flat if isinstance(x, OnGpu)]
     device = kwargs.get("device")
     if not ours and not _is_cuda(device):
-        return func(*args, **kwargs)
+        needless = JOURNAL.shapes_only and func in DRAWS
+        return args[0] if needless else func(*args, **kwargs)
     if func in (aten._to_copy.default, aten.copy_.default):
         return _copy(func, args, kwargs)
     if func is aten.is_pinned.default:
@@ -398,12 +401,15 @@ class Event:
         """Do nothing."""
 
 
-def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
-    """Make this process believe in a GPU, for good."""
-    JOURNAL.shapes_only, JOURNAL.total = shapes_only, memory
+def install() -> None:
+    """Make this process and its forks believe in a GPU, for good."""
     cuda: Any = torch.cuda
     facts = types.SimpleNamespace(
-        name="Pretended GPU", major=8, minor=0, total_memory=memory, multi_processor_count=108
+        name="Pretended GPU",
+        major=8,
+        minor=0,
+        total_memory=JOURNAL.total,
+        multi_processor_count=108,
     )
 
     def reset(*args: Any, **kwargs: Any) -> None:
@@ -419,7 +425,10 @@ def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
     }  # fmt: skip
     for name, answer in answers.items():
         setattr(cuda, name, lambda *args, answer=answer, **kwargs: answer)
-    cuda.mem_get_info = lambda *args, **kwargs: (memory - JOURNAL.live, memory)
+    cuda.mem_get_info = lambda *args, **kwargs: (
+        JOURNAL.total - JOURNAL.live,
+        JOURNAL.total,
+    )
     cuda.reset_peak_memory_stats = reset
     for name in ("max_memory_allocated", "max_memory_reserved"):
         setattr(cuda, name, lambda *args, **kwargs: JOURNAL.peak)
@@ -442,7 +451,6 @@ def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
     _pretend_pinning()
     _keep_what_fused_attention_keeps()
     Device().__enter__()
-    return JOURNAL
 
 
 def _pretend_pinning() -> None:
