@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from commands import run_command
+from commands import run_command, start_command
 from generated_data import make_images
 
 CLASSES = ("red star", "blue ring")
@@ -260,22 +260,17 @@ def test_an_interrupted_run_ends_cleanly_and_keeps_its_checkpoint(
     data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "exp"
-    program = str(Path(sys.executable).parent / "train-teacher")
-    process = subprocess.Popen(
-        [program, "--data", data, "--output", output, *QUICK, "--epochs", "60"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 200
-    while not (output / "checkpoints" / "last.pth").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted. Kept in" in err
-    assert "last.pth" in err
-    assert "Traceback" not in err
+    command = ("--data", data, "--output", output, *QUICK, "--epochs", "60")
+    with start_command("train-teacher", *command) as process:
+        deadline = time.monotonic() + 200
+        while not (output / "checkpoints" / "last.pth").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.kill(process.pid, signal.SIGINT)
+        result = process.finished(timeout=60)
+    assert result.returncode == 130
+    assert "interrupted. Kept in" in result.stderr
+    assert "last.pth" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not list((output / "checkpoints").glob("*.partial"))
 
 
