@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import signal
@@ -225,35 +224,6 @@ def test_a_used_output_is_refused(finished: dict[str, Any], data: Path) -> None:
     assert result.returncode == 1
     assert "nothing is overwritten" in result.stderr
     assert (finished["output"] / "metrics.jsonl").read_bytes() == before
-
-
-def test_mmdetections_own_tool_runs_the_written_config(finished: dict[str, Any]) -> None:
-    spec = importlib.util.find_spec("mmdet")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    tool = Path(spec.submodule_search_locations[0]) / ".mim" / "tools" / "train.py"
-    config = finished["output"] / "mmdet_config.py"
-    before = config.read_bytes()
-    work = finished["output"].parent / "stock"
-    result = subprocess.run(
-        [
-            sys.executable,
-            tool,
-            config,
-            "--work-dir",
-            work,
-            "--cfg-options",
-            "train_cfg.max_epochs=1",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert (work / "checkpoints" / "best.pth").is_file()
-    assert config.read_bytes() == before
 
 
 def test_an_interrupted_run_ends_cleanly_and_keeps_its_checkpoint(
