@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ QUIET = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 """Environment of every command: no network, no GPU. transformers reads it when imported."""
 UNLOADED = re.compile(r"__main__|import_probe|onnx")
 """Modules not imported beforehand: programs, and what starts threads, which no fork has."""
+DEVICE = "PRETENDED_GPU"
+"""Variable with the device's library (pretend_gpu/): its commands have a process of their own to
+fork from, for which it was there before PyTorch."""
 RECORD = 32
 """Bytes of each number that a fork's keeper writes: its process id, then its exit code."""
 
@@ -90,7 +94,7 @@ class StartedCommand:
         self._numbers, numbers = os.pipe()
         body = json.dumps(request).encode()
         files = array.array("i", [self.out.fileno(), self.err.fileno(), numbers])
-        server = _server()
+        server = _server(request["env"].get(DEVICE, ""))
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
         server.sendmsg([len(body).to_bytes(8, "big")], control)
         server.sendall(body)
@@ -144,12 +148,12 @@ def _text(file: IO[bytes]) -> str:
 
 
 @functools.cache
-def _server() -> socket.socket:
+def _server(device: str) -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
             [sys.executable, __file__, str(theirs.fileno())],
-            env={**os.environ, **QUIET},
+            env={**os.environ, **QUIET, DEVICE: device},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )
@@ -224,6 +228,8 @@ def _become(request: Any, out: int, err: int, numbers: int) -> Any:
 
 def main() -> None:
     """Wait for commands, and be one."""
+    if os.environ[DEVICE]:
+        importlib.import_module("pretend_gpu.pretend").install()
     sys.path.pop(0)  # the folder of this file, which is none of a console script's
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         _preload()
@@ -234,7 +240,26 @@ def main() -> None:
             sys.path[:] = request["path"]
             pickle.loads(base64.b64decode(request["prepare"]))()
         scripts = importlib.import_module("train_teacher.cli.main")
-        sys.exit(getattr(scripts, Path(sys.argv[0]).name.replace("-", "_"))())
+        _run(getattr(scripts, Path(sys.argv[0]).name.replace("-", "_")))
+
+
+def _run(script: Callable[[], None]) -> None:
+    """Run a console script, and end as Python does but for one thing.
+
+    It would take apart every module: each page of this process that a fork has in common with its
+    parent would be copied for it, which is most of what a short command costs.
+    """
+    code: Any = None
+    try:
+        script()
+    except SystemExit as stop:
+        code = stop.code
+        if not isinstance(code, int):
+            raise
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from pretend_gpu.device import compiled, rehearse
+from pretend_gpu.rehearse import rehearse_all
 
 MIB = 2**20
 SIZE, BOXES, CLASSES = (800, 1333), 20, 10
@@ -43,8 +44,11 @@ def main() -> None:
     given = parser.parse_args()
     row = given.model, given.tune, given.precision
     cases = {f"{n} {b}": cell(*row, b, n) for n in given.layers for b in given.batch}
-    with tempfile.TemporaryDirectory() as folder:
-        found = rehearse(None if given.real else compiled(Path(folder)), cases)
+    if given.real:
+        found = dict(zip(cases, rehearse_all([*cases.values()]), strict=True))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            found = rehearse(compiled(Path(folder)), cases)
     for name, result in found.items():
         if result["error"] or result["mixed"]:
             sys.exit(f"{name}: {result['error'] or result['mixed']}")

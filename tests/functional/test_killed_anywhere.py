@@ -11,8 +11,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from commands import start_command
 from generated_data import make_images
 from killed_commands import KILLED, Commands, nothing_needed
 from train_teacher.runs.folder import RunFolder
@@ -236,17 +235,9 @@ def test_killed_loading_processes_end_and_leave_nothing_in_shared_memory(
     before = set(shared.iterdir())
     command = ["--data", data, "--output", output, *QUICK, "--config", settings, "--epochs", "99"]
     logged = ["--set", "default_hooks.logger.interval=1"]
-    program = Path(sys.executable).with_name("train-teacher")
-    process = subprocess.Popen(
-        [program, *map(str, command), *logged],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    with start_command("train-teacher", *command, *logged, prepare=os.setsid) as process:
         until((output / "metrics.jsonl").exists, 200)
         assert len(processes_of(process.pid)) >= 3
-    finally:
         (os.killpg if everything else os.kill)(process.pid, signal.SIGKILL)
         process.wait()
     # Loading processes look every five seconds whether their parent is still there.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from commands import run_command
+from commands import run_command, start_command
 from demo_model import DEMO_BASE, make_settings
 from generated_data import make_images
 from train_teacher.config.merge import find_base_config
@@ -187,19 +187,14 @@ def test_when_the_launcher_is_killed_its_processes_end_and_the_run_goes_on_with_
     options: tuple[object, ...], together: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
-    process = subprocess.Popen(
-        command(*options, "--output", output, *TWO),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     metrics = output / "metrics.jsonl"
     deadline = time.monotonic() + 300
-    while not (metrics.exists() and metrics.read_text().count('"train"') > 2):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with start_command("train-teacher", *options, "--output", output, *TWO) as process:
+        while not (metrics.exists() and metrics.read_text().count('"train"') > 2):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    # The context has killed the launcher, and nobody else.
     saved = output / "checkpoints" / "last.pth"
     while not saved.exists():
         assert time.monotonic() < deadline
@@ -231,22 +226,19 @@ def test_when_one_process_is_killed_the_run_ends_and_says_which(data: Path, tmp_
     output = tmp_path / "run"
     recipe = tmp_path / "quick.yaml"
     recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\n")
-    arguments = command("--data", data, "--model", recipe, "--output", output, *TWO)
-    process = subprocess.Popen(
-        [*arguments, "--device", "cpu", "--set", "default_hooks.logger.interval=1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = ("--data", data, "--model", recipe, "--output", output, *TWO)
+    quick = ("--device", "cpu", "--set", "default_hooks.logger.interval=1")
     deadline = time.monotonic() + 300
-    while not ((output / "metrics.jsonl").exists() and losses(output)):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    ranks = {rank_of(child): child for child in children(process.pid)}
-    os.kill(ranks["1"], signal.SIGKILL)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 1
+    with start_command("train-teacher", *arguments, *quick) as process:
+        while not ((output / "metrics.jsonl").exists() and losses(output)):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        ranks = {rank_of(child): child for child in children(process.pid)}
+        os.kill(ranks["1"], signal.SIGKILL)
+        result = process.finished(timeout=120)
+    told = result.stderr
+    assert result.returncode == 1
     assert told.count("training process 1 was killed by SIGKILL") == 1
     assert "--resume" in told
     assert "Traceback" not in told
@@ -263,22 +255,18 @@ def test_after_kill_9_of_all_processes_in_mid_epoch_the_losses_are_those_of_the_
     recipe.write_text("extends: demo\nevaluate_before: false\npreflight: false\n")
     started = ("--data", data, "--model", recipe, "--output", output, *TWO, "--tune", tune)
     quick = ("--device", "cpu", "--epochs", "2", "--set", "default_hooks.logger.interval=1")
-    process = subprocess.Popen(
-        command(*started, *quick),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     saved = output / "checkpoints" / "last.pth"
     per_epoch, deadline = 0, time.monotonic() + 300
-    while not per_epoch or max(losses(output)) < per_epoch + 2:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        if saved.exists() and not per_epoch:
-            per_epoch = max(losses(output))
-    for number in [*children(process.pid), process.pid]:
-        os.kill(number, signal.SIGKILL)
-    process.wait()
+    with start_command("train-teacher", *started, *quick) as process:
+        while not per_epoch or max(losses(output)) < per_epoch + 2:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            if saved.exists() and not per_epoch:
+                per_epoch = max(losses(output))
+        for number in [*children(process.pid), process.pid]:
+            os.kill(number, signal.SIGKILL)
+        process.wait()
     killed = losses(output)
     result = run("--output", output, "--resume", "--allow-python-config")
     assert result.returncode == 0, result.stderr

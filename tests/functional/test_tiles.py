@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from tiles import CLASSES, write_scenes
 
+from commands import run_command
 from generated_data import make_images
 from train_teacher.evaluation.evaluate import EvaluateRequest, evaluate
 from train_teacher.prediction.predict import PredictRequest, predict
@@ -24,14 +23,7 @@ SIZE, SIDES = (480, 320), (26, 40)
 
 
 def start(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).parent / program), *map(str, arguments), "--device", "cpu"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )
+    return run_command(program, *arguments, "--device", "cpu")
 
 
 @pytest.fixture(scope="module")

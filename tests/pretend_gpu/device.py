@@ -1,14 +1,17 @@
-"""Builds the pretended GPU, and runs the rehearsal in a process that believes in it."""
+"""Builds the pretended GPU, and runs commands and rehearsals that believe in it."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from commands import DEVICE, start_command
 
 HERE = Path(__file__).resolve().parent
 
@@ -29,24 +32,26 @@ def compiled(folder: Path) -> Path:
     return library
 
 
-def on_gpu(guard: Path | None, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the rehearsal in a process that believes in the device; None: on the machine's GPU."""
-    benchmarks = HERE.parents[1] / "scripts" / "benchmarks"
-    environment = {
-        **os.environ,
-        **({"PRETENDED_GPU": str(guard)} if guard else {}),
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": os.pathsep.join([*sys.path[1:], str(HERE.parent), str(benchmarks)]),
-    }
-    return subprocess.run(
-        [sys.executable, HERE / "rehearse.py", *map(str, arguments)],
-        capture_output=True, text=True, env=environment, timeout=1800, check=False,
-    )  # fmt: skip
+def on_gpu(
+    guard: Path, *arguments: object, prepare: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process that believes in the device."""
+    with start_command(*map(str, arguments), prepare=prepare, **{DEVICE: str(guard)}) as command:
+        return command.finished(timeout=1800)
 
 
-def rehearse(guard: Path | None, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def rehearse(guard: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what happened in each case."""
-    result = on_gpu(guard, json.dumps(list(cases.values())))
+    prepare = partial(print_rehearsed, [*cases.values()])
+    result = on_gpu(guard, "rehearse", prepare=prepare)
     assert result.returncode == 0, result.stderr[-3000:]
     found = json.loads(result.stdout.splitlines()[-1])
     return dict(zip(cases, found, strict=True))
+
+
+def print_rehearsed(cases: list[dict[str, Any]]) -> None:
+    """Rehearse in this process, which has the device, and end it."""
+    from pretend_gpu.rehearse import rehearse_all
+
+    print(json.dumps(rehearse_all(cases)))  # noqa: T201
+    sys.exit()

@@ -13,12 +13,14 @@ It cannot see which kernels exist for a number format, speed, fragmentation, NCC
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import threading
 import traceback
 import types
 import weakref
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 # PyTorch asks once, when it is loaded, whether there is such a device.
@@ -28,7 +30,6 @@ if "PRETENDED_GPU" in os.environ:
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 aten = torch.ops.aten
 CUDA = torch.device("cuda", 0)
@@ -52,6 +53,8 @@ INDEXING = {
     aten.index_put.default,
     aten._unsafe_index.Tensor,
 }
+DRAWS = {aten.normal_.default, aten.uniform_.default}
+"""Parameters are made on the host, and only their shapes go to the device then."""
 RANGES = {aten.arange.default, aten.arange.start, aten.arange.start_step}
 SOFTMAX = {aten._softmax.default, aten._log_softmax.default}
 SOFTMAX_BACKWARD = {
@@ -166,11 +169,12 @@ class Device(TorchDispatchMode):
 
 def execute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:  # noqa: C901, PLR0911
     """Run an operator, noting what it would do on a GPU."""
-    flat = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
+    flat = [*_tensors((*args, *kwargs.values()))]
     ours = [x for x in flat if isinstance(x, OnGpu)]
     device = kwargs.get("device")
     if not ours and not _is_cuda(device):
-        return func(*args, **kwargs)
+        needless = JOURNAL.shapes_only and func in DRAWS
+        return args[0] if needless else func(*args, **kwargs)
     if func in (aten._to_copy.default, aten.copy_.default):
         return _copy(func, args, kwargs)
     if func is aten.is_pinned.default:
@@ -183,23 +187,79 @@ def execute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:  # noqa: C901,
     if found is not ...:
         return found
     if device is not None and not _is_cuda(device):
-        return func(*tree_map(_inner, args), **kwargs)
+        return func(*_each(args, _inner), **kwargs)
     if device is not None:
         host = "meta" if JOURNAL.shapes_only and not (func in RANGES and not ours) else "cpu"
         kwargs = {**kwargs, "device": torch.device(host), "pin_memory": False}
         kwargs = {n: v for n, v in kwargs.items() if n != "pin_memory" or v is not False}
     known = {id(x.inner): x for x in ours}
-    inner_args, inner_kwargs = _alike(tree_map(_inner, args), tree_map(_inner, kwargs))
+    alike = _on_meta if any(x.inner.is_meta for x in ours) else _inner
+    inner_args = _each(args, alike)
+    inner_kwargs = {name: _each(value, alike) for name, value in kwargs.items()}
     if JOURNAL.shapes_only and func.__name__.startswith("_fused_adam"):
         return None
-    output = _run(func, inner_args, inner_kwargs)
+    run = _shaped if alike is _on_meta else _run
+    output = run(func, inner_args, inner_kwargs)
 
     def wrap(x: Any) -> Any:
         if not isinstance(x, torch.Tensor):
             return x
         return known[id(x)] if id(x) in known else OnGpu(x)
 
-    return tree_map(wrap, output)
+    return _each(output, wrap)
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors among an operator's arguments: PyTorch's own walk also sees namedtuples."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return arguments or results of an operator with each of them changed."""
+    if isinstance(value, (list, tuple)):
+        changed = [_each(x, change) for x in value]
+        return changed if isinstance(value, list) else tuple(changed)
+    return change(value)
+
+
+SHAPED: dict[Any, Any] = {}
+"""What makes an operator's results anew, by operator and shapes; None where it is in place."""
+
+
+def _shaped(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run an operator on shapes, once for all that are alike: PyTorch does much of it in Python."""
+    schema = func._schema
+    in_place = schema.name.endswith("_")
+    if not in_place and any(argument.alias_info for argument in schema.arguments):
+        return _run(func, args, kwargs)  # a view has the storage of what it shows
+    key = func, _described(args), _described([*kwargs.items()])
+    if key in SHAPED:
+        changed = args[0] if schema.returns else None
+        return changed if in_place else _each(SHAPED[key], lambda make: make())
+    output = _run(func, args, kwargs)
+    if not in_place:
+        SHAPED[key] = _each(output, _maker)
+    elif _described(args) == key[1]:
+        SHAPED[key] = None
+    return output
+
+
+def _described(x: Any) -> Any:
+    if isinstance(x, torch.Tensor):
+        return x.shape, x.stride(), x.dtype
+    return tuple(map(_described, x)) if isinstance(x, (list, tuple)) else (type(x), x)
+
+
+def _maker(x: Any) -> Callable[[], Any]:
+    if isinstance(x, torch.Tensor):
+        return functools.partial(
+            torch.empty_strided, x.shape, x.stride(), dtype=x.dtype, device="meta"
+        )
+    return lambda: x
 
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -267,20 +327,14 @@ def _made_up(func: Any, first: OnGpu, args: Any) -> Any:  # noqa: PLR0911
     return first if masks else ...
 
 
-def _alike(args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Bring inner tensors together on the meta device when one of them is there."""
-    leaves = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
-    if not any(x.is_meta for x in leaves):
-        return args, kwargs
-
-    def moved(x: Any) -> Any:
-        return x.to("meta") if isinstance(x, torch.Tensor) else x
-
-    return tree_map(moved, args), tree_map(moved, kwargs)
-
-
 def _inner(x: Any) -> Any:
     return x.inner if isinstance(x, OnGpu) else x
+
+
+def _on_meta(x: Any) -> Any:
+    """Return what is inside, where the other tensors of an operator have shapes only."""
+    inner = _inner(x)
+    return inner.to("meta") if isinstance(inner, torch.Tensor) else inner
 
 
 def _is_cuda(device: Any) -> bool:
@@ -348,12 +402,15 @@ class Event:
         """Do nothing."""
 
 
-def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
-    """Make this process believe in a GPU, for good."""
-    JOURNAL.shapes_only, JOURNAL.total = shapes_only, memory
+def install() -> None:
+    """Make this process and its forks believe in a GPU, for good."""
     cuda: Any = torch.cuda
     facts = types.SimpleNamespace(
-        name="Pretended GPU", major=8, minor=0, total_memory=memory, multi_processor_count=108
+        name="Pretended GPU",
+        major=8,
+        minor=0,
+        total_memory=JOURNAL.total,
+        multi_processor_count=108,
     )
 
     def reset(*args: Any, **kwargs: Any) -> None:
@@ -369,7 +426,10 @@ def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
     }  # fmt: skip
     for name, answer in answers.items():
         setattr(cuda, name, lambda *args, answer=answer, **kwargs: answer)
-    cuda.mem_get_info = lambda *args, **kwargs: (memory - JOURNAL.live, memory)
+    cuda.mem_get_info = lambda *args, **kwargs: (
+        JOURNAL.total - JOURNAL.live,
+        JOURNAL.total,
+    )
     cuda.reset_peak_memory_stats = reset
     for name in ("max_memory_allocated", "max_memory_reserved"):
         setattr(cuda, name, lambda *args, **kwargs: JOURNAL.peak)
@@ -392,7 +452,6 @@ def install(*, shapes_only: bool = False, memory: int = 24 * 2**30) -> Journal:
     _pretend_pinning()
     _keep_what_fused_attention_keeps()
     Device().__enter__()
-    return JOURNAL
 
 
 def _pretend_pinning() -> None:

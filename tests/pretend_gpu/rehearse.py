@@ -1,24 +1,21 @@
-"""Steps on the pretended GPU, in a process of its own: python rehearse.py CASES
+"""Steps on the pretended GPU, in a process that has it, or on a real one.
 
-Prints a JSON list, one object a case: losses, reads of the last step by place, number formats of
-what has to stay in 32 bits, operators with tensors of two devices, the error that ended it.
+What is found of a case: losses, reads of the last step by place, number formats of what has to
+stay in 32 bits, operators with tensors of two devices, the error that ended it.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-import os
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
-from pretend import JOURNAL, install
-
-# ruff: noqa: I001 - the device comes before PyTorch
 import torch
+
+from pretend_gpu.pretend import JOURNAL
 
 OF_THE_MODEL = ("tune", "precision", "plain", "accelerated", "model", "classes", "kernel")
 """Parts of a case that decide on the model: cases in a row that agree in them share one."""
@@ -179,23 +176,8 @@ def rehearsed(case: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Rehearse every case of the command line, or a command of ours."""
-    if sys.argv[1] == "train-teacher":
-        install()
-        from train_teacher.cli.main import train_teacher
-
-        sys.argv = sys.argv[1:]
-        sys.exit(train_teacher())
-    cases = json.loads(sys.argv[1])
-    shapes = any(case.get("shapes_only") for case in cases)
-    JOURNAL.shapes_only = shapes
-    if "PRETENDED_GPU" in os.environ:
-        install(shapes_only=shapes, memory=2**40 if shapes else 24 * 2**30)
-    import train_teacher.mmdet_plugin
-
-    print(json.dumps([rehearsed(case) for case in cases]))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+def rehearse_all(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what happened in each case."""
+    if any(case.get("shapes_only") for case in cases):
+        JOURNAL.shapes_only, JOURNAL.total = True, 2**40
+    return [rehearsed(case) for case in cases]
