@@ -19,6 +19,7 @@ from train_teacher.scores.thresholds import Level, ScoreLevels, Thresholds
 from train_teacher.teachers.adapter_folder import preprocessing_of
 from train_teacher.teachers.card import card_text, describe_teacher, parse_card
 from train_teacher.teachers.hub_bundle import HubBundle, fill_hub_bundle
+from train_teacher.teachers.onnx_bundle import fill_onnx_bundle
 
 CANVAS = 192, 256
 """Of ONNX files: larger than the image, which is 112 x 160 when resized."""
@@ -94,6 +95,14 @@ def exported(folder: Path, **options: Any) -> tuple[HubBundle, Path]:
     bundle = bundle_of(folder)
     (folder / "out").mkdir()
     fill_hub_bundle(folder / "out", bundle, **options)
+    return bundle, folder / "out"
+
+
+def exported_to_onnx(folder: Path) -> tuple[HubBundle, Path]:
+    """Return a small bundle and the folder of its ONNX files."""
+    bundle = small_bundle(folder)
+    (folder / "out").mkdir()
+    fill_onnx_bundle(folder / "out", bundle, CANVAS)
     return bundle, folder / "out"
 
 

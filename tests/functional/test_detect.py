@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from hub_model import CLASSES, count_right_boxes, small_bundle
+from hub_model import CLASSES, count_right_boxes, exported_to_onnx, small_bundle
 from train_teacher.prediction.predict import PredictRequest, predict
 from train_teacher.scores.analysis import DEFAULT_THRESHOLD
 from train_teacher.scores.thresholds import Level, ScoreLevels, Thresholds
@@ -33,6 +33,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> tuple[HubBundle, Path]:
     (folder / "out").mkdir()
     fill_hub_bundle(folder / "out", bundle)
     return bundle, folder / "out"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[HubBundle, Path]:
+    return exported_to_onnx(tmp_path_factory.mktemp("onnx"))
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hub_model import CANVAS, small_bundle
+from hub_model import exported_to_onnx
 from train_teacher.teachers.hub_bundle import HubBundle
-from train_teacher.teachers.onnx_bundle import fill_onnx_bundle
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[HubBundle, Path]:
     """Return what was exported and its folder."""
-    folder = tmp_path_factory.mktemp("onnx")
-    bundle = small_bundle(folder)
-    (folder / "out").mkdir()
-    fill_onnx_bundle(folder / "out", bundle, CANVAS)
-    return bundle, folder / "out"
+    return exported_to_onnx(tmp_path_factory.mktemp("onnx"))
