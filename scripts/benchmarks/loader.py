@@ -95,12 +95,11 @@ def settings_for(options: argparse.Namespace, data: Path, folder: Path) -> dict[
 def our_loader(values: dict[str, Any]) -> Any:
     """Return the config of the loader that `train-teacher` generates."""
     from train_teacher.config import merge
-    from train_teacher.runs import folder as run_folder
     from train_teacher.settings.read import read_layers
     from train_teacher.training.plan import plan_training
 
     plan = plan_training(read_layers(values, None), dry_run=True)
-    run_folder.create(plan.folder)
+    plan.folder.data.mkdir(parents=True)
     plan.manager.write_splits(plan.folder.data)
     return merge.build_config(plan.generated).train_dataloader
 
