@@ -111,8 +111,10 @@ def stock_config(options: argparse.Namespace, bert: Path) -> Any:
     from train_teacher.settings import yaml_files
 
     config = Config.fromfile(find_base_config(RECIPE))
-    architecture = yaml_files.read_preset(options.model).values.get("architecture", {})
-    config.merge_from_dict(dict(architecture))
+    preset = yaml_files.read_preset(options.model).values
+    config.merge_from_dict(dict(preset.get("architecture", {})))
+    # The demo has fewer queries than the 300 boxes that the recipe keeps.
+    config.model.test_cfg.max_per_img = preset.get("max_per_img", config.model.test_cfg.max_per_img)
     config.model.language_model.update(
         type="ConfiguredBertModel", name=str(bert), own_weights="never", cache_text=False
     )

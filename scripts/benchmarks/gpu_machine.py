@@ -73,7 +73,7 @@ SMALL = (
     (r"^(train_step|ablation)\.py", r"\1.py --model demo"),
     (r"^scaling\.py", "scaling.py --model demo --size 256"),
     (r"^loss_curves\.py", "loss_curves.py --model demo --size 160 --steps 10"),
-    (r"^(loader.py.*) --threads 1", r"\1 --images 8 --rounds 1"),
+    (r"^(loader.py.*) --threads 1", r"\1 --images 8 --rounds 1 --steps 0"),
     (r"^validate\.py", "validate.py --images 8 --rounds 1"),
 )
 """Changes that make a command one for a CPU: pattern and replacement, in this order."""
