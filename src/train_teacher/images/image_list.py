@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,24 @@ def list_images(sources: Sequence[Path], images: Path | None = None) -> ImageLis
             paths[Path(os.path.abspath(path))] = None  # noqa: PTH100 - links stay links
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root).as_posix() for path in paths]
+    _refuse_other_encodings(root, names)
     return ImageList(root, names, list(range(1, len(names) + 1)))
+
+
+def _refuse_other_encodings(root: Path, names: Sequence[str]) -> None:
+    """Raise UserError for names that are not UTF-8: Linux allows them, and JSON does not."""
+    # Python reads a byte that does not fit as half of a surrogate pair.
+    others = [
+        name
+        for name in names
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)
+    ]
+    if others:
+        raise UserError(
+            f"{root}: {len(others)} of {len(names)} file names are not UTF-8, such as "
+            f"{', '.join(map(ascii, others[:SHOWN_FILES]))}: a JSON file cannot name them. Rename "
+            f"them, for example with: convmv -r -f latin1 -t utf8 --notest {shlex.quote(str(root))}"
+        )
 
 
 def _expand(source: Path) -> list[Path]:

@@ -1,4 +1,6 @@
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,10 @@ def test_what_is_no_image_is_named(folder: Path, source: str, message: str) -> N
     (folder / "gone.txt").write_text("a.jpg\nx.jpg\n")
     with pytest.raises(UserError, match=message):
         list_images([folder / source])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' file names are Unicode")
+def test_a_name_that_no_json_can_hold_is_refused_with_the_cure(folder: Path) -> None:
+    os.close(os.open(os.fsencode(folder) + b"/caf\xe9.png", os.O_CREAT))
+    with pytest.raises(UserError, match=r"1 of \d file names are not UTF-8, such as .*udce9"):
+        list_images([folder])
